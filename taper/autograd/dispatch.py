@@ -1,0 +1,303 @@
+"""Applying operators to tensors: promotion, the forward call, recording. The one way from an operator to its result.
+
+`apply` does everything for every operator. `unary` and `binary` make the callables of elementwise operators: they handle
+float32 and float64 without any conversion (a small operation is mostly dispatch) and leave the rest to `apply`.
+"""
+
+from __future__ import annotations
+
+from numpy import asarray, ndarray
+
+from .. import dtypes
+from ..backends import cpu, namespace_of
+from ..backends.quiet import QUIET, enter, leave
+from ..ops.movement import astype
+from ..ops.operator import ARITHMETIC, AS_IS, COMPARE, FLOAT, Operator, Plan
+from .modes import is_grad_enabled
+from .tape import (
+    OutputOf,
+    SavedOutput,
+    Variable,
+    View,
+    changed,
+    counter_of,
+    node_class,
+    node_of,
+    record,
+    version,
+    wrap,
+)
+
+F32, F64 = dtypes.float32.np, dtypes.float64.np
+_SCALARS = frozenset((bool, int, float, complex))
+
+
+def apply(operator: Operator, *inputs, **attrs):
+    """Run an operator on tensors (or None, or Python numbers) and record it. Returns a tensor or a tuple of tensors."""
+    if operator.promote is not AS_IS:
+        inputs = promoted(operator, inputs)
+    arrays = [t._array if isinstance(t, Variable) else t for t in inputs]
+    xp = _common_namespace(operator, arrays)
+    half = None
+    if not operator.half_native:
+        half = next((a.dtype for a in arrays if a is not None and getattr(a, "dtype", None) in dtypes.HALF), None)
+        if half is not None:
+            arrays = [xp.astype(a, F32) if getattr(a, "dtype", None) in dtypes.HALF else a for a in arrays]
+    token = enter(QUIET)
+    try:
+        out = operator.forward(xp, *arrays, **attrs)
+    finally:
+        leave(token)
+    aux, several = (), operator.outputs is None
+    if operator.aux:
+        out, aux = out[: operator.outputs], out[operator.outputs :]
+        if operator.outputs == 1:
+            out = out[0]
+    results = out if out.__class__ in (tuple, list) else (out,)
+    made = [wrap(_as_array(xp, a, half)) for a in results]
+    if is_grad_enabled() and operator.differentiable:
+        mask = 0
+        for i, t in enumerate(inputs):
+            if isinstance(t, Variable) and node_of(t) is not None:
+                mask |= 1 << i
+        if mask and (operator.joint is not None or operator.plan(mask).steps):
+            _attach(operator, inputs, attrs, mask, made, aux, half, several)
+    if operator.view:
+        _share(operator, inputs[0], attrs, made)
+    if out.__class__ in (tuple, list):
+        return tuple(made)
+    return made[0]
+
+
+def _attach(operator, inputs, attrs, mask, made, aux, half, several) -> None:
+    """Give the differentiable results their node."""
+    if not several and made[0]._array.dtype.kind in "biu":
+        return
+    shapes = None
+    if operator.broadcasts:
+        shape = made[0]._array.shape
+        if any(isinstance(t, Variable) and t._array.shape != shape for t in inputs):
+            shapes = tuple(t._array.shape if isinstance(t, Variable) else () for t in inputs)
+    node = record(operator, inputs, attrs, mask, made[0], aux, shapes, half)
+    if several:
+        node.results = [(t._array.shape, t._array.dtype) for t in made]
+        for i, t in enumerate(made):
+            t._node = OutputOf(node, i)
+    else:
+        made[0]._node = node
+
+
+def _as_array(xp, value, half):
+    if value.__class__ is not ndarray:
+        value = xp.asarray(value)
+    return xp.astype(value, half) if half is not None and value.dtype == F32 else value
+
+
+def _common_namespace(operator: Operator, arrays: list):
+    """The namespace of an operation's arrays; all must be of one kind, that is, on one device."""
+    cls = None
+    for a in arrays:
+        if a is None or a.__class__ is cls or a.__class__ in _SCALARS:
+            continue
+        if a.__class__ is ndarray and cls is None:
+            cls = ndarray
+            continue
+        return _mixed_namespace(operator, arrays)
+    return cpu if cls is ndarray or cls is None else namespace_of(cls)
+
+
+def _mixed_namespace(operator: Operator, arrays: list):
+    found = None
+    for a in arrays:
+        if a is None or a.__class__ in _SCALARS:
+            continue
+        xp = namespace_of(a)
+        if found is None or xp is found:
+            found = xp
+        elif xp is cpu and a.ndim == 0:
+            continue
+        elif found is cpu:
+            found = xp
+        else:
+            raise RuntimeError(f"{operator.name}: expected all tensors to be on the same device")
+    return found
+
+
+def _share(operator: Operator, source: Variable, attrs: dict, made: list) -> None:
+    """Tie views to their source: one counter, and how each was made. A result that was copied is no view."""
+    owner = memory_owner(source._array)
+    for i, t in enumerate(made):
+        if memory_owner(t._array) is owner:
+            t._counter = counter_of(source)
+            how, its_attrs = (operator, attrs) if operator.outputs is not None else operator.part(attrs, i, made)
+            t._view = View(source, how, its_attrs, t._counter[0], is_grad_enabled())
+
+
+def memory_owner(array):
+    """The array that owns the memory which `array` looks at."""
+    while array.base is not None and isinstance(array.base, ndarray):
+        array = array.base
+    return array
+
+
+def promoted(operator: Operator, inputs: tuple) -> list:
+    """The inputs in the dtype in which the operator computes; tensors are converted by the recorded `astype`."""
+    plain = [t._array if isinstance(t, Variable) else _number(operator, t) for t in inputs if t is not None]
+    common = dtypes.result_type(plain)
+    if operator.promote is FLOAT and dtypes.category(common) < dtypes.FLOATING:
+        common = dtypes.get_default_dtype().np
+    made = []
+    for t in inputs:
+        if t is None:
+            made.append(None)
+        elif isinstance(t, Variable):
+            made.append(t if t._array.dtype == common else apply(astype, t, dtype=common))
+        else:
+            made.append(_scalar(_number(operator, t), common))
+    return made
+
+
+def _number(operator: Operator, value):
+    """A Python number for what stands in a number's place; TypeError for what cannot."""
+    if value.__class__ in _SCALARS:
+        return value
+    item = getattr(value, "item", None)
+    if item is not None and getattr(value, "ndim", 1) == 0:
+        return item()
+    for cls in (bool, int, float, complex):
+        if isinstance(value, cls):
+            return cls(value)
+    if hasattr(value, "__index__"):
+        return int(value)
+    raise TypeError(
+        f"{operator.name}(): argument 'other' must be Tensor or Number, not {value.__class__.__name__}. "
+        "Make it a tensor first: taper.as_tensor(value)."
+    )
+
+
+def _scalar(value, common):
+    """A number as an operand of arrays of dtype `common`, wrapped around where an integer type is too small for it."""
+    if common.kind in "biu" and value.__class__ is not bool:
+        return asarray(int(value)).astype(common) if common.kind != "b" else asarray(bool(value))
+    return asarray(value, dtype=common) if common in dtypes.HALF else value
+
+
+def unary(operator: Operator):
+    """The callable of an elementwise operator of one input: `f(x)`."""
+    forward = operator.forward
+    plan = operator.plan(1)
+    saves = _pattern(plan)
+
+    def call(x):
+        array = x._array
+        if array.__class__ is not ndarray or (array.dtype is not F32 and array.dtype is not F64):
+            return apply(operator, x)
+        token = enter(QUIET)
+        try:
+            out = forward(cpu, array)
+        finally:
+            leave(token)
+        result = wrap(out if out.__class__ is ndarray else asarray(out))
+        node = x._node if x._view is None else node_of(x)
+        if node is not None and is_grad_enabled():
+            if saves is None:
+                result._node = record(operator, (x,), {}, 1, result, ())
+            else:
+                cls = plan.node_class or node_class(operator.grad_name)
+                saved = [SavedOutput(result) if k else x for k in saves]
+                result._node = cls(plan, (node,), saved, [None if k else version(x) for k in saves], None, None)
+        return result
+
+    return call
+
+
+def _pattern(plan: Plan):
+    """For the usual rules, that name the input or the output only: a tuple of booleans (is it the output?)."""
+    if not plan.steps or any(kind not in (Plan.INPUT, Plan.OUTPUT) for kind, _ in plan.keep):
+        return None
+    return tuple(kind == Plan.OUTPUT for kind, _ in plan.keep)
+
+
+def binary(operator: Operator):
+    """The callable of an elementwise operator of two inputs, tensors or Python numbers: `f(x, y)`."""
+    forward = operator.forward
+    plans = [operator.plan(mask) for mask in range(4)]
+    simple = all(kind == Plan.INPUT for plan in plans for kind, _ in plan.keep)
+    differentiable = operator.differentiable
+
+    def call(x, y):
+        try:
+            a = x._array
+            dtype = a.dtype
+            if y.__class__ is float or y.__class__ is int:
+                b, ny = y, None
+            else:
+                b = y._array
+                if b.dtype is not dtype or b.__class__ is not ndarray:
+                    return apply(operator, x, y)
+                ny = y._node if y._view is None else node_of(y)
+        except AttributeError:
+            return apply(operator, x, y)
+        if a.__class__ is not ndarray or (dtype is not F32 and dtype is not F64):
+            return apply(operator, x, y)
+        token = enter(QUIET)
+        try:
+            out = forward(cpu, a, b)
+        except ValueError:
+            raise cannot_broadcast(operator, a, b) from None
+        finally:
+            leave(token)
+        result = wrap(out if out.__class__ is ndarray else asarray(out))
+        if differentiable:
+            nx = x._node if x._view is None else node_of(x)
+            if (nx is not None or ny is not None) and is_grad_enabled():
+                mask = (nx is not None) | (ny is not None) << 1
+                shape = out.shape
+                shapes = None if a.shape == shape and (ny is None or b.shape == shape) else (a.shape, getattr(b, "shape", ()))
+                if simple:
+                    plan = plans[mask]
+                    if not plan.steps:
+                        return result
+                    cls = plan.node_class
+                    if cls is None:
+                        cls = plan.node_class = node_class(operator.grad_name)
+                    saved, versions = [], []
+                    for _, i in plan.keep:
+                        t = y if i else x
+                        saved.append(t)
+                        versions.append(version(t) if t.__class__ not in _SCALARS else None)
+                    result._node = cls(plan, (nx, ny), saved, versions, shapes, None)
+                else:
+                    result._node = record(operator, (x, y), {}, mask, result, (), shapes)
+        return result
+
+    return call
+
+
+def cannot_broadcast(operator: Operator, a, b) -> RuntimeError:
+    """PyTorch's words for shapes that do not broadcast, with the operator and both shapes."""
+    sa, sb = a.shape, b.shape
+    for dim in range(1, min(len(sa), len(sb)) + 1):
+        if sa[-dim] != sb[-dim] and 1 not in (sa[-dim], sb[-dim]):
+            where = max(len(sa), len(sb)) - dim
+            return RuntimeError(
+                f"The size of tensor a ({sa[-dim]}) must match the size of tensor b ({sb[-dim]}) at non-singleton "
+                f"dimension {where}; {operator.name} got shapes {tuple(sa)} and {tuple(sb)}."
+            )
+    return RuntimeError(f"{operator.name}: shapes {tuple(sa)} and {tuple(sb)} do not fit")
+
+
+def check_leaf(t: Variable) -> None:
+    """Refuse to change a leaf that requires grad, or a view of one, while recording."""
+    if not is_grad_enabled() or node_of(t) is None:
+        return
+    if t._node.edges == () and t._view is None:
+        raise RuntimeError(
+            "a leaf Variable that requires grad is being used in an in-place operation. Change it under "
+            "taper.no_grad(), or work on a clone()."
+        )
+    view = t._view
+    while view is not None:
+        if view.parent._view is None and view.parent._node is not None and view.parent._node.edges == ():
+            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+        view = view.parent._view

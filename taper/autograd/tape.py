@@ -1,0 +1,413 @@
+"""The tape: variables, the nodes that remember how they were made, and what nodes keep.
+
+A variable whose `_node` is None needs no gradient. A leaf that needs one has an `AccumulateGrad`; a result has the node
+of the operator that made it, or an `OutputOf` one of several results. Nodes hold edges to the nodes of their inputs and
+the values that the operator's rules name, never their own result, so that a graph is freed by counting references.
+"""
+
+from __future__ import annotations
+
+import itertools
+import traceback
+import weakref
+
+from ..backends import namespace_of
+from ..ops.operator import Operator, Plan
+from .modes import is_grad_enabled
+
+next_sequence = itertools.count(1).__next__
+
+
+class Variable:
+    """What the tape knows of a tensor: its array, the node that made it, and the counter of its memory's changes.
+
+    `_counter` is None until the memory is first shared or changed in place, then a list of one number that all views
+    of the memory share. `_view` tells how a view was made from its parent.
+    """
+
+    __slots__ = ("_array", "_node", "_counter", "__dict__", "__weakref__")
+
+    _view: View | None = None
+    _grad: Variable | None = None
+
+
+class View:
+    """How a view was made: `operator(parent, **attrs)`; `version` is the counter's value for which its node is right.
+
+    `recorded` is False for a view made while grad mode was off.
+    """
+
+    __slots__ = ("parent", "operator", "attrs", "version", "recorded")
+
+    def __init__(self, parent: Variable, operator: Operator, attrs: dict, version: int, recorded: bool):
+        self.parent, self.operator, self.attrs = parent, operator, attrs
+        self.version, self.recorded = version, recorded
+
+
+class _Upper:
+    """What the layers above lend the tape: the class of results and the namespace in which tensors are arrays."""
+
+    tensor: type[Variable] = Variable
+    namespace = None
+
+
+_new = Variable.__new__
+
+
+def results_are(tensor: type[Variable], namespace) -> None:
+    """Name the class that operators return and the namespace that runs rules on tensors. Called once, at import."""
+    _Upper.tensor, _Upper.namespace = tensor, namespace
+
+
+def wrap(array, node=None) -> Variable:
+    """A variable over an array, without copying."""
+    t = _new(_Upper.tensor)
+    t._array = array
+    t._node = node
+    t._counter = None
+    return t
+
+
+def version(t: Variable) -> int:
+    """How often the memory of `t` has been changed in place."""
+    counter = t._counter
+    return 0 if counter is None else counter[0]
+
+
+def counter_of(t: Variable) -> list[int]:
+    """The change counter of `t`, made now if its memory was never shared."""
+    if t._counter is None:
+        t._counter = [0]
+    return t._counter
+
+
+def changed(t: Variable) -> None:
+    """Note that the memory of `t` has been changed in place."""
+    if t._counter is None:
+        t._counter = [1]
+    else:
+        t._counter[0] += 1
+
+
+def alias(t: Variable, array) -> Variable:
+    """A variable without history over memory of `t` that notices its changes."""
+    made = wrap(array)
+    made._counter = counter_of(t)
+    return made
+
+
+def node_of(t: Variable):
+    """The node of a variable; that of a view is made again if its memory was changed in place since."""
+    view = t._view
+    if view is not None and view.version != t._counter[0]:
+        view.version = t._counter[0]
+        if view.recorded and node_of(view.parent) is not None:
+            parent = view.parent
+            t._node = record(view.operator, (parent,), view.attrs, 1, t, ())
+    return t._node
+
+
+class SavedOutput:
+    """A kept result: the array and its counter, not the tensor, which would keep its own node alive."""
+
+    __slots__ = ("array", "counter", "version")
+
+    def __init__(self, t: Variable):
+        self.array = t._array
+        self.counter = counter_of(t)
+        self.version = self.counter[0]
+
+
+class Node:
+    """One recorded operation: where gradients go (`edges`) and what the rules need (`saved`).
+
+    versions: the change counters of saved inputs when they were saved. shapes: the inputs' shapes where gradients may
+    have to be summed to them. half: the dtype of a computation that ran in float32 for float16/bfloat16 inputs.
+    """
+
+    __slots__ = ("plan", "edges", "saved", "versions", "shapes", "half", "seq", "extras", "__weakref__")
+
+    def __init__(self, plan, edges, saved, versions, shapes, half):
+        self.plan = plan
+        self.edges = edges
+        self.saved = saved
+        self.versions = versions
+        self.shapes = shapes
+        self.half = half
+        self.seq = next_sequence()
+        self.extras = None
+        if _anomaly:
+            extras_of(self).stack = traceback.format_stack()[:-3]
+
+    def run(self, g, differentiable: bool) -> tuple:
+        """The gradients of the inputs, None where none is wanted. `g` and the result are arrays, or tensors if
+        `differentiable`."""
+        saved = self.saved
+        if saved is None:
+            raise RuntimeError(
+                "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+                "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
+                "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or "
+                "if you need to access saved tensors after calling backward."
+            )
+        plan = self.plan
+        values = self._values(differentiable)
+        half = self.half
+        if differentiable:
+            xp = _Upper.namespace
+        else:
+            xp = namespace_of(g[0] if g.__class__ is tuple else g)
+            if half is not None:
+                g = xp.astype(g, xp.float32)
+                values = [_widened(xp, v, half) for v in values]
+        edges, shapes = self.edges, self.shapes
+        results: list = [None] * len(edges)
+        for i, rule, positions in plan.steps:
+            if i < 0:
+                results = list(rule(xp, g, *[values[k] for k in positions]))
+                break
+            if edges[i] is not None:
+                results[i] = rule(xp, g, *[values[k] for k in positions])
+        if shapes is not None:
+            for i, r in enumerate(results):
+                if r is not None and r.shape != shapes[i]:
+                    results[i] = sum_to(xp, r, shapes[i])
+        if half is not None and not differentiable:
+            results = [r if r is None else xp.astype(r, half) for r in results]
+        return tuple(results)
+
+    def _values(self, differentiable: bool) -> list:
+        """The saved values as the rules take them, after checking that none was changed in place."""
+        values = []
+        recomputed = None
+        for (kind, where), value, version_then in zip(self.plan.keep, self.saved, self.versions):
+            if kind == Plan.INPUT and value.__class__ is not tuple:
+                if version_then is not None:
+                    if value._counter is not None and value._counter[0] != version_then:
+                        raise self._modified(value._array, value._counter[0], version_then)
+                    if not differentiable:
+                        value = value._array
+            elif kind == Plan.INPUT:
+                for t, then in zip(value, version_then):
+                    if then is not None and version(t) != then:
+                        raise self._modified(t._array, version(t), then)
+                if not differentiable:
+                    value = tuple(t._array if isinstance(t, Variable) else t for t in value)
+            elif kind == Plan.OUTPUT:
+                if value.counter[0] != value.version:
+                    raise self._modified(value.array, value.counter[0], value.version)
+                if differentiable:
+                    array, value = value.array, wrap(value.array, self)
+                    value._array = array
+                else:
+                    value = value.array
+            elif kind == Plan.AUX and differentiable:
+                if recomputed is None:
+                    recomputed = self._recompute()
+                value = recomputed[where]
+            values.append(value)
+        return values
+
+    def _recompute(self) -> tuple:
+        """What forward kept beside its result, as differentiable functions of the inputs."""
+        op = self.plan.op
+        kept = dict(zip(self.plan.keep, self.saved))
+        inputs = [kept[Plan.INPUT, i] for i in range(len(op.inputs))]
+        attrs = {name: kept[Plan.ATTR, name] for name in op.attrs}
+        results = op.forward(_Upper.namespace, *inputs, **attrs)
+        return results[op.outputs :]
+
+    def _modified(self, array, now: int, then: int) -> RuntimeError:
+        return RuntimeError(
+            "one of the variables needed for gradient computation has been modified by an inplace operation: "
+            f"[{array.dtype} {list(array.shape)}], which {self.name()} saved, is at version {now}; expected version "
+            f"{then} instead. Hint: use the out-of-place form of the operation, or clone() before changing it; "
+            "taper.autograd.set_detect_anomaly(True) shows the forward call that saved it."
+        )
+
+    def release(self) -> None:
+        """Free what was saved; running again is then an error."""
+        self.saved = None
+
+    def name(self) -> str:
+        return type(self).__name__
+
+    @property
+    def next_functions(self) -> tuple:
+        """((node, output number), ...) of the inputs; (None, 0) for one that needs no gradient."""
+        return tuple((e.node, e.index) if e.__class__ is OutputOf else (e, 0) for e in self.edges)
+
+    @property
+    def metadata(self) -> dict:
+        """A dictionary for the user's own notes on this node."""
+        return extras_of(self).metadata
+
+    def register_hook(self, hook) -> Handle:
+        """Call `hook(grad_inputs, grad_outputs)` when this node has run; it may return other grad_inputs."""
+        return Handle(extras_of(self).post_hooks, hook)
+
+    def register_prehook(self, hook) -> Handle:
+        """Call `hook(grad_outputs)` before this node runs; it may return other grad_outputs."""
+        return Handle(extras_of(self).prehooks, hook)
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+
+def _widened(xp, value, half):
+    if value.__class__ is tuple:
+        return tuple(_widened(xp, v, half) for v in value)
+    return xp.astype(value, xp.float32) if getattr(value, "dtype", None) == half else value
+
+
+def sum_to(xp, g, shape: tuple):
+    """Undo a broadcast: sum `g` over the dimensions in which `shape` has size 1 or is missing."""
+    lead = g.ndim - len(shape)
+    if lead:
+        g = xp.sum(g, axis=tuple(range(lead)))
+    axes = tuple(i for i, (have, want) in enumerate(zip(g.shape, shape)) if want == 1 and have != 1)
+    return xp.sum(g, axis=axes, keepdims=True) if axes else g
+
+
+class Extras:
+    """What few nodes have: hooks, tensors that keep their gradient, anomaly mode's stack."""
+
+    __slots__ = ("hooks", "retained", "post_hooks", "prehooks", "metadata", "stack")
+
+    def __init__(self):
+        self.hooks: dict[int, dict] = {}
+        self.retained: dict[int, weakref.ref] = {}
+        self.post_hooks: dict = {}
+        self.prehooks: dict = {}
+        self.metadata: dict = {}
+        self.stack: list[str] | None = None
+
+
+def extras_of(node) -> Extras:
+    """The node's rarely used fields, made now if it has none."""
+    if node.extras is None:
+        node.extras = Extras()
+    return node.extras
+
+
+class Handle:
+    """What registering a hook returns: `remove()` takes the hook out again, so does the end of a `with` block."""
+
+    __slots__ = ("_hooks", "id", "__weakref__")
+
+    _ids = itertools.count()
+
+    def __init__(self, hooks: dict, hook):
+        self._hooks = hooks
+        self.id = next(Handle._ids)
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        self._hooks.pop(self.id, None)
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.remove()
+
+
+class AccumulateGrad:
+    """The end of the tape at a leaf: what arrives is added to the leaf's `.grad`.
+
+    The leaf holds this object; this object holds the leaf weakly, so that no cycle keeps the two alive.
+    """
+
+    __slots__ = ("_leaf", "seq", "extras", "after", "__weakref__")
+
+    edges = ()
+    next_functions = ()
+
+    def __init__(self, leaf: Variable):
+        self._leaf = weakref.ref(leaf)
+        self.seq = next_sequence()
+        self.extras: Extras | None = None
+        self.after: dict | None = None
+
+    @property
+    def variable(self) -> Variable | None:
+        """The leaf, or None if it is gone."""
+        return self._leaf()
+
+    def name(self) -> str:
+        return "AccumulateGrad"
+
+
+class OutputOf:
+    """One of several results of a node, standing as a tensor's `_node`."""
+
+    __slots__ = ("node", "index")
+
+    def __init__(self, node, index: int):
+        self.node, self.index = node, index
+
+
+_anomaly = False
+
+
+def set_anomaly(enabled: bool) -> bool:
+    """Whether nodes remember the call that made them; returns what was set before."""
+    global _anomaly
+    before, _anomaly = _anomaly, enabled
+    return before
+
+
+def anomaly_enabled() -> bool:
+    return _anomaly
+
+
+_node_classes: dict[str, type[Node]] = {}
+
+
+def node_class(name: str) -> type[Node]:
+    """The class of the nodes that `grad_fn` prints under this name."""
+    found = _node_classes.get(name)
+    if found is None:
+        found = _node_classes[name] = type(name, (Node,), {"__slots__": ()})
+    return found
+
+
+def record(operator: Operator, inputs, attrs: dict, mask: int, result: Variable, aux, shapes=None, half=None) -> Node:
+    """The node of an operation that has just run, with recording on and inputs `mask` in need of a gradient."""
+    plan = operator.plan(0 if operator.joint is not None else mask)
+    cls = plan.node_class
+    if cls is None:
+        cls = plan.node_class = node_class(operator.grad_name)
+    saved, versions = [], []
+    for kind, where in plan.keep:
+        held = None
+        if kind == Plan.INPUT:
+            value = inputs[where] if not operator.variadic else tuple(inputs)
+            if operator.variadic:
+                held = tuple(version(t) if isinstance(t, Variable) else None for t in value)
+            elif isinstance(value, Variable):
+                held = version(value)
+        elif kind == Plan.OUTPUT:
+            value = SavedOutput(result)
+        elif kind == Plan.ATTR:
+            value = attrs[where] if where != "needs" else tuple(needs(t) for t in inputs)
+        elif kind == Plan.AUX:
+            value = aux[where]
+        else:
+            facts = tuple(_fact(kind, t) for t in inputs)
+            value = facts if operator.variadic else facts[where]
+        saved.append(value)
+        versions.append(held)
+    edges = tuple(node_of(t) if isinstance(t, Variable) else None for t in inputs)
+    return cls(plan, edges, saved, versions, shapes, half)
+
+
+def needs(t) -> bool:
+    """Whether an operator's argument is a variable that needs a gradient."""
+    return isinstance(t, Variable) and node_of(t) is not None
+
+
+def _fact(kind: int, t):
+    if not isinstance(t, Variable):
+        return None
+    return t._array.shape if kind == Plan.SHAPE else t._array.dtype

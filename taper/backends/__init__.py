@@ -1,0 +1,26 @@
+"""Array namespaces: the functions in which operators are written, one module a kind of array.
+
+A namespace follows the names of the Python array API standard and adds what the standard lacks. The class of a tensor's
+array decides which namespace computes, so nothing above this folder asks for a device.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from numpy import ndarray
+
+from . import cpu
+
+NAMESPACES: dict[type, ModuleType] = {ndarray: cpu}
+
+
+def namespace_of(array) -> ModuleType:
+    """The namespace whose functions take this array. TypeError for an object that is no array."""
+    found = NAMESPACES.get(array.__class__)
+    if found is None:
+        for cls, namespace in NAMESPACES.items():
+            if isinstance(array, cls):
+                return namespace
+        raise TypeError(f"no array namespace for {array.__class__.__name__}")
+    return found

@@ -1,0 +1,35 @@
+"""The wording of errors: the operator, the shapes, the fix.
+
+Taper raises the builtin classes that PyTorch raises (RuntimeError, IndexError, TypeError, ValueError), so that callers'
+`except` clauses keep working; what is Taper's own derives from the builtin that fits:
+
+    RuntimeError
+      CheckpointError      a checkpoint file is damaged, or is not one
+      CaptureError         a function cannot be captured as one program
+"""
+
+from __future__ import annotations
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be read: the file is damaged, truncated, or of another kind."""
+
+
+class CaptureError(RuntimeError):
+    """A function cannot be captured: it needs a value that exists only when the program runs."""
+
+
+def mismatch(operator: str, problem: str, fix: str = "", **tensors) -> RuntimeError:
+    """The error for inputs that do not fit together: `matmul: problem; a is (8, 3), b is (8, 3). Fix.`"""
+    shapes = ", ".join(f"{name} is {_shape(value)}" for name, value in tensors.items())
+    return RuntimeError(f"{operator}: {problem}" + (f"; {shapes}." if shapes else "") + (f" {fix}" if fix else ""))
+
+
+def _shape(value) -> str:
+    return str(tuple(getattr(value, "shape", value)))
+
+
+def dim_out_of_range(dim: int, ndim: int) -> IndexError:
+    """The error for a dimension that the tensor does not have."""
+    low, high = (-ndim, ndim - 1) if ndim else (-1, 0)
+    return IndexError(f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})")

@@ -1,0 +1,162 @@
+"""What an operator is: a forward function and one derivative rule per differentiable input, each written once.
+
+    mul = op("mul", lambda xp, x, y: x * y, promote=ARITHMETIC,
+             x=lambda xp, g, y: g * y,
+             y=lambda xp, g, x: g * x)
+
+`forward(xp, *inputs, **attrs)`: positional parameters are arrays (or None, or Python numbers where promotion allows
+them), keyword-only parameters are attributes. A rule's parameter names decide what the tape keeps:
+
+    x            that input                     x_shape, x_dtype    only its shape or NumPy dtype
+    out          the result                     an attribute's name     its value
+    an aux name  an intermediate that forward returned beside its result
+
+Broadcasting, promotion, half precision and accumulation are the tape's business; a rule that mentions them is wrong.
+The rules run on arrays, and once more on tensors when a derivative is itself differentiated.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+# How an operator's inputs are brought to one dtype before forward runs.
+ARITHMETIC = "arithmetic"  # PyTorch's promotion; the result has the promoted type
+FLOAT = "float"  # promotion, and integers become the default floating type
+COMPARE = "compare"  # promotion of the inputs; the result is bool, or an index
+AS_IS = "as is"  # the inputs keep their types: movement, indexing, selection
+
+ZERO = None
+"""The rule of an input on which the result does not depend smoothly (its derivative is zero where it exists)."""
+
+REGISTRY: dict[str, Operator] = {}
+"""Every operator by name."""
+
+
+class Operator:
+    """One operator: its name, its meaning, its derivatives. Made by `op`, never changed."""
+
+    __slots__ = (
+        *("name", "forward", "inputs", "variadic", "attrs", "rules", "joint", "promote", "outputs", "aux", "view"),
+        *("grad_name", "half_native", "plans"),
+    )
+
+    def __init__(self, name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native):
+        self.name, self.forward, self.promote, self.view = name, forward, promote, view
+        self.outputs, self.aux, self.half_native = outputs, aux, half_native
+        self.inputs, self.variadic, self.attrs = _parameters(forward)
+        self.joint = joint
+        self.rules = rules
+        self.grad_name = grad_name or "".join(p.capitalize() for p in name.split("_")) + "Backward0"
+        self.plans: dict[int, Plan] = {}
+        unknown = set(rules) - set(self.inputs)
+        if unknown:
+            raise TypeError(f"{name}: rules for {sorted(unknown)}, but the inputs are {self.inputs}")
+
+    @property
+    def differentiable(self) -> bool:
+        return self.joint is not None or any(rule is not None for rule in self.rules.values())
+
+    def plan(self, mask: int) -> Plan:
+        """What the tape keeps and later runs when the inputs in `mask` (bit i: input i) need a gradient."""
+        found = self.plans.get(mask)
+        if found is None:
+            found = self.plans[mask] = Plan(self, mask)
+        return found
+
+    def __repr__(self) -> str:
+        return f"<operator {self.name}>"
+
+
+class Plan:
+    """For one operator and one set of inputs that need gradients: what to keep, which rules to run.
+
+    `keep` lists (kind, index or name) of the values to save; `steps` lists (input index, rule, positions in `keep`).
+    A joint rule is one step with input index -1.
+    """
+
+    __slots__ = ("op", "mask", "keep", "steps", "node_class")
+
+    INPUT, OUTPUT, SHAPE, DTYPE, ATTR, AUX = range(6)
+
+    def __init__(self, operator: Operator, mask: int):
+        self.op, self.mask = operator, mask
+        self.keep: list[tuple[int, int | str]] = []
+        self.steps: list[tuple[int, Callable, tuple[int, ...]]] = []
+        self.node_class = None
+        if operator.joint is not None:
+            self.steps.append((-1, operator.joint, self._positions(operator.joint)))
+        else:
+            for i, name in enumerate(operator.inputs):
+                rule = operator.rules.get(name)
+                if mask >> i & 1 and rule is not None:
+                    self.steps.append((i, rule, self._positions(rule)))
+
+    def _positions(self, rule: Callable) -> tuple[int, ...]:
+        positions = []
+        for name in list(inspect.signature(rule).parameters)[2:]:
+            key = self._key(name)
+            if key not in self.keep:
+                self.keep.append(key)
+            positions.append(self.keep.index(key))
+        return tuple(positions)
+
+    def _key(self, name: str) -> tuple[int, int | str]:
+        op = self.op
+        if name in op.inputs:
+            return Plan.INPUT, op.inputs.index(name)
+        if name == "out":
+            return Plan.OUTPUT, 0
+        if name in op.attrs:
+            return Plan.ATTR, name
+        if name in op.aux:
+            return Plan.AUX, op.aux.index(name)
+        base, _, what = name.rpartition("_")
+        if base in op.inputs and what in ("shape", "dtype"):
+            return (Plan.SHAPE if what == "shape" else Plan.DTYPE), op.inputs.index(base)
+        if name == "needs":
+            return Plan.ATTR, "needs"
+        raise TypeError(f"{op.name}: a rule asks for {name!r}, which is neither input, attribute, output nor aux")
+
+
+def _parameters(forward: Callable) -> tuple[tuple[str, ...], bool, tuple[str, ...]]:
+    """Names of a forward function's inputs, whether they are one `*xs`, and names of its attributes."""
+    inputs, attrs, variadic = [], [], False
+    for p in list(inspect.signature(forward).parameters.values())[1:]:
+        if p.kind is p.KEYWORD_ONLY:
+            attrs.append(p.name)
+        else:
+            inputs.append(p.name)
+            variadic = variadic or p.kind is p.VAR_POSITIONAL
+    return tuple(inputs), variadic, tuple(attrs)
+
+
+def op(
+    name: str,
+    forward: Callable,
+    *,
+    joint: Callable | None = None,
+    promote: str = AS_IS,
+    outputs: int | None = 1,
+    aux: tuple[str, ...] = (),
+    view: bool = False,
+    grad_name: str | None = None,
+    half_native: bool = False,
+    **rules: Callable | None,
+) -> Operator:
+    """Define an operator.
+
+    joint: one rule for all inputs, returning a tuple of gradients in input order; `needs` gives it the wanted inputs.
+    promote: how input dtypes are made one (ARITHMETIC, FLOAT, COMPARE, AS_IS).
+    outputs: how many results; beyond the first they are not differentiable (indices). None: any number of
+        differentiable results, and `g` is then a tuple with zeros for results that were not used.
+    aux: names of what forward returns after its results for the rules alone.
+    view: the result shares memory with the first input where the array library can.
+    half_native: forward takes float16/bfloat16 as they are (movement, comparison); else it runs in float32.
+    rules: input name -> rule(xp, g, kept values...). An input without a rule is not differentiable.
+    """
+    if name in REGISTRY:
+        raise TypeError(f"operator {name} is defined twice")
+    made = Operator(name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native)
+    REGISTRY[name] = made
+    return made
