@@ -122,10 +122,11 @@ class Node:
     """One recorded operation: where gradients go (`edges`) and what the rules need (`saved`).
 
     versions: the change counters of saved inputs when they were saved. shapes: the inputs' shapes where gradients may
-    have to be summed to them. half: the dtype of a computation that ran in float32 for float16/bfloat16 inputs.
+    have to be summed to them. results: shapes and dtypes of several
+    differentiable results. half: the dtype of a computation that ran in float32 for float16/bfloat16 inputs.
     """
 
-    __slots__ = ("plan", "edges", "saved", "versions", "shapes", "half", "seq", "extras", "__weakref__")
+    __slots__ = ("plan", "edges", "saved", "versions", "shapes", "half", "seq", "extras", "results", "__weakref__")
 
     def __init__(self, plan, edges, saved, versions, shapes, half):
         self.plan = plan
@@ -136,6 +137,7 @@ class Node:
         self.half = half
         self.seq = next_sequence()
         self.extras = None
+        self.results = None
         if _anomaly:
             extras_of(self).stack = traceback.format_stack()[:-3]
 
@@ -197,8 +199,7 @@ class Node:
                 if value.counter[0] != value.version:
                     raise self._modified(value.array, value.counter[0], value.version)
                 if differentiable:
-                    array, value = value.array, wrap(value.array, self)
-                    value._array = array
+                    value = wrap(value.array, self)
                 else:
                     value = value.array
             elif kind == Plan.AUX and differentiable:

@@ -38,10 +38,11 @@ class Operator:
 
     __slots__ = (
         *("name", "forward", "inputs", "variadic", "attrs", "rules", "joint", "promote", "outputs", "aux", "view"),
-        *("grad_name", "half_native", "plans"),
+        *("grad_name", "half_native", "broadcasts", "plans"),
     )
 
-    def __init__(self, name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native):
+    def __init__(self, name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native, broadcasts):
+        self.broadcasts = broadcasts or promote != AS_IS
         self.name, self.forward, self.promote, self.view = name, forward, promote, view
         self.outputs, self.aux, self.half_native = outputs, aux, half_native
         self.inputs, self.variadic, self.attrs = _parameters(forward)
@@ -91,6 +92,11 @@ class Plan:
                 rule = operator.rules.get(name)
                 if mask >> i & 1 and rule is not None:
                     self.steps.append((i, rule, self._positions(rule)))
+        if any(kind == Plan.AUX for kind, _ in self.keep):
+            # A differentiated derivative computes the intermediates again from the inputs.
+            everything = [(Plan.INPUT, i) for i in range(len(operator.inputs))]
+            everything += [(Plan.ATTR, name) for name in operator.attrs]
+            self.keep += [key for key in everything if key not in self.keep]
 
     def _positions(self, rule: Callable) -> tuple[int, ...]:
         positions = []
@@ -142,6 +148,7 @@ def op(
     view: bool = False,
     grad_name: str | None = None,
     half_native: bool = False,
+    broadcasts: bool = False,
     **rules: Callable | None,
 ) -> Operator:
     """Define an operator.
@@ -153,10 +160,11 @@ def op(
     aux: names of what forward returns after its results for the rules alone.
     view: the result shares memory with the first input where the array library can.
     half_native: forward takes float16/bfloat16 as they are (movement, comparison); else it runs in float32.
+    broadcasts: gradients are summed to the inputs' shapes (always so where dtypes are promoted).
     rules: input name -> rule(xp, g, kept values...). An input without a rule is not differentiable.
     """
     if name in REGISTRY:
         raise TypeError(f"operator {name} is defined twice")
-    made = Operator(name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native)
+    made = Operator(name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native, broadcasts)
     REGISTRY[name] = made
     return made

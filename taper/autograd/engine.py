@@ -1,0 +1,264 @@
+"""Running the tape backwards.
+
+A node is created after the nodes of its inputs, so taking the pending node with the highest sequence number is a right
+order: when a node's turn comes, everything that adds to its gradient has run. One heap, no recursion, no first pass,
+except where gradients of chosen inputs are asked for: then nodes that do not lead to them are left out.
+"""
+
+from __future__ import annotations
+
+import heapq
+import sys
+
+from ..backends import namespace_of
+from ..backends.quiet import QUIET, enter, leave
+from .modes import _grad
+from .tape import AccumulateGrad, OutputOf, Variable, anomaly_enabled, node_of, wrap
+
+
+def run(roots, gradients, *, retain_graph: bool, create_graph: bool, wanted=None) -> list:
+    """Push `gradients` (tensors) of the tensors `roots` through the graph.
+
+    wanted None: add to the `.grad` of every leaf reached; returns []. Else a list of tensors: return the gradient of
+    each (an array or, with create_graph, a tensor; None where it is not reached) and touch no `.grad`.
+    """
+    before = _grad.get()
+    _grad.set(create_graph)
+    token = enter(QUIET)
+    try:
+        return _Backward(retain_graph, create_graph, wanted).run(roots, gradients)
+    finally:
+        leave(token)
+        _grad.set(before)
+
+
+class _Backward:
+    """One pass: the gradients that wait, by node, and the heap of nodes in order."""
+
+    def __init__(self, retain_graph: bool, create_graph: bool, wanted):
+        self.retain_graph, self.create_graph = retain_graph, create_graph
+        self.pending: dict = {}
+        self.heap: list = []
+        self.captures: dict = {}
+        self.results: list = []
+        self.leading: set | None = None
+        if wanted is not None:
+            self.results = [None] * len(wanted)
+            for i, t in enumerate(wanted):
+                edge = node_of(t)
+                node, index = (edge.node, edge.index) if edge.__class__ is OutputOf else (edge, 0)
+                self.captures.setdefault(node, []).append((i, index))
+
+    def run(self, roots, gradients) -> list:
+        edges = [node_of(t) for t in roots]
+        if self.captures:
+            self.leading = leading_to(self.captures, edges)
+        for edge, g in zip(edges, gradients):
+            self.add(edge, g if self.create_graph else g._array)
+        heap, pending, captures = self.heap, self.pending, self.captures
+        while heap:
+            node = heapq.heappop(heap)[1]
+            g = pending.pop(node)
+            if node.extras is not None:
+                g = self.before(node, g)
+            if captures and node in captures:
+                for i, index in captures[node]:
+                    self.results[i] = g[index] if g.__class__ is list else g
+                if node not in self.leading:
+                    continue
+            if node.__class__ is AccumulateGrad:
+                if self.leading is None:
+                    accumulate(node, g, self.create_graph)
+                continue
+            self.visit(node, g)
+        return self.results
+
+    def visit(self, node, g) -> None:
+        if g.__class__ is list:
+            g = self.complete(node, g)
+        try:
+            results = node.run(g, self.create_graph)
+        except RuntimeError as error:
+            raise with_forward_stack(node, error) from error.__cause__
+        if anomaly_enabled():
+            check_for_nan(node, results)
+        if node.extras is not None and node.extras.post_hooks:
+            results = self.after(node, results, g)
+        if not self.retain_graph:
+            node.release()
+        leading = self.leading
+        for edge, r in zip(node.edges, results):
+            if edge is None or r is None:
+                continue
+            if leading is not None and (edge.node if edge.__class__ is OutputOf else edge) not in leading:
+                if (edge.node if edge.__class__ is OutputOf else edge) not in self.captures:
+                    continue
+            self.add(edge, r)
+
+    def add(self, edge, g) -> None:
+        """Add a gradient to what waits for a node; the node enters the heap with its first."""
+        pending = self.pending
+        if edge.__class__ is OutputOf:
+            node = edge.node
+            slots = pending.get(node)
+            if slots is None:
+                slots = pending[node] = [None] * len(node.results)
+                heapq.heappush(self.heap, (-node.seq, node))
+            have = slots[edge.index]
+            slots[edge.index] = g if have is None else have + g
+            return
+        have = pending.get(edge)
+        if have is None:
+            pending[edge] = g
+            heapq.heappush(self.heap, (-edge.seq, edge))
+        else:
+            pending[edge] = have + g
+
+    def complete(self, node, slots: list) -> tuple:
+        """The gradients of all results of a node, zeros for those that nothing used."""
+        some = next(s for s in slots if s is not None)
+        if self.create_graph:
+            xp = namespace_of(some._array)
+            return tuple(
+                wrap(xp.zeros(shape, dtype=dtype)) if s is None else s for s, (shape, dtype) in zip(slots, node.results)
+            )
+        xp = namespace_of(some)
+        return tuple(xp.zeros(shape, dtype=dtype) if s is None else s for s, (shape, dtype) in zip(slots, node.results))
+
+    def before(self, node, g):
+        """Run the hooks of a node's results, and keep the gradient where `retain_grad` asked for it."""
+        extras = node.extras
+        slots = g if g.__class__ is list else [g]
+        for index, hooks in extras.hooks.items():
+            if slots[index] is not None:
+                for hook in list(hooks.values()):
+                    returned = hook(self.tensor(slots[index]))
+                    if returned is not None:
+                        slots[index] = self.plain(returned)
+        if extras.prehooks:
+            for hook in list(extras.prehooks.values()):
+                returned = hook(tuple(None if s is None else self.tensor(s) for s in slots))
+                if returned is not None:
+                    slots = [None if r is None else self.plain(r) for r in _tuple(returned)]
+        for index, ref in extras.retained.items():
+            t = ref()
+            if t is not None and slots[index] is not None:
+                add_to_grad(t, slots[index], self.create_graph)
+        return slots if g.__class__ is list else slots[0]
+
+    def after(self, node, results: tuple, g) -> tuple:
+        for hook in list(node.extras.post_hooks.values()):
+            inputs = tuple(None if r is None else self.tensor(r) for r in results)
+            outputs = tuple(self.tensor(x) for x in g) if g.__class__ is tuple else (self.tensor(g),)
+            returned = hook(inputs, outputs)
+            if returned is not None:
+                results = tuple(None if r is None else self.plain(r) for r in _tuple(returned))
+        return results
+
+    def tensor(self, g):
+        return g if isinstance(g, Variable) else wrap(namespace_of(g).asarray(g))
+
+    def plain(self, t):
+        return t if self.create_graph else t._array
+
+
+def _tuple(value) -> tuple:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def leading_to(captures: dict, edges) -> set:
+    """The nodes below `edges` from which a node of `captures` is reached through at least one edge."""
+    parents: dict = {}
+    stack = [e.node if e.__class__ is OutputOf else e for e in edges if e is not None]
+    seen = set(stack)
+    while stack:
+        node = stack.pop()
+        for edge in node.edges:
+            if edge is None:
+                continue
+            child = edge.node if edge.__class__ is OutputOf else edge
+            parents.setdefault(child, []).append(node)
+            if child not in seen:
+                seen.add(child)
+                stack.append(child)
+    leading: set = set()
+    stack = [c for c in captures if c is not None]
+    while stack:
+        for parent in parents.get(stack.pop(), ()):
+            if parent not in leading:
+                leading.add(parent)
+                stack.append(parent)
+    return leading
+
+
+def accumulate(node: AccumulateGrad, g, create_graph: bool) -> None:
+    leaf = node.variable
+    if leaf is None:
+        return
+    add_to_grad(leaf, g, create_graph)
+    if node.after:
+        for hook in list(node.after.values()):
+            hook(leaf)
+
+
+def add_to_grad(t: Variable, g, create_graph: bool) -> None:
+    """Make `g` the gradient of `t`, or add it to the one there (in place, unless derivatives are recorded)."""
+    have = t._grad
+    if create_graph:
+        t._grad = g if have is None else have + g
+        return
+    array = t._array
+    if g.dtype != array.dtype:
+        g = namespace_of(g).astype(g.real if g.dtype.kind == "c" and array.dtype.kind != "c" else g, array.dtype)
+    if have is not None:
+        have._array += g
+        if have._counter is not None:
+            have._counter[0] += 1
+    else:
+        t._grad = wrap(g if owned(g) else namespace_of(g).asarray(g).copy())
+
+
+def owned(g) -> bool:
+    """Whether nobody but the engine refers to this array, so that it may become a `.grad` without a copy."""
+    return getattr(g, "base", g) is None and sys.getrefcount(g) <= _OWNED
+
+
+def _calibrated() -> int:
+    """The reference count that `owned` sees for an array which only the engine's own frames hold."""
+    seen = []
+
+    def as_owned(g):
+        seen.append(sys.getrefcount(g))
+
+    def as_add_to_grad(g):
+        as_owned(g)
+
+    def as_accumulate(g):
+        as_add_to_grad(g)
+
+    def as_run():
+        g = object()
+        as_accumulate(g)
+
+    as_run()
+    return seen[0]
+
+
+_OWNED = _calibrated()
+
+
+def check_for_nan(node, results) -> None:
+    for i, r in enumerate(results):
+        if r is None:
+            continue
+        array = r._array if isinstance(r, Variable) else r
+        if array.dtype.kind in "fc" and bool((array != array).any()):
+            raise with_forward_stack(node, RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output."))
+
+
+def with_forward_stack(node, error: RuntimeError) -> RuntimeError:
+    """In anomaly mode, the error with the stack of the forward call that made the node."""
+    if node.extras is None or node.extras.stack is None:
+        return error
+    stack = "".join(node.extras.stack)
+    return RuntimeError(f"{error}\nTraceback of forward call that caused the error ({node.name()}):\n{stack}")

@@ -1,0 +1,75 @@
+"""The tape on bare variables: gradients against the calculus, and what is kept and freed."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+from taper.autograd import dispatch, engine, tape
+from taper.ops import elementwise, reduction
+
+add, mul = dispatch.binary(elementwise.add), dispatch.binary(elementwise.mul)
+exp = dispatch.unary(elementwise.exp)
+
+
+def leaf(values):
+    v = tape.wrap(np.asarray(values, np.float32))
+    v._node = tape.AccumulateGrad(v)
+    return v
+
+
+def total(x):
+    return dispatch.apply(reduction.sum, x, axis=None, keepdims=False)
+
+
+def backward(result, retain_graph=False):
+    engine.run([result], [tape.wrap(np.ones((), np.float32))], retain_graph=retain_graph, create_graph=False)
+
+
+def test_broadcast_gradients_are_summed_to_the_inputs():
+    x, y = leaf([0.1, 0.2, 0.3]), leaf([[0.2], [0.3]])
+    backward(total(exp(add(mul(x, y), x))))
+    e = np.exp(x._array * y._array + x._array)
+    np.testing.assert_allclose(x._grad._array, (e * (y._array + 1)).sum(0), rtol=1e-6)
+    np.testing.assert_allclose(y._grad._array, (e * x._array).sum(1, keepdims=True), rtol=1e-6)
+
+
+def test_second_run_needs_retain_graph():
+    x = leaf([1.0, 2.0])
+    y = total(mul(x, x))
+    backward(y, retain_graph=True)
+    backward(y)
+    np.testing.assert_array_equal(x._grad._array, [4.0, 8.0])
+    with pytest.raises(RuntimeError, match="second time"):
+        backward(y)
+
+
+def test_gradients_of_two_leaves_do_not_share_memory():
+    x, y = leaf([1.0]), leaf([2.0])
+    engine.run([add(x, y)], [tape.wrap(np.ones(1, np.float32))], retain_graph=False, create_graph=False)
+    x._grad._array[0] = 7
+    assert y._grad._array[0] == 1
+
+
+def test_a_graph_is_freed_without_the_cycle_collector():
+    gc.disable()
+    try:
+        x = leaf([1.0])
+        y = exp(mul(x, x))
+        node = weakref.ref(y._node)
+        del y
+        assert node() is None
+    finally:
+        gc.enable()
+
+
+def test_a_deep_graph_runs_without_recursion():
+    x = leaf([1.0])
+    y = x
+    for _ in range(20_000):
+        y = mul(y, 1.0)
+    backward(total(y))
+    assert x._grad._array[0] == 1
