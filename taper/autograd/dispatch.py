@@ -13,6 +13,7 @@ from ..backends import cpu, namespace_of
 from ..backends.quiet import QUIET, enter, leave
 from ..ops.movement import astype
 from ..ops.operator import ARITHMETIC, AS_IS, COMPARE, FLOAT, Operator, Plan
+from .inplace import cannot_cast
 from .modes import is_grad_enabled
 from .tape import (
     OutputOf,
@@ -46,6 +47,10 @@ def apply(operator: Operator, *inputs, **attrs):
     token = enter(QUIET)
     try:
         out = operator.forward(xp, *arrays, **attrs)
+    except ValueError as error:
+        if operator.promote is not AS_IS and len(arrays) == 2:
+            raise cannot_broadcast(operator, *map(asarray, arrays)) from None
+        raise RuntimeError(f"{operator.name}: {error}") from None
     finally:
         leave(token)
     aux, several = (), operator.outputs is None
@@ -182,22 +187,28 @@ def _scalar(value, common):
     return asarray(value, dtype=common) if common in dtypes.HALF else value
 
 
-def unary(operator: Operator):
-    """The callable of an elementwise operator of one input: `f(x)`."""
+def unary(operator: Operator, doc: str = ""):
+    """The callable of an elementwise operator of one input: `f(input, *, out=None)`, a function and a method."""
     forward = operator.forward
     plan = operator.plan(1)
     saves = _pattern(plan)
 
-    def call(x):
-        array = x._array
+    def call(input, *, out=None):
+        try:
+            array = input._array
+        except AttributeError:
+            raise not_a_tensor(operator, input) from None
+        if out is not None:
+            return into(out, apply(operator, input))
+        x = input
         if array.__class__ is not ndarray or (array.dtype is not F32 and array.dtype is not F64):
             return apply(operator, x)
         token = enter(QUIET)
         try:
-            out = forward(cpu, array)
+            made = forward(cpu, array)
         finally:
             leave(token)
-        result = wrap(out if out.__class__ is ndarray else asarray(out))
+        result = wrap(made if made.__class__ is ndarray else asarray(made))
         node = x._node if x._view is None else node_of(x)
         if node is not None and is_grad_enabled():
             if saves is None:
@@ -208,7 +219,37 @@ def unary(operator: Operator):
                 result._node = cls(plan, (node,), saved, [None if k else version(x) for k in saves], None, None)
         return result
 
+    return named(call, operator, doc)
+
+
+def named(call, operator: Operator, doc: str):
+    """Give a made callable the operator's name and its documentation."""
+    call.__name__ = call.__qualname__ = operator.name
+    call.__doc__ = doc or None
+    call.operator = operator
     return call
+
+
+def not_a_tensor(operator: Operator, value) -> TypeError:
+    return TypeError(
+        f"{operator.name}(): argument 'input' (position 1) must be Tensor, not {value.__class__.__name__}. "
+        "Make it a tensor first: taper.tensor(value)."
+    )
+
+
+def into(out: Variable, result: Variable) -> Variable:
+    """Put a result where `out=` says: `out` is resized to the result's shape and keeps its dtype."""
+    if is_grad_enabled() and (node_of(out) is not None or node_of(result) is not None):
+        raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the "
+                           "arguments requires grad.")
+    if dtypes.category(result._array.dtype) > dtypes.category(out._array.dtype):
+        raise cannot_cast(result._array.dtype, out._array.dtype)
+    if out._array.shape != result._array.shape:
+        out._array = namespace_of(result._array).astype(result._array, out._array.dtype, copy=True)
+    else:
+        out._array[...] = result._array
+    changed(out)
+    return out
 
 
 def _pattern(plan: Plan):
@@ -218,14 +259,17 @@ def _pattern(plan: Plan):
     return tuple(kind == Plan.OUTPUT for kind, _ in plan.keep)
 
 
-def binary(operator: Operator):
-    """The callable of an elementwise operator of two inputs, tensors or Python numbers: `f(x, y)`."""
+def binary(operator: Operator, doc: str = ""):
+    """The callable of an elementwise operator of two inputs, tensors or Python numbers: `f(input, other, *, out=None)`."""
     forward = operator.forward
     plans = [operator.plan(mask) for mask in range(4)]
     simple = all(kind == Plan.INPUT for plan in plans for kind, _ in plan.keep)
     differentiable = operator.differentiable
 
-    def call(x, y):
+    def call(input, other, *, out=None):
+        x, y = input, other
+        if out is not None:
+            return into(out, apply(operator, x, y))
         try:
             a = x._array
             dtype = a.dtype
@@ -242,18 +286,20 @@ def binary(operator: Operator):
             return apply(operator, x, y)
         token = enter(QUIET)
         try:
-            out = forward(cpu, a, b)
+            array = forward(cpu, a, b)
         except ValueError:
             raise cannot_broadcast(operator, a, b) from None
         finally:
             leave(token)
-        result = wrap(out if out.__class__ is ndarray else asarray(out))
+        result = wrap(array if array.__class__ is ndarray else asarray(array))
         if differentiable:
             nx = x._node if x._view is None else node_of(x)
             if (nx is not None or ny is not None) and is_grad_enabled():
                 mask = (nx is not None) | (ny is not None) << 1
-                shape = out.shape
-                shapes = None if a.shape == shape and (ny is None or b.shape == shape) else (a.shape, getattr(b, "shape", ()))
+                shape = array.shape
+                shapes = None
+                if a.shape != shape or (ny is not None and b.shape != shape):
+                    shapes = (a.shape, getattr(b, "shape", ()))
                 if simple:
                     plan = plans[mask]
                     if not plan.steps:
@@ -271,7 +317,7 @@ def binary(operator: Operator):
                     result._node = record(operator, (x, y), {}, mask, result, (), shapes)
         return result
 
-    return call
+    return named(call, operator, doc)
 
 
 def cannot_broadcast(operator: Operator, a, b) -> RuntimeError:
@@ -286,18 +332,3 @@ def cannot_broadcast(operator: Operator, a, b) -> RuntimeError:
             )
     return RuntimeError(f"{operator.name}: shapes {tuple(sa)} and {tuple(sb)} do not fit")
 
-
-def check_leaf(t: Variable) -> None:
-    """Refuse to change a leaf that requires grad, or a view of one, while recording."""
-    if not is_grad_enabled() or node_of(t) is None:
-        return
-    if t._node.edges == () and t._view is None:
-        raise RuntimeError(
-            "a leaf Variable that requires grad is being used in an in-place operation. Change it under "
-            "taper.no_grad(), or work on a clone()."
-        )
-    view = t._view
-    while view is not None:
-        if view.parent._view is None and view.parent._node is not None and view.parent._node.edges == ():
-            raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-        view = view.parent._view

@@ -1,0 +1,149 @@
+"""Changing a tensor in place: write the values through, and let the tensor take over the result's history.
+
+An in-place operation is the ordinary operator whose result is written into the tensor's memory (`assign`). If the
+tensor is a view, its base is changed too: the base gets a `CopySlices` node, which hands the gradient of the viewed
+region to the operation and the rest to the base's former history; the view's own node is made again when it is asked for.
+"""
+
+from __future__ import annotations
+
+from .. import dtypes
+from ..backends import namespace_of
+from .modes import is_grad_enabled
+from .tape import Node, OutputOf, Variable, changed, node_of
+
+
+def assign(t: Variable, result: Variable) -> Variable:
+    """Make `t` hold the values and the history of `result`, which an operator computed from `t`. Returns `t`.
+
+    Raises RuntimeError for a leaf that requires grad, a result of another shape or of a higher category of dtype, and
+    a tensor whose elements share memory.
+    """
+    target, source = t._array, result._array
+    check_writable(t)
+    if source.shape != target.shape:
+        raise RuntimeError(
+            f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(source.shape)}"
+        )
+    if dtypes.category(source.dtype) > dtypes.category(target.dtype):
+        raise cannot_cast(source.dtype, target.dtype)
+    target[...] = source
+    changed(t)
+    adopt(t, result._node)
+    return t
+
+
+def cannot_cast(source, target) -> RuntimeError:
+    return RuntimeError(
+        f"result type {legacy_name(source)} can't be cast to the desired output type {legacy_name(target)}"
+    )
+
+
+_LEGACY = {
+    **{"bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long"},
+    **{"float16": "Half", "bfloat16": "BFloat16", "float32": "Float", "float64": "Double"},
+    **{"complex64": "ComplexFloat", "complex128": "ComplexDouble"},
+    **{"uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64"},
+}
+
+
+def legacy_name(np_dtype) -> str:
+    """The word for a dtype in PyTorch's messages: Float, Long, ..."""
+    return _LEGACY[dtypes.from_numpy(np_dtype).name]
+
+
+def check_writable(t: Variable) -> None:
+    """Refuse to change a leaf that requires grad (or a view of one) while recording, and memory that overlaps itself."""
+    array = t._array
+    if 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
+        raise RuntimeError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
+            "Please clone() the tensor before performing the operation."
+        )
+    if not is_grad_enabled():
+        return
+    node = node_of(t)
+    view = t._view
+    if view is None:
+        if node is not None and is_leaf_node(node):
+            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+        return
+    root = base_of(t)
+    root_node = root._node
+    if root_node is not None and is_leaf_node(root_node):
+        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    if node.__class__ is OutputOf:
+        raise RuntimeError(
+            f"Output {node.index} of {node.node.name()} is a view and is being modified inplace. This view is the output "
+            "of a function that returns multiple views. Such functions do not allow the output views to be modified "
+            "inplace. You should replace the inplace operation by an out-of-place one."
+        )
+
+
+def is_leaf_node(node) -> bool:
+    """Whether this is the end of the tape at a leaf."""
+    return node.__class__ is not OutputOf and not isinstance(node, Node)
+
+
+def base_of(t: Variable) -> Variable:
+    """The tensor of which `t` is, through however many steps, a view; `t` itself if it is none."""
+    while t._view is not None:
+        t = t._view.parent
+    return t
+
+
+def adopt(t: Variable, node) -> None:
+    """After a write: give `t` (and, if it is a view, its base) the history that `node` records."""
+    if node is None or not is_grad_enabled():
+        return
+    if t._view is None:
+        t._node = node
+        return
+    steps, root = [], t
+    while root._view is not None:
+        view = root._view
+        if not view.recorded:
+            raise RuntimeError(
+                "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Make the view "
+                "where gradients are recorded, or work on a clone()."
+            )
+        steps.append((view.operator, view.attrs))
+        root = view.parent
+    root._node = CopySlices(root, node, tuple(reversed(steps)))
+
+
+class CopySlices(Node):
+    """The history of a base of which a view was changed: `inner` made the view's values, `steps` lead to the view."""
+
+    __slots__ = ("inner", "steps")
+
+    def __init__(self, root: Variable, inner: Node, steps: tuple):
+        super().__init__(inner.plan, (root._node, *inner.edges[1:]), (), (), None, None)
+        self.inner, self.steps = inner, steps
+
+    def run(self, g, differentiable: bool) -> tuple:
+        xp = namespace_of(g._array if differentiable else g)
+        if differentiable:
+            g = g.clone()
+            region = g
+            for operator, attrs in self.steps:
+                region = _apply(operator, region, attrs)
+            results = self.inner.run(region.clone(), True)
+            region.zero_() if results[0] is None else region.copy_(results[0])
+        else:
+            g = xp.asarray(g).copy()
+            region = g
+            for operator, attrs in self.steps:
+                region = operator.forward(xp, region, **attrs)
+            results = self.inner.run(region.copy(), False)
+            region[...] = 0 if results[0] is None else results[0]
+        return (g, *results[1:])
+
+    def release(self) -> None:
+        self.inner.release()
+
+
+def _apply(operator, t, attrs):
+    from .dispatch import apply
+
+    return apply(operator, t, **attrs)
