@@ -207,15 +207,21 @@ def add_to_grad(t: Variable, g, create_graph: bool) -> None:
     if create_graph:
         t._grad = g if have is None else have + g
         return
-    array = t._array
-    if g.dtype != array.dtype:
-        g = namespace_of(g).astype(g.real if g.dtype.kind == "c" and array.dtype.kind != "c" else g, array.dtype)
+    g = as_gradient_of(t, g)
     if have is not None:
         have._array += g
         if have._counter is not None:
             have._counter[0] += 1
     else:
         t._grad = wrap(g if owned(g) else namespace_of(g).asarray(g).copy())
+
+
+def as_gradient_of(t: Variable, g):
+    """A gradient as an array of the dtype of `t`; of a complex gradient a real tensor takes the real part."""
+    dtype = t._array.dtype
+    if g.dtype != dtype:
+        g = namespace_of(g).astype(g.real if g.dtype.kind == "c" and dtype.kind != "c" else g, dtype)
+    return namespace_of(g).asarray(g)
 
 
 def owned(g) -> bool:

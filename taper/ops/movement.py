@@ -61,3 +61,27 @@ def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     for i, axis in enumerate(axes):
         back[axis] = i
     return tuple(back)
+
+
+cat = op(
+    "cat",
+    lambda xp, *xs, axis: xp.concat(xs, axis=axis),
+    half_native=True,
+    joint=lambda xp, g, xs_shape, axis: split_back(xp, g, [shape[axis] for shape in xs_shape], axis),
+)
+
+stack = op(
+    "stack",
+    lambda xp, *xs, axis: xp.stack(xs, axis=axis),
+    half_native=True,
+    joint=lambda xp, g, xs_shape, axis: [g[(slice(None),) * axis + (i,)] for i in range(len(xs_shape))],
+)
+
+
+def split_back(xp, g, sizes: list[int], axis: int) -> list:
+    """The pieces of `g` along `axis`, of the given sizes."""
+    lead, start, pieces = (slice(None),) * axis, 0, []
+    for size in sizes:
+        pieces.append(g[(*lead, slice(start, start + size))])
+        start += size
+    return pieces
