@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
+import weakref
+
 import numpy as np
 
 from .. import dtypes
-from ..autograd import backward as autograd_backward
-from ..autograd.tape import AccumulateGrad, Handle, Node, OutputOf, Variable, alias, changed, extras_of, node_of, version, wrap
+from ..autograd.backward import backward
+from ..autograd.tape import (
+    AccumulateGrad,
+    Handle,
+    Node,
+    OutputOf,
+    Variable,
+    alias,
+    counter_of,
+    extras_of,
+    node_of,
+    version,
+    wrap,
+)
 from ..backends import device
 from . import printing
 from .size import Size
@@ -81,3 +96,131 @@ class Tensor(Variable):
         if node.__class__ is OutputOf:
             return node.node
         return node if isinstance(node, Node) else None
+
+    @property
+    def grad(self):
+        """The accumulated gradient, a tensor of this shape, or None."""
+        if self._grad is None and not self.is_leaf and not self._retains:
+            warnings.warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
+                "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
+                "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, value) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {value.__class__.__name__}")
+            if value is self:
+                raise RuntimeError("can't assign Variable as its own grad")
+            if value._array.shape != self._array.shape:
+                raise RuntimeError(
+                    f"assigned grad has data of a different size: the tensor is {tuple(self.shape)}, the gradient "
+                    f"{tuple(value.shape)}"
+                )
+            if value._array.dtype != self._array.dtype:
+                raise RuntimeError(f"assigned grad has data of a different type: {value.dtype}, not {self.dtype}")
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    @property
+    def data(self):
+        """The same memory without history, whose changes autograd does not notice."""
+        return self._like(wrap(self._array))
+
+    @data.setter
+    def data(self, value) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {value.__class__.__name__}")
+        self._array = value._array
+
+    def _like(self, t):
+        return t
+
+    def detach(self):
+        """The same memory without history."""
+        return alias(self, self._array)
+
+    def detach_(self):
+        """Forget this tensor's history; returns it."""
+        if self._view is not None:
+            raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+        self._node = None
+        return self
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None) -> None:
+        """Add to each leaf's `.grad` the gradient of this tensor, weighted by `gradient` (1 for a scalar)."""
+        backward((self,), None if gradient is None else (gradient,), retain_graph, create_graph, None, inputs)
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this non-leaf in `.grad` during backward."""
+        node = node_of(self)
+        if node is None:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if isinstance(node, AccumulateGrad) or self._retains:
+            return
+        node, index = (node.node, node.index) if node.__class__ is OutputOf else (node, 0)
+        extras_of(node).retained[index] = weakref.ref(self)
+        self._retains = True
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether this is a non-leaf whose gradient is kept."""
+        return self._retains
+
+    def register_hook(self, hook) -> Handle:
+        """Call `hook(grad)` when the gradient of this tensor is known; what it returns replaces the gradient."""
+        node = node_of(self)
+        if node is None:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        node, index = (node.node, node.index) if node.__class__ is OutputOf else (node, 0)
+        return Handle(extras_of(node).hooks.setdefault(index, {}), hook)
+
+    def register_post_accumulate_grad_hook(self, hook) -> Handle:
+        """Call `hook(tensor)` after a gradient was added to this leaf's `.grad`."""
+        node = node_of(self)
+        if not isinstance(node, AccumulateGrad):
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        if node.after is None:
+            node.after = {}
+        return Handle(node.after, hook)
+
+    @property
+    def _version(self) -> int:
+        return version(self)
+
+    def item(self):
+        """The single element as a Python number. RuntimeError for a tensor of another size."""
+        array = self._array
+        if array.size != 1:
+            raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
+        return _python(array.item())
+
+    def tolist(self):
+        """The elements as nested lists of Python numbers; a number for a zero-dimensional tensor."""
+        array = self._array
+        return array.astype(np.float64).tolist() if array.dtype == dtypes.bfloat16.np else array.tolist()
+
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The same memory as a NumPy array. RuntimeError if the tensor requires grad, unless `force`."""
+        if not force and node_of(self) is not None:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        if self._array.dtype == dtypes.bfloat16.np:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        counter_of(self)
+        return self._array
+
+    def __repr__(self, *, tensor_contents=None) -> str:
+        return printing.tensor_repr(self)
+
+
+def _python(value):
+    """A Python number; ml_dtypes' scalars become floats."""
+    return value if isinstance(value, (bool, int, float, complex)) else float(value)
