@@ -16,14 +16,15 @@ BOOL, INTEGER, FLOATING, COMPLEX = range(4)
 class dtype:
     """The type of a tensor's elements, such as `taper.float32`.
 
-    `np` is the NumPy dtype, `itemsize` its size in bytes, `category` one of BOOL, INTEGER, FLOATING, COMPLEX.
+    `np` is the NumPy dtype, `kind` its letter (so that rules may ask arrays and tensors alike), `itemsize` its size in bytes, `category` one of BOOL, INTEGER, FLOATING, COMPLEX.
     """
 
-    __slots__ = ("name", "np", "itemsize", "category", "is_floating_point", "is_complex", "is_signed", "__weakref__")
+    __slots__ = ("name", "np", "kind", "itemsize", "category", "is_floating_point", "is_complex", "is_signed", "__weakref__")
 
     def __init__(self, name: str, np_dtype: np.dtype, category: int):
         self.name = name
         self.np = np_dtype
+        self.kind = np_dtype.kind
         self.itemsize = np_dtype.itemsize
         self.category = category
         self.is_floating_point = category == FLOATING
@@ -97,13 +98,13 @@ def to_numpy(d: dtype | type | np.dtype) -> np.dtype:
     if isinstance(d, dtype):
         return d.np
     if d is float:
-        return _default.np
+        return float64.np
     if d is int:
         return int64.np
     if d is bool:
         return bool_.np
     if d is complex:
-        return _default.to_complex().np
+        return complex128.np
     if isinstance(d, np.dtype):
         return d
     raise TypeError(f"dtype must be torch.dtype, not {type(d).__name__}")

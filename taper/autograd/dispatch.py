@@ -6,14 +6,14 @@ float32 and float64 without any conversion (a small operation is mostly dispatch
 
 from __future__ import annotations
 
-from numpy import asarray, ndarray
+from numpy import asarray, generic, ndarray
 
 from .. import dtypes
 from ..backends import cpu, namespace_of
 from ..backends.quiet import QUIET, enter, leave
 from ..ops.movement import astype
-from ..ops.operator import ARITHMETIC, AS_IS, COMPARE, FLOAT, Operator, Plan
-from .inplace import cannot_cast
+from ..ops.operator import AS_IS, FLOAT, Operator, Plan
+from .inplace import assign, cannot_cast, check_writable
 from .modes import is_grad_enabled
 from .tape import (
     OutputOf,
@@ -22,6 +22,7 @@ from .tape import (
     View,
     changed,
     counter_of,
+    needs,
     node_class,
     node_of,
     record,
@@ -136,6 +137,18 @@ def _share(operator: Operator, source: Variable, attrs: dict, made: list) -> Non
             t._counter = counter_of(source)
             how, its_attrs = (operator, attrs) if operator.outputs is not None else operator.part(attrs, i, made)
             t._view = View(source, how, its_attrs, t._counter[0], is_grad_enabled())
+
+
+def viewed(operator: Operator, x: Variable, **attrs) -> Variable:
+    """Run a view operator on one tensor, where the result surely shares memory: `apply` without what views do not need."""
+    array = x._array
+    made = wrap(operator.forward(cpu if array.__class__ is ndarray else namespace_of(array), array, **attrs))
+    grad_enabled = is_grad_enabled()
+    if grad_enabled and node_of(x) is not None and operator.differentiable:
+        made._node = record(operator, (x,), attrs, 1, made, ())
+    counter = made._counter = counter_of(x)
+    made._view = View(x, operator, attrs, counter[0], grad_enabled)
+    return made
 
 
 def memory_owner(array):
@@ -259,31 +272,60 @@ def _pattern(plan: Plan):
     return tuple(kind == Plan.OUTPUT for kind, _ in plan.keep)
 
 
-def binary(operator: Operator, doc: str = ""):
-    """The callable of an elementwise operator of two inputs, tensors or Python numbers: `f(input, other, *, out=None)`."""
+_scalar_arrays: dict = {}
+
+
+def scalar_array(value, dtype):
+    """A Python number as a zero-dimensional array: NumPy takes twice as long over the number itself."""
+    made = _scalar_arrays.get((value, dtype))
+    if made is None:
+        made = asarray(value, dtype)
+        if value:  # 0.0 and -0.0 are one key
+            if len(_scalar_arrays) > 1000:
+                _scalar_arrays.clear()
+            _scalar_arrays[value, dtype] = made
+    return made
+
+
+def binary(operator: Operator, doc: str = "", *, swapped: bool = False, protocol: bool = False):
+    """The callable of an elementwise operator of two inputs, tensors or Python numbers: `f(input, other, *, out=None)`.
+
+    swapped: it computes `operator(other, input)`. protocol: it stands for Python's `+` and the like, and returns
+    NotImplemented for an operand that is neither a tensor, a number nor an array.
+    """
     forward = operator.forward
     plans = [operator.plan(mask) for mask in range(4)]
     simple = all(kind == Plan.INPUT for plan in plans for kind, _ in plan.keep)
     differentiable = operator.differentiable
 
+    def slow(x, y):
+        if protocol and not isinstance(y, (Variable, int, float, complex, ndarray, generic)):
+            return NotImplemented
+        if y.__class__ is ndarray:
+            y = wrap(y)
+        return apply(operator, y, x) if swapped else apply(operator, x, y)
+
     def call(input, other, *, out=None):
         x, y = input, other
         if out is not None:
-            return into(out, apply(operator, x, y))
+            return into(out, slow(x, y))
         try:
             a = x._array
             dtype = a.dtype
+            if a.__class__ is not ndarray or (dtype is not F32 and dtype is not F64):
+                return slow(x, y)
             if y.__class__ is float or y.__class__ is int:
-                b, ny = y, None
+                b, ny = scalar_array(y, dtype), None
             else:
                 b = y._array
                 if b.dtype is not dtype or b.__class__ is not ndarray:
-                    return apply(operator, x, y)
+                    return slow(x, y)
                 ny = y._node if y._view is None else node_of(y)
-        except AttributeError:
-            return apply(operator, x, y)
-        if a.__class__ is not ndarray or (dtype is not F32 and dtype is not F64):
-            return apply(operator, x, y)
+        except (AttributeError, OverflowError):
+            return slow(x, y)
+        nx = x._node if x._view is None else node_of(x)
+        if swapped:
+            x, y, a, b, nx, ny = y, x, b, a, ny, nx
         token = enter(QUIET)
         try:
             array = forward(cpu, a, b)
@@ -293,13 +335,12 @@ def binary(operator: Operator, doc: str = ""):
             leave(token)
         result = wrap(array if array.__class__ is ndarray else asarray(array))
         if differentiable:
-            nx = x._node if x._view is None else node_of(x)
             if (nx is not None or ny is not None) and is_grad_enabled():
                 mask = (nx is not None) | (ny is not None) << 1
                 shape = array.shape
                 shapes = None
-                if a.shape != shape or (ny is not None and b.shape != shape):
-                    shapes = (a.shape, getattr(b, "shape", ()))
+                if (nx is not None and a.shape != shape) or (ny is not None and b.shape != shape):
+                    shapes = (a.shape, b.shape)
                 if simple:
                     plan = plans[mask]
                     if not plan.steps:
@@ -318,6 +359,46 @@ def binary(operator: Operator, doc: str = ""):
         return result
 
     return named(call, operator, doc)
+
+
+def binary_inplace(ufunc, function, name: str):
+    """The in-place method `x.name_(y)` of an arithmetic function; without history it is one call of a NumPy ufunc.
+
+    It takes what `function` takes, and returns the tensor.
+    """
+
+    def method(self, other, **options):
+        if not options:
+            array = self._array
+            dtype = array.dtype
+            if array.__class__ is ndarray and (dtype is F32 or dtype is F64):
+                if other.__class__ is float or other.__class__ is int:
+                    y = scalar_array(other, dtype)
+                elif isinstance(other, Variable):
+                    y = other._array
+                else:
+                    y = None
+                if (
+                    y is not None
+                    and y.dtype is dtype
+                    and y.__class__ is ndarray
+                    and (y.ndim == 0 or y.shape == array.shape)
+                    and (not is_grad_enabled() or (node_of(self) is None and not needs(other)))
+                ):
+                    check_writable(self)
+                    token = enter(QUIET)
+                    try:
+                        ufunc(array, y, array)
+                    finally:
+                        leave(token)
+                    changed(self)
+                    return self
+        result = function(self, other, **options)
+        return result if result is NotImplemented else assign(self, result)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"`{function.__name__}`, written into this tensor; returns it."
+    return method
 
 
 def cannot_broadcast(operator: Operator, a, b) -> RuntimeError:

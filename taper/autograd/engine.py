@@ -115,15 +115,15 @@ class _Backward:
             pending[edge] = have + g
 
     def complete(self, node, slots: list) -> tuple:
-        """The gradients of all results of a node, zeros for those that nothing used."""
+        """The gradients of all results of a node, zeros for those that nothing used (None where zeros are not wanted)."""
         some = next(s for s in slots if s is not None)
         if self.create_graph:
             xp = namespace_of(some._array)
-            return tuple(
-                wrap(xp.zeros(shape, dtype=dtype)) if s is None else s for s, (shape, dtype) in zip(slots, node.results)
-            )
-        xp = namespace_of(some)
-        return tuple(xp.zeros(shape, dtype=dtype) if s is None else s for s, (shape, dtype) in zip(slots, node.results))
+            zeros = lambda shape, dtype: wrap(xp.zeros(shape, dtype=dtype))
+        else:
+            xp = namespace_of(some)
+            zeros = lambda shape, dtype: xp.zeros(shape, dtype=dtype)
+        return tuple(zeros(*spec) if s is None and spec is not None else s for s, spec in zip(slots, node.results))
 
     def before(self, node, g):
         """Run the hooks of a node's results, and keep the gradient where `retain_grad` asked for it."""

@@ -147,3 +147,14 @@ def _apply(operator, t, attrs):
     from .dispatch import apply
 
     return apply(operator, t, **attrs)
+
+
+def inplace(function, name: str | None = None):
+    """The in-place method of an out-of-place function: `exp_ = inplace(exp)`. It takes what `function` takes."""
+
+    def method(self, *args, **kwargs):
+        return assign(self, function(self, *args, **kwargs))
+
+    method.__name__ = method.__qualname__ = name or function.__name__ + "_"
+    method.__doc__ = f"`{function.__name__}`, written into this tensor; returns it."
+    return method

@@ -13,7 +13,6 @@ import weakref
 
 from ..backends import namespace_of
 from ..ops.operator import Operator, Plan
-from .modes import is_grad_enabled
 
 next_sequence = itertools.count(1).__next__
 
@@ -383,10 +382,12 @@ def record(operator: Operator, inputs, attrs: dict, mask: int, result: Variable,
     for kind, where in plan.keep:
         held = None
         if kind == Plan.INPUT:
-            value = inputs[where] if not operator.variadic else tuple(inputs)
-            if operator.variadic:
+            if operator.variadic and where == len(operator.inputs) - 1:
+                value = tuple(inputs[where:])
                 held = tuple(version(t) if isinstance(t, Variable) else None for t in value)
-            elif isinstance(value, Variable):
+            else:
+                value = inputs[where]
+            if isinstance(value, Variable):
                 held = version(value)
         elif kind == Plan.OUTPUT:
             value = SavedOutput(result)
@@ -396,7 +397,7 @@ def record(operator: Operator, inputs, attrs: dict, mask: int, result: Variable,
             value = aux[where]
         else:
             facts = tuple(_fact(kind, t) for t in inputs)
-            value = facts if operator.variadic else facts[where]
+            value = facts[where:] if operator.variadic and where == len(operator.inputs) - 1 else facts[where]
         saved.append(value)
         versions.append(held)
     edges = tuple(node_of(t) if isinstance(t, Variable) else None for t in inputs)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from numpy import ndarray
+from numpy import generic, ndarray
 
 from . import cpu
 
-NAMESPACES: dict[type, ModuleType] = {ndarray: cpu}
+# `generic`: arithmetic on arrays without dimensions gives NumPy's scalars.
+NAMESPACES: dict[type, ModuleType] = {ndarray: cpu, generic: cpu}
 
 
 def namespace_of(array) -> ModuleType:

@@ -39,24 +39,250 @@ div = op("div", lambda xp, x, y: xp.divide(x, y), promote=FLOAT,
 neg = op("neg", lambda xp, x: xp.negative(x), promote=ARITHMETIC,
          x=lambda xp, g: -g)
 
+pow = op("pow", lambda xp, x, y: xp.power(x, y), promote=ARITHMETIC,
+         x=lambda xp, g, x, y: g * conj(xp, xp.where(y == 0, 0 * g, y * xp.power(x, y - 1))),
+         y=lambda xp, g, x, y, out: g * conj(xp, xp.where((x == 0) & (y >= 0), 0 * g, out * xp.log(x))))
+
+floor_divide = op("floor_divide", lambda xp, x, y: xp.floor_divide(x, y), promote=ARITHMETIC,
+                  x=lambda xp, g: _refused("floor_divide"), y=lambda xp, g: _refused("floor_divide"))
+
+trunc_divide = op("trunc_divide", lambda xp, x, y: _trunc_divide(xp, x, y), promote=ARITHMETIC,
+                  grad_name="DivBackward1",
+                  x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))
+
+rounded_divide = op("rounded_divide", lambda xp, x, y: xp.floor_divide(x, y), promote=ARITHMETIC,
+                    grad_name="DivBackward1",
+                    x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))
+
+remainder = op("remainder", lambda xp, x, y: xp.remainder(x, y), promote=ARITHMETIC,
+               x=lambda xp, g: g,
+               y=lambda xp, g, x, y: -g * xp.floor(x / y))
+
+fmod = op("fmod", lambda xp, x, y: xp.fmod(x, y), promote=ARITHMETIC,
+          x=lambda xp, g: g,
+          y=lambda xp, g, x, y: -g * xp.trunc(x / y))
+
+abs = op("abs", lambda xp, x: xp.abs(x), promote=ARITHMETIC,
+         x=lambda xp, g, x: g * sgn_of(xp, x))
+
+square = op("square", lambda xp, x: xp.multiply(x, x), promote=ARITHMETIC, grad_name="PowBackward0",
+            x=lambda xp, g, x: g * (2 * conj(xp, x)))
+
+reciprocal = op("reciprocal", lambda xp, x: 1 / x, promote=FLOAT,
+                x=lambda xp, g, out: -g * conj(xp, out * out))
+
 exp = op("exp", lambda xp, x: xp.exp(x), promote=FLOAT,
          x=lambda xp, g, out: g * conj(xp, out))
+
+exp2 = op("exp2", lambda xp, x: xp.exp2(x), promote=FLOAT,
+          x=lambda xp, g, out: g * conj(xp, out * LN2))
+
+expm1 = op("expm1", lambda xp, x: xp.expm1(x), promote=FLOAT,
+           x=lambda xp, g, out: g * conj(xp, out + 1))
 
 log = op("log", lambda xp, x: xp.log(x), promote=FLOAT,
          x=lambda xp, g, x: g / conj(xp, x))
 
+log2 = op("log2", lambda xp, x: xp.log2(x), promote=FLOAT,
+          x=lambda xp, g, x: g / (conj(xp, x) * LN2))
+
+log10 = op("log10", lambda xp, x: xp.log10(x), promote=FLOAT,
+           x=lambda xp, g, x: g / (conj(xp, x) * LN10))
+
+log1p = op("log1p", lambda xp, x: xp.log1p(x), promote=FLOAT,
+           x=lambda xp, g, x: g / conj(xp, x + 1))
+
+logaddexp = op("logaddexp", lambda xp, x, y: xp.logaddexp(x, y), promote=FLOAT,
+               x=lambda xp, g, x, out: g * xp.exp(x - out),
+               y=lambda xp, g, y, out: g * xp.exp(y - out))
+
+logaddexp2 = op("logaddexp2", lambda xp, x, y: xp.logaddexp2(x, y), promote=FLOAT,
+                x=lambda xp, g, x, out: g * xp.exp2(x - out),
+                y=lambda xp, g, y, out: g * xp.exp2(y - out))
+
 sqrt = op("sqrt", lambda xp, x: xp.sqrt(x), promote=FLOAT,
           x=lambda xp, g, out: g / (2 * conj(xp, out)))
 
-tanh = op("tanh", lambda xp, x: xp.tanh(x), promote=FLOAT,
-          x=lambda xp, g, out: g * conj(xp, 1 - out * out))
-
-sigmoid = op("sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), promote=FLOAT,
-             x=lambda xp, g, out: g * conj(xp, (1 - out) * out))
+rsqrt = op("rsqrt", lambda xp, x: 1 / xp.sqrt(x), promote=FLOAT,
+           x=lambda xp, g, out: -0.5 * g * conj(xp, out * out * out))
 
 sin = op("sin", lambda xp, x: xp.sin(x), promote=FLOAT,
          x=lambda xp, g, x: g * conj(xp, xp.cos(x)))
 
 cos = op("cos", lambda xp, x: xp.cos(x), promote=FLOAT,
          x=lambda xp, g, x: -g * conj(xp, xp.sin(x)))
+
+tan = op("tan", lambda xp, x: xp.tan(x), promote=FLOAT,
+         x=lambda xp, g, out: g * conj(xp, 1 + out * out))
+
+asin = op("asin", lambda xp, x: xp.arcsin(x), promote=FLOAT,
+          x=lambda xp, g, x: g * conj(xp, 1 / xp.sqrt(1 - x * x)))
+
+acos = op("acos", lambda xp, x: xp.arccos(x), promote=FLOAT,
+          x=lambda xp, g, x: -g * conj(xp, 1 / xp.sqrt(1 - x * x)))
+
+atan = op("atan", lambda xp, x: xp.arctan(x), promote=FLOAT,
+          x=lambda xp, g, x: g / conj(xp, 1 + x * x))
+
+atan2 = op("atan2", lambda xp, x, y: xp.arctan2(x, y), promote=FLOAT,
+           x=lambda xp, g, x, y: g * y / (x * x + y * y),
+           y=lambda xp, g, x, y: -g * x / (x * x + y * y))
+
+sinh = op("sinh", lambda xp, x: xp.sinh(x), promote=FLOAT,
+          x=lambda xp, g, x: g * conj(xp, xp.cosh(x)))
+
+cosh = op("cosh", lambda xp, x: xp.cosh(x), promote=FLOAT,
+          x=lambda xp, g, x: g * conj(xp, xp.sinh(x)))
+
+tanh = op("tanh", lambda xp, x: xp.tanh(x), promote=FLOAT,
+          x=lambda xp, g, out: g * conj(xp, 1 - out * out))
+
+asinh = op("asinh", lambda xp, x: xp.arcsinh(x), promote=FLOAT,
+           x=lambda xp, g, x: g * conj(xp, 1 / xp.sqrt(x * x + 1)))
+
+acosh = op("acosh", lambda xp, x: xp.arccosh(x), promote=FLOAT,
+           x=lambda xp, g, x: g * conj(xp, 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1))))
+
+atanh = op("atanh", lambda xp, x: xp.arctanh(x), promote=FLOAT,
+           x=lambda xp, g, x: g / conj(xp, 1 - x * x))
+
+sigmoid = op("sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), promote=FLOAT,
+             x=lambda xp, g, out: g * conj(xp, (1 - out) * out))
+
+hypot = op("hypot", lambda xp, x, y: xp.hypot(x, y), promote=ARITHMETIC,
+           x=lambda xp, g, x, out: g * (x / out),
+           y=lambda xp, g, y, out: g * (y / out))
+
+copysign = op("copysign", lambda xp, x, y: xp.copysign(x, y), promote=FLOAT,
+              x=lambda xp, g, x, out: g * xp.where(x == 0, xp.zeros_like(x), xp.sign(x) * xp.sign(out)),
+              y=lambda xp, g: xp.zeros_like(g))
+
+floor = op("floor", lambda xp, x: x if x.dtype.kind in "biu" else xp.floor(x), promote=ARITHMETIC, x=lambda xp, g: xp.zeros_like(g))
+ceil = op("ceil", lambda xp, x: x if x.dtype.kind in "biu" else xp.ceil(x), promote=ARITHMETIC, x=lambda xp, g: xp.zeros_like(g))
+trunc = op("trunc", lambda xp, x: x if x.dtype.kind in "biu" else xp.trunc(x), promote=ARITHMETIC, x=lambda xp, g: xp.zeros_like(g))
+round = op("round", lambda xp, x, *, decimals: xp.round(x, decimals), promote=ARITHMETIC, x=lambda xp, g: xp.zeros_like(g))
+sign = op("sign", lambda xp, x: x if x.dtype.kind == "b" else xp.sign(x), promote=ARITHMETIC, x=lambda xp, g: xp.zeros_like(g))
+heaviside = op("heaviside", lambda xp, x, y: xp.where(x == 0, y, xp.astype(x > 0, x.dtype)), promote=ARITHMETIC)
+nextafter = op("nextafter", lambda xp, x, y: xp.nextafter(x, y), promote=ARITHMETIC)
+
+frac = op("frac", lambda xp, x: x - xp.trunc(x), promote=ARITHMETIC,
+          x=lambda xp, g: g)
+
+sgn = op("sgn", lambda xp, x: sgn_of(xp, x), promote=ARITHMETIC,
+         x=lambda xp, g, x, out: xp.zeros_like(g) if x.dtype.kind != "c" else _sgn_slope(xp, g, x, out))
+
+# Where both are equal, each gets half of the gradient.
+maximum = op("maximum", lambda xp, x, y: xp.maximum(x, y), promote=ARITHMETIC,
+             x=lambda xp, g, x, y: _share_of(xp, g, x > y, x == y),
+             y=lambda xp, g, x, y: _share_of(xp, g, y > x, x == y))
+
+minimum = op("minimum", lambda xp, x, y: xp.minimum(x, y), promote=ARITHMETIC,
+             x=lambda xp, g, x, y: _share_of(xp, g, x < y, x == y),
+             y=lambda xp, g, x, y: _share_of(xp, g, y < x, x == y))
+
+fmax = op("fmax", lambda xp, x, y: xp.fmax(x, y), promote=ARITHMETIC,
+          x=lambda xp, g, x, y: xp.where((x >= y) | xp.isnan(y), g, xp.zeros_like(g)),
+          y=lambda xp, g, x, y: xp.where((x >= y) | xp.isnan(y), xp.zeros_like(g), g))
+
+fmin = op("fmin", lambda xp, x, y: xp.fmin(x, y), promote=ARITHMETIC,
+          x=lambda xp, g, x, y: xp.where((x <= y) | xp.isnan(y), g, xp.zeros_like(g)),
+          y=lambda xp, g, x, y: xp.where((x <= y) | xp.isnan(y), xp.zeros_like(g), g))
+
+# A bound's gradient is where it holds; on the bound itself the value gets it.
+clamp_min = op("clamp_min", lambda xp, x, low: xp.maximum(x, low), promote=ARITHMETIC, grad_name="ClampMinBackward0",
+               x=lambda xp, g, x, low: xp.where(x >= low, g, xp.zeros_like(g)),
+               low=lambda xp, g, x, low: xp.where(x < low, g, xp.zeros_like(g)))
+
+clamp_max = op("clamp_max", lambda xp, x, high: xp.minimum(x, high), promote=ARITHMETIC, grad_name="ClampMaxBackward0",
+               x=lambda xp, g, x, high: xp.where(x <= high, g, xp.zeros_like(g)),
+               high=lambda xp, g, x, high: xp.where(x > high, g, xp.zeros_like(g)))
+
+clamp = op("clamp", lambda xp, x, low, high: xp.minimum(xp.maximum(x, low), high), promote=ARITHMETIC,
+           x=lambda xp, g, x, low, high: xp.where((x >= low) & (x <= high), g, xp.zeros_like(g)),
+           low=lambda xp, g, x, low, high: xp.where((x < low) & (low < high), g, xp.zeros_like(g)),
+           high=lambda xp, g, x, low, high: xp.where((x > high) | (high < low), g, xp.zeros_like(g)))
+
+lerp = op("lerp", lambda xp, x, y, w: _lerp(xp, x, y, w), promote=ARITHMETIC,
+          x=lambda xp, g, w: g * conj(xp, 1 - w),
+          y=lambda xp, g, w: g * conj(xp, w),
+          w=lambda xp, g, x, y: g * conj(xp, y - x))
+
+addcmul = op("addcmul", lambda xp, x, a, b, *, value: x + value * a * b, promote=ARITHMETIC,
+             x=lambda xp, g: g,
+             a=lambda xp, g, b, value: g * conj(xp, b * value),
+             b=lambda xp, g, a, value: g * conj(xp, a * value))
+
+addcdiv = op("addcdiv", lambda xp, x, a, b, *, value: x + value * a / b, promote=FLOAT,
+             x=lambda xp, g: g,
+             a=lambda xp, g, b, value: g * conj(xp, value / b),
+             b=lambda xp, g, a, b, value: -g * conj(xp, value * a / (b * b)))
+
+nan_to_num = op("nan_to_num", lambda xp, x, *, nan, posinf, neginf: xp.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf),
+                promote=ARITHMETIC,
+                x=lambda xp, g, x: xp.where(xp.isfinite(x), g, xp.zeros_like(g)))
+
+xlogy = op("xlogy", lambda xp, x, y: xp.xlogy(x, y), promote=FLOAT,
+           x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= 0), xp.zeros_like(y), xp.log(y)),
+           y=lambda xp, g, x, y: g * x / y)
+
+# The parts of complex numbers.
+conjugate = op("conjugate", lambda xp, x: xp.conj(x), grad_name="ConjBackward0",
+               x=lambda xp, g: xp.conj(g))
+
+real = op("real", lambda xp, x: x.real, view=True, half_native=True,
+          x=lambda xp, g: xp.make_complex(g, xp.zeros_like(g)))
+
+imag = op("imag", lambda xp, x: x.imag, view=True, half_native=True,
+          x=lambda xp, g: xp.make_complex(xp.zeros_like(g), g))
+
+make_complex = op("make_complex", lambda xp, x, y: xp.make_complex(x, y), broadcasts=True, grad_name="ComplexBackward0",
+                  x=lambda xp, g: xp.real(g),
+                  y=lambda xp, g: xp.imag(g))
+
+angle = op("angle", lambda xp, x: xp.angle(x), promote=FLOAT,
+           x=lambda xp, g, x: xp.zeros_like(g) if x.dtype.kind != "c" else _angle_slope(xp, g, x))
 # fmt: on
+
+
+def sgn_of(xp, x):
+    """x / |x|, 0 at 0; the sign of a real number."""
+    if x.dtype.kind == "c":
+        size = xp.abs(x)
+        return xp.where(size == 0, xp.zeros_like(x), x / xp.where(size == 0, xp.ones_like(size), size))
+    return xp.sign(x)
+
+
+def _sgn_slope(xp, g, x, out):
+    size = xp.abs(x)
+    safe = xp.where(size == 0, xp.ones_like(size), size)
+    along = xp.real(g * xp.conj(out))
+    return xp.where(size == 0, xp.zeros_like(g), (g - out * along) / safe)
+
+
+def _angle_slope(xp, g, x):
+    a, b = xp.real(x), xp.imag(x)
+    square = a * a + b * b
+    return xp.make_complex(-g * b / square, g * a / square)
+
+
+def _share_of(xp, g, wins, ties):
+    """The gradient where this input wins, half of it where both are equal, zero elsewhere."""
+    return xp.where(ties, g / 2, xp.where(wins, g, xp.zeros_like(g)))
+
+
+def _lerp(xp, x, y, w):
+    """From whichever end is nearer, so that w = 1 gives y exactly."""
+    return xp.where(xp.abs(w) < 0.5, x + w * (y - x), y - (y - x) * (1 - w))
+
+
+def _refused(name: str):
+    """What PyTorch says of an operator without a derivative."""
+    raise RuntimeError(f"derivative for aten::{name} is not implemented. Use div(..., rounding_mode='floor'), whose gradient is zero.")
+
+
+def _trunc_divide(xp, x, y):
+    """Division rounded to zero; integers exactly."""
+    if (x if hasattr(x, "dtype") else y).dtype.kind in "fcV":
+        return xp.trunc(x / y)
+    q = xp.floor_divide(x, y)
+    return q + xp.astype((q < 0) & (q * y != x), q.dtype)

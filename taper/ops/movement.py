@@ -12,38 +12,77 @@ def _real_like(xp, g, dtype):
     return xp.astype(g, dtype)
 
 
+def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The permutation that undoes `axes`."""
+    back = [0] * len(axes)
+    for i, axis in enumerate(axes):
+        back[axis] = i
+    return tuple(back)
+
+
+def _moved(name: str, grad_name: str | None = None):
+    """A permutation of axes under one of its names."""
+    return op(
+        name,
+        lambda xp, x, *, axes: xp.permute_dims(x, axes),
+        view=True,
+        half_native=True,
+        grad_name=grad_name,
+        x=lambda xp, g, axes: xp.permute_dims(g, inverse(axes)),
+    )
+
+
+def _reshaped(name: str, grad_name: str | None = None):
+    """A change of shape under one of its names."""
+    return op(
+        name,
+        lambda xp, x, *, shape: xp.reshape(x, shape),
+        view=True,
+        half_native=True,
+        grad_name=grad_name,
+        x=lambda xp, g, x_shape: xp.reshape(g, x_shape),
+    )
+
+
 astype = op(
     "astype",
-    lambda xp, x, *, dtype: xp.astype(x, dtype),
+    lambda xp, x, *, dtype: xp.astype(xp.real(x) if x.dtype.kind == "c" and dtype.kind not in "cb" else x, dtype),
     grad_name="ToCopyBackward0",
     half_native=True,
     x=lambda xp, g, x_dtype: _real_like(xp, g, x_dtype),
 )
 
-reshape = op(
-    "reshape",
-    lambda xp, x, *, shape: xp.reshape(x, shape),
-    view=True,
+clone = op(
+    "clone",
+    lambda xp, x, *, order: xp.array(x, order=order, copy=True),
     half_native=True,
-    grad_name="ViewBackward0",
-    x=lambda xp, g, x_shape: xp.reshape(g, x_shape),
+    x=lambda xp, g: g,
 )
 
-permute = op(
-    "permute",
-    lambda xp, x, *, axes: xp.permute_dims(x, axes),
-    view=True,
+copy = op(
+    "copy",
+    lambda xp, x, source: xp.array(xp.broadcast_to(source, x.shape)),
     half_native=True,
-    x=lambda xp, g, axes: xp.permute_dims(g, inverse(axes)),
+    broadcasts=True,
+    grad_name="CopyBackwards",
+    x=lambda xp, g: xp.zeros_like(g),
+    source=lambda xp, g: g,
+)
+"""What `x.copy_(source)` leaves in x: of its former values nothing."""
+
+fill = op(
+    "fill",
+    lambda xp, x, *, value: xp.full_like(x, value),
+    half_native=True,
+    x=lambda xp, g: xp.zeros_like(g),
 )
 
-transpose = op(
-    "transpose",
-    lambda xp, x, *, axes: xp.permute_dims(x, axes),
-    view=True,
-    half_native=True,
-    x=lambda xp, g, axes: xp.permute_dims(g, inverse(axes)),
-)
+reshape = _reshaped("reshape", "ViewBackward0")
+squeeze = _reshaped("squeeze")
+unsqueeze = _reshaped("unsqueeze")
+permute = _moved("permute")
+transpose = _moved("transpose")
+t = _moved("t", "TBackward0")
 
 expand = op(
     "expand",
@@ -54,14 +93,117 @@ expand = op(
     x=lambda xp, g: g,
 )
 
+bits = op(
+    "bits",
+    lambda xp, x, *, dtype: x.view(dtype),
+    view=True,
+    half_native=True,
+    grad_name="ViewAsRealBackward0",
+    x=lambda xp, g, x_dtype: xp.bits(g, x_dtype),
+)
+"""The same memory read as another dtype; differentiable between complex numbers and their parts."""
 
-def inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
-    """The permutation that undoes `axes`."""
-    back = [0] * len(axes)
-    for i, axis in enumerate(axes):
-        back[axis] = i
-    return tuple(back)
+strided = op(
+    "as_strided",
+    lambda xp, x, *, shape, strides, offset: xp.window_of(x, shape, strides, offset),
+    view=True,
+    half_native=True,
+    x=lambda xp, g, x_shape, shape, strides, offset: xp.add_strided(g, x_shape, strides, offset),
+)
+"""A view of the whole memory of x by shape, strides and offset, in elements."""
 
+add_strided = op(
+    "add_strided",
+    lambda xp, g, *, shape, strides, offset: xp.add_strided(g, shape, strides, offset),
+    g=lambda xp, h, g_shape, strides, offset: xp.window_of(h, g_shape, strides, offset),
+)
+"""Zeros of a (dense) shape with g added through a strided window."""
+
+unfold = op(
+    "unfold",
+    lambda xp, x, *, axis, size, step: xp.sliding_windows(x, axis, size, step),
+    view=True,
+    half_native=True,
+    x=lambda xp, g, x_shape, axis, size, step: xp.add_windows(g, x_shape, axis, size, step),
+)
+
+add_windows = op(
+    "add_windows",
+    lambda xp, g, *, shape, axis, size, step: xp.add_windows(g, shape, axis, size, step),
+    g=lambda xp, h, axis, size, step: xp.sliding_windows(h, axis, size, step),
+)
+
+flip = op(
+    "flip",
+    lambda xp, x, *, axes: xp.ascontiguousarray(xp.flip(x, axis=axes)),
+    half_native=True,
+    x=lambda xp, g, axes: xp.flip(g, axis=axes),
+)
+
+roll = op(
+    "roll",
+    lambda xp, x, *, shifts, axes: xp.roll(x, shifts, axis=axes),
+    half_native=True,
+    x=lambda xp, g, shifts, axes: xp.roll(g, tuple(-s for s in shifts), axis=axes),
+)
+
+repeat = op(
+    "repeat",
+    lambda xp, x, *, counts: xp.tile(x, counts),
+    half_native=True,
+    x=lambda xp, g, x_shape, counts: _folded(xp, g, x_shape, counts),
+)
+
+
+def _folded(xp, g, shape, counts):
+    """The gradient of a tiling: the tiles of g added up."""
+    lead = len(counts) - len(shape)
+    split: list[int] = []
+    for i, n in enumerate((1,) * lead + tuple(shape)):
+        split += [counts[i], n]
+    g = xp.sum(xp.reshape(g, tuple(split)), axis=tuple(range(0, 2 * len(counts), 2)))
+    return xp.reshape(g, shape)
+
+
+diagonal = op(
+    "diagonal",
+    lambda xp, x, *, offset, axis1, axis2: writable_diagonal(xp, x, offset, axis1, axis2),
+    view=True,
+    half_native=True,
+    x=lambda xp, g, x_shape, offset, axis1, axis2: xp.put_diagonal(g, x_shape, offset, axis1, axis2),
+)
+
+put_diagonal = op(
+    "put_diagonal",
+    lambda xp, g, *, shape, offset, axis1, axis2: xp.put_diagonal(g, shape, offset, axis1, axis2),
+    half_native=True,
+    grad_name="DiagonalBackwardBackward0",
+    g=lambda xp, h, offset, axis1, axis2: xp.diagonal(h, offset, axis1, axis2),
+)
+"""Zeros of a shape with g on a diagonal."""
+
+
+def writable_diagonal(xp, x, offset, axis1, axis2):
+    """NumPy's diagonal is a view that it marks read-only."""
+    d = xp.diagonal(x, offset, axis1, axis2)
+    if x.flags.writeable and not d.flags.writeable:
+        d.flags.writeable = True
+    return d
+
+
+tril = op(
+    "tril",
+    lambda xp, x, *, k: xp.tril(x, k),
+    half_native=True,
+    x=lambda xp, g, k: xp.tril(g, k),
+)
+
+triu = op(
+    "triu",
+    lambda xp, x, *, k: xp.triu(x, k),
+    half_native=True,
+    x=lambda xp, g, k: xp.triu(g, k),
+)
 
 cat = op(
     "cat",

@@ -26,9 +26,6 @@ FLOAT = "float"  # promotion, and integers become the default floating type
 COMPARE = "compare"  # promotion of the inputs; the result is bool, or an index
 AS_IS = "as is"  # the inputs keep their types: movement, indexing, selection
 
-ZERO = None
-"""The rule of an input on which the result does not depend smoothly (its derivative is zero where it exists)."""
-
 REGISTRY: dict[str, Operator] = {}
 """Every operator by name."""
 
@@ -38,10 +35,13 @@ class Operator:
 
     __slots__ = (
         *("name", "forward", "inputs", "variadic", "attrs", "rules", "joint", "promote", "outputs", "aux", "view"),
-        *("grad_name", "half_native", "broadcasts", "plans"),
+        *("grad_name", "half_native", "broadcasts", "part", "plans"),
     )
 
-    def __init__(self, name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native, broadcasts):
+    def __init__(
+        self, name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native, broadcasts, part
+    ):
+        self.part = part
         self.broadcasts = broadcasts or promote != AS_IS
         self.name, self.forward, self.promote, self.view = name, forward, promote, view
         self.outputs, self.aux, self.half_native = outputs, aux, half_native
@@ -149,6 +149,7 @@ def op(
     grad_name: str | None = None,
     half_native: bool = False,
     broadcasts: bool = False,
+    part: Callable | None = None,
     **rules: Callable | None,
 ) -> Operator:
     """Define an operator.
@@ -160,11 +161,13 @@ def op(
     aux: names of what forward returns after its results for the rules alone.
     view: the result shares memory with the first input where the array library can.
     half_native: forward takes float16/bfloat16 as they are (movement, comparison); else it runs in float32.
+    part: for a view with outputs=None: `part(attrs, i, made) -> (operator, attrs)` says which view of the input alone
+        result i is, so that changing it in place can be replayed.
     broadcasts: gradients are summed to the inputs' shapes (always so where dtypes are promoted).
     rules: input name -> rule(xp, g, kept values...). An input without a rule is not differentiable.
     """
     if name in REGISTRY:
         raise TypeError(f"operator {name} is defined twice")
-    made = Operator(name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native, broadcasts)
+    made = Operator(name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native, broadcasts, part)
     REGISTRY[name] = made
     return made

@@ -1,0 +1,28 @@
+"""The user's objects: Tensor and the functions on it, one file a family."""
+
+from __future__ import annotations
+
+from ..autograd.tape import results_are
+from . import namespace
+from .activation import *
+from .arithmetic import *
+from .comparison import *
+from .conversion import *
+from .core import Tensor
+from .creation import *
+from .cumulative import *
+from .elementwise import *
+from .formats import *
+from .indexing import *
+from .joining import *
+from .legacy import *
+from .printing import set_printoptions
+from .products import *
+from .random import *
+from .reduction import *
+from .selection import *
+from .shape import *
+from .sorting import *
+from .special import digamma, erf, erfc, erfinv, i0, lgamma, mvlgamma, polygamma, sinc
+
+results_are(Tensor, namespace)

@@ -23,6 +23,7 @@ __all__ = [
     "max_pool",
     "max_pool_grad",
     "pool_output_shape",
+    "pooled_at",
 ]
 
 Sizes = tuple[int, ...]
@@ -101,6 +102,12 @@ def max_pool_grad(g: np.ndarray, indices: np.ndarray, x_shape: Sizes) -> np.ndar
         places = flat_indices[start : start + step] + np.arange(0, block.size, size)[:, None]
         np.add.at(block, places.ravel(), flat_g[start : start + step].ravel())
     return dx.reshape(x_shape)
+
+
+def pooled_at(x: np.ndarray, indices: np.ndarray, shape: Sizes) -> np.ndarray:
+    """The elements of x at indices flat within its planes, as `max_pool` gives them: of `shape`."""
+    flat = x.reshape(*x.shape[:2], -1)
+    return np.take_along_axis(flat, indices.reshape(*x.shape[:2], -1), 2).reshape(shape)
 
 
 def adaptive_max_pool(x: np.ndarray, output_size: Sizes) -> tuple[np.ndarray, np.ndarray]:

@@ -24,10 +24,45 @@ from ..autograd.tape import (
 )
 from ..backends import device
 from . import printing
+from .activation import ActivationMethods
+from .arithmetic import ArithmeticMethods
+from .comparison import ComparisonMethods
+from .conversion import ConversionMethods
+from .creation import CreationMethods
+from .cumulative import CumulativeMethods
+from .elementwise import ElementwiseMethods
+from .indexing import IndexingMethods
+from .joining import JoiningMethods
+from .legacy import constructed
+from .products import ProductMethods
+from .random import RandomMethods
+from .reduction import ReductionMethods
+from .selection import SelectionMethods
+from .shape import ShapeMethods
 from .size import Size
+from .sorting import SortingMethods
+from .special import SpecialMethods
 
 
-class Tensor(Variable):
+class Tensor(
+    ActivationMethods,
+    ArithmeticMethods,
+    ComparisonMethods,
+    ConversionMethods,
+    CreationMethods,
+    CumulativeMethods,
+    ElementwiseMethods,
+    IndexingMethods,
+    JoiningMethods,
+    ProductMethods,
+    RandomMethods,
+    ReductionMethods,
+    SelectionMethods,
+    ShapeMethods,
+    SortingMethods,
+    SpecialMethods,
+    Variable,
+):
     """An n-dimensional array of one dtype, on one device, that can record how it was computed.
 
     Tensors are views of memory: slices, reshapes and transposes share it, in-place operations (`add_`) write through.
@@ -37,6 +72,19 @@ class Tensor(Variable):
     __slots__ = ()
     __array_priority__ = 1000
     _retains = False
+
+    def __new__(cls, *args, device=None):
+        made = object.__new__(cls)
+        if args or cls is Tensor:
+            source = constructed("Tensor", dtypes.get_default_dtype(), args, device)
+            made._array, made._counter = source._array, source._counter
+        else:
+            made._array, made._counter = np.empty(0, dtypes.get_default_dtype().np), None
+        made._node = None
+        return made
+
+    def __init__(self, *args, **options):
+        pass
 
     @property
     def shape(self) -> Size:
@@ -52,6 +100,17 @@ class Tensor(Variable):
     def ndim(self) -> int:
         """The number of dimensions."""
         return self._array.ndim
+
+    @property
+    def itemsize(self) -> int:
+        """The size of an element in bytes."""
+        return self._array.itemsize
+
+    @property
+    def output_nr(self) -> int:
+        """Which of its `grad_fn`'s results this tensor is."""
+        node = node_of(self)
+        return node.index if node.__class__ is OutputOf else 0
 
     @property
     def device(self) -> device.device:

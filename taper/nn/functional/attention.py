@@ -1,0 +1,152 @@
+"""Attention (Vaswani et al. 2017)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...autograd.tape import wrap
+from ...tensor.activation import softmax
+from ...tensor.joining import cat
+from ...tensor.products import linear, matmul
+from .dropout import dropout
+from .padding import pad
+
+
+def scaled_dot_product_attention(
+    query, key, value, attn_mask=None, dropout_p: float = 0.0, is_causal: bool = False, scale=None, enable_gqa=False
+):
+    """softmax(query @ key.mT * scale + mask) @ value, over (..., length, features).
+
+    attn_mask: bools (True: take part) or numbers to add. is_causal: no position sees later ones. scale: 1 /
+    sqrt(features) by default. enable_gqa: key and value heads are shared by groups of query heads. A query that nothing
+    takes part in gives zeros. RuntimeError for a mask together with is_causal.
+    """
+    length, features = query._array.shape[-2:]
+    keys = key._array.shape[-2]
+    if is_causal and attn_mask is not None:
+        raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+    if enable_gqa:
+        groups = query._array.shape[-3]
+        key = key.repeat_interleave(groups // key._array.shape[-3], -3)
+        value = value.repeat_interleave(groups // value._array.shape[-3], -3)
+    if is_causal:
+        attn_mask = wrap(np.tri(length, keys, dtype=bool))
+    scores = matmul(query * (1 / math.sqrt(features) if scale is None else scale), key.transpose(-2, -1))
+    if attn_mask is None:
+        weights = softmax(scores, -1)
+    elif attn_mask._array.dtype.kind == "b":
+        hidden = ~attn_mask
+        weights = softmax(scores.masked_fill(hidden, -math.inf), -1)
+        alone = attn_mask._array.any(-1, keepdims=True)
+        if not alone.all():
+            weights = weights.masked_fill(wrap(~alone), 0.0)
+    else:
+        weights = softmax(scores + attn_mask, -1)
+    if dropout_p:
+        weights = dropout(weights, dropout_p)
+    return matmul(weights, value)
+
+
+def multi_head_attention_forward(
+    query,
+    key,
+    value,
+    embed_dim_to_check: int,
+    num_heads: int,
+    in_proj_weight,
+    in_proj_bias,
+    bias_k,
+    bias_v,
+    add_zero_attn: bool,
+    dropout_p: float,
+    out_proj_weight,
+    out_proj_bias,
+    training: bool = True,
+    key_padding_mask=None,
+    need_weights: bool = True,
+    attn_mask=None,
+    use_separate_proj_weight: bool = False,
+    q_proj_weight=None,
+    k_proj_weight=None,
+    v_proj_weight=None,
+    static_k=None,
+    static_v=None,
+    average_attn_weights: bool = True,
+    is_causal: bool = False,
+):
+    """Attention of several heads between projected queries, keys and values, (length, batch, features) or unbatched.
+
+    key_padding_mask (batch, keys): True, or minus infinity, hides a key. attn_mask (queries, keys), or one for each
+    batch and head. Returns the projected result and the attention weights (averaged over heads, if asked for), or None.
+    """
+    batched = query._array.ndim == 3
+    if not batched:
+        query, key, value = (t.unsqueeze(1) for t in (query, key, value))
+        if key_padding_mask is not None:
+            key_padding_mask = key_padding_mask.unsqueeze(0)
+    length, batch, width = query._array.shape
+    if width != embed_dim_to_check:
+        raise AssertionError(f"was expecting embedding dimension of {embed_dim_to_check}, but got {width}")
+    head = width // num_heads
+    if head * num_heads != width:
+        raise AssertionError(f"embed_dim {width} not divisible by num_heads {num_heads}")
+    if use_separate_proj_weight:
+        w = (q_proj_weight, k_proj_weight, v_proj_weight)
+    else:
+        w = in_proj_weight.chunk(3)
+    b = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
+    q, k, v = (linear(t, wi, bi) for t, wi, bi in zip((query, key, value), w, b))
+    if is_causal and attn_mask is None:
+        raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+    attn_mask = _as_added(attn_mask, query.dtype)
+    if attn_mask is not None:
+        if attn_mask._array.ndim == 2:
+            attn_mask = attn_mask.unsqueeze(0)
+        if attn_mask._array.shape[0] not in (1, batch * num_heads):
+            raise RuntimeError(f"The shape of the 3D attn_mask is {attn_mask.shape}, but should be {(batch * num_heads, length, k._array.shape[0])}.")
+    key_padding_mask = _as_added(key_padding_mask, query.dtype)
+    if bias_k is not None:
+        k, v = cat([k, bias_k.repeat(1, batch, 1)]), cat([v, bias_v.repeat(1, batch, 1)])
+        attn_mask, key_padding_mask = _one_more(attn_mask), _one_more(key_padding_mask)
+    q = q.reshape(length, batch * num_heads, head).transpose(0, 1)
+    k = static_k if static_k is not None else k.reshape(k._array.shape[0], batch * num_heads, head).transpose(0, 1)
+    v = static_v if static_v is not None else v.reshape(v._array.shape[0], batch * num_heads, head).transpose(0, 1)
+    if add_zero_attn:
+        zero = k.new_zeros((batch * num_heads, 1, head))
+        k, v = cat([k, zero], 1), cat([v, zero], 1)
+        attn_mask, key_padding_mask = _one_more(attn_mask), _one_more(key_padding_mask)
+    keys = k._array.shape[1]
+    if key_padding_mask is not None:
+        hidden = key_padding_mask.reshape(batch, 1, 1, keys).expand(-1, num_heads, -1, -1).reshape(batch * num_heads, 1, keys)
+        attn_mask = hidden if attn_mask is None else attn_mask + hidden
+    scores = matmul(q * math.sqrt(1.0 / head), k.transpose(1, 2))
+    if attn_mask is not None:
+        scores = scores + attn_mask
+    weights = softmax(scores, -1)
+    shown = weights
+    if training and dropout_p:
+        weights = dropout(weights, dropout_p)
+    out = matmul(weights, v).transpose(0, 1).reshape(length * batch, width)
+    out = linear(out, out_proj_weight, out_proj_bias).reshape(length, batch, width)
+    if not batched:
+        out = out.squeeze(1)
+    if not need_weights:
+        return out, None
+    shown = (weights if training and dropout_p else shown).reshape(batch, num_heads, length, keys)
+    if average_attn_weights:
+        shown = shown.mean(1)
+    return out, shown if batched else shown.squeeze(0)
+
+
+def _as_added(mask, dtype):
+    """A mask of bools as numbers to add: minus infinity where it hides."""
+    if mask is None or mask._array.dtype.kind != "b":
+        return mask
+    return wrap(np.where(mask._array, -np.inf, 0).astype(dtype.np))
+
+
+def _one_more(mask):
+    """A mask that lets one more key through."""
+    return None if mask is None else pad(mask, (0, 1))

@@ -1,0 +1,130 @@
+"""Convolutions, and the transposed ones."""
+
+from __future__ import annotations
+
+from ...autograd.dispatch import apply
+from ...autograd.inplace import legacy_name
+from ...ops import convolution as ops
+from .padding import pad
+from .sizes import per_dim
+
+
+def _convolution(n: int):
+    name = f"conv{n}d"
+
+    def function(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+        stride, dilation = per_dim(stride, n, "stride", name), per_dim(dilation, n, "dilation", name)
+        x, batched = _checked(name, n, input, weight, bias, groups)
+        kernel = weight._array.shape[2:]
+        if isinstance(padding, str):
+            x, padding = _padded_as(name, x, padding, kernel, stride, dilation)
+        else:
+            padding = per_dim(padding, n, "padding", name)
+        _refuse(name, stride, padding, dilation)
+        if x._array.shape[1] != weight._array.shape[1] * groups:
+            raise RuntimeError(
+                f"Given groups={groups}, weight of size {list(weight._array.shape)}, expected input{list(x._array.shape)} to "
+                f"have {weight._array.shape[1] * groups} channels, but got {x._array.shape[1]} channels instead"
+            )
+        out = apply(ops.conv, x, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
+        if bias is not None:
+            out = out + bias.reshape(1, -1, *(1,) * n)
+        return out if batched else out.squeeze(0)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""Cross-correlation over {n} spatial dimension(s).
+
+    input (N, C, *spatial) or (C, *spatial), weight (O, C / groups, *kernel), bias (O). padding: numbers, "valid" or
+    "same". RuntimeError for channels, sizes or dtypes that do not fit.
+    """
+    return function
+
+
+def _checked(name: str, n: int, input, weight, bias, groups: int):
+    """The input with a batch dimension, and whether it had one."""
+    x, w = input._array, weight._array
+    if w.ndim != n + 2:
+        raise RuntimeError(f"weight should have {n + 2} dimensions, but got {w.ndim}-dimensional weight of size {list(w.shape)} ({name})")
+    if x.ndim not in (n + 1, n + 2):
+        raise RuntimeError(f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: {list(x.shape)}")
+    if x.dtype != w.dtype:
+        raise RuntimeError(f"Input type ({legacy_name(x.dtype).lower()}) and weight type ({legacy_name(w.dtype).lower()}) should be the same ({name})")
+    if bias is not None and bias._array.dtype != w.dtype:
+        raise RuntimeError(f"Input type ({legacy_name(x.dtype).lower()}) and bias type ({legacy_name(bias._array.dtype).lower()}) should be the same")
+    if groups <= 0:
+        raise RuntimeError("non-positive groups is not supported")
+    if w.shape[0] % groups:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, and divisible by {groups}, but got "
+            f"weight of size {list(w.shape)} instead"
+        )
+    batched = x.ndim == n + 2
+    return (input if batched else input.unsqueeze(0)), batched
+
+
+def _refuse(name: str, stride, padding, dilation) -> None:
+    if any(s <= 0 for s in stride):
+        raise RuntimeError(f"non-positive stride is not supported ({name})")
+    if any(p < 0 for p in padding):
+        raise RuntimeError(f"negative padding is not supported ({name})")
+    if any(d <= 0 for d in dilation):
+        raise RuntimeError(f"dilation should be greater than zero ({name})")
+
+
+def _padded_as(name: str, x, padding: str, kernel, stride, dilation):
+    """The input and the symmetric padding for "valid" and "same"; an odd zero goes behind."""
+    if padding == "valid":
+        return x, (0,) * len(kernel)
+    if padding != "same":
+        raise RuntimeError(f"Invalid padding string: '{padding}'. It is 'valid', 'same', or numbers.")
+    if any(s != 1 for s in stride):
+        raise RuntimeError("padding='same' is not supported for strided convolutions")
+    total = [d * (k - 1) for k, d in zip(kernel, dilation)]
+    if any(t % 2 for t in total):
+        x = pad(x, [v for t in reversed(total) for v in (0, t % 2)])
+    return x, tuple(t // 2 for t in total)
+
+
+conv1d, conv2d, conv3d = _convolution(1), _convolution(2), _convolution(3)
+
+
+def _transposed(n: int):
+    name = f"conv_transpose{n}d"
+
+    def function(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+        stride, dilation = per_dim(stride, n, "stride", name), per_dim(dilation, n, "dilation", name)
+        padding, extra = per_dim(padding, n, "padding", name), per_dim(output_padding, n, "output_padding", name)
+        x, batched = _checked(name, n, input, weight, bias, groups)
+        _refuse(name, stride, padding, dilation)
+        w = weight._array.shape
+        if x._array.shape[1] != w[0]:
+            raise RuntimeError(
+                f"Given transposed=1, weight of size {list(w)}, expected input{list(x._array.shape)} to have {w[0]} channels, "
+                f"but got {x._array.shape[1]} channels instead"
+            )
+        if any(e >= s and e >= d for e, s, d in zip(extra, stride, dilation)):
+            raise RuntimeError("output padding must be smaller than either stride or dilation")
+        spatial = tuple(
+            (m - 1) * s - 2 * p + d * (k - 1) + e + 1
+            for m, s, p, d, k, e in zip(x._array.shape[2:], stride, padding, dilation, w[2:], extra)
+        )
+        if any(m <= 0 for m in spatial):
+            raise RuntimeError(f"Given input size per channel: {list(x._array.shape[2:])}. Calculated output size per channel: {list(spatial)}. Output size is too small")
+        shape = (x._array.shape[0], w[1] * groups, *spatial)
+        out = apply(
+            ops.conv_input_grad, x, weight, shape=shape, stride=stride, padding=padding, dilation=dilation, groups=groups
+        )
+        if bias is not None:
+            out = out + bias.reshape(1, -1, *(1,) * n)
+        return out if batched else out.squeeze(0)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""Transposed convolution over {n} spatial dimension(s): the gradient of a convolution's input.
+
+    input (N, C, *spatial) or (C, *spatial), weight (C, O / groups, *kernel). output_padding: rows added behind, less
+    than stride or dilation.
+    """
+    return function
+
+
+conv_transpose1d, conv_transpose2d, conv_transpose3d = _transposed(1), _transposed(2), _transposed(3)

@@ -1,0 +1,57 @@
+"""Connectionist temporal classification (Graves et al. 2006)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...autograd.dispatch import apply
+from ...autograd.tape import Variable
+from ...ops.ctc import ctc
+
+
+def ctc_loss(
+    log_probs,
+    targets,
+    input_lengths,
+    target_lengths,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+):
+    """-log of the probability of the target sequences under all alignments.
+
+    log_probs (T, N, C) or (T, C); targets (N, S), or all in a row; lengths: tensors or sequences of N numbers. "mean"
+    divides each loss by its target's length first. zero_infinity: sequences that cannot be aligned cost nothing.
+    """
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    batched = log_probs._array.ndim == 3
+    x = log_probs if batched else log_probs.unsqueeze(1)
+    steps, n, classes = x._array.shape
+    lengths = [np.asarray(v._array if isinstance(v, Variable) else v, np.int64).reshape(-1) for v in (input_lengths, target_lengths)]
+    for name, found in zip(("input_lengths", "target_lengths"), lengths):
+        if found.size != n:
+            raise RuntimeError(f"{name} must be of size batch_size")
+    if not 0 <= blank < classes:
+        raise RuntimeError("blank must be in label range")
+    if lengths[0].size and lengths[0].max() > steps:
+        raise RuntimeError(f"Expected input_lengths to have value at most {steps}, but got value {lengths[0].max()}")
+    labels = targets._array if batched or targets._array.ndim == 1 else targets._array.reshape(-1)
+    rows, start = [], 0
+    for i, length in enumerate(lengths[1]):
+        if labels.ndim == 2:
+            rows.append(labels[i, :length])
+        else:
+            rows.append(labels[start : start + length])
+            start += length
+    loss = apply(ctc, x, rows=tuple(map(np.asarray, rows)), lengths=lengths[0], blank=blank)
+    if zero_infinity:
+        loss = loss.masked_fill(loss == float("inf"), 0.0)
+    if not batched:
+        loss = loss.squeeze(0)
+    if reduction == "none":
+        return loss
+    if reduction == "sum":
+        return loss.sum()
+    divisor = log_probs.new_tensor(np.maximum(lengths[1], 1))
+    return (loss / (divisor if batched else divisor.squeeze(0))).mean()

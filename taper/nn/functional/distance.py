@@ -1,0 +1,37 @@
+"""Distances and similarities."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...autograd.dispatch import apply
+from ...ops.reduction import norm as _norm
+
+
+def pairwise_distance(x1, x2, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False):
+    """The p-norm of x1 - x2 + eps over the last dimension."""
+    return (x1 - x2 + eps).norm(p, -1, keepdim)
+
+
+def cosine_similarity(x1, x2, dim: int = 1, eps: float = 1e-8):
+    """x1 . x2 / (|x1| |x2|) along a dimension, each norm at least eps."""
+    n1, n2 = (x.norm(2, dim, keepdim=True).clamp_min(eps) for x in (x1, x2))
+    return ((x1 / n1) * (x2 / n2)).sum(dim)
+
+
+def pdist(input, p: float = 2.0):
+    """The p-norm distances of all pairs of rows, in order."""
+    if input._array.ndim != 2:
+        raise RuntimeError(f"pdist only supports 2D tensors, got: {input._array.ndim}D")
+    i, j = np.triu_indices(input._array.shape[0], 1)
+    first, second = (input[list(k)] if len(k) else input[:0] for k in (i, j))
+    return apply(_norm, first - second, p=p, axis=(1,), keepdims=False)
+
+
+def cdist(x1, x2, p: float = 2.0, compute_mode=None):
+    """The p-norm distances of every row of x1 to every row of x2; leading dimensions broadcast."""
+    if x1._array.shape[-1] != x2._array.shape[-1]:
+        raise RuntimeError(
+            f"X1 and X2 must have the same number of columns. X1: {x1._array.shape[-1]} X2: {x2._array.shape[-1]}"
+        )
+    return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).norm(p, -1)

@@ -1,0 +1,103 @@
+"""Embeddings: rows of a table by number."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...autograd.dispatch import apply
+from ...autograd.tape import changed, wrap
+from ...ops import indexing as ops
+from ...tensor.joining import stack
+
+
+def embedding(
+    input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False
+):
+    """The rows of `weight` at the integers `input`. IndexError out of range.
+
+    padding_idx: this row gets no gradient. max_norm: rows that are used and longer are first shortened, in place.
+    scale_grad_by_freq: a row's gradient is divided by how often it was used. sparse has no effect: gradients are dense.
+    """
+    index, table = input._array, weight._array
+    if index.dtype.kind not in "iu" or index.dtype.itemsize < 4:
+        raise RuntimeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            f"{input.type()} instead (while checking arguments for embedding)"
+        )
+    if table.ndim != 2:
+        raise RuntimeError("'weight' must be 2-D")
+    if index.size and (index.min() < 0 or index.max() >= table.shape[0]):
+        raise IndexError(f"index out of range in self: the rows are 0 to {table.shape[0] - 1}, asked for {index.min()} to {index.max()}")
+    if padding_idx is not None:
+        if not -table.shape[0] <= padding_idx < table.shape[0]:
+            raise AssertionError("Padding_idx must be within num_embeddings")
+        padding_idx %= table.shape[0]
+    if max_norm is not None:
+        _shorten(weight, np.unique(index), max_norm, norm_type)
+    out = apply(ops.embedding, weight, input, padding=-1 if padding_idx is None else padding_idx)
+    if scale_grad_by_freq and out.requires_grad:
+        counts = np.bincount(index.reshape(-1), minlength=table.shape[0])[index]
+        share = wrap((1 / counts[..., None]).astype(table.dtype))
+        out = out * share + (out * (1 - share)).detach()
+    return out
+
+
+def _shorten(weight, rows: np.ndarray, max_norm: float, norm_type: float) -> None:
+    """Scale rows longer than max_norm down to it, in place."""
+    table = weight._array
+    norms = np.linalg.norm(table[rows], norm_type, axis=1)
+    long = norms > max_norm
+    if long.any():
+        table[rows[long]] *= (max_norm / (norms[long] + 1e-7))[:, None].astype(table.dtype)
+        changed(weight)
+
+
+def embedding_bag(
+    input,
+    weight,
+    offsets=None,
+    max_norm=None,
+    norm_type=2,
+    scale_grad_by_freq=False,
+    mode="mean",
+    sparse=False,
+    per_sample_weights=None,
+    include_last_offset=False,
+    padding_idx=None,
+):
+    """Sums, means or maxima of bags of embeddings: the rows of a 2-D input, or what lies between `offsets` of a 1-D one."""
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError("mode has to be one of sum or mean or max")
+    if per_sample_weights is not None and mode != "sum":
+        raise NotImplementedError("embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum'")
+    index = input._array
+    if index.ndim == 2:
+        if offsets is not None:
+            raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences.")
+        bounds = np.arange(0, index.size + 1, max(index.shape[1], 1))
+        if index.shape[1] == 0:
+            bounds = np.zeros(index.shape[0] + 1, np.int64)
+    elif index.ndim == 1:
+        if offsets is None:
+            raise ValueError("offsets has to be a 1D Tensor but got None")
+        bounds = offsets._array
+        if bounds.ndim != 1:
+            raise ValueError("offsets has to be a 1D Tensor")
+        if bounds.size and bounds[0] != 0:
+            raise ValueError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {bounds[0]}")
+        bounds = bounds if include_last_offset else np.append(bounds, index.size)
+    else:
+        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {index.ndim}")
+    rows = embedding(input.reshape(-1), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+    if per_sample_weights is not None:
+        rows = rows * per_sample_weights.reshape(-1, 1)
+    kept = np.ones(index.size, bool) if padding_idx is None else index.reshape(-1) != padding_idx % weight._array.shape[0]
+    bags = []
+    for start, stop in zip(bounds[:-1], bounds[1:]):
+        inside = np.flatnonzero(kept[start:stop]) + start
+        bag = rows[wrap(inside)]
+        if not inside.size:
+            bags.append(weight.new_zeros(weight._array.shape[1]))
+        else:
+            bags.append(bag.sum(0) if mode == "sum" else bag.mean(0) if mode == "mean" else bag.amax(0))
+    return stack(bags) if bags else weight.new_zeros((0, weight._array.shape[1]))

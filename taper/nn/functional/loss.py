@@ -1,0 +1,417 @@
+"""Losses. reduction: "mean", "sum", or "none" for one value an element (or sample)."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+
+from ...autograd.dispatch import apply
+from ...autograd.tape import Variable
+from ...ops import loss as ops
+from ...tensor.activation import log_softmax, logsigmoid
+from ...tensor.selection import where
+from .distance import pairwise_distance
+
+
+def _how(reduction: str, size_average=None, reduce=None) -> str:
+    """The reduction, also from the arguments of old programs. ValueError for an unknown one."""
+    if size_average is not None or reduce is not None:
+        average = True if size_average is None else size_average
+        reduction = ("mean" if average else "sum") if reduce is None or reduce else "none"
+        warnings.warn(
+            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
+            UserWarning,
+            stacklevel=3,
+        )
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return reduction
+
+
+def _reduced(loss, reduction: str):
+    if reduction == "mean":
+        return loss.mean()
+    return loss.sum() if reduction == "sum" else loss
+
+
+def _sizes(name: str, input, target) -> None:
+    """Warn of sizes that only broadcast, the usual mistake of (n, 1) against (n,)."""
+    if input._array.shape != target._array.shape:
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely lead "
+            f"to incorrect results due to broadcasting. Please ensure they have the same size. ({name})",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def mse_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", weight=None):
+    """(input - target) ** 2, reduced. Warns where the sizes differ."""
+    if input._array.shape != target._array.shape:
+        _sizes("mse_loss", input, target)
+    if size_average is not None or reduce is not None or reduction not in ("mean", "sum", "none"):
+        reduction = _how(reduction, size_average, reduce)
+    if weight is not None:
+        loss = weight * apply(ops.mse_loss, input, target, reduction="none")
+        return loss.sum() / weight.sum() if reduction == "mean" else _reduced(loss, reduction)
+    return apply(ops.mse_loss, input, target, reduction=reduction)
+
+
+def l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", weight=None):
+    """|input - target|, reduced. Its gradient where both are equal is 0."""
+    _sizes("l1_loss", input, target)
+    reduction = _how(reduction, size_average, reduce)
+    if weight is not None:
+        loss = weight * apply(ops.l1_loss, input, target, reduction="none")
+        return loss.sum() / weight.sum() if reduction == "mean" else _reduced(loss, reduction)
+    return apply(ops.l1_loss, input, target, reduction=reduction)
+
+
+def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", beta: float = 1.0):
+    """d ** 2 / (2 beta) where d = |input - target| is below beta, else d - beta / 2; reduced."""
+    _sizes("smooth_l1_loss", input, target)
+    reduction = _how(reduction, size_average, reduce)
+    if beta < 0:
+        raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    if beta == 0:
+        return apply(ops.l1_loss, input, target, reduction=reduction)
+    return apply(ops.smooth_l1_loss, input, target, beta=beta, reduction=reduction)
+
+
+def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0, weight=None):
+    """d ** 2 / 2 where d = |input - target| is at most delta, else delta * (d - delta / 2); reduced (Huber 1964)."""
+    _sizes("huber_loss", input, target)
+    reduction = _how(reduction)
+    if delta <= 0:
+        raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    if weight is not None:
+        loss = weight * apply(ops.huber_loss, input, target, delta=delta, reduction="none")
+        return loss.sum() / weight.sum() if reduction == "mean" else _reduced(loss, reduction)
+    return apply(ops.huber_loss, input, target, delta=delta, reduction=reduction)
+
+
+def cross_entropy(
+    input,
+    target,
+    weight=None,
+    size_average=None,
+    ignore_index: int = -100,
+    reduce=None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+):
+    """-log softmax(input)[target]: input (N, C, ...) or (C,) unnormalised scores, target class indices or probabilities.
+
+    weight: one a class. ignore_index: this target counts for nothing. label_smoothing mixes the uniform distribution in.
+    IndexError for a target outside [0, C), ValueError for batch sizes that differ, RuntimeError for other shapes.
+    """
+    reduction = _how(reduction, size_average, reduce)
+    x, y = input._array, target._array
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if x.shape == y.shape and x.ndim and y.dtype.kind in "fV":
+        return _against_probabilities(input, target, weight, reduction, label_smoothing)
+    if y.dtype.kind not in "iu":
+        raise RuntimeError(f"expected scalar type Long but found {target.type().removeprefix('torch.').removesuffix('Tensor')}. "
+                           "cross_entropy takes class indices (long) or, in the input's shape, probabilities.")
+    if x.ndim == 1:
+        if y.ndim != 0:
+            raise ValueError(f"Expected input batch_size ({1}) to match target batch_size ({y.size}). (input {tuple(x.shape)})")
+        return _indices(input.unsqueeze(0), target.reshape(1), weight, ignore_index, reduction, label_smoothing).reshape(())
+    _check_targets(x, y)
+    return _indices(input, target, weight, ignore_index, reduction, label_smoothing)
+
+
+def _check_targets(x, y) -> None:
+    if x.ndim == 0:
+        raise RuntimeError("cross_entropy: expected an input of 1 dimension at least, got a number")
+    if y.ndim == 0 or x.shape[0] != y.shape[0]:
+        raise ValueError(
+            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({y.shape[0] if y.ndim else 1}). The input is "
+            f"{tuple(x.shape)}, the target {tuple(y.shape)}."
+        )
+    if y.shape != (x.shape[0], *x.shape[2:]):
+        if y.ndim == 2 and x.ndim == 2:
+            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported; squeeze the target, or give probabilities")
+        raise RuntimeError(f"Expected target size {[x.shape[0], *x.shape[2:]]}, got {list(y.shape)}")
+
+
+def _check_range(y, classes: int, ignore: int) -> None:
+    """IndexError for a class that does not exist."""
+    if y.size:
+        low, high = y.min(), y.max()
+        if low < 0 or high >= classes:
+            bad = y[((y < 0) | (y >= classes)) & (y != ignore)]
+            if bad.size:
+                raise IndexError(f"Target {int(bad.reshape(-1)[0])} is out of bounds. The classes are 0 to {classes - 1}.")
+
+
+def _weights(weight, classes: int) -> None:
+    if weight is not None and weight._array.shape != (classes,):
+        raise RuntimeError(
+            "weight tensor should be defined either for all or no classes: it must have shape "
+            f"({classes},), got {tuple(weight._array.shape)}"
+        )
+
+
+def _indices(input, target, weight, ignore: int, reduction: str, smoothing: float):
+    x = input._array
+    _weights(weight, x.shape[1])
+    _check_range(target._array, x.shape[1], ignore)
+    return apply(ops.cross_entropy, input, target, weight, ignore=ignore, smoothing=smoothing, reduction=reduction)
+
+
+def _against_probabilities(input, target, weight, reduction: str, smoothing: float):
+    axis = 0 if input._array.ndim == 1 else 1
+    classes = input._array.shape[axis]
+    _weights(weight, classes)
+    if smoothing:
+        target = target * (1 - smoothing) + smoothing / classes
+    logp = log_softmax(input, axis)
+    if weight is not None:
+        logp = logp * weight.reshape(*(1,) * axis, -1, *(1,) * (input._array.ndim - axis - 1))
+    loss = -(logp * target).sum(axis)
+    if reduction == "mean":
+        return loss.sum() / max(input._array.size // classes, 1)
+    return _reduced(loss, reduction)
+
+
+def nll_loss(
+    input, target, weight=None, size_average=None, ignore_index: int = -100, reduce=None, reduction: str = "mean"
+):
+    """-input[target] for log-probabilities (N, C, ...) or (C,) and class indices. Errors as of cross_entropy."""
+    reduction = _how(reduction, size_average, reduce)
+    x, y = input._array, target._array
+    if x.ndim == 1:
+        input, target = input.unsqueeze(0), target.reshape(1)
+        if reduction == "none":
+            return nll_loss(input, target, weight, ignore_index=ignore_index, reduction="none").reshape(y.shape)
+        x, y = input._array, target._array
+    if y.dtype.kind not in "iu":
+        raise RuntimeError(f"expected scalar type Long but found {target.type().removeprefix('torch.').removesuffix('Tensor')}")
+    _check_targets(x, y)
+    _weights(weight, x.shape[1])
+    _check_range(y, x.shape[1], ignore_index)
+    kept = target != ignore_index
+    safe = where(kept, target, 0)
+    loss = -input.gather(1, safe.unsqueeze(1)).squeeze(1)
+    shares = kept.to(input.dtype) if weight is None else weight[safe] * kept
+    loss = loss * shares
+    if reduction == "mean":
+        return loss.sum() / shares.sum()
+    return _reduced(loss, reduction)
+
+
+def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
+    """-(y log x + (1 - y) log(1 - x)), logarithms at least -100; ValueError for sizes that differ, RuntimeError outside [0, 1]."""
+    reduction = _how(reduction, size_average, reduce)
+    if target._array.shape != input._array.shape:
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. Please "
+            "ensure they have the same size."
+        )
+    if target._array.dtype != input._array.dtype:
+        raise RuntimeError(f"Found dtype {_word(target)} but expected {_word(input)}")
+    x = input._array
+    if x.size and not ((x >= 0) & (x <= 1)).all():
+        raise RuntimeError("all elements of input should be between 0 and 1")
+    loss = apply(ops.binary_cross_entropy, input, target)
+    return _reduced(loss if weight is None else loss * weight, reduction)
+
+
+def _word(t) -> str:
+    return t.type().removeprefix("torch.").removesuffix("Tensor")
+
+
+def binary_cross_entropy_with_logits(
+    input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean", pos_weight=None
+):
+    """binary_cross_entropy of sigmoid(input), without overflow; pos_weight multiplies the positive part."""
+    reduction = _how(reduction, size_average, reduce)
+    if target._array.shape != input._array.shape:
+        raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    if pos_weight is None:
+        loss = (1 - target) * input - logsigmoid(input)
+    else:
+        loss = (1 - target) * input - (1 + (pos_weight - 1) * target) * logsigmoid(input)
+    return _reduced(loss if weight is None else loss * weight, reduction)
+
+
+def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean", log_target: bool = False):
+    """target * (log target - input) for log-probabilities `input`; "batchmean" divides the sum by the batch size."""
+    if reduction != "batchmean":
+        if reduction == "mean" and size_average is None and reduce is None:
+            warnings.warn(
+                "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only "
+                "by the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as "
+                "'batchmean' in the next major release.",
+                UserWarning,
+                stacklevel=2,
+            )
+        reduction = _how(reduction, size_average, reduce)
+    loss = target.exp() * (target - input) if log_target else target.xlogy(target) - target * input
+    if reduction == "batchmean":
+        return loss.sum() / input._array.shape[0] if input._array.ndim else loss.sum()
+    return _reduced(loss, reduction)
+
+
+def poisson_nll_loss(
+    input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction: str = "mean"
+):
+    """The negative log-likelihood of Poisson counts, from log-rates (log_input) or rates; full adds Stirling's term."""
+    reduction = _how(reduction, size_average, reduce)
+    loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
+    if full:
+        stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
+        loss = loss + stirling.masked_fill(target <= 1, 0)
+    return _reduced(loss, reduction)
+
+
+def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reduction: str = "mean"):
+    """The negative log-likelihood of a normal distribution of mean `input` and variance `var` (at least eps)."""
+    reduction = _how(reduction)
+    if not isinstance(var, Variable):
+        if var < 0:
+            raise ValueError("var has negative entry/entries")
+        var = var * input.new_ones(input._array.shape)
+    if (var._array < 0).any():
+        raise ValueError("var has negative entry/entries")
+    if var._array.shape != input._array.shape:
+        if input._array.shape[:-1] == var._array.shape:
+            var = var.unsqueeze(-1)
+        elif not (input._array.shape[:-1] == var._array.shape[:-1] and var._array.shape[-1] == 1) and var._array.ndim:
+            raise ValueError("var is of incorrect size")
+    # eps bounds the value and not the gradient's path.
+    var = var + (var.detach().clamp_min(eps) - var.detach())
+    loss = 0.5 * (var.log() + (input - target) ** 2 / var)
+    if full:
+        loss = loss + 0.5 * math.log(2 * math.pi)
+    return _reduced(loss, reduction)
+
+
+def hinge_embedding_loss(input, target, margin: float = 1.0, size_average=None, reduce=None, reduction: str = "mean"):
+    """input where target is 1, max(0, margin - input) where it is -1."""
+    reduction = _how(reduction, size_average, reduce)
+    close = where(target != -1, input, 0.0)
+    far = where(target != 1, (margin - input).clamp_min(0), 0.0)
+    return _reduced(close + far, reduction)
+
+
+def margin_ranking_loss(
+    input1, input2, target, margin: float = 0, size_average=None, reduce=None, reduction: str = "mean"
+):
+    """max(0, -target * (input1 - input2) + margin)."""
+    reduction = _how(reduction, size_average, reduce)
+    if not input1._array.ndim == input2._array.ndim == target._array.ndim:
+        raise RuntimeError(
+            f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: {input1.shape}, input2: "
+            f"{input2.shape}, target: {target.shape} "
+        )
+    return _reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
+
+
+def soft_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
+    """log(1 + exp(-target * input))."""
+    reduction = _how(reduction, size_average, reduce)
+    return _reduced((-target * input).exp().log1p(), reduction)
+
+
+def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
+    """The mean over classes of the binary cross entropy of sigmoid(input)."""
+    reduction = _how(reduction, size_average, reduce)
+    loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
+    if weight is not None:
+        loss = loss * weight
+    return _reduced(loss.sum(-1) / input._array.shape[-1], reduction)
+
+
+def multi_margin_loss(
+    input, target, p: int = 1, margin: float = 1.0, weight=None, size_average=None, reduce=None, reduction: str = "mean"
+):
+    """The mean over the other classes of max(0, margin - input[target] + input) ** p."""
+    reduction = _how(reduction, size_average, reduce)
+    if p not in (1, 2):
+        raise ValueError("only p == 1 and p == 2 supported")
+    single = input._array.ndim == 1
+    x, y = (input.unsqueeze(0), target.reshape(1)) if single else (input, target)
+    n, classes = x._array.shape
+    _weights(weight, classes)
+    loss = (margin - x.gather(1, y.unsqueeze(1)) + x).clamp_min(0)
+    loss = loss**p if p > 1 else loss
+    if weight is not None:
+        loss = loss * weight[y].unsqueeze(1)
+    others = np.ones((n, classes), bool)
+    others[np.arange(n), y._array] = False
+    loss = (loss * x.new_tensor(others)).sum(1) / classes
+    return _reduced(loss.squeeze(0) if single else loss, reduction)
+
+
+def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
+    """The mean over pairs of a target class and another of max(0, 1 - (input[target] - input[other])).
+
+    A row of targets ends at its first -1.
+    """
+    reduction = _how(reduction, size_average, reduce)
+    single = input._array.ndim == 1
+    x, y = (input.unsqueeze(0), target.unsqueeze(0)) if single else (input, target)
+    listed = np.logical_and.accumulate(y._array >= 0, axis=1)
+    is_target = np.zeros(x._array.shape, bool)
+    rows, columns = np.nonzero(listed)
+    is_target[rows, y._array[rows, columns]] = True
+    picked = x.gather(1, y.clamp_min(0))
+    pair = (1 - (picked.unsqueeze(2) - x.unsqueeze(1))).clamp_min(0)
+    counted = listed[:, :, None] & ~is_target[:, None, :]
+    loss = (pair * x.new_tensor(counted)).sum((1, 2)) / x._array.shape[1]
+    return _reduced(loss.squeeze(0) if single else loss, reduction)
+
+
+def cosine_embedding_loss(
+    input1, input2, target, margin: float = 0, size_average=None, reduce=None, reduction: str = "mean"
+):
+    """1 - cos where target is 1, max(0, cos - margin) where it is -1."""
+    reduction = _how(reduction, size_average, reduce)
+    eps = 1e-12
+    square1, square2 = (input1 * input1).sum(-1) + eps, (input2 * input2).sum(-1) + eps
+    cos = (input1 * input2).sum(-1) / (square1 * square2).sqrt()
+    loss = where(target == 1, 1 - cos, 0.0) + where(target == -1, (cos - margin).clamp_min(0), 0.0)
+    return _reduced(loss, reduction)
+
+
+def triplet_margin_loss(
+    anchor,
+    positive,
+    negative,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-6,
+    swap: bool = False,
+    size_average=None,
+    reduce=None,
+    reduction: str = "mean",
+):
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm distance (Balntas et al. 2016)."""
+    reduction = _how(reduction, size_average, reduce)
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        far = far.minimum(pairwise_distance(positive, negative, p, eps))
+    return _reduced((near - far + margin).clamp_min(0), reduction)
+
+
+def triplet_margin_with_distance_loss(
+    anchor, positive, negative, *, distance_function=None, margin: float = 1.0, swap: bool = False, reduction: str = "mean"
+):
+    """`triplet_margin_loss` with a distance of one's own."""
+    reduction = _how(reduction)
+    distance = pairwise_distance if distance_function is None else distance_function
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = far.minimum(distance(positive, negative))
+    return _reduced((near - far + margin).clamp_min(0), reduction)
+
+

@@ -1,0 +1,152 @@
+"""Normalisation (Ioffe and Szegedy 2015; Ba et al. 2016; Ulyanov et al. 2016; Wu and He 2018; Zhang and Sennrich 2019)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ... import dtypes
+from ...autograd.dispatch import apply, into
+from ...autograd.tape import changed
+from ...ops import normalization as ops
+from .pooling import avg_pool2d, avg_pool3d
+from .padding import pad
+
+
+def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    """Each channel (dimension 1) normalised: in training by the batch's own mean and variance, else by the running ones.
+
+    In training running_mean and running_var, if given, move towards the batch's by `momentum`. ValueError for a single
+    value a channel in training.
+    """
+    x = input._array
+    if training:
+        count = x.size // x.shape[1] if x.ndim > 1 and x.shape[1] else 0
+        if count == 1:
+            raise ValueError(f"Expected more than 1 value per channel when training, got input size torch.Size({list(x.shape)})")
+    if x.ndim < 2:
+        raise RuntimeError(f"batch_norm: expected an input of 2 dimensions at least, got {x.ndim}")
+    for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+        if t is not None and t._array.shape != (x.shape[1],):
+            raise RuntimeError(f"{name} should contain {x.shape[1]} elements not {t._array.size}")
+    if training or running_mean is None:
+        out, mean, variance = apply(ops.batch_norm, input, weight, bias, eps=eps)
+        if training and running_mean is not None:
+            n = x.size // x.shape[1]
+            _follow(running_mean, mean._array, momentum)
+            _follow(running_var, variance._array * (n / max(n - 1, 1)), momentum)
+        return out
+    shape = (1, -1, *(1,) * (x.ndim - 2))
+    scale = (running_var + eps).rsqrt()
+    if weight is not None:
+        scale = scale * weight
+    shift = -running_mean * scale if bias is None else bias - running_mean * scale
+    out = input * scale.reshape(shape) + shift.reshape(shape)
+    return out if out._array.dtype == x.dtype else out.to(input.dtype)
+
+
+def _follow(running, value: np.ndarray, momentum: float) -> None:
+    """running <- (1 - momentum) running + momentum value"""
+    array = running._array
+    array *= array.dtype.type(1 - momentum)
+    array += (value * momentum).astype(array.dtype)
+    changed(running)
+
+
+def instance_norm(
+    input,
+    running_mean=None,
+    running_var=None,
+    weight=None,
+    bias=None,
+    use_input_stats=True,
+    momentum=0.1,
+    eps=1e-5,
+):
+    """Each channel of each sample normalised over its spatial dimensions."""
+    x = input._array
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    if math.prod(x.shape[2:]) == 1:
+        raise ValueError(f"Expected more than 1 spatial element when training, got input size torch.Size({list(x.shape)})")
+    n, c = x.shape[:2]
+    out, mean, variance = apply(ops.batch_norm, input.reshape(1, n * c, *x.shape[2:]), None, None, eps=eps)
+    if running_mean is not None:
+        count = math.prod(x.shape[2:])
+        _follow(running_mean, mean._array.reshape(n, c).mean(0), momentum)
+        _follow(running_var, variance._array.reshape(n, c).mean(0) * (count / max(count - 1, 1)), momentum)
+    return _affine(out.reshape(x.shape), weight, bias)
+
+
+def _affine(out, weight, bias):
+    """A weight and a bias a channel."""
+    shape = (1, -1, *(1,) * (out._array.ndim - 2))
+    if weight is not None:
+        out = out * weight.reshape(shape)
+    return out if bias is None else out + bias.reshape(shape)
+
+
+def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5):
+    """Groups of channels of each sample normalised. RuntimeError unless num_groups divides the channels."""
+    x = input._array
+    if x.ndim < 2:
+        raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {x.ndim}")
+    if x.shape[1] % num_groups:
+        raise RuntimeError(
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(x.shape)} and "
+            f"num_groups={num_groups}"
+        )
+    groups = input.reshape(x.shape[0], num_groups, -1)
+    out = apply(ops.layer_norm, groups, None, None, axes=(2,), eps=eps)
+    return _affine(out.reshape(x.shape), weight, bias)
+
+
+def _last(input, normalized_shape, name: str) -> tuple[int, ...]:
+    """The axes of `normalized_shape`, which must be the last sizes of the input."""
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    x = input._array
+    if not shape or x.shape[-len(shape) :] != shape:
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of "
+            f"size{list(x.shape)} ({name})"
+        )
+    return tuple(range(x.ndim - len(shape), x.ndim))
+
+
+def layer_norm(input, normalized_shape, weight=None, bias=None, eps: float = 1e-5):
+    """Normalised over the last dimensions, whose sizes are normalized_shape (RuntimeError if not)."""
+    return apply(ops.layer_norm, input, weight, bias, axes=_last(input, normalized_shape, "layer_norm"), eps=eps)
+
+
+def rms_norm(input, normalized_shape, weight=None, eps: float | None = None):
+    """Divided by the root mean square over the last dimensions. eps defaults to the dtype's."""
+    axes = _last(input, normalized_shape, "rms_norm")
+    if eps is None:
+        eps = dtypes.finfo(input.dtype).eps
+    return apply(ops.rms_norm, input, weight, axes=axes, eps=eps)
+
+
+def local_response_norm(input, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):
+    """Divided by (k + alpha * mean square over `size` neighbouring channels) ** beta (Krizhevsky et al. 2012)."""
+    x = input._array
+    if x.ndim < 3:
+        raise ValueError(f"Expected 3D or higher dimensionality                          input (got {x.ndim} dimensions)")
+    if x.size == 0:
+        return input
+    square = (input * input).unsqueeze(1)
+    if x.ndim == 3:
+        mean = avg_pool2d(pad(square, (0, 0, size // 2, (size - 1) // 2)), (size, 1), 1).squeeze(1)
+    else:
+        flat = square.reshape(x.shape[0], 1, x.shape[1], x.shape[2], -1)
+        mean = avg_pool3d(pad(flat, (0, 0, 0, 0, size // 2, (size - 1) // 2)), (size, 1, 1), 1).squeeze(1).reshape(x.shape)
+    return input / (mean * alpha + k).pow(beta)
+
+
+def normalize(input, p: float = 2.0, dim=1, eps: float = 1e-12, out=None):
+    """Divided by its p-norm along a dimension, at least eps."""
+    norm = input.norm(p, dim, keepdim=True).clamp_min(eps)
+    result = input / norm.expand_as(input)
+    return result if out is None else into(out, result)
+
+

@@ -1,0 +1,82 @@
+"""Padding."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...autograd.dispatch import apply
+from ...autograd.tape import wrap
+from ...ops.indexing import put_part
+from ...tensor.selection import masked_fill
+
+
+def pad(input, pad, mode: str = "constant", value=None):
+    """Elements added on both sides of the last dimensions: pad = (left, right) of the last, then of the one before, ...
+
+    mode: "constant" (`value`, default 0), "reflect", "replicate" or "circular". Negative numbers crop, in mode
+    "constant". RuntimeError for an odd number of numbers, too many, or more than a mode can take.
+    """
+    array = input._array
+    pad = [int(p) for p in pad]
+    if len(pad) % 2:
+        raise RuntimeError("Padding length must be divisible by 2")
+    if len(pad) // 2 > array.ndim:
+        raise RuntimeError(
+            f"Padding length should be less than or equal to two times the input dimension but got padding length {len(pad)} "
+            f"and input of dimension {array.ndim}"
+        )
+    sides = [(pad[2 * i], pad[2 * i + 1]) for i in range(len(pad) // 2)][::-1]
+    sides = [(0, 0)] * (array.ndim - len(sides)) + sides
+    if mode == "constant":
+        return _constant(input, sides, 0 if value is None else value)
+    if mode not in ("reflect", "replicate", "circular"):
+        raise NotImplementedError(f"Unrecognised padding mode {mode}")
+    if value:
+        raise ValueError(f"Padding mode {mode!r} doesn't take in value argument")
+    if not (len(pad) // 2 in (1, 2, 3) and array.ndim - len(pad) // 2 in (1, 2)):
+        raise NotImplementedError(
+            f"Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: mode {mode!r} pads the last 1, 2 or 3 "
+            "dimensions of a tensor with one or two more"
+        )
+    for axis, (before, after) in enumerate(sides):
+        if before or after:
+            input = input.index_select(axis, wrap(_positions(array.shape[axis], before, after, mode, axis)))
+    return input
+
+
+def _positions(n: int, before: int, after: int, mode: str, axis: int) -> np.ndarray:
+    """Where each element of a padded dimension comes from."""
+    at = np.arange(-before, n + after)
+    if mode == "replicate":
+        return np.clip(at, 0, n - 1)
+    if mode == "circular":
+        if before > n or after > n:
+            raise RuntimeError("Padding value causes wrapping around more than once.")
+        return at % n
+    if before >= n or after >= n:
+        raise RuntimeError(
+            "Argument #4: Padding size should be less than the corresponding input dimension, but got: padding "
+            f"({before}, {after}) at dimension {axis} of input of size {n}"
+        )
+    at = np.abs(at)
+    return np.where(at >= n, 2 * (n - 1) - at, at)
+
+
+def _constant(x, sides, value):
+    """Crop where the numbers are negative, then put the rest into zeros, or into the value."""
+    array = x._array
+    crop = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(array.shape, sides))
+    if any(a < 0 or b < 0 for a, b in sides):
+        if any(s.stop - s.start < 0 for s in crop):
+            raise RuntimeError(f"The input size {list(array.shape)}, plus negative padding, resulted in a negative output size")
+        x = x[crop]
+    shape = tuple(n + a + b for n, (a, b) in zip(array.shape, sides))
+    inner = tuple(slice(max(a, 0), max(a, 0) + n) for (a, _), n in zip(sides, x._array.shape))
+    if all(a <= 0 and b <= 0 for a, b in sides):
+        return x.clone()
+    out = apply(put_part, x, shape=shape, index=inner)
+    if value:
+        outside = np.ones(shape, bool)
+        outside[inner] = False
+        out = masked_fill(out, wrap(outside), value)
+    return out

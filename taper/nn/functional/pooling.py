@@ -1,0 +1,161 @@
+"""Pooling."""
+
+from __future__ import annotations
+
+from ...autograd.dispatch import apply
+from ...ops import pooling as ops
+from ...tensor.elementwise import sign
+from ...tensor.activation import relu
+from .sizes import per_dim
+
+
+def _batched(name: str, n: int, input):
+    """The input with batch dimension, and whether it had one."""
+    ndim = input._array.ndim
+    if ndim not in (n + 1, n + 2):
+        raise RuntimeError(f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor, but got {ndim}D of shape {tuple(input._array.shape)}")
+    return (input, True) if ndim == n + 2 else (input.unsqueeze(0), False)
+
+
+def _max_pool(n: int):
+    name = f"max_pool{n}d"
+
+    def function(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+        options = _windows(n, name, kernel_size, stride, padding)
+        options["dilation"] = per_dim(dilation, n, "dilation", name)
+        options["ceil_mode"] = bool(ceil_mode)
+        x, batched = _batched(name, n, input)
+        out = apply(ops.max_pool, x, **options)
+        out = out if batched else out.squeeze(0)
+        if not return_indices:
+            return out
+        where = apply(ops.max_pool_indices, x, **options)
+        return out, where if batched else where.squeeze(0)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""The largest element of each window over {n} dimension(s); with return_indices also where it is.
+
+    Padding counts as minus infinity. RuntimeError for padding of more than half a window, or no output.
+    """
+    return function
+
+
+def _windows(n: int, name: str, kernel_size, stride, padding) -> dict:
+    kernel = per_dim(kernel_size, n, "kernel_size", name)
+    stride = kernel if stride is None or stride == [] else per_dim(stride, n, "stride", name)
+    return {"kernel": kernel, "stride": stride, "padding": per_dim(padding, n, "padding", name)}
+
+
+max_pool1d, max_pool2d, max_pool3d = _max_pool(1), _max_pool(2), _max_pool(3)
+
+
+def _avg_pool(n: int):
+    name = f"avg_pool{n}d"
+
+    def function(
+        input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+    ):
+        options = _windows(n, name, kernel_size, stride, padding)
+        x, batched = _batched(name, n, input)
+        out = apply(
+            ops.avg_pool,
+            x,
+            ceil_mode=bool(ceil_mode),
+            include_pad=bool(count_include_pad),
+            divisor=divisor_override,
+            **options,
+        )
+        return out if batched else out.squeeze(0)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""The mean of each window over {n} dimension(s).
+
+    count_include_pad: padding counts as elements. divisor_override: divide by this instead.
+    """
+    return function
+
+
+avg_pool1d, avg_pool2d, avg_pool3d = _avg_pool(1), _avg_pool(2), _avg_pool(3)
+
+
+def _target(n: int, name: str, output_size, spatial) -> tuple[int, ...]:
+    """An output size in which None keeps a size."""
+    sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
+    if len(sizes) != n:
+        raise RuntimeError(f"{name}: output_size must have {n} elements, got {tuple(sizes)}")
+    return tuple(have if want is None else int(want) for want, have in zip(sizes, spatial))
+
+
+def _adaptive(n: int, kind: str):
+    name = f"adaptive_{kind}_pool{n}d"
+    operator = ops.adaptive_avg_pool if kind == "avg" else ops.adaptive_max_pool
+
+    def function(input, output_size, return_indices=False):
+        x, batched = _batched(name, n, input)
+        size = _target(n, name, output_size, x._array.shape[2:])
+        out = apply(operator, x, size=size)
+        out = out if batched else out.squeeze(0)
+        if not return_indices:
+            return out
+        where = apply(ops.adaptive_max_pool_indices, x, size=size)
+        return out, where if batched else where.squeeze(0)
+
+    function.__name__ = function.__qualname__ = name
+    word = "mean" if kind == "avg" else "largest element"
+    function.__doc__ = f"The {word} of windows that divide {n} dimension(s) evenly into output_size (None keeps a size)."
+    return function
+
+
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (_adaptive(n, "avg") for n in (1, 2, 3))
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (_adaptive(n, "max") for n in (1, 2, 3))
+
+
+def _lp_pool(n: int):
+    averages = {1: avg_pool1d, 2: avg_pool2d, 3: avg_pool3d}[n]
+    name = f"lp_pool{n}d"
+
+    def function(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+        kernel = per_dim(kernel_size, n, "kernel_size", name)
+        count = 1
+        for k in kernel:
+            count *= k
+        mean = averages(input.pow(norm_type), kernel, stride, 0, ceil_mode)
+        return (sign(mean) * relu(abs(mean))).mul(count).pow(1.0 / norm_type)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"The p-norm of each window over {n} dimension(s)."
+    return function
+
+
+lp_pool1d, lp_pool2d, lp_pool3d = _lp_pool(1), _lp_pool(2), _lp_pool(3)
+
+
+def _max_unpool(n: int):
+    name = f"max_unpool{n}d"
+
+    def function(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+        options = _windows(n, name, kernel_size, stride, padding)
+        x, batched = _batched(name, n, input)
+        where, _ = _batched(name, n, indices)
+        if output_size is None:
+            spatial = tuple(
+                (m - 1) * s - 2 * p + k
+                for m, k, s, p in zip(x._array.shape[2:], options["kernel"], options["stride"], options["padding"])
+            )
+        else:
+            spatial = tuple(output_size)[-n:]
+        array, limit = where._array, 1
+        for size in spatial:
+            limit *= size
+        if array.size and (array.min() < 0 or array.max() >= limit):
+            raise RuntimeError(f"Found an invalid max index: {int(array.max())} (output volumes are of size {list(spatial)})")
+        flat = x.new_zeros((*x._array.shape[:2], limit))
+        out = flat.scatter(2, where.flatten(2), x.flatten(2)).reshape(*x._array.shape[:2], *spatial)
+        return out if batched else out.squeeze(0)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"The values of max_pool{n}d put back where its indices say, zeros elsewhere."
+    return function
+
+
+max_unpool1d, max_unpool2d, max_unpool3d = _max_unpool(1), _max_unpool(2), _max_unpool(3)

@@ -1,0 +1,37 @@
+"""Activations that draw random numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...autograd.inplace import assign
+from ...autograd.tape import wrap
+from ...tensor.activation import leaky_relu, softmax
+from ...tensor.random import default_generator
+from ...tensor.selection import scatter, where
+
+
+def rrelu(input, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False):
+    """Leaky relu whose slope is drawn for each negative element in training, and the mean slope otherwise (Xu et al. 2015)."""
+    if lower > upper:
+        raise RuntimeError("Lower bound should be less than or equal to the upper bound")
+    array = input._array
+    if training:
+        slopes = np.ones_like(array)
+        negative = array <= 0
+        slopes[negative] = default_generator.stream.uniform(int(negative.sum()), lower, upper, array.dtype)
+        result = where(input > 0, input, input * wrap(slopes))
+    else:
+        result = leaky_relu(input, (lower + upper) / 2)
+    return assign(input, result) if inplace else result
+
+
+def gumbel_softmax(logits, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1):
+    """A sample of the Gumbel-softmax distribution (Jang et al. 2017); hard: one-hot forward, soft gradient."""
+    drawn = default_generator.stream.exponential(logits._array.shape, 1.0, logits._array.dtype)
+    soft = softmax((logits + wrap(-np.log(drawn))) / tau, dim)
+    if not hard:
+        return soft
+    index = soft.detach().max(dim, keepdim=True)[1]
+    one = scatter(soft.detach() * 0, dim, index, value=1.0)
+    return one - soft.detach() + soft

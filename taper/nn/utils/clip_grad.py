@@ -1,0 +1,102 @@
+"""Keeping gradients small: by their common norm, or value by value.
+
+`foreach=` is accepted where PyTorch has it and changes nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterable
+
+from ...autograd.modes import no_grad
+from ...autograd.tape import Variable
+from ...tensor import stack, tensor
+
+
+def _sequence(tensors) -> list:
+    return [tensors] if isinstance(tensors, Variable) else list(tensors)
+
+
+def _gradients(parameters) -> list:
+    return [p.grad for p in parameters if p.grad is not None]
+
+
+def _norm(t, order: float):
+    """The norm of all elements of a tensor."""
+    if order == 2:
+        return (t * t).sum().sqrt()
+    if order == math.inf:
+        return t.abs().max()
+    if order == -math.inf:
+        return t.abs().min()
+    if order == 0:
+        return (t != 0).sum().to(t.dtype)
+    return t.abs().pow(order).sum().pow(1.0 / order)
+
+
+@no_grad()
+def get_total_norm(tensors, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None):
+    """The norm of the norms of tensors, a tensor. RuntimeError for nan or inf if error_if_nonfinite."""
+    order = float(norm_type)
+    norms = [_norm(t, order) for t in _sequence(tensors)]
+    if not norms:
+        return tensor(0.0)
+    total = _norm(stack(norms), order)
+    if error_if_nonfinite and not math.isfinite(float(total)):
+        raise RuntimeError(
+            f"The total norm of order {order} for gradients from `parameters` is non-finite, so it cannot be "
+            "clipped. To "
+            "disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
+        )
+    return total
+
+
+@no_grad()
+def clip_grads_with_norm_(parameters, max_norm: float, total_norm, foreach: bool | None = None) -> None:
+    """Scale gradients down, in place, by what brings `total_norm` to `max_norm`; never up."""
+    factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
+    for gradient in _gradients(_sequence(parameters)):
+        gradient.mul_(factor)
+
+
+@no_grad()
+def clip_grad_norm_(
+    parameters,
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+):
+    """Scale all gradients down, in place, so that their common norm is at most `max_norm`; returns the norm before.
+
+    parameters: a tensor or an iterable of tensors; those without a gradient are left out.
+    """
+    if isinstance(parameters, Iterable) and not isinstance(parameters, Variable):
+        parameters = list(parameters)
+        if not parameters:
+            warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3)
+    parameters = _sequence(parameters)
+    total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(parameters, max_norm, total)
+    return total
+
+
+def clip_grad_norm(
+    parameters, max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None
+):
+    """The older name of `clip_grad_norm_`."""
+    warnings.warn(
+        "`torch.nn.utils.clip_grad_norm` is now deprecated in favor of `torch.nn.utils.clip_grad_norm_`.",
+        FutureWarning,
+        stacklevel=2,
+    )
+    return clip_grad_norm_(parameters, max_norm, norm_type, error_if_nonfinite, foreach)
+
+
+@no_grad()
+def clip_grad_value_(parameters, clip_value: float, foreach: bool | None = None) -> None:
+    """Limit every element of every gradient to [-clip_value, clip_value], in place."""
+    limit = float(clip_value)
+    for gradient in _gradients(_sequence(parameters)):
+        gradient.clamp_(min=-limit, max=limit)

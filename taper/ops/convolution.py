@@ -1,0 +1,55 @@
+"""Convolution and its two gradients; each is the other's derivative."""
+
+from __future__ import annotations
+
+from .operator import op
+
+# x (N, C, *spatial), w (O, C / groups, *kernel); stride, padding, dilation: a number for each spatial dimension.
+conv = op(
+    "conv",
+    lambda xp, x, w, *, stride, padding, dilation, groups: xp.conv(x, w, stride, padding, dilation, groups),
+    grad_name="ConvolutionBackward0",
+    x=lambda xp, g, w, x_shape, stride, padding, dilation, groups: xp.conv_input_grad(
+        g, w, x_shape, stride, padding, dilation, groups
+    ),
+    w=lambda xp, g, x, w_shape, stride, padding, dilation, groups: xp.conv_weight_grad(
+        g, x, w_shape, stride, padding, dilation, groups
+    ),
+)
+
+conv_input_grad = op(
+    "conv_input_grad",
+    lambda xp, g, w, *, shape, stride, padding, dilation, groups: xp.conv_input_grad(
+        g, w, shape, stride, padding, dilation, groups
+    ),
+    grad_name="ConvolutionBackward0",
+    g=lambda xp, h, w, g_shape, stride, padding, dilation, groups: _fit(
+        xp, xp.conv(h, w, stride, padding, dilation, groups), g_shape
+    ),
+    w=lambda xp, h, g, w_shape, stride, padding, dilation, groups: xp.conv_weight_grad(
+        g, h, w_shape, stride, padding, dilation, groups
+    ),
+)
+"""The gradient of a convolution's input of a given shape; a transposed convolution."""
+
+conv_weight_grad = op(
+    "conv_weight_grad",
+    lambda xp, g, x, *, shape, stride, padding, dilation, groups: xp.conv_weight_grad(
+        g, x, shape, stride, padding, dilation, groups
+    ),
+    grad_name="ConvolutionBackwardBackward0",
+    g=lambda xp, h, x, g_shape, stride, padding, dilation, groups: _fit(
+        xp, xp.conv(x, h, stride, padding, dilation, groups), g_shape
+    ),
+    x=lambda xp, h, g, x_shape, stride, padding, dilation, groups: xp.conv_input_grad(
+        g, h, x_shape, stride, padding, dilation, groups
+    ),
+)
+"""The gradient of a convolution's weight of a given shape."""
+
+
+def _fit(xp, out, shape):
+    """A convolution's output cropped to the shape of what it stands for: a transposed one may have left rows out."""
+    if out.shape == shape:
+        return out
+    return out[tuple(slice(n) for n in shape)]

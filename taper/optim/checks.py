@@ -1,0 +1,16 @@
+"""Checks of hyperparameters, worded as PyTorch's."""
+
+from __future__ import annotations
+
+
+def at_least_zero(name: str, value) -> None:
+    """ValueError unless value >= 0 (a NaN is refused too)."""
+    if not value >= 0:
+        raise ValueError(f"Invalid {name}: {value}. It must be 0 or more.")
+
+
+def fractions(name: str, values) -> None:
+    """ValueError unless each value is in [0, 1)."""
+    for i, value in enumerate(values):
+        if not 0 <= value < 1:
+            raise ValueError(f"Invalid {name} at index {i}: {value}. It must be in [0, 1).")

@@ -1,0 +1,357 @@
+"""What every optimizer shares: parameter groups, state, hooks, checkpoints, and the loop that applies an update rule.
+
+An optimizer is its hyperparameters and one pure rule, `update`. The rule is written over an array namespace and is
+elementwise, so large parameters are updated block by block: all temporaries of a block stay in the cache.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import warnings
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from ..autograd.modes import enable_grad
+from ..autograd.tape import Handle, changed, wrap
+from ..backends import namespace_of
+from ..backends.quiet import QUIET, enter, leave
+from ..tensor.core import Tensor
+
+BLOCK = 16384
+"""Elements updated at a time: the dozen arrays of a rule then share a core's L2 cache."""
+
+
+class _Required:
+    """The default of a hyperparameter that a parameter group must give itself."""
+
+    def __repr__(self) -> str:
+        return "<required parameter>"
+
+
+required = _Required()
+
+_global_pre_hooks: OrderedDict = OrderedDict()
+_global_post_hooks: OrderedDict = OrderedDict()
+
+
+def register_optimizer_step_pre_hook(hook: Callable) -> Handle:
+    """Call `hook(optimizer, args, kwargs)` before every step of every optimizer."""
+    return Handle(_global_pre_hooks, hook)
+
+
+def register_optimizer_step_post_hook(hook: Callable) -> Handle:
+    """Call `hook(optimizer, args, kwargs)` after every step of every optimizer."""
+    return Handle(_global_post_hooks, hook)
+
+
+class Optimizer:
+    """The base class: `params` are tensors, (name, tensor) pairs, or dicts with a "params" entry and their own options.
+
+    A subclass gives `slots` (names of the state tensors of one parameter), `coefficients` (numbers of one step) and
+    `update` (the rule), or overrides `step`.
+    """
+
+    slots: tuple[str, ...] = ()
+    counts_steps = True
+    """Whether the state holds "step", the number of updates of the parameter."""
+
+    def __init__(self, params, defaults: dict[str, Any]):
+        self.defaults = defaults
+        self.state: defaultdict = defaultdict(dict)
+        self.param_groups: list[dict[str, Any]] = []
+        self._hooks()
+        if isinstance(params, Tensor):
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
+                + f"torch.{type(params).__name__}"
+            )
+        groups = list(params)
+        if not groups:
+            raise ValueError("optimizer got an empty parameter list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        for group in groups:
+            self.add_param_group(group)
+
+    def _hooks(self) -> None:
+        self._step_pre_hooks: OrderedDict = OrderedDict()
+        self._step_post_hooks: OrderedDict = OrderedDict()
+        self._state_dict_pre_hooks: OrderedDict = OrderedDict()
+        self._state_dict_post_hooks: OrderedDict = OrderedDict()
+        self._load_state_dict_pre_hooks: OrderedDict = OrderedDict()
+        self._load_state_dict_post_hooks: OrderedDict = OrderedDict()
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "step" in cls.__dict__:
+            cls.step = _with_hooks(cls.__dict__["step"])
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Optimize more parameters, with options of their own."""
+        if not isinstance(param_group, dict):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        params = param_group["params"]
+        if isinstance(params, Tensor):
+            params = [params]
+        elif isinstance(params, set):
+            raise TypeError("optimizer parameters need to be organized in ordered collections, but the ordering of tensors "
+                            "in sets will change between runs. Please use a list instead.")
+        params = list(params)
+        param_group["params"] = params
+        if params and isinstance(params[0], tuple):
+            param_group["param_names"] = [name for name, _ in params]
+            param_group["params"] = params = [p for _, p in params]
+        for p in params:
+            if not isinstance(p, Tensor):
+                raise TypeError("optimizer can only optimize Tensors, but one of the params is " + type(p).__name__)
+            if not (p.is_leaf or p.retains_grad):
+                raise ValueError("can't optimize a non-leaf Tensor")
+        for name, default in self.defaults.items():
+            if default is required and name not in param_group:
+                raise ValueError(f"parameter group didn't specify a value of required optimization parameter {name}")
+            param_group.setdefault(name, default)
+        if len(params) != len(set(map(id, params))):
+            warnings.warn(
+                "optimizer contains a parameter group with duplicate parameters; in future, this will cause an error; see "
+                "github.com/pytorch/pytorch/issues/40967 for more information",
+                stacklevel=3,
+            )
+        known = {id(p) for group in self.param_groups for p in group["params"]}
+        if not known.isdisjoint(map(id, params)):
+            raise ValueError("some parameters appear in more than one parameter group")
+        self.param_groups.append(param_group)
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all parameters, or fill them with zeros if not `set_to_none`."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p._grad is None:
+                    continue
+                if set_to_none:
+                    p._grad = None
+                else:
+                    p._grad.detach_().zero_()
+
+    def step(self, closure: Callable | None = None):
+        """Update all parameters that have a gradient. `closure`, if given, computes the loss again and is called first.
+
+        Returns the closure's loss, or None.
+        """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        token = enter(QUIET)
+        try:
+            for group in self.param_groups:
+                for p in group["params"]:
+                    g = p._grad
+                    if g is not None:
+                        self._update_parameter(p, g._array, group)
+        finally:
+            leave(token)
+        return loss
+
+    def _update_parameter(self, p: Tensor, g: np.ndarray, group: dict[str, Any]) -> None:
+        """Run the rule for one parameter and store what it returns."""
+        array = p._array
+        state = self.state[p]
+        slots = self.slots_of(group)
+        if not state and (slots or self.counts_steps):
+            self.init_state(state, p, group)
+        step = 0
+        if self.counts_steps:
+            counter = state["step"]._array
+            counter += 1
+            step = int(counter)
+        numbers = self.coefficients(group, step, state)
+        held = [state[name]._array if state[name] is not None else None for name in slots]
+        xp = namespace_of(array)
+        if array.size <= BLOCK or not _flat((array, g, *held)):
+            values = self.update(xp, array, g, *held, **numbers)
+            _store(array, values[0])
+            for name, old, new in zip(slots, held, values[1:]):
+                if old is None:
+                    state[name] = wrap(xp.asarray(new).copy())
+                else:
+                    _store(old, new)
+        else:
+            for name, old in zip(slots, held):
+                if old is None:
+                    state[name] = wrap(xp.empty_like(array))
+            fresh = [old is None for old in held]
+            flat = [a.reshape(-1) for a in (array, g, *[state[name]._array for name in slots])]
+            for start in range(0, array.size, BLOCK):
+                parts = [a[start : start + BLOCK] for a in flat]
+                given = [None if f else part for f, part in zip(fresh, parts[2:])]
+                values = self.update(xp, parts[0], parts[1], *given, **numbers)
+                _store(parts[0], values[0])
+                for old, new in zip(parts[2:], values[1:]):
+                    _store(old, new)
+        changed(p)
+
+    def slots_of(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """Names of the state tensors that a parameter of this group has."""
+        return self.slots
+
+    def init_state(self, state: dict[str, Any], p: Tensor, group: dict[str, Any]) -> None:
+        """Fill a parameter's empty state: the step counter and a zero tensor for each slot."""
+        if self.counts_steps:
+            state["step"] = wrap(np.zeros((), np.float32))
+        for name in self.slots_of(group):
+            state[name] = wrap(namespace_of(p._array).zeros_like(p._array))
+
+    def coefficients(self, group: dict[str, Any], step: int, state: dict[str, Any]) -> dict[str, Any]:
+        """The numbers that `update` takes by name, for the `step`-th update of a parameter (from 1)."""
+        raise NotImplementedError(f"{type(self).__name__} has no coefficients(): define it, or override step()")
+
+    @staticmethod
+    def update(xp, p, g, *state, **numbers) -> tuple:
+        """The rule: the new parameter and the new state of a parameter `p` with gradient `g`. Pure and elementwise."""
+        raise NotImplementedError("an Optimizer defines update(), or overrides step()")
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state and the options, with parameters replaced by their numbers in order of the groups."""
+        for hook in self._state_dict_pre_hooks.values():
+            hook(self)
+        numbers: dict[int, int] = {}
+        groups = []
+        for group in self.param_groups:
+            for p in group["params"]:
+                numbers.setdefault(id(p), len(numbers))
+            packed = {k: v for k, v in group.items() if k != "params"}
+            packed["params"] = [numbers[id(p)] for p in group["params"]]
+            groups.append(packed)
+        state = {(numbers[id(k)] if isinstance(k, Tensor) else k): v for k, v in self.state.items()}
+        found = {"state": state, "param_groups": groups}
+        for hook in self._state_dict_post_hooks.values():
+            found = hook(self, found) or found
+        return found
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from what `state_dict` gave. ValueError if the groups or their sizes differ."""
+        state_dict = dict(state_dict)
+        for hook in self._load_state_dict_pre_hooks.values():
+            state_dict = hook(self, state_dict) or state_dict
+        saved = copy.deepcopy(state_dict["param_groups"])
+        if len(saved) != len(self.param_groups):
+            raise ValueError("loaded state dict has a different number of parameter groups")
+        if any(len(a["params"]) != len(b["params"]) for a, b in zip(self.param_groups, saved)):
+            raise ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
+        by_number = dict(
+            zip(
+                itertools.chain.from_iterable(g["params"] for g in saved),
+                itertools.chain.from_iterable(g["params"] for g in self.param_groups),
+            )
+        )
+        state: defaultdict = defaultdict(dict)
+        for key, value in state_dict["state"].items():
+            p = by_number.get(key)
+            state[key if p is None else p] = copy.deepcopy(value) if p is None else _fitted(p, value)
+        groups = []
+        for mine, loaded in zip(self.param_groups, saved):
+            loaded["params"] = mine["params"]
+            if "param_names" in mine and "param_names" not in loaded:
+                loaded["param_names"] = mine["param_names"]
+            for name, default in mine.items():
+                loaded.setdefault(name, default)
+            groups.append(loaded)
+        self.state, self.param_groups = state, groups
+        for hook in self._load_state_dict_post_hooks.values():
+            hook(self)
+
+    def register_step_pre_hook(self, hook: Callable) -> Handle:
+        """Call `hook(optimizer, args, kwargs)` before each step; it may return other (args, kwargs)."""
+        return Handle(self._step_pre_hooks, hook)
+
+    def register_step_post_hook(self, hook: Callable) -> Handle:
+        """Call `hook(optimizer, args, kwargs)` after each step."""
+        return Handle(self._step_post_hooks, hook)
+
+    def register_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call `hook(optimizer)` before `state_dict`."""
+        return _registered(self._state_dict_pre_hooks, hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call `hook(optimizer, state_dict)` after `state_dict`; what it returns is used instead."""
+        return _registered(self._state_dict_post_hooks, hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call `hook(optimizer, state_dict)` before `load_state_dict`; what it returns is used instead."""
+        return _registered(self._load_state_dict_pre_hooks, hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable, prepend: bool = False) -> Handle:
+        """Call `hook(optimizer)` after `load_state_dict`."""
+        return _registered(self._load_state_dict_post_hooks, hook, prepend)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._hooks()
+
+    def __repr__(self) -> str:
+        lines = [type(self).__name__ + " ("]
+        for i, group in enumerate(self.param_groups):
+            lines.append(f"Parameter Group {i}")
+            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
+        return "\n".join([*lines, ")"])
+
+
+def _with_hooks(step: Callable) -> Callable:
+    """`step` without recording, between the hooks that are registered."""
+
+    def hooked(self, *args, **kwargs):
+        for hook in (*_global_pre_hooks.values(), *self._step_pre_hooks.values()):
+            replaced = hook(self, args, kwargs)
+            if replaced is not None:
+                if not (isinstance(replaced, tuple) and len(replaced) == 2):
+                    raise RuntimeError(f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {replaced}.")
+                args, kwargs = replaced
+        result = step(self, *args, **kwargs)
+        for hook in (*self._step_post_hooks.values(), *_global_post_hooks.values()):
+            hook(self, args, kwargs)
+        return result
+
+    hooked.__name__, hooked.__doc__ = "step", step.__doc__
+    hooked.__wrapped__ = step
+    return hooked
+
+
+Optimizer.step = _with_hooks(Optimizer.step)
+
+
+def _registered(hooks: OrderedDict, hook: Callable, prepend: bool) -> Handle:
+    handle = Handle(hooks, hook)
+    if prepend:
+        hooks.move_to_end(handle.id, last=False)
+    return handle
+
+
+def _flat(arrays: Iterable) -> bool:
+    """Whether all arrays lie in C order, so that they can be walked as vectors."""
+    return all(a is None or a.flags.c_contiguous for a in arrays)
+
+
+def _store(old, new) -> None:
+    """Write a new value where the old one is."""
+    if new is not old:
+        old[...] = new
+
+
+def _fitted(p: Tensor, value):
+    """Loaded state of a parameter: tensors copied in the parameter's dtype, the step counter as it is."""
+    if isinstance(value, Tensor):
+        array = value._array
+        same = array.dtype == p._array.dtype or array.dtype.kind in "biu"
+        return wrap(array.copy() if same else array.astype(p._array.dtype))
+    if isinstance(value, dict):
+        return {k: wrap(np.array(v._array)) if k == "step" and isinstance(v, Tensor) else _fitted(p, v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_fitted(p, v) for v in value)
+    return copy.deepcopy(value)

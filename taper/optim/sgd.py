@@ -1,0 +1,75 @@
+"""Stochastic gradient descent with momentum (Polyak 1964, Nesterov 1983; Sutskever et al. 2013)."""
+
+from __future__ import annotations
+
+from .checks import at_least_zero
+from .optimizer import Optimizer
+
+
+class SGD(Optimizer):
+    """v <- momentum v + (1 - dampening) g, v = g at first;  p <- p - lr v, or p - lr (g + momentum v) with `nesterov`.
+
+    weight_decay adds weight_decay * p to g. maximize follows g instead of -g. foreach and fused have no effect: there is
+    one rule. ValueError for negative hyperparameters, or Nesterov without momentum or with dampening.
+    """
+
+    slots = ("momentum_buffer",)
+    counts_steps = False
+
+    def __init__(
+        self,
+        params,
+        lr=1e-3,
+        momentum=0,
+        dampening=0,
+        weight_decay=0,
+        nesterov=False,
+        *,
+        maximize=False,
+        foreach=None,
+        differentiable=False,
+        fused=None,
+    ):
+        at_least_zero("learning rate", lr)
+        at_least_zero("momentum value", momentum)
+        at_least_zero("weight_decay value", weight_decay)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        defaults = dict(
+            lr=lr,
+            momentum=momentum,
+            dampening=dampening,
+            weight_decay=weight_decay,
+            nesterov=nesterov,
+            maximize=maximize,
+            foreach=foreach,
+            differentiable=differentiable,
+            fused=fused,
+        )
+        super().__init__(params, defaults)
+
+    def slots_of(self, group):
+        return self.slots if group["momentum"] else ()
+
+    def init_state(self, state, p, group):
+        state["momentum_buffer"] = None
+
+    def coefficients(self, group, step, state):
+        return {
+            "lr": float(group["lr"]),
+            "momentum": group["momentum"],
+            "dampening": group["dampening"],
+            "weight_decay": group["weight_decay"],
+            "nesterov": group["nesterov"],
+            "maximize": group["maximize"],
+        }
+
+    @staticmethod
+    def update(xp, p, g, v=None, *, lr, momentum, dampening, weight_decay, nesterov, maximize):
+        g = -g if maximize else g
+        if weight_decay:
+            g = g + weight_decay * p
+        if not momentum:
+            return (p - lr * g,)
+        v = g if v is None else momentum * v + (1 - dampening) * g
+        return p - lr * (g + momentum * v if nesterov else v), v

@@ -1,0 +1,118 @@
+"""Memory: storages as PyTorch's files know them, and how tensors lie in them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd.dispatch import memory_owner
+from ..tensor.factory import place
+from .damage import Damaged
+
+# fmt: off
+STORAGE_CLASSES = {
+    "FloatStorage": dtypes.float32,    "DoubleStorage": dtypes.float64,    "HalfStorage": dtypes.float16,
+    "BFloat16Storage": dtypes.bfloat16, "LongStorage": dtypes.int64,       "IntStorage": dtypes.int32,
+    "ShortStorage": dtypes.int16,      "CharStorage": dtypes.int8,         "ByteStorage": dtypes.uint8,
+    "BoolStorage": dtypes.bool_,       "ComplexFloatStorage": dtypes.complex64,
+    "ComplexDoubleStorage": dtypes.complex128,
+}
+# fmt: on
+CLASS_OF = {dtype: name for name, dtype in STORAGE_CLASSES.items()}
+"""The storage class of a dtype; uint16, uint32 and uint64 have none, and lie in untyped storages."""
+
+
+class StorageClass:
+    """What the name of a storage class means in a file: a dtype, or None for untyped bytes."""
+
+    __slots__ = ("name", "dtype")
+
+    def __init__(self, name: str, dtype: dtypes.dtype | None):
+        self.name, self.dtype = name, dtype
+
+    @property
+    def itemsize(self) -> int:
+        return 1 if self.dtype is None else self.dtype.itemsize
+
+
+class Storage:
+    """Memory that tensors of a file share: bytes, and the dtype under which the file has them (None: untyped).
+
+    A `map_location` function gets one and returns it, or None to leave its place to the default.
+    """
+
+    __slots__ = ("memory", "dtype", "location")
+
+    def __init__(self, memory: np.ndarray, dtype: dtypes.dtype | None, location: str = "cpu"):
+        self.memory, self.dtype, self.location = memory, dtype, location
+
+    def cpu(self) -> Storage:
+        """This storage: it is in the CPU's memory."""
+        return self
+
+    def cuda(self, device=None) -> Storage:
+        """This storage on a GPU. An error where none is usable."""
+        place("cuda" if device is None else device)
+        return self
+
+    def nbytes(self) -> int:
+        """The size in bytes."""
+        return self.memory.nbytes
+
+    def __len__(self) -> int:
+        return self.memory.nbytes // (1 if self.dtype is None else self.dtype.itemsize)
+
+
+class Held:
+    """Where an array lies: the memory that owns it, and offset and strides in elements."""
+
+    __slots__ = ("owner", "offset", "strides")
+
+    def __init__(self, array: np.ndarray):
+        owner, size = memory_owner(array), array.itemsize
+        offset = _address(array) - _address(owner) if array.size else 0
+        whole = owner.flags.forc and not (offset % size or owner.nbytes % size)
+        if not whole or any(s < 0 or s % size for s in array.strides):
+            owner = array = array.copy(order="C")
+            offset = 0
+        self.owner = owner
+        self.offset = offset // size
+        self.strides = tuple(s // size for s in array.strides)
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """What is equal for tensors that share memory (two empty memories are never shared)."""
+        return (_address(self.owner), self.owner.nbytes) if self.owner.nbytes else (id(self.owner), 0)
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
+def bytes_of(owner: np.ndarray) -> np.ndarray:
+    """The memory of a contiguous array as bytes, not copied."""
+    flat = owner if owner.flags.c_contiguous else owner.T
+    return flat.reshape(-1).view(np.uint8)
+
+
+def strided(storage: Storage, dtype: dtypes.dtype, offset: int, shape: tuple, strides: tuple) -> np.ndarray:
+    """A view of a storage. Damaged if it would reach outside it."""
+    if len(shape) != len(strides):
+        raise Damaged(f"a tensor has {len(shape)} sizes and {len(strides)} strides")
+    if offset < 0 or any(n < 0 for n in (*shape, *strides)):
+        raise Damaged("a tensor has a negative size, stride or offset")
+    last = 0 if 0 in shape else offset + sum((n - 1) * s for n, s in zip(shape, strides)) + 1
+    have = storage.memory.nbytes // dtype.itemsize
+    if last > have:
+        raise Damaged(
+            f"a {dtype} tensor of size {list(shape)}, strides {list(strides)} and offset {offset} needs a storage of "
+            f"{last} elements, but its storage has {have}"
+        )
+    if 0 in shape:
+        offset = min(offset, have)
+        strides = tuple(min(s, 1 << 40) for s in strides)
+    size = dtype.itemsize
+    try:
+        return np.ndarray(shape, dtype.np, storage.memory, offset * size, tuple(s * size for s in strides))
+    except (ValueError, OverflowError, MemoryError):
+        raise Damaged(f"a tensor of size {list(shape)} and strides {list(strides)} cannot exist in memory") from None

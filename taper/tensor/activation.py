@@ -1,0 +1,244 @@
+"""Activation functions."""
+
+from __future__ import annotations
+
+import warnings
+
+from .. import dtypes
+from ..autograd.dispatch import apply, unary
+from ..autograd.inplace import assign, inplace
+from ..ops import activation as ops
+from ..ops.elementwise import clamp as _clamp
+from ..ops.movement import astype
+from . import dims
+from .elementwise import sigmoid, tanh
+from .selection import where
+
+# The functions that PyTorch has at top level; all are in nn.functional.
+__all__ = [
+    *("relu", "relu_", "selu", "selu_", "celu", "celu_", "hardshrink", "threshold", "threshold_", "softmax"),
+    *("log_softmax", "prelu", "logit"),
+]
+
+_relu, _selu, _gelu, _gelu_tanh = unary(ops.relu), unary(ops.selu), unary(ops.gelu), unary(ops.gelu_tanh)
+_silu, _mish, _softsign = unary(ops.silu), unary(ops.mish), unary(ops.softsign)
+_hardsigmoid, _hardswish, _logsigmoid, _logit = (
+    unary(ops.hardsigmoid),
+    unary(ops.hardswish),
+    unary(ops.logsigmoid),
+    unary(ops.logit),
+)
+
+
+def relu(input, inplace: bool = False, *, out=None):
+    """max(input, 0)."""
+    result = _relu(input, out=out)
+    return assign(input, result) if inplace else result
+
+
+def relu6(input, inplace: bool = False):
+    """min(max(input, 0), 6)."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def leaky_relu(input, negative_slope: float = 0.01, inplace: bool = False):
+    """input where positive, else negative_slope * input."""
+    result = apply(ops.leaky_relu, input, slope=negative_slope)
+    return assign(input, result) if inplace else result
+
+
+def prelu(input, weight):
+    """input where positive, else weight * input; one weight, or one for each channel (dimension 1)."""
+    n = weight._array.size
+    if weight._array.ndim > 1:
+        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight._array.ndim}")
+    if n != 1:
+        channels = input._array.shape[1] if input._array.ndim >= 2 else 1
+        if n != channels:
+            raise RuntimeError(
+                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {n} and channel size = "
+                f"{channels}."
+            )
+        weight = weight.reshape(-1, *(1,) * (input._array.ndim - 2))
+    else:
+        weight = weight.reshape(())
+    return where(input > 0, input, weight * input)
+
+
+def elu(input, alpha: float = 1.0, inplace: bool = False):
+    """input where positive, else alpha * (exp(input) - 1)."""
+    result = apply(ops.elu, input, alpha=alpha)
+    return assign(input, result) if inplace else result
+
+
+def celu(input, alpha: float = 1.0, inplace: bool = False):
+    """input where positive, else alpha * (exp(input / alpha) - 1)."""
+    result = apply(ops.celu, input, alpha=alpha)
+    return assign(input, result) if inplace else result
+
+
+def selu(input, inplace: bool = False):
+    """The self-normalising scaled elu (Klambauer et al. 2017)."""
+    result = _selu(input)
+    return assign(input, result) if inplace else result
+
+
+def gelu(input, approximate: str = "none"):
+    """input * Phi(input), Phi the normal distribution function (Hendrycks and Gimpel 2016), or its "tanh" approximation."""
+    if approximate == "none":
+        return _gelu(input)
+    if approximate != "tanh":
+        raise RuntimeError("approximate argument must be either none or tanh.")
+    return _gelu_tanh(input)
+
+
+def silu(input, inplace: bool = False):
+    """input * sigmoid(input)."""
+    result = _silu(input)
+    return assign(input, result) if inplace else result
+
+
+def mish(input, inplace: bool = False):
+    """input * tanh(softplus(input)) (Misra 2019)."""
+    result = _mish(input)
+    return assign(input, result) if inplace else result
+
+
+def softplus(input, beta: float = 1.0, threshold: float = 20.0):
+    """log(1 + exp(beta * input)) / beta; the input itself where beta * input exceeds the threshold."""
+    return apply(ops.softplus, input, beta=beta, threshold=threshold)
+
+
+def softsign(input):
+    """input / (1 + |input|)."""
+    return _softsign(input)
+
+
+def tanhshrink(input):
+    """input - tanh(input)."""
+    return input - tanh(input)
+
+
+def hardtanh(input, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False):
+    """The input kept within [min_val, max_val]."""
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    result = apply(ops.hardtanh, input, low=min_val, high=max_val)
+    return assign(input, result) if inplace else result
+
+
+def hardsigmoid(input, inplace: bool = False):
+    """input / 6 + 1/2, kept within [0, 1]."""
+    result = _hardsigmoid(input)
+    return assign(input, result) if inplace else result
+
+
+def hardswish(input, inplace: bool = False):
+    """input * hardsigmoid(input)."""
+    result = _hardswish(input)
+    return assign(input, result) if inplace else result
+
+
+def hardshrink(input, lambd: float = 0.5):
+    """The input, 0 within [-lambd, lambd]."""
+    return apply(ops.hardshrink, input, lambd=lambd)
+
+
+def softshrink(input, lambd: float = 0.5):
+    """The input moved towards 0 by lambd. RuntimeError for a negative lambd."""
+    if lambd < 0:
+        raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
+    return apply(ops.softshrink, input, lambd=lambd)
+
+
+def threshold(input, threshold: float, value: float, inplace: bool = False):
+    """The input where it exceeds the threshold, else `value`."""
+    result = apply(ops.threshold, input, threshold=threshold, value=value)
+    return assign(input, result) if inplace else result
+
+
+def logsigmoid(input):
+    """log(sigmoid(input)) without overflow."""
+    return _logsigmoid(input)
+
+
+def logit(input, eps=None, *, out=None):
+    """log(input / (1 - input)), the input kept within [eps, 1 - eps] if eps is given."""
+    if eps is not None:
+        input = apply(_clamp, input, eps, 1 - eps)
+    return _logit(input, out=out)
+
+
+def glu(input, dim: int = -1):
+    """The first half of a dimension times the sigmoid of the second. RuntimeError for an odd size."""
+    if input._array.ndim == 0:
+        raise RuntimeError("glu does not support 0-dimensional tensors")
+    axis = dims.one(dim, input._array.ndim)
+    n = input._array.shape[axis]
+    if n % 2:
+        raise RuntimeError(f"Halving dimension must be even, but dimension {axis} is size {n}")
+    a, b = input.split(n // 2, axis) if n else (input, input)
+    return a * sigmoid(b)
+
+
+def _axis(input, dim, name: str) -> int:
+    """The dimension of a softmax; the implicit choice of old programs is 0 or 1."""
+    ndim = input._array.ndim
+    if dim is None:
+        warnings.warn(
+            f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+            UserWarning,
+            stacklevel=3,
+        )
+        dim = 0 if ndim in (0, 1, 3) else 1
+    return dims.one(dim, ndim)
+
+
+def _soft(operator, input, dim, dtype, name: str):
+    axis = _axis(input, dim, name)
+    if dtype is not None and dtype.np != input._array.dtype:
+        input = apply(astype, input, dtype=dtype.np)
+    if input._array.dtype.kind in "biu":
+        raise NotImplementedError(f"\"{name}_kernel_impl\" not implemented for '{input.type().removeprefix('torch.').removesuffix('Tensor')}'. Convert first: input.float().")
+    if input._array.ndim == 0:
+        return apply(operator, input.reshape(1), axis=0).reshape(())
+    return apply(operator, input, axis=axis)
+
+
+def softmax(input, dim=None, _stacklevel: int = 3, dtype=None):
+    """exp(input) / sum(exp(input)) along a dimension: non-negative, sums to 1."""
+    if isinstance(_stacklevel, dtypes.dtype):
+        dtype = _stacklevel
+    return _soft(ops.softmax, input, dim, dtype, "softmax")
+
+
+def log_softmax(input, dim=None, _stacklevel: int = 3, dtype=None):
+    """log(softmax(input)) along a dimension, without overflow."""
+    if isinstance(_stacklevel, dtypes.dtype):
+        dtype = _stacklevel
+    return _soft(ops.log_softmax, input, dim, dtype, "log_softmax")
+
+
+def softmin(input, dim=None, _stacklevel: int = 3, dtype=None):
+    """softmax(-input) along a dimension."""
+    return softmax(-input, dim, _stacklevel, dtype)
+
+
+relu_ = inplace(relu)
+leaky_relu_, elu_, celu_, selu_ = inplace(leaky_relu), inplace(elu), inplace(celu), inplace(selu)
+hardtanh_, threshold_ = inplace(hardtanh), inplace(threshold)
+
+
+class ActivationMethods:
+    """Activations as methods."""
+
+    __slots__ = ()
+
+    relu = relu
+    relu_ = relu_
+    prelu = prelu
+    hardshrink = hardshrink
+    softmax = softmax
+    log_softmax = log_softmax
+    logit = logit
+    logit_ = inplace(logit)

@@ -1,0 +1,406 @@
+"""Conversion: to another dtype or device, to NumPy and Python, copies, pickles; what Python's protocols ask of a tensor."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd.dispatch import apply
+from ..autograd.tape import Variable, counter_of, node_of, wrap
+from ..ops.movement import astype
+from .creation import from_numpy
+from .factory import place
+from .formats import strided
+
+__all__ = [
+    *("is_tensor", "is_storage", "is_floating_point", "is_complex", "is_signed", "is_nonzero", "numel"),
+    *("result_type", "from_dlpack", "to_dlpack"),
+]
+
+
+def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
+    """This tensor in another dtype or on another device: `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`.
+
+    Returns the tensor itself if nothing changes and `copy` is False. Differentiable.
+    """
+    for arg in args:
+        if isinstance(arg, dtypes.dtype):
+            dtype = arg
+        elif isinstance(arg, Variable):
+            dtype = arg.dtype
+        elif isinstance(arg, bool):
+            continue
+        elif arg is None:
+            continue
+        elif isinstance(arg, (str, int)) or hasattr(arg, "type"):
+            device = arg
+        elif arg in (float, int, bool, complex):
+            dtype = dtypes.from_numpy(dtypes.to_numpy(arg))
+        else:
+            raise TypeError(f"to() received an invalid combination of arguments - got ({type(arg).__name__})")
+    if len(args) > 2 and isinstance(args[-1], bool) and isinstance(args[-2], bool):
+        copy = args[-1]
+    if device is not None:
+        place(device)
+    if dtype is None or dtype.np == self._array.dtype:
+        return self.clone() if copy else self
+    return apply(astype, self, dtype=dtype.np)
+
+
+def _to(dtype: dtypes.dtype, name: str):
+    """The method that converts to one dtype."""
+
+    def method(self, memory_format=None):
+        return self if self._array.dtype == dtype.np else apply(astype, self, dtype=dtype.np)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"This tensor as {dtype!r}; itself if it is that."
+    return method
+
+
+_TYPE_WORDS = {
+    **{"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "uint8": "Byte"},
+    **{"int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "bool": "Bool"},
+    **{"complex64": "ComplexFloat", "complex128": "ComplexDouble"},
+    **{"uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64"},
+}
+_BY_WORD = {word: dtypes.BY_NAME[name] for name, word in _TYPE_WORDS.items()}
+
+
+def legacy_type(dtype: dtypes.dtype) -> str:
+    """The name of the legacy tensor class of a dtype: torch.FloatTensor."""
+    return f"torch.{_TYPE_WORDS[dtype.name]}Tensor"
+
+
+def type(self, dtype=None, non_blocking=False):
+    """The legacy type name, or this tensor converted to `dtype` (a dtype, a legacy class, or its name)."""
+    if dtype is None:
+        return legacy_type(self.dtype)
+    if isinstance(dtype, str):
+        word = dtype.removeprefix("torch.").removesuffix("Tensor")
+        if word not in _BY_WORD:
+            raise ValueError(f"invalid type: '{dtype}'")
+        dtype = _BY_WORD[word]
+    return to(self, getattr(dtype, "dtype", dtype))
+
+
+def type_as(self, other):
+    """This tensor in the dtype of `other`."""
+    return to(self, other.dtype)
+
+
+def cpu(self, memory_format=None):
+    """This tensor on the CPU; itself if it is there."""
+    return self
+
+
+def cuda(self, device=None, non_blocking=False, memory_format=None):
+    """A copy of this tensor on a GPU. AssertionError where none is usable."""
+    place("cuda" if device is None else device)
+
+
+def pin_memory(self, device=None):
+    """This tensor: pinned memory has no effect without a GPU."""
+    return self
+
+
+def share_memory_(self):
+    """This tensor. Workers of a DataLoader pass tensors through shared memory by themselves."""
+    return self
+
+
+def is_tensor(obj) -> bool:
+    """Whether `obj` is a tensor."""
+    return isinstance(obj, Variable)
+
+
+def is_storage(obj) -> bool:
+    """Whether `obj` is the storage of a tensor."""
+    return obj.__class__.__name__ in ("UntypedStorage", "TypedStorage")
+
+
+def is_floating_point(input) -> bool:
+    """Whether the elements are floating point numbers (complex numbers are not)."""
+    return dtypes.category(input._array.dtype) == dtypes.FLOATING
+
+
+def is_complex(input) -> bool:
+    """Whether the elements are complex."""
+    return input._array.dtype.kind == "c"
+
+
+def is_signed(input) -> bool:
+    """Whether the dtype has negative numbers."""
+    return input.dtype.is_signed
+
+
+def is_nonzero(input) -> bool:
+    """The truth of a tensor of one element. RuntimeError for any other."""
+    return __bool__(input)
+
+
+def numel(input) -> int:
+    """The number of elements."""
+    return input._array.size
+
+
+def result_type(tensor1, tensor2) -> dtypes.dtype:
+    """The dtype of an operation on two tensors or numbers."""
+    plain = [t._array if isinstance(t, Variable) else t for t in (tensor1, tensor2)]
+    return dtypes.from_numpy(dtypes.result_type(plain))
+
+
+def _only_element(self):
+    """The single element, as Python's number protocols need it."""
+    array = self._array
+    if array.size != 1:
+        raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
+    return array.item()
+
+
+def _warn_of_lost_gradient(self) -> None:
+    if node_of(self) is not None:
+        warnings.warn(
+            "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
+            "Consider using tensor.detach() first.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def __float__(self) -> float:
+    value = _only_element(self)
+    _warn_of_lost_gradient(self)
+    if isinstance(value, complex):
+        if value.imag:
+            raise RuntimeError("value cannot be converted to type double without overflow")
+        value = value.real
+    return float(value)
+
+
+def __int__(self) -> int:
+    value = _only_element(self)
+    _warn_of_lost_gradient(self)
+    if isinstance(value, complex):
+        if value.imag:
+            raise RuntimeError("value cannot be converted to type int64_t without overflow")
+        value = value.real
+    return int(value)
+
+
+def __complex__(self) -> complex:
+    value = _only_element(self)
+    _warn_of_lost_gradient(self)
+    return complex(value)
+
+
+def __index__(self) -> int:
+    if self._array.dtype.kind not in "biu" or self._array.size != 1:
+        raise TypeError("only integer tensors of a single element can be converted to an index")
+    return int(self._array.item())
+
+
+def __bool__(self) -> bool:
+    array = self._array
+    if array.size == 1:
+        return bool(array.item())
+    if array.size == 0:
+        raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+    raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+
+
+def __format__(self, spec: str) -> str:
+    if self._array.ndim == 0 and self.__class__.__name__ == "Tensor":
+        return self.item().__format__(spec)
+    return object.__format__(self, spec)
+
+
+def __array__(self, dtype=None, copy=None):
+    array = self.numpy()
+    return array if dtype is None else array.astype(dtype, copy=False)
+
+
+def __array_wrap__(self, array, context=None, return_scalar=False):
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8) if context is None else array
+    return from_numpy(np.asarray(array))
+
+
+def __deepcopy__(self, memo):
+    if id(self) in memo:
+        return memo[id(self)]
+    if not self.is_leaf:
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment. If you "
+            "were attempting to deepcopy a module, this may be because of a torch.nn.utils.weight_norm usage, see "
+            "https://github.com/pytorch/pytorch/pull/103001"
+        )
+    made = self.__class__.__new__(self.__class__)
+    memo[id(self)] = made
+    made._array, made._node, made._counter = _copied_memory(self._array, memo), None, None
+    if self.requires_grad:
+        made.requires_grad_()
+    made._grad = copy.deepcopy(self._grad, memo)
+    for name, value in self.__dict__.items():
+        if name not in ("_grad", "_view", "_retains"):
+            made.__dict__[name] = copy.deepcopy(value, memo)
+    return made
+
+
+def _copied_memory(array: np.ndarray, memo: dict) -> np.ndarray:
+    """A copy of an array in which views of one memory stay views of one memory, as far as one deepcopy reaches."""
+    from ..autograd.dispatch import memory_owner
+
+    owner = memory_owner(array)
+    if owner is array or not isinstance(owner, np.ndarray):
+        copied = memo.get(id(array))
+        if copied is None:
+            copied = memo[id(array)] = array.copy(order="K")
+        return copied
+    twin = memo.get(id(owner))
+    if twin is None:
+        twin = memo[id(owner)] = owner.copy(order="K")
+    if not owner.flags.forc or twin.strides != owner.strides:
+        return array.copy(order="K")
+    offset = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+    return np.ndarray(array.shape, array.dtype, twin.data.cast("B") if twin.flags.c_contiguous else twin.T, offset, array.strides)
+
+
+def __reduce_ex__(self, protocol):
+    state = {k: v for k, v in self.__dict__.items() if k not in ("_grad", "_view", "_retains")}
+    if not self.is_leaf and self.requires_grad:
+        raise RuntimeError(
+            "Only leaf tensors can be pickled: detach() this result of a computation first, its history cannot be stored."
+        )
+    return _rebuilt, (self.__class__, np.ascontiguousarray(self._array).reshape(self._array.shape), self.requires_grad, state)
+
+
+def _rebuilt(cls, array, requires_grad, state):
+    """A tensor from its pickle."""
+    made = cls.__new__(cls)
+    made._array, made._node, made._counter = array, None, None
+    made.__dict__.update(state)
+    return made.requires_grad_() if requires_grad else made
+
+
+def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+    if node_of(self) is not None:
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    counter_of(self)
+    return self._array.__dlpack__()
+
+
+def __dlpack_device__(self):
+    return self._array.__dlpack_device__()
+
+
+def from_dlpack(ext_tensor, *, device=None, copy=None):
+    """A tensor that shares memory with another library's tensor (an object with `__dlpack__`)."""
+    array = np.from_dlpack(ext_tensor)
+    if not array.flags.writeable:
+        array = _writable(array)
+    return wrap(array.copy() if copy else array)
+
+
+def _writable(array: np.ndarray) -> np.ndarray:
+    """The same memory as an array that may be written: NumPy marks what it imports read-only."""
+    if 0 in array.shape:
+        return np.empty_like(array)
+    interface = dict(array.__array_interface__)
+    interface["data"] = (interface["data"][0], False)
+    holder = _Memory()
+    holder.__array_interface__, holder.owner = interface, array
+    return np.asarray(holder)
+
+
+class _Memory:
+    """Memory that another object owns, as an array interface."""
+
+
+def to_dlpack(tensor):
+    """A DLPack capsule over the memory of a tensor."""
+    return __dlpack__(tensor)
+
+
+class ConversionMethods:
+    """Conversions, and Python's protocols for numbers, copies and arrays."""
+
+    __slots__ = ()
+
+    to = to
+    type = type
+    type_as = type_as
+    cpu = cpu
+    cuda = cuda
+    pin_memory = pin_memory
+    share_memory_ = share_memory_
+    float = _to(dtypes.float32, "float")
+    double = _to(dtypes.float64, "double")
+    half = _to(dtypes.float16, "half")
+    bfloat16 = _to(dtypes.bfloat16, "bfloat16")
+    int = _to(dtypes.int32, "int")
+    long = _to(dtypes.int64, "long")
+    short = _to(dtypes.int16, "short")
+    char = _to(dtypes.int8, "char")
+    byte = _to(dtypes.uint8, "byte")
+    bool = _to(dtypes.bool_, "bool")
+    cfloat = _to(dtypes.complex64, "cfloat")
+    cdouble = _to(dtypes.complex128, "cdouble")
+    is_floating_point = is_floating_point
+    is_complex = is_complex
+    is_signed = is_signed
+    is_nonzero = is_nonzero
+    __float__ = __float__
+    __int__ = __int__
+    __complex__ = __complex__
+    __index__ = __index__
+    __bool__ = __bool__
+    __format__ = __format__
+    __array__ = __array__
+    __array_wrap__ = __array_wrap__
+    __deepcopy__ = __deepcopy__
+    __reduce_ex__ = __reduce_ex__
+    __dlpack__ = __dlpack__
+    __dlpack_device__ = __dlpack_device__
+
+    def is_pinned(self, device=None):
+        """False: Taper's CPU memory is never pinned."""
+        return False
+
+    def is_shared(self):
+        """Whether the memory is shared between processes: False, since loaders share batches by themselves."""
+        return False
+
+    def get_device(self):
+        """-1 for a CPU tensor, as in PyTorch."""
+        return -1
+
+    def is_inference(self):
+        """Whether the tensor was made in inference mode: not remembered, so False."""
+        return False
+
+    @property
+    def layout(self):
+        """taper.strided"""
+        return strided
+
+    @property
+    def is_cuda(self):
+        """Whether the tensor is on a GPU."""
+        return self.device.type == "cuda"
+
+    @property
+    def is_cpu(self):
+        """Whether the tensor is in the CPU's memory."""
+        return self.device.type == "cpu"
+
+    is_sparse = False
+    is_quantized = False
+    is_meta = False
+    is_mps = False
+    is_xpu = False
+    is_mkldnn = False
+    is_nested = False

@@ -1,0 +1,405 @@
+"""Making tensors: from data, filled, in ranges, like others.
+
+All factories take dtype= (default: the default floating type, or what the data suggests), device= ("cpu"), and
+requires_grad=; layout=, pin_memory= and memory_format= are accepted where PyTorch has them and change nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd.dispatch import into
+from ..autograd.tape import Variable, alias, counter_of, node_of, wrap
+from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
+from .literals import array_of, check_array
+
+__all__ = [
+    *("tensor", "as_tensor", "asarray", "from_numpy", "frombuffer", "scalar_tensor"),
+    *("zeros", "ones", "empty", "full", "empty_strided", "zeros_like", "ones_like", "empty_like", "full_like"),
+    *("arange", "range", "linspace", "logspace", "eye"),
+]
+
+
+def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+    """A new tensor with a copy of `data`: a number, nested sequences of numbers, an array, or a tensor.
+
+    The dtype is the data's own for arrays and tensors, else bool, int64, the default floating type or its complex type,
+    whichever holds all numbers. Raises ValueError for ragged sequences, TypeError for what is no number, RuntimeError
+    for a number that `dtype` cannot hold.
+    """
+    place(device)
+    wanted = None if dtype is None else element_type(dtype, "tensor")
+    if isinstance(data, Variable):
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
+            UserWarning,
+            stacklevel=2,
+        )
+    return leaf(array_of(data, wanted, copy=True), requires_grad)
+
+
+def from_numpy(ndarray):
+    """A tensor that shares memory with a NumPy array. TypeError for anything else, ValueError for negative strides."""
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    check_array(ndarray)
+    if any(s < 0 for s in ndarray.strides):
+        raise ValueError(
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
+            "supported. (You can probably work around this by making a copy of your array with array.copy().)"
+        )
+    if not ndarray.flags.writeable:
+        warnings.warn(
+            "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing "
+            "to this tensor will result in undefined behavior. You may want to copy the array to protect its data or make "
+            "it writable before converting it to a tensor.",
+            UserWarning,
+            stacklevel=2,
+        )
+    made = wrap(ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray))
+    counter_of(made)
+    return made
+
+
+def as_tensor(data, dtype=None, device=None):
+    """`data` as a tensor, sharing memory where it can: a tensor of this dtype is returned itself, an array is shared."""
+    place(device)
+    wanted = None if dtype is None else element_type(dtype, "as_tensor")
+    if isinstance(data, Variable):
+        return data if wanted is None or data._array.dtype == wanted else data.to(dtype)
+    if isinstance(data, np.ndarray):
+        shared = from_numpy(data)
+        return shared if wanted is None or data.dtype == wanted else shared.to(dtype)
+    return wrap(array_of(data, wanted, copy=False))
+
+
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+    """As `as_tensor`, with copy=True (always), False (never: ValueError) or None (where needed); buffers are shared."""
+    place(device)
+    wanted = None if dtype is None else element_type(dtype, "asarray")
+    if isinstance(obj, (bytearray, memoryview, bytes)):
+        shared = frombuffer(obj, dtype=dtype or dtypes.get_default_dtype())
+    elif isinstance(obj, (Variable, np.ndarray)):
+        shared = obj if isinstance(obj, Variable) else from_numpy(obj)
+    else:
+        if copy is False:
+            raise ValueError("can't alias arbitrary sequence into a tensor.")
+        return leaf(array_of(obj, wanted, copy=True), requires_grad)
+    if copy is False and wanted is not None and shared._array.dtype != wanted:
+        raise ValueError(f"can't alias tensor with dtype '{shared.dtype}' into dtype '{dtype}'.")
+    if wanted is not None and shared._array.dtype != wanted:
+        shared = shared.to(dtype)
+    elif copy:
+        shared = shared.clone()
+    if requires_grad and shared._node is None:
+        return alias(shared, shared._array).requires_grad_()
+    return shared if requires_grad or node_of(shared) is None else shared.detach()
+
+
+def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
+    """A 1-D tensor that shares memory with an object with Python's buffer interface."""
+    np_dtype = element_type(dtype, "frombuffer")
+    size = memoryview(buffer).nbytes
+    if size == 0 or count == 0:
+        raise ValueError(f"both buffer length ({size}) and count ({count}) must not be 0")
+    if not 0 <= offset < size:
+        raise ValueError(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) minus 1")
+    if count < 0 and (size - offset) % np_dtype.itemsize:
+        raise ValueError(
+            f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of element size "
+            f"({np_dtype.itemsize})"
+        )
+    if count > 0 and offset + count * np_dtype.itemsize > size:
+        raise ValueError(f"requested buffer length ({count * np_dtype.itemsize} bytes) after offset ({offset} bytes) must not be "
+                         f"greater than actual buffer length ({size} bytes)")
+    return leaf(np.frombuffer(buffer, np_dtype, count, offset), requires_grad)
+
+
+def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+    """A zero-dimensional tensor of the default floating type."""
+    return full((), s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+
+
+def _filled(name, make):
+    """A factory of a shape: zeros, ones, empty."""
+
+    def factory(
+        *size,
+        out=None,
+        dtype=None,
+        layout=None,
+        device=None,
+        requires_grad=False,
+        pin_memory=False,
+        memory_format=None,
+        **also,
+    ):
+        if also:
+            if set(also) != {"size"} or size:
+                raise TypeError(f"{name}() got an unexpected keyword argument '{min(set(also) - {'size'}, default='size')}'")
+            size = (also["size"],)
+        elif not size:
+            raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
+        check_layout(layout, name)
+        place(device)
+        array = make(size_of(size, name), element_type(dtype, name, None if out is None else out._array.dtype))
+        return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+
+    factory.__name__ = factory.__qualname__ = name
+    return factory
+
+
+zeros = _filled("zeros", np.zeros)
+zeros.__doc__ = "A tensor of zeros of the shape `size` (numbers or a sequence)."
+ones = _filled("ones", np.ones)
+ones.__doc__ = "A tensor of ones of the shape `size` (numbers or a sequence)."
+empty = _filled("empty", np.empty)
+empty.__doc__ = "A tensor of the shape `size` whose elements are whatever the memory held."
+
+
+def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """A tensor of the shape `size` in which every element is `fill_value`, whose type suggests the dtype."""
+    check_layout(layout, "full")
+    place(device)
+    if isinstance(fill_value, Variable) and fill_value._array.ndim == 0:
+        fill_value = fill_value.item()
+    if not isinstance(fill_value, (bool, int, float, complex, np.generic)):
+        raise TypeError(f"full(): argument 'fill_value' (position 2) must be Number, not {type(fill_value).__name__}")
+    shape = sequence_of(size, "full")
+    wanted = None if dtype is None else element_type(dtype, "full")
+    if out is not None and wanted is None:
+        wanted = out._array.dtype
+    value = array_of(fill_value, wanted, copy=True)
+    array = np.full(shape, value, value.dtype)
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+
+
+def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """A tensor of the given shape and strides (in elements), whose elements are whatever the memory held."""
+    place(device)
+    np_dtype = element_type(dtype, "empty_strided")
+    shape, strides = tuple(size), tuple(stride)
+    if len(shape) != len(strides):
+        raise RuntimeError(f"mismatch in length of strides and shape: {len(strides)} strides for {len(shape)} dimensions")
+    n = 0 if 0 in shape else 1 + sum((d - 1) * s for d, s in zip(shape, strides))
+    bytes_ = [s * np_dtype.itemsize for s in strides]
+    return leaf(np.lib.stride_tricks.as_strided(np.empty(n, np_dtype), shape, bytes_), requires_grad)
+
+
+def _like(name, make):
+    """A factory of a tensor of another's shape and, unless given, dtype."""
+
+    def factory(
+        input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
+    ):
+        check_layout(layout, name)
+        place(device)
+        if not isinstance(input, Variable):
+            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+        array = input._array
+        return leaf(make(array, element_type(dtype, name, array.dtype)), requires_grad)
+
+    factory.__name__ = factory.__qualname__ = name
+    return factory
+
+
+zeros_like = _like("zeros_like", lambda array, dtype: np.zeros_like(array, dtype, order="K"))
+zeros_like.__doc__ = "Zeros of the shape, dtype and memory order of `input`."
+ones_like = _like("ones_like", lambda array, dtype: np.ones_like(array, dtype, order="K"))
+ones_like.__doc__ = "Ones of the shape, dtype and memory order of `input`."
+empty_like = _like("empty_like", lambda array, dtype: np.empty_like(array, dtype, order="K"))
+empty_like.__doc__ = "An uninitialised tensor of the shape, dtype and memory order of `input`."
+
+
+def full_like(
+    input, fill_value, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
+):
+    """`fill_value` in every element of a tensor of the shape and dtype of `input`."""
+    made = empty_like(input, dtype=dtype, layout=layout, device=device)
+    made._array[...] = full((), fill_value, dtype=made.dtype)._array
+    return leaf(made._array, requires_grad)
+
+
+def _number(value, name: str):
+    """A bound of a range as a Python number."""
+    if isinstance(value, Variable):
+        return value.item()
+    if isinstance(value, np.generic):
+        return value.item()
+    if not isinstance(value, (int, float)):
+        raise TypeError(f"{name}(): bounds and step must be Number, not {type(value).__name__}")
+    return value
+
+
+def arange(
+    *bounds, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **named
+):
+    """start, start + step, ... up to but without `end`: `arange(end)`, `arange(start, end)`, `arange(start, end, step)`.
+
+    int64 if all bounds are integers, else the default floating type. RuntimeError if `end` cannot be reached.
+    """
+    start, end, step = _bounds("arange", bounds, named)
+    place(device)
+    if dtype is None and out is not None:
+        np_dtype = out._array.dtype
+    elif dtype is None:
+        whole = all(isinstance(v, int) for v in (start, end, step))
+        np_dtype = dtypes.int64.np if whole else dtypes.get_default_dtype().np
+    else:
+        np_dtype = element_type(dtype, "arange")
+    if np_dtype.kind in "iu" and math.isfinite(start) and math.isfinite(end):
+        start, end, step = int(start), int(end), int(step)
+    _check_range(start, end, step)
+    if np_dtype.kind in "iu" and all(isinstance(v, int) for v in (start, end, step)):
+        array = np.arange(start, end, step).astype(np_dtype, copy=False)
+    else:
+        n = math.ceil((end - start) / step)
+        wide = np.float64 if np_dtype.kind in "fV" else np.int64
+        array = (np.arange(n) * wide(step) + wide(start)).astype(np_dtype)
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+
+
+def _bounds(name: str, given: tuple, named: dict) -> tuple:
+    """start, end, step from positional and named arguments."""
+    names = ("end",) if len(given) == 1 else ("start", "end", "step")
+    values = {"start": 0, "step": 1, **dict(zip(names, given))}
+    for key, value in named.items():
+        if key not in ("start", "end", "step"):
+            raise TypeError(f"{name}() got an unexpected keyword argument '{key}'")
+        if key == "end" and len(given) == 1 and "start" not in named:
+            values["start"] = values["end"]
+        values[key] = value
+    if "end" not in values or len(given) > 3:
+        raise TypeError(f"{name}() takes (end), (start, end) or (start, end, step)")
+    return tuple(_number(values[key], name) for key in ("start", "end", "step"))
+
+
+def _check_range(start, end, step) -> None:
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
+    if (end - start) * step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+
+
+def range(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
+    """Deprecated: as `arange`, but `end` is included and the type is floating. Use `arange`."""
+    warnings.warn(
+        "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with "
+        "Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
+        UserWarning,
+        stacklevel=2,
+    )
+    if end is None:
+        start, end = 0, start
+    _check_range(start, end, step)
+    n = math.floor((end - start) / step) + 1
+    array = (np.arange(n) * np.float64(step) + start).astype(element_type(dtype, "range"))
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+
+
+def linspace(
+    start, end, steps, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
+    """`steps` numbers from `start` to `end`, both included, evenly spaced. RuntimeError for negative `steps`."""
+    place(device)
+    start, end = _bound(start), _bound(end)
+    np_dtype = element_type(dtype, "linspace", _type_between(start, end) if out is None else out._array.dtype)
+    array = _evenly(start, end, steps, np_dtype, "linspace")
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+
+
+def _bound(value):
+    return value.item() if isinstance(value, (Variable, np.generic)) else value
+
+
+def _type_between(start, end) -> np.dtype:
+    """The default floating type, or its complex type if a bound is complex."""
+    default = dtypes.get_default_dtype()
+    return (default.to_complex() if isinstance(start, complex) or isinstance(end, complex) else default).np
+
+
+def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str) -> np.ndarray:
+    """The two halves from their own end, so that both ends are exact, as PyTorch computes them."""
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
+        raise TypeError(f"{name}(): argument 'steps' must be int, not {type(steps).__name__}")
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    if steps <= 1:
+        return np.full(steps, start, np_dtype)
+    if np_dtype.kind in "iu":
+        step = (end - start) / (steps - 1)
+        i = np.arange(steps)
+        return np.where(i < steps // 2, np.trunc(start + step * i), np.trunc(end - step * (steps - 1 - i))).astype(np_dtype)
+    number = np_dtype.type
+    start, end = number(start), number(end)
+    step = (end - start) / number(steps - 1)
+    i = np.arange(steps).astype(np_dtype)
+    return np.where(np.arange(steps) < steps // 2, start + step * i, end - step * i[::-1]).astype(np_dtype)
+
+
+def logspace(
+    start,
+    end,
+    steps,
+    base=10.0,
+    *,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
+    """`steps` powers of `base` whose exponents run from `start` to `end`, both included, evenly spaced."""
+    place(device)
+    start, end = _bound(start), _bound(end)
+    np_dtype = element_type(dtype, "logspace", _type_between(start, end) if out is None else out._array.dtype)
+    wide = np.dtype(np.complex128 if np_dtype.kind == "c" else np.float64)
+    array = np.power(wide.type(base), _evenly(start, end, steps, wide, "logspace")).astype(np_dtype)
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+
+
+def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """The n x m matrix (m defaults to n) with ones on its diagonal. RuntimeError for negative sizes."""
+    place(device)
+    m = n if m is None else m
+    if n < 0 or m < 0:
+        raise RuntimeError(f"n and m must be greater or equal to 0, got n={n} and m={m}")
+    array = np.eye(n, m, dtype=element_type(dtype, "eye", None if out is None else out._array.dtype))
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+
+
+def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
+    """A copy of `data` in this tensor's dtype."""
+    return leaf(array_of(data, element_type(dtype, "new_tensor", self._array.dtype), copy=True), requires_grad)
+
+
+def _new(name, factory):
+    """The method that makes a tensor with this tensor's dtype."""
+
+    def method(self, *size, dtype=None, **options):
+        return factory(*size, dtype=self.dtype if dtype is None else dtype, **options)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"`{factory.__name__}` with this tensor's dtype unless dtype= is given."
+    return method
+
+
+class CreationMethods:
+    """Factories as methods."""
+
+    __slots__ = ()
+
+    new_tensor = new_tensor
+    new_zeros = _new("new_zeros", zeros)
+    new_ones = _new("new_ones", ones)
+    new_empty = _new("new_empty", empty)
+    new_full = _new("new_full", full)
+    new_empty_strided = _new("new_empty_strided", empty_strided)

@@ -1,0 +1,86 @@
+"""What all factories share: sizes as arguments or as a sequence, where a tensor goes, whether it requires grad."""
+
+from __future__ import annotations
+
+from operator import index
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd.tape import AccumulateGrad, Variable, wrap
+from ..backends.device import CPU, device
+from .formats import strided
+
+
+def leaf(array: np.ndarray, requires_grad: bool = False) -> Variable:
+    """A tensor over an array, recording if asked. RuntimeError for an integer type that shall require grad."""
+    made = wrap(array)
+    if requires_grad:
+        if array.dtype.kind in "biu":
+            raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+        made._node = AccumulateGrad(made)
+    return made
+
+
+def size_of(size: tuple, name: str) -> tuple[int, ...]:
+    """A shape given as `f(2, 3)`, `f((2, 3))` or `f([2, 3])`. RuntimeError for a negative size, TypeError for no ints."""
+    if len(size) == 1 and not hasattr(size[0], "__index__"):
+        size = size[0]
+    try:
+        shape = tuple([n if n.__class__ is int else _whole(n) for n in size])
+    except TypeError:
+        kinds = ", ".join(type(n).__name__ for n in size) if isinstance(size, (tuple, list)) else type(size).__name__
+        raise TypeError(f"{name}(): argument 'size' must be tuple of ints, but found element of type {kinds}") from None
+    for n in shape:
+        if n < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {n}: {list(shape)}")
+    return shape
+
+
+def _whole(n) -> int:
+    if isinstance(n, bool):
+        raise TypeError
+    return index(n)
+
+
+def sequence_of(size, name: str) -> tuple[int, ...]:
+    """A shape that must be given as a sequence."""
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(f"{name}(): argument 'size' must be tuple of ints, not {type(size).__name__}")
+    return size_of((size,), name)
+
+
+def place(where) -> device:
+    """The device meant by a factory's `device=`. RuntimeError for one that this installation cannot use."""
+    if where is None:
+        return CPU
+    found = device(where)
+    if found.type != "cpu":
+        raise unavailable(found)
+    return CPU
+
+
+def unavailable(found: device) -> Exception:
+    """The error for a device that this installation does not have."""
+    if found.type == "cuda":
+        return AssertionError(
+            "Torch not compiled with CUDA enabled: Taper found no usable GPU. Use device='cpu', or choose by "
+            "taper.cuda.is_available()."
+        )
+    return NotImplementedError(f"Taper has no tensors on device '{found}'. Use device='cpu'.")
+
+
+def element_type(dtype, name: str, default=None) -> np.dtype:
+    """The NumPy dtype of a `dtype=` argument; the default floating type, or `default`, for None."""
+    if dtype is None:
+        return dtypes.get_default_dtype().np if default is None else default
+    try:
+        return dtypes.to_numpy(dtype)
+    except TypeError:
+        raise TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}") from None
+
+
+def check_layout(layout, name: str) -> None:
+    """Refuse sparse layouts."""
+    if layout is not None and layout is not strided:
+        raise NotImplementedError(f"{name}(): Taper has strided tensors only, not {layout}. Leave layout= out.")

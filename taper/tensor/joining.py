@@ -1,0 +1,237 @@
+"""Joining tensors, and splitting them into views."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd.dispatch import apply, into
+from ..autograd.tape import Variable, wrap
+from ..ops import indexing, movement
+from . import dims
+from .shape import atleast_1d, atleast_2d, atleast_3d, reshape, unsqueeze
+
+__all__ = [
+    *("cat", "concat", "concatenate", "stack", "hstack", "vstack", "row_stack", "dstack", "column_stack"),
+    *("split", "split_with_sizes", "chunk", "tensor_split", "hsplit", "vsplit", "dsplit", "unbind", "block_diag"),
+]
+
+
+def _common(tensors, name: str) -> list:
+    """The tensors in one dtype. TypeError for what is no tensor."""
+    found = list(tensors) if isinstance(tensors, (tuple, list)) else tensors
+    if not isinstance(found, list):
+        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+    for i, x in enumerate(found):
+        if not isinstance(x, Variable):
+            raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+    if not found:
+        return found
+    first = found[0]._array.dtype
+    if any(x._array.dtype != first for x in found):
+        common = dtypes.result_type([x._array for x in found])
+        found = [x if x._array.dtype == common else apply(movement.astype, x, dtype=common) for x in found]
+    return found
+
+
+def cat(tensors, dim: int = 0, *, out=None, **named):
+    """The tensors one after the other along an existing dimension; all other sizes must be equal (RuntimeError)."""
+    dim = named.pop("axis", dim)
+    found = _common(tensors, "cat")
+    if not found:
+        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+    # A tensor of shape (0,) fits beside every other, for the sake of old programs.
+    sized = [x for x in found if x._array.shape != (0,)] or found[:1]
+    ndim = sized[0]._array.ndim
+    if any(x._array.ndim == 0 for x in sized):
+        raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
+    axis = dims.one(dim, ndim)
+    shape = sized[0]._array.shape
+    for i, x in enumerate(sized[1:], start=1):
+        other = x._array.shape
+        if len(other) != ndim:
+            raise RuntimeError(f"Tensors must have same number of dimensions: got {ndim} and {len(other)}")
+        for d in range(ndim):
+            if d != axis and other[d] != shape[d]:
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {axis}. Expected size {shape[d]} but got size "
+                    f"{other[d]} for tensor number {i} in the list."
+                )
+    result = apply(movement.cat, *sized, axis=axis)
+    return result if out is None else into(out, result)
+
+
+concat = concatenate = cat
+
+
+def stack(tensors, dim: int = 0, *, out=None):
+    """The tensors, of one shape, along a new dimension. RuntimeError for different shapes, IndexError for a wrong dim."""
+    found = _common(tensors, "stack")
+    if not found:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    shape = found[0]._array.shape
+    axis = dims.one(dim, len(shape) + 1)
+    for i, x in enumerate(found):
+        if x._array.shape != shape:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(x._array.shape)} at "
+                f"entry {i}"
+            )
+    result = apply(movement.stack, *found, axis=axis)
+    return result if out is None else into(out, result)
+
+
+def _all(function, tensors) -> list:
+    made = function(*tensors)
+    return list(made) if isinstance(made, tuple) else [made]
+
+
+def hstack(tensors, *, out=None):
+    """Side by side: along the second dimension, vectors along the first."""
+    found = _all(atleast_1d, tensors)
+    return cat(found, 0 if found[0]._array.ndim == 1 else 1, out=out)
+
+
+def vstack(tensors, *, out=None):
+    """One below the other: along the first dimension, vectors as rows."""
+    return cat(_all(atleast_2d, tensors), 0, out=out)
+
+
+row_stack = vstack
+
+
+def dstack(tensors, *, out=None):
+    """One behind the other: along the third dimension."""
+    return cat(_all(atleast_3d, tensors), 2, out=out)
+
+
+def column_stack(tensors, *, out=None):
+    """Side by side, vectors as columns."""
+    return cat([reshape(x, x._array.size, 1) if x._array.ndim <= 1 else x for x in tensors], 1, out=out)
+
+
+def split(tensor, split_size_or_sections, dim: int = 0):
+    """Pieces along a dimension, views: of one size (the last may be smaller), or of the sizes in a list.
+
+    RuntimeError if the sizes do not add up to the dimension's.
+    """
+    array = tensor._array
+    if array.ndim == 0:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    axis = dims.one(dim, array.ndim)
+    n = array.shape[axis]
+    if isinstance(split_size_or_sections, (list, tuple)):
+        sizes = [int(s) for s in split_size_or_sections]
+        if sum(sizes) != n or any(s < 0 for s in sizes):
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {axis}), but "
+                f"got split_sizes={sizes}"
+            )
+    else:
+        size = int(split_size_or_sections)
+        if size < 0 or (size == 0 and n):
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+        sizes = [size] * (n // size) + ([n % size] if n % size else []) if n else [0]
+    return apply(indexing.split, tensor, sizes=tuple(sizes), axis=axis)
+
+
+def split_with_sizes(input, split_sizes, dim: int = 0):
+    """Pieces of the given sizes along a dimension, views."""
+    return split(input, list(split_sizes), dim)
+
+
+def chunk(input, chunks: int, dim: int = 0):
+    """At most `chunks` pieces of equal size along a dimension (the last may be smaller), views."""
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    if input._array.ndim == 0:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    n = input._array.shape[dims.one(dim, input._array.ndim)]
+    size = -(-n // chunks)
+    return split(input, size, dim) if n else split(input, [0] * chunks, dim)
+
+
+def tensor_split(input, indices_or_sections, dim: int = 0):
+    """Pieces along a dimension, views: as many as a number says, sizes differing by one at most, or cut at positions."""
+    if input._array.ndim == 0:
+        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    n = input._array.shape[dims.one(dim, input._array.ndim)]
+    if isinstance(indices_or_sections, Variable):
+        indices_or_sections = indices_or_sections.tolist()
+    if isinstance(indices_or_sections, int):
+        count = indices_or_sections
+        if count <= 0:
+            raise RuntimeError(f"number of sections must be larger than 0, got {count}")
+        sizes = [n // count + (i < n % count) for i in range(count)]
+        return split(input, sizes, dim)
+    cuts = [0, *[slice(None, c).indices(n)[1] for c in indices_or_sections], n]
+    pieces = [(a, max(a, b)) for a, b in zip(cuts, cuts[1:])]
+    axis = dims.one(dim, input._array.ndim)
+    return tuple(input[(slice(None),) * axis + (slice(a, b),)] for a, b in pieces)
+
+
+def hsplit(input, indices_or_sections):
+    """Cut along the second dimension, vectors along the first."""
+    return _cut(input, indices_or_sections, 0 if input._array.ndim == 1 else 1, "hsplit")
+
+
+def vsplit(input, indices_or_sections):
+    """Cut along the first dimension of a tensor with two or more."""
+    return _cut(input, indices_or_sections, 0, "vsplit", 2)
+
+
+def dsplit(input, indices_or_sections):
+    """Cut along the third dimension."""
+    return _cut(input, indices_or_sections, 2, "dsplit", 3)
+
+
+def _cut(x, where, dim: int, name: str, least: int = 1):
+    if x._array.ndim < least:
+        raise RuntimeError(
+            f"torch.{name} requires a tensor with at least {least} dimension{'s' if least > 1 else ''}, but got a tensor with "
+            f"{x._array.ndim} dimensions!"
+        )
+    if isinstance(where, int) and (where <= 0 or x._array.shape[dim] % where):
+        raise RuntimeError(
+            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {x._array.shape[dim]} is "
+            f"not divisible by the split_size {where}!"
+        )
+    return tensor_split(x, where, dim)
+
+
+def unbind(input, dim: int = 0):
+    """The slices along a dimension, views without it."""
+    if input._array.ndim == 0:
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
+    return apply(indexing.unbind, input, axis=dims.one(dim, input._array.ndim))
+
+
+def block_diag(*tensors):
+    """Matrices along the diagonal of one, zeros elsewhere."""
+    blocks = [unsqueeze(x, 0) if x._array.ndim == 1 else reshape(x, 1, 1) if x._array.ndim == 0 else x for x in tensors]
+    blocks = _common(blocks, "block_diag")
+    width = sum(b._array.shape[1] for b in blocks)
+    rows, left = [], 0
+    for b in blocks:
+        if b._array.ndim != 2:
+            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Got {b._array.ndim}")
+        height, wide = b._array.shape
+        pads = [wrap(np.zeros((height, n), b._array.dtype)) for n in (left, width - left - wide)]
+        rows.append(cat([pads[0], b, pads[1]], 1))
+        left += wide
+    return cat(rows, 0)
+
+
+class JoiningMethods:
+    """Splitting as methods."""
+
+    __slots__ = ()
+
+    split = split
+    split_with_sizes = split_with_sizes
+    chunk = chunk
+    tensor_split = tensor_split
+    hsplit = hsplit
+    vsplit = vsplit
+    dsplit = dsplit
+    unbind = unbind

@@ -1,0 +1,450 @@
+"""Random numbers: generators, factories, in-place fills. On the CPU the numbers are PyTorch's, bit for bit.
+
+The default generator starts from `manual_seed`, or from a seed of the operating system's if there was none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd.dispatch import into
+from ..autograd.inplace import check_writable
+from ..autograd.modes import is_grad_enabled
+from ..autograd.tape import Variable, changed, node_of, wrap
+from ..backends.streams import MT19937Stream
+from ..errors import mismatch
+from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
+
+__all__ = [
+    *("Generator", "default_generator", "manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state"),
+    *("rand", "randn", "rand_like", "randn_like", "randint", "randint_like", "randperm", "normal", "bernoulli"),
+    *("multinomial", "poisson", "binomial"),
+]
+
+
+class Generator:
+    """A stream of random numbers; functions that draw take it as `generator=`. A new one is seeded as PyTorch's is."""
+
+    __slots__ = ("stream", "device", "__weakref__")
+
+    def __init__(self, device="cpu"):
+        self.device = place(device)
+        self.stream = MT19937Stream(67280421310721)
+
+    def manual_seed(self, seed: int):
+        """Start again from `seed`, any integer in [-2**63, 2**64). Returns the generator."""
+        self.stream.seed(_seed_of(seed))
+        return self
+
+    def seed(self) -> int:
+        """Start again from a seed of the operating system's, which is returned."""
+        value = secrets.randbits(64)
+        self.manual_seed(value)
+        return value
+
+    def initial_seed(self) -> int:
+        """The seed from which this generator started."""
+        return self.stream.initial_seed
+
+    def get_state(self):
+        """The state as a tensor of bytes, laid out as PyTorch's."""
+        return wrap(np.frombuffer(bytearray(self.stream.get_state()), np.uint8))
+
+    def set_state(self, new_state) -> None:
+        """Continue from a state that `get_state` gave. TypeError for what is no byte tensor, RuntimeError for a wrong one."""
+        if not isinstance(new_state, Variable) or new_state._array.dtype != np.uint8:
+            raise TypeError("expected a torch.ByteTensor, but got " + type(new_state).__name__)
+        self.stream.set_state(new_state._array.tobytes())
+
+    def clone_state(self):
+        """A generator that will give the same numbers."""
+        twin = Generator()
+        twin.stream = self.stream.copy()
+        return twin
+
+    def __reduce__(self):
+        return _generator_of, (self.stream.get_state(),)
+
+
+def _generator_of(state) -> Generator:
+    made = Generator()
+    made.stream.set_state(state)
+    return made
+
+
+def _seed_of(seed) -> int:
+    value = int(seed)
+    if not -(2**63) <= value < 2**64:
+        raise ValueError(f"Overflow when unpacking long long: seed {value} is outside [-2**63, 2**64)")
+    return value % 2**64
+
+
+default_generator = Generator()
+default_generator.seed()
+# A child process that inherits the generator continues the parent's stream, as in PyTorch.
+
+
+def manual_seed(seed: int) -> Generator:
+    """Start the default generator from `seed`, any integer in [-2**63, 2**64); returns it."""
+    return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Start the default generator from a seed of the operating system's, which is returned."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed from which the default generator started."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state():
+    """The default generator's state, a tensor of bytes."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state) -> None:
+    """Continue the default generator from a state that `get_rng_state` gave."""
+    default_generator.set_state(new_state)
+
+
+@contextlib.contextmanager
+def fork_rng(devices=None, enabled: bool = True, device_type: str = "cpu"):
+    """A block after which the default generator continues as if the block had not drawn."""
+    before = default_generator.stream.get_state() if enabled else None
+    try:
+        yield
+    finally:
+        if enabled:
+            default_generator.stream.set_state(before)
+
+
+def stream_of(generator: Generator | None) -> MT19937Stream:
+    """The stream to draw from: a generator's, or the default one's."""
+    return default_generator.stream if generator is None else generator.stream
+
+
+def _options(name: str, draw):
+    """A factory of random numbers of a shape."""
+
+    def factory(
+        *size,
+        generator=None,
+        names=None,
+        out=None,
+        dtype=None,
+        layout=None,
+        device=None,
+        requires_grad=False,
+        pin_memory=False,
+        **also,
+    ):
+        if also:
+            if set(also) != {"size"} or size:
+                raise TypeError(f"{name}() got an unexpected keyword argument '{min(set(also) - {'size'}, default='size')}'")
+            size = (also["size"],)
+        elif not size:
+            raise TypeError(f"{name}() received an invalid combination of arguments - got (): it takes a size")
+        check_layout(layout, name)
+        place(device)
+        np_dtype = element_type(dtype, name, None if out is None else out._array.dtype)
+        _check_real(name, np_dtype)
+        array = draw(stream_of(generator), size_of(size, name), np_dtype)
+        return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+
+    factory.__name__ = factory.__qualname__ = name
+    return factory
+
+
+def _check_real(name: str, np_dtype: np.dtype) -> None:
+    if np_dtype.kind in "biu":
+        word = {"rand": "check_uniform_bounds", "randn": "normal_kernel_cpu"}.get(name, name)
+        raise NotImplementedError(
+            f'"{word}" not implemented for \'{dtypes.from_numpy(np_dtype).name}\'. Use a floating dtype, or randint.'
+        )
+
+
+def _uniform(stream, shape, np_dtype):
+    return stream.uniform(shape, dtype=np_dtype)
+
+
+def _standard_normal(stream, shape, np_dtype):
+    return stream.normal(shape, dtype=np_dtype)
+
+
+rand = _options("rand", _uniform)
+rand.__doc__ = "Uniform random numbers in [0, 1) of the shape `size`."
+randn = _options("randn", _standard_normal)
+randn.__doc__ = "Random numbers of the standard normal distribution, of the shape `size`."
+
+
+def _like(name: str, draw):
+    """A factory of random numbers of another tensor's shape and dtype."""
+
+    def factory(
+        input,
+        *,
+        generator=None,
+        dtype=None,
+        layout=None,
+        device=None,
+        requires_grad=False,
+        pin_memory=False,
+        memory_format=None,
+    ):
+        check_layout(layout, name)
+        place(device)
+        np_dtype = element_type(dtype, name, input._array.dtype)
+        _check_real(name.removesuffix("_like"), np_dtype)
+        return leaf(draw(stream_of(generator), input._array.shape, np_dtype), requires_grad)
+
+    factory.__name__ = factory.__qualname__ = name
+    return factory
+
+
+rand_like = _like("rand_like", _uniform)
+rand_like.__doc__ = "Uniform random numbers in [0, 1) of the shape and dtype of `input`."
+randn_like = _like("randn_like", _standard_normal)
+randn_like.__doc__ = "Standard normal random numbers of the shape and dtype of `input`."
+
+
+def randint(
+    *bounds,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    **named,
+):
+    """Random integers in [low, high): `randint(high, size)` or `randint(low, high, size)`. int64 unless dtype is given."""
+    place(device)
+    names = ("high", "size") if len(bounds) + len(named) <= 2 and "low" not in named else ("low", "high", "size")
+    free = [n for n in names if n not in named]
+    values = {"low": 0, **dict(zip(free, bounds)), **named}
+    if set(values) != {"low", "high", "size"} or len(bounds) > len(free):
+        raise TypeError("randint() takes (high, size) or (low, high, size)")
+    np_dtype = element_type(dtype, "randint", dtypes.int64.np if out is None else out._array.dtype)
+    low, high = (int(v.item()) if isinstance(v, Variable) else v for v in (values["low"], values["high"]))
+    array = stream_of(generator).integers(sequence_of(values["size"], "randint"), low, high, np_dtype)
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+
+
+def randint_like(input, *bounds, generator=None, dtype=None, device=None, requires_grad=False, **also):
+    """Random integers in [low, high) of the shape and dtype of `input`: `randint_like(input, high)` or `(input, low, high)`."""
+    place(device)
+    low, high = (also.get("low", 0), *bounds) if len(bounds) == 1 else (bounds or (also.get("low", 0), also["high"]))
+    np_dtype = element_type(dtype, "randint_like", input._array.dtype)
+    return leaf(stream_of(generator).integers(input._array.shape, low, high, np_dtype), requires_grad)
+
+
+def randperm(
+    n: int,
+    *,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
+    """The integers 0 ... n-1 in random order (Fisher-Yates), int64 unless dtype is given."""
+    place(device)
+    np_dtype = element_type(dtype, "randperm", dtypes.int64.np if out is None else out._array.dtype)
+    array = stream_of(generator).permutation(n, np_dtype)
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+
+
+def normal(
+    mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
+    """Normal random numbers: one for each element of the tensors `mean` and `std`, or of a shape `size` for two numbers."""
+    place(device)
+    stream = stream_of(generator)
+    if isinstance(mean, Variable) or isinstance(std, Variable):
+        array = _normal_each(stream, mean, std)
+    else:
+        if size is None:
+            raise TypeError(
+                "normal() received an invalid combination of arguments: two numbers need size=, as in "
+                "normal(0.0, 1.0, size=(4,))"
+            )
+        _check_std(std)
+        np_dtype = element_type(dtype, "normal", None if out is None else out._array.dtype)
+        array = stream.normal(size_of((size,), "normal"), float(mean), float(std), np_dtype)
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+
+
+def _check_std(std) -> None:
+    if (np.min(std, initial=0.0) if isinstance(std, np.ndarray) else std) < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std if not isinstance(std, np.ndarray) else std.min()}")
+
+
+def _normal_each(stream, mean, std) -> np.ndarray:
+    """Means and deviations per element."""
+    m = mean._array if isinstance(mean, Variable) else mean
+    s = std._array if isinstance(std, Variable) else std
+    if isinstance(std, Variable):
+        if s.dtype.kind == "c":
+            raise RuntimeError("normal expects standard deviation to be non-complex")
+        if s.size:
+            _check_std(s)
+        shape = _broadcast(m.shape, s.shape) if isinstance(mean, Variable) else s.shape
+        np_dtype = m.dtype if isinstance(mean, Variable) else s.dtype
+        drawn = stream.normal(shape, 0.0, 1.0, np_dtype)
+        return (drawn * s + m).astype(np_dtype)
+    _check_std(s)
+    return (stream.normal(m.shape, 0.0, float(s), m.dtype) + m).astype(m.dtype)
+
+
+def _broadcast(a: tuple, b: tuple) -> tuple:
+    try:
+        return np.broadcast_shapes(a, b)
+    except ValueError:
+        raise mismatch("normal", "The size of tensor a must match the size of tensor b", mean=a, std=b) from None
+
+
+def bernoulli(input, p=None, *, generator=None, out=None):
+    """0 or 1 for each element of `input`, which is the probability of 1 (or `p` for all). RuntimeError outside [0, 1]."""
+    array = input._array
+    stream = stream_of(generator)
+    if p is not None:
+        made = _bernoulli(stream, array.shape, p, array.dtype)
+    else:
+        if array.dtype.kind in "biu":
+            raise NotImplementedError(f'"bernoulli_tensor_cpu_p_" not implemented for \'{dtypes.from_numpy(array.dtype).name}\'')
+        made = stream.bernoulli_each(array, array.dtype)
+    return wrap(made) if out is None else into(out, wrap(made))
+
+
+def _bernoulli(stream, shape, p, np_dtype) -> np.ndarray:
+    if isinstance(p, Variable):
+        return stream.bernoulli_each(np.broadcast_to(p._array, shape), np_dtype)
+    return stream.bernoulli(shape, float(p), np_dtype)
+
+
+def multinomial(input, num_samples: int, replacement: bool = False, *, generator=None, out=None):
+    """`num_samples` indices drawn from each row of weights, int64. RuntimeError for weights that are no distribution."""
+    made = stream_of(generator).multinomial(input._array, num_samples, replacement)
+    return wrap(made) if out is None else into(out, wrap(made))
+
+
+def poisson(input, generator=None):
+    """A Poisson number for each element of `input`, its rate, in the same dtype."""
+    return wrap(np.asarray(stream_of(generator).poisson(input._array)))
+
+
+def binomial(count, prob, generator=None):
+    """The number of successes among `count` trials of probability `prob`, element by element."""
+    return wrap(np.asarray(stream_of(generator).binomial(count._array, prob._array)))
+
+
+def _fill(t: Variable, array: np.ndarray):
+    """Write random numbers over a tensor; its former history ends here, with a gradient of zero."""
+    if is_grad_enabled() and node_of(t) is not None:
+        return t.copy_(wrap(array))
+    check_writable(t)
+    t._array[...] = array
+    changed(t)
+    return t
+
+
+def _in_memory_order(t: Variable, draw) -> np.ndarray:
+    """Numbers for a tensor's elements, drawn in the order in which they lie in memory. draw(shape) makes them."""
+    array = t._array
+    if array.flags.c_contiguous:
+        return draw(array.shape)
+    axes = sorted(range(array.ndim), key=lambda i: -abs(array.strides[i]))
+    drawn = draw(tuple(array.shape[i] for i in axes))
+    return drawn.transpose(np.argsort(axes))
+
+
+def normal_(self, mean=0, std=1, *, generator=None):
+    """Fill with normal random numbers; returns the tensor."""
+    _check_std(std)
+    stream, array = stream_of(generator), self._array
+    _check_real("randn", array.dtype)
+    if array.flags.c_contiguous:
+        return _fill(self, stream.normal(array.shape, float(mean), float(std), array.dtype))
+    draw = lambda shape: stream.normal_serial(shape, float(mean), float(std), array.dtype)
+    return _fill(self, _in_memory_order(self, draw))
+
+
+def uniform_(self, a=0, b=1, *, generator=None, **named):
+    """Fill with uniform random numbers in [a, b); returns the tensor."""
+    a, b = named.pop("from", a), named.pop("to", b)
+    stream, np_dtype = stream_of(generator), self._array.dtype
+    _check_real("rand", np_dtype)
+    return _fill(self, _in_memory_order(self, lambda shape: stream.uniform(shape, float(a), float(b), np_dtype)))
+
+
+def random_(self, *bounds, generator=None, **named):
+    """Fill with random integers: of the whole range of the dtype, of [0, to), or of [from, to); returns the tensor."""
+    stream, np_dtype = stream_of(generator), self._array.dtype
+    low, high = named.get("from", 0), named.get("to")
+    if len(bounds) == 1:
+        low, high = (0, bounds[0]) if high is None else (bounds[0], high)
+    elif len(bounds) == 2:
+        low, high = bounds
+    if high is None:
+        if "from" in named or bounds[1:] == (None,):
+            return _fill(self, _in_memory_order(self, lambda shape: stream.integers_from(shape, low, np_dtype)))
+        return _fill(self, _in_memory_order(self, lambda shape: stream.integers_all(shape, np_dtype)))
+    return _fill(self, _in_memory_order(self, lambda shape: stream.integers(shape, low, high, np_dtype)))
+
+
+def bernoulli_(self, p=0.5, *, generator=None):
+    """Fill with 0 and 1, 1 with probability `p` (a number, or a tensor); returns the tensor."""
+    stream, np_dtype = stream_of(generator), self._array.dtype
+    if isinstance(p, Variable):
+        return _fill(self, _bernoulli(stream, self._array.shape, p, np_dtype))
+    return _fill(self, _in_memory_order(self, lambda shape: stream.bernoulli(shape, float(p), np_dtype)))
+
+
+def exponential_(self, lambd=1, *, generator=None):
+    """Fill with exponential random numbers of rate `lambd`; returns the tensor."""
+    stream, np_dtype = stream_of(generator), self._array.dtype
+    return _fill(self, _in_memory_order(self, lambda shape: stream.exponential(shape, float(lambd), np_dtype)))
+
+
+def geometric_(self, p, *, generator=None):
+    """Fill with the number of trials of probability `p` up to the first success; returns the tensor."""
+    stream, np_dtype = stream_of(generator), self._array.dtype
+    return _fill(self, _in_memory_order(self, lambda shape: stream.geometric(shape, float(p), np_dtype)))
+
+
+def cauchy_(self, median=0, sigma=1, *, generator=None):
+    """Fill with numbers of the Cauchy distribution; returns the tensor."""
+    stream, np_dtype = stream_of(generator), self._array.dtype
+    return _fill(self, _in_memory_order(self, lambda shape: stream.cauchy(shape, float(median), float(sigma), np_dtype)))
+
+
+def log_normal_(self, mean=1, std=2, *, generator=None):
+    """Fill with numbers whose logarithm is normal; returns the tensor."""
+    stream, np_dtype = stream_of(generator), self._array.dtype
+    return _fill(self, _in_memory_order(self, lambda shape: stream.log_normal(shape, float(mean), float(std), np_dtype)))
+
+
+class RandomMethods:
+    """Fills and draws as methods."""
+
+    __slots__ = ()
+
+    normal_ = normal_
+    uniform_ = uniform_
+    random_ = random_
+    bernoulli_ = bernoulli_
+    exponential_ = exponential_
+    geometric_ = geometric_
+    cauchy_ = cauchy_
+    log_normal_ = log_normal_
+    bernoulli = bernoulli
+    multinomial = multinomial

@@ -1,0 +1,54 @@
+"""The named tuples that functions with several results return."""
+
+from __future__ import annotations
+
+
+def _result(name: str, fields: tuple[str, ...]) -> type:
+    """A tuple class with named fields that prints as PyTorch's."""
+
+    class Result(tuple):
+        __slots__ = ()
+        _fields = fields
+        n_fields = n_sequence_fields = len(fields)
+
+        def __new__(cls, *values):
+            return tuple.__new__(cls, values[0] if len(values) == 1 else values)
+
+        def __repr__(self) -> str:
+            items = ",\n".join(f"{field}={value!r}" for field, value in zip(fields, self))
+            return f"torch.return_types.{name}(\n{items})"
+
+        def __reduce__(self):
+            return tuple, (tuple(self),)
+
+    for i, field in enumerate(fields):
+        setattr(Result, field, property(lambda self, i=i: tuple.__getitem__(self, i), doc=f"Result {i}."))
+    Result.__name__ = Result.__qualname__ = name
+    return Result
+
+
+_PAIR = ("values", "indices")
+max = _result("max", _PAIR)
+min = _result("min", _PAIR)
+median = _result("median", _PAIR)
+nanmedian = _result("nanmedian", _PAIR)
+mode = _result("mode", _PAIR)
+sort = _result("sort", _PAIR)
+topk = _result("topk", _PAIR)
+kthvalue = _result("kthvalue", _PAIR)
+cummax = _result("cummax", _PAIR)
+cummin = _result("cummin", _PAIR)
+aminmax = _result("aminmax", ("min", "max"))
+histogram = _result("histogram", ("hist", "bin_edges"))
+qr = _result("qr", ("Q", "R"))
+svd = _result("svd", ("U", "S", "V"))
+slogdet = _result("slogdet", ("sign", "logabsdet"))
+triangular_solve = _result("triangular_solve", ("solution", "cloned_coefficient"))
+linalg_qr = _result("linalg_qr", ("Q", "R"))
+linalg_svd = _result("linalg_svd", ("U", "S", "Vh"))
+linalg_slogdet = _result("linalg_slogdet", ("sign", "logabsdet"))
+linalg_eig = _result("linalg_eig", ("eigenvalues", "eigenvectors"))
+linalg_eigh = _result("linalg_eigh", ("eigenvalues", "eigenvectors"))
+linalg_lstsq = _result("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))
+linalg_lu = _result("linalg_lu", ("P", "L", "U"))
+linalg_lu_factor = _result("linalg_lu_factor", ("LU", "pivots"))

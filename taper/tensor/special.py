@@ -1,0 +1,86 @@
+"""`taper.special`: special functions under SciPy's names."""
+
+from __future__ import annotations
+
+import math
+
+from ..autograd.dispatch import apply, binary, into, unary
+from ..autograd.inplace import inplace
+from ..ops import special as ops
+from .activation import log_softmax, logit, softmax
+from .elementwise import exp2, expm1, log1p, round, sigmoid, xlogy
+from .reduction import logsumexp
+
+erf = unary(ops.erf, "The error function.")
+erfc = unary(ops.erfc, "1 - erf(input), accurate for large input.")
+erfcx = unary(ops.erfcx, "exp(input ** 2) * erfc(input).")
+erfinv = unary(ops.erfinv, "The inverse of the error function.")
+ndtr = unary(ops.ndtr, "The normal distribution function.")
+ndtri = unary(ops.ndtri, "The inverse of the normal distribution function.")
+log_ndtr = unary(ops.log_ndtr, "The logarithm of the normal distribution function.")
+lgamma = gammaln = unary(ops.lgamma, "log|Gamma(input)|.")
+digamma = psi = unary(ops.digamma, "The derivative of lgamma.")
+i0 = unary(ops.i0, "The modified Bessel function of the first kind, order 0.")
+i0e = unary(ops.i0e, "exp(-|input|) * i0(input).")
+i1 = unary(ops.i1, "The modified Bessel function of the first kind, order 1.")
+i1e = unary(ops.i1e, "exp(-|input|) * i1(input).")
+sinc = unary(ops.sinc, "sin(pi input) / (pi input), 1 at 0.")
+entr = unary(ops.entr, "-input * log(input); 0 at 0, -infinity below.")
+zeta = binary(ops.zeta, "The Hurwitz zeta function.")
+xlog1py = binary(ops.xlog1py, "input * log1p(other), 0 where input is 0.")
+expit = sigmoid
+
+
+def polygamma(n: int, input, *, out=None):
+    """The n-th derivative of digamma. RuntimeError for negative n."""
+    if n < 0:
+        raise RuntimeError("polygamma(n, x) does not support negative n.")
+    result = digamma(input) if n == 0 else apply(ops.polygamma, input, n=n)
+    return result if out is None else into(out, result)
+
+
+def multigammaln(input, p: int, *, out=None):
+    """The logarithm of the multivariate gamma function of dimension p."""
+
+
+    result = p * (p - 1) / 4 * math.log(math.pi)
+    total = lgamma(input)
+    for i in range(1, p):
+        total = total + lgamma(input - i / 2)
+    total = total + result
+    return total if out is None else into(out, total)
+
+
+mvlgamma = multigammaln
+
+__all__ = [
+    *("digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "i0e", "i1", "i1e"),
+    *("log1p", "log_ndtr", "log_softmax", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri", "polygamma", "psi"),
+    *("round", "sinc", "softmax", "xlog1py", "xlogy", "zeta"),
+]
+
+
+class SpecialMethods:
+    """Special functions as methods."""
+
+    __slots__ = ()
+
+    erf = erf
+    erf_ = inplace(erf)
+    erfc = erfc
+    erfc_ = inplace(erfc)
+    erfinv = erfinv
+    erfinv_ = inplace(erfinv)
+    lgamma = lgamma
+    lgamma_ = inplace(lgamma)
+    digamma = digamma
+    digamma_ = inplace(digamma)
+    mvlgamma = mvlgamma
+    i0 = i0
+    i0_ = inplace(i0)
+    sinc = sinc
+    sinc_ = inplace(sinc)
+
+    def polygamma(self, n: int):
+        """The n-th derivative of digamma."""
+        return polygamma(n, self)

@@ -1,0 +1,142 @@
+"""What layers refuse: the class and the first line of the message are those that PyTorch 2.13 gives."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+import taper
+
+# fmt: off
+ROWS = [
+    ("no groups", lambda t: t.nn.Conv2d(2, 2, 1, groups=0), ValueError, "groups must be a positive integer"),
+    ("odd inputs", lambda t: t.nn.Conv2d(3, 2, 1, groups=2), ValueError, "in_channels must be divisible by groups"),
+    ("odd outputs", lambda t: t.nn.Conv2d(2, 3, 1, groups=2), ValueError, "out_channels must be divisible by groups"),
+    ("strided same", lambda t: t.nn.Conv2d(2, 3, 1, stride=2, padding="same"), ValueError,
+     "padding='same' is not supported for strided convolutions"),
+    ("padding word", lambda t: t.nn.Conv1d(2, 3, 1, padding="full"), ValueError, "Invalid padding string 'full'"),
+    ("padding mode", lambda t: t.nn.Conv1d(2, 3, 1, padding_mode="full"), ValueError, "padding_mode must be one of"),
+    ("transposed mode", lambda t: t.nn.ConvTranspose1d(2, 3, 1, padding_mode="reflect"), ValueError,
+     'Only "zeros" padding mode is supported for ConvTranspose1d'),
+    ("output size", lambda t: t.nn.ConvTranspose1d(1, 1, 3, stride=2)(t.ones(1, 1, 4), output_size=[20]), ValueError,
+     "requested an output size of [20], but valid sizes range from [9] to [10] (for an input of torch.Size([4]))"),
+    ("drop all", lambda t: t.nn.Dropout(1.5), ValueError, "dropout probability has to be between 0 and 1, but got 1.5"),
+    ("groups of channels", lambda t: t.nn.GroupNorm(2, 3), ValueError,
+     "num_channels (3) must be divisible by num_groups (2)"),
+    ("norm 1d", lambda t: t.nn.BatchNorm1d(2)(t.ones(1, 2, 3, 4)), ValueError,
+     "expected 2D or 3D input (got 4D input)"),
+    ("norm 2d", lambda t: t.nn.BatchNorm2d(2)(t.ones(1, 2, 3)), ValueError, "expected 4D input (got 3D input)"),
+    ("norm 3d", lambda t: t.nn.BatchNorm3d(2)(t.ones(1, 2, 3)), ValueError, "expected 5D input (got 3D input)"),
+    ("instance 2d", lambda t: t.nn.InstanceNorm2d(2)(t.ones(1, 2)), ValueError,
+     "expected 3D or 4D input (got 2D input)"),
+    ("instance channels", lambda t: t.nn.InstanceNorm1d(2, affine=True)(t.ones(1, 3, 4)), ValueError,
+     "expected input's size at dim=1 to match num_features (2), but got: 3."),
+    ("padding row", lambda t: t.nn.Embedding(3, 2, padding_idx=3), AssertionError,
+     "Padding_idx must be within num_embeddings"),
+    ("table shape", lambda t: t.nn.Embedding(3, 2, _weight=t.ones(2, 2)), AssertionError,
+     "Shape of weight does not match num_embeddings and embedding_dim"),
+    ("vector table", lambda t: t.nn.Embedding.from_pretrained(t.ones(2)), AssertionError,
+     "Embeddings parameter is expected to be 2-dimensional"),
+    ("bilinear", lambda t: t.nn.Bilinear(0, 2, 2), ValueError, "in1_features must be > 0, but got (in1_features=0)"),
+    ("unflatten", lambda t: t.nn.Unflatten(1, (2, 0.5)), TypeError,
+     "unflattened_size must be tuple of ints, but found element of type float at pos 1"),
+    ("softmax 2d", lambda t: t.nn.Softmax2d()(t.ones(2)), ValueError,
+     "Softmax2d: expected input to be 3D or 4D, got 1D instead"),
+    ("circular", lambda t: t.nn.CircularPad1d(1)(t.ones(2)), ValueError, "expected 2D or 3D input (got 1D input)"),
+    ("fractional", lambda t: t.nn.FractionalMaxPool2d(2), ValueError,
+     "FractionalMaxPool2d requires specifying either an output size, or a pooling ratio"),
+    ("fractional twice", lambda t: t.nn.FractionalMaxPool2d(2, 2, 0.5), ValueError,
+     "only one of output_size and output_ratio may be specified"),
+    ("fractional ratio", lambda t: t.nn.FractionalMaxPool2d(2, output_ratio=1.5), ValueError,
+     "output_ratio must be between 0 and 1 (got 1.5)"),
+    ("heads", lambda t: t.nn.MultiheadAttention(8, 3), AssertionError, "embed_dim must be divisible by num_heads"),
+    ("no heads", lambda t: t.nn.MultiheadAttention(8, 0), ValueError,
+     "embed_dim and num_heads must be greater than 0, got embed_dim=8 and num_heads=0 instead"),
+    ("activation", lambda t: t.nn.TransformerEncoderLayer(8, 2, activation="tanh"), RuntimeError,
+     "activation should be relu/gelu, not tanh"),
+    ("batches", lambda t: t.nn.Transformer(8, 2, 1, 1, 8)(t.ones(2, 3, 8), t.ones(2, 2, 8)), RuntimeError,
+     "the batch number of src and tgt must be equal"),
+    ("features", lambda t: t.nn.Transformer(8, 2, 1, 1, 8)(t.ones(2, 3, 8), t.ones(2, 3, 4)), RuntimeError,
+     "the feature number of src and tgt must be equal to d_model"),
+    ("margin power", lambda t: t.nn.MultiMarginLoss(p=3), ValueError, "only p == 1 and p == 2 supported"),
+    ("triplet margin", lambda t: t.nn.TripletMarginLoss(margin=0), ValueError,
+     "TripletMarginLoss: expected margin to be greater than 0, got 0 instead"),
+    ("cutoffs", lambda t: t.nn.AdaptiveLogSoftmaxWithLoss(4, 5, [3, 3]), ValueError,
+     "cutoffs should be a sequence of unique, positive integers sorted in an increasing order"),
+    ("recurrent size", lambda t: t.nn.LSTM(3, 4)(t.ones(5, 2, 4)), RuntimeError,
+     "input.size(-1) must be equal to input_size. Expected 3, got 4"),
+    ("recurrent dtype", lambda t: t.nn.LSTM(3, 4)(t.ones(5, 2, 3).double()), ValueError,
+     "RNN input dtype (torch.float64) does not match weight dtype (torch.float32)"),
+    ("recurrent batch", lambda t: t.nn.GRU(3, 4)(t.ones(5, 2, 3), t.zeros(1, 3, 4)), RuntimeError,
+     "Expected hidden size (1, 2, 4), got [1, 3, 4]"),
+    ("recurrent state", lambda t: t.nn.LSTM(3, 4)(t.ones(5, 2, 3), (t.zeros(1, 2, 4), t.zeros(1, 2, 5))), RuntimeError,
+     "Expected hidden[1] size (1, 2, 4), got [1, 2, 5]"),
+    ("recurrent state dims", lambda t: t.nn.LSTM(3, 4)(t.ones(5, 3), (t.zeros(1, 1, 4),) * 2), RuntimeError,
+     "For unbatched 2-D input, hx and cx should also be 2-D but got (3-D, 3-D) tensors"),
+    ("recurrent dims", lambda t: t.nn.RNN(3, 4)(t.ones(5)), ValueError,
+     "RNN: Expected input to be 2D or 3D, got 1D tensor instead"),
+    ("no steps", lambda t: t.nn.RNN(3, 4)(t.ones(0, 2, 3)), RuntimeError,
+     "Expected sequence length to be larger than 0 in RNN"),
+    ("hidden size type", lambda t: t.nn.LSTM(3, 4.0), TypeError, "hidden_size should be of type int, got: float"),
+    ("hidden size", lambda t: t.nn.LSTM(3, 0), ValueError, "hidden_size must be greater than zero"),
+    ("layers", lambda t: t.nn.LSTM(3, 4, 0), ValueError, "num_layers must be greater than zero"),
+    ("projection", lambda t: t.nn.LSTM(3, 4, proj_size=4), ValueError, "proj_size has to be smaller than hidden_size"),
+    ("projected gru", lambda t: t.nn.GRU(3, 4, proj_size=2), ValueError,
+     "proj_size argument is only supported for LSTM, not RNN or GRU"),
+    ("nonlinearity", lambda t: t.nn.RNN(3, 4, nonlinearity="x"), ValueError,
+     "Unknown nonlinearity 'x'. Select from 'tanh' or 'relu'."),
+    ("recurrent dropout", lambda t: t.nn.LSTM(3, 4, dropout=2), ValueError,
+     "dropout should be a number in range [0, 1] representing the probability of an element being zeroed"),
+    ("cell input", lambda t: t.nn.LSTMCell(3, 4)(t.ones(2, 4)), RuntimeError,
+     "input has inconsistent input_size: got 4 expected 3"),
+    ("cell dims", lambda t: t.nn.GRUCell(3, 4)(t.ones(2, 2, 3)), ValueError,
+     "GRUCell: Expected input to be 1D or 2D, got 3D instead"),
+    ("cell batch", lambda t: t.nn.GRUCell(3, 4)(t.ones(2, 3), t.zeros(3, 4)), RuntimeError,
+     "Input batch size 2 doesn't match hidden0 batch size 3"),
+    ("cell state", lambda t: t.nn.LSTMCell(3, 4)(t.ones(2, 3), (t.zeros(2, 5), t.zeros(2, 4))), RuntimeError,
+     "hidden0 has inconsistent hidden_size: got 5, expected 4"),
+    ("cell nonlinearity", lambda t: t.nn.RNNCell(3, 4, nonlinearity="z")(t.ones(2, 3)), RuntimeError,
+     "Unknown nonlinearity: z"),
+    ("lazy dims", lambda t: t.nn.LazyConv2d(3, 2)(t.ones(2, 3)), RuntimeError,
+     "Expected 3D (unbatched) or 4D (batched) input to LazyConv2d, but got input of size: torch.Size([2, 3])"),
+    ("lazy shape", lambda t: t.nn.LazyLinear(3).weight.shape, RuntimeError,
+     "Can't access the shape of an uninitialized parameter or buffer"),
+]
+# fmt: on
+
+each_row = pytest.mark.parametrize("name, action, error, words", ROWS, ids=[row[0] for row in ROWS])
+
+
+@each_row
+def test_errors(name, action, error, words):
+    with pytest.raises(error) as caught:
+        action(taper)
+    assert type(caught.value) is error
+    assert str(caught.value).startswith(words)
+
+
+@each_row
+def test_pytorch_says_the_same(name, action, error, words):
+    torch = pytest.importorskip("torch")
+    with warnings.catch_warnings(), pytest.raises(error) as caught:
+        warnings.simplefilter("ignore")
+        action(torch)
+    assert str(caught.value).startswith(words)
+
+
+def test_dropout_between_no_layers_warns():
+    with pytest.warns(UserWarning, match="dropout option adds dropout after all but last recurrent layer"):
+        taper.nn.LSTM(3, 4, dropout=0.5)
+
+
+def test_channels_that_do_not_matter_warn():
+    with pytest.warns(UserWarning, match="does not match num_features"):
+        taper.nn.InstanceNorm1d(2)(taper.ones(1, 3, 4))
+
+
+def test_older_reduction_arguments_win_with_a_warning():
+    with pytest.warns(UserWarning, match="please use reduction='sum' instead"):
+        assert taper.nn.MSELoss(size_average=False).reduction == "sum"
+    with pytest.warns(UserWarning, match="please use reduction='none' instead"):
+        assert taper.nn.CrossEntropyLoss(reduce=False).reduction == "none"

@@ -1,0 +1,58 @@
+"""Special functions and activations."""
+
+from __future__ import annotations
+
+from ..case import FLOATS, HALVES, Case, Error, distinct, integers, real
+
+X, AWAY, POSITIVE, UNIT = real(3, 4), distinct(3, 4) * 8 + 0.01, real(3, 4, low=0.2, high=4), real(3, 4, low=-0.9, high=0.9)
+F = lambda name: (lambda T, x: getattr(T.nn.functional, name)(x))
+S = lambda name: (lambda T, x: getattr(T.special, name)(x))
+ALL = (*FLOATS, *HALVES)
+
+CASES = [
+    *[Case(n, S(n), (X,), rtol=2e-5) for n in ("erf", "erfc", "erfcx", "ndtr", "log_ndtr", "i0", "i0e", "i1", "i1e", "sinc")],
+    Case("erfinv", S("erfinv"), (UNIT,), rtol=2e-5),
+    Case("ndtri", S("ndtri"), (real(3, 4, low=0.1, high=0.9),), rtol=2e-5, smooth=False),
+    Case("lgamma", lambda T, x: T.lgamma(x), (POSITIVE,), rtol=2e-5),
+    Case("digamma", lambda T, x: T.digamma(x), (POSITIVE,), rtol=2e-5),
+    Case("polygamma", lambda T, x: T.polygamma(2, x), (POSITIVE,), rtol=2e-5),
+    Case("zeta", lambda T, x: T.special.zeta(2.5 + 0 * x.detach(), x), (POSITIVE,), rtol=2e-5),
+    Case("entr", S("entr"), (POSITIVE,)),
+    Case("xlog1py", lambda T, x, y: T.special.xlog1py(x, y), (X, POSITIVE)),
+    Case("mvlgamma", lambda T, x: T.mvlgamma(x + 3, 2), (POSITIVE,), ops=("lgamma",), rtol=2e-5),
+    Case("relu", F("relu"), (AWAY,), dtypes=(*ALL, "int64")),
+    Case("leaky_relu", lambda T, x: T.nn.functional.leaky_relu(x, 0.2), (AWAY,), dtypes=ALL),
+    Case("elu", lambda T, x: T.nn.functional.elu(x, 1.3), (AWAY,), dtypes=ALL),
+    Case("celu", lambda T, x: T.nn.functional.celu(x, 1.3), (AWAY,), slope_rtol=1e-6),
+    Case("selu", F("selu"), (AWAY,)),
+    Case("gelu", F("gelu"), (X,), dtypes=ALL),
+    Case("gelu_tanh", lambda T, x: T.nn.functional.gelu(x, approximate="tanh"), (X,)),
+    Case("silu", F("silu"), (X,), dtypes=ALL),
+    Case("mish", F("mish"), (X,)),
+    Case("softplus", lambda T, x: T.nn.functional.softplus(x, 2.0, 3.0), (X,)),
+    Case("logsigmoid", F("logsigmoid"), (X,)),
+    Case("softsign", F("softsign"), (AWAY,)),
+    Case("hardtanh", F("hardtanh"), (AWAY,)),
+    Case("hardsigmoid", F("hardsigmoid"), (AWAY,), slope_rtol=1e-6, second=False),
+    Case("hardswish", F("hardswish"), (AWAY,)),
+    Case("hardshrink", F("hardshrink"), (AWAY,)),
+    Case("softshrink", F("softshrink"), (AWAY,)),
+    Case("tanhshrink", F("tanhshrink"), (X,), ops=("tanh",)),
+    Case("threshold", lambda T, x: T.nn.functional.threshold(x, 0.11, 20.0), (AWAY,)),
+    Case("logit", lambda T, x: T.logit(x), (real(3, 4, low=0.1, high=0.9),)),
+    Case("logit.eps", lambda T, x: T.logit(x, eps=0.1), (real(3, 4, low=-0.2, high=1.2),), smooth=False),
+    Case("softmax", lambda T, x: T.softmax(x, 1), (X,), dtypes=ALL),
+    Case("softmax.first", lambda T, x: x.softmax(0), (X,)),
+    Case("softmax.large", lambda T, x: T.softmax(1000 * x, -1), (X,), smooth=False),
+    Case("softmax.zero_dim", lambda T, x: x.softmax(0), (real(),), second=False),
+    Case("softmax.empty", lambda T, x: x.softmax(1), (real(0, 4),), grad=False),
+    Case("log_softmax", lambda T, x: T.log_softmax(x, 1), (X,), dtypes=ALL),
+    Case("softmin", lambda T, x: T.nn.functional.softmin(x, dim=1), (X,), ops=("softmax",)),
+    Case("glu", lambda T, x: T.nn.functional.glu(x, 1), (X,), ops=("split", "sigmoid")),
+    Case("prelu", lambda T, x, w: T.nn.functional.prelu(x, w), (distinct(2, 3, 4), real(3)), ops=("where",)),
+    Case("relu6", F("relu6"), (AWAY,), ops=("hardtanh",)),
+    Error("softmax.ints", lambda T, i: T.softmax(i, 0), NotImplementedError, "not implemented for 'Long'", (integers(3),)),
+    Error("softmax.dim", lambda T, x: T.softmax(x, 2), IndexError, "Dimension out of range", (X,)),
+    Error("glu.odd", lambda T, x: T.nn.functional.glu(x), RuntimeError, "must be even", (real(3),)),
+    Error("softshrink.negative", lambda T, x: T.nn.functional.softshrink(x, -1), RuntimeError, "lambda", (real(3),)),
+]
