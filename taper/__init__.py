@@ -45,5 +45,6 @@ half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
 
-from . import autograd, nn, optim  # noqa: E402
+from . import autograd, nn, optim, serialization, utils  # noqa: E402
+from .serialization import load, save  # noqa: E402
 from .tensor import special  # noqa: E402

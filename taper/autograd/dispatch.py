@@ -84,7 +84,7 @@ def _attach(operator, inputs, attrs, mask, made, aux, half, several) -> None:
         shape = made[0]._array.shape
         if any(isinstance(t, Variable) and t._array.shape != shape for t in inputs):
             shapes = tuple(t._array.shape if isinstance(t, Variable) else () for t in inputs)
-    node = record(operator, inputs, attrs, mask, made[0], aux, shapes, half)
+    node = record(operator, inputs, attrs, mask, made if several else made[0], aux, shapes, half)
     if several:
         node.results = [(t._array.shape, t._array.dtype) for t in made]
         for i, t in enumerate(made):

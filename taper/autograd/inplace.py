@@ -10,7 +10,7 @@ from __future__ import annotations
 from .. import dtypes
 from ..backends import namespace_of
 from .modes import is_grad_enabled
-from .tape import Node, OutputOf, Variable, changed, node_of
+from .tape import Node, OutputOf, Variable, changed, node_of, wrap
 
 
 def assign(t: Variable, result: Variable) -> Variable:
@@ -27,10 +27,25 @@ def assign(t: Variable, result: Variable) -> Variable:
         )
     if dtypes.category(source.dtype) > dtypes.category(target.dtype):
         raise cannot_cast(source.dtype, target.dtype)
+    node = result._node
+    if node is not None:
+        _keep_former(t, node)
     target[...] = source
     changed(t)
-    adopt(t, result._node)
+    adopt(t, node)
     return t
+
+
+def _keep_former(t: Variable, node) -> None:
+    """Where the node saved `t` itself, whose values are about to change, let it have a copy of the former ones."""
+    saved = getattr(node, "saved", None)
+    if not saved or not any(v is t for v in saved):
+        return
+    former = wrap(t._array.copy())
+    former._node = node_of(t)
+    for i, v in enumerate(saved):
+        if v is t:
+            saved[i], node.versions[i] = former, 0
 
 
 def cannot_cast(source, target) -> RuntimeError:
@@ -55,7 +70,7 @@ def legacy_name(np_dtype) -> str:
 def check_writable(t: Variable) -> None:
     """Refuse to change a leaf that requires grad (or a view of one) while recording, and memory that overlaps itself."""
     array = t._array
-    if 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
+    if array.size and 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
@@ -109,17 +124,23 @@ def adopt(t: Variable, node) -> None:
             )
         steps.append((view.operator, view.attrs))
         root = view.parent
-    root._node = CopySlices(root, node, tuple(reversed(steps)))
+    root._node = CopySlices(root, t._node, node, tuple(reversed(steps)))
 
 
 class CopySlices(Node):
-    """The history of a base of which a view was changed: `inner` made the view's values, `steps` lead to the view."""
+    """The history of a base of which a view was changed: `inner` made the view's values, `steps` lead to the view.
+
+    If `inner` is an operation on the view itself, its gradient for it goes straight to the base. Else (several
+    operations led from the view to its new values, or none) the region's gradient goes to `inner` as to any node.
+    """
 
     __slots__ = ("inner", "steps")
 
-    def __init__(self, root: Variable, inner: Node, steps: tuple):
-        super().__init__(inner.plan, (root._node, *inner.edges[1:]), (), (), None, None)
-        self.inner, self.steps = inner, steps
+    def __init__(self, root: Variable, former, inner, steps: tuple):
+        direct = isinstance(inner, Node) and inner.edges[0] is former
+        edges = (root._node, *inner.edges[1:]) if direct else (root._node, inner)
+        super().__init__(None, edges, (), (), None, None)
+        self.inner, self.steps = inner if direct else None, steps
 
     def run(self, g, differentiable: bool) -> tuple:
         xp = namespace_of(g._array if differentiable else g)
@@ -128,19 +149,24 @@ class CopySlices(Node):
             region = g
             for operator, attrs in self.steps:
                 region = _apply(operator, region, attrs)
-            results = self.inner.run(region.clone(), True)
+            results = self.results_for(region.clone(), True)
             region.zero_() if results[0] is None else region.copy_(results[0])
         else:
             g = xp.asarray(g).copy()
             region = g
             for operator, attrs in self.steps:
                 region = operator.forward(xp, region, **attrs)
-            results = self.inner.run(region.copy(), False)
+            results = self.results_for(region.copy(), False)
             region[...] = 0 if results[0] is None else results[0]
         return (g, *results[1:])
 
+    def results_for(self, g, differentiable: bool) -> tuple:
+        """The gradients that the change of the view hands on: of the view's former values, then of other inputs."""
+        return (None, g) if self.inner is None else self.inner.run(g, differentiable)
+
     def release(self) -> None:
-        self.inner.release()
+        if self.inner is not None:
+            self.inner.release()
 
 
 def _apply(operator, t, attrs):

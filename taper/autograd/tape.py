@@ -198,7 +198,7 @@ class Node:
                 if value.counter[0] != value.version:
                     raise self._modified(value.array, value.counter[0], value.version)
                 if differentiable:
-                    value = wrap(value.array, self)
+                    value = wrap(value.array, self if self.results is None else OutputOf(self, where))
                 else:
                     value = value.array
             elif kind == Plan.AUX and differentiable:
@@ -372,8 +372,11 @@ def node_class(name: str) -> type[Node]:
     return found
 
 
-def record(operator: Operator, inputs, attrs: dict, mask: int, result: Variable, aux, shapes=None, half=None) -> Node:
-    """The node of an operation that has just run, with recording on and inputs `mask` in need of a gradient."""
+def record(operator: Operator, inputs, attrs: dict, mask: int, result, aux, shapes=None, half=None) -> Node:
+    """The node of an operation that has just run, with recording on and inputs `mask` in need of a gradient.
+
+    result: the variable it made, or all of them where several are differentiable.
+    """
     plan = operator.plan(0 if operator.joint is not None else mask)
     cls = plan.node_class
     if cls is None:
@@ -390,7 +393,7 @@ def record(operator: Operator, inputs, attrs: dict, mask: int, result: Variable,
             if isinstance(value, Variable):
                 held = version(value)
         elif kind == Plan.OUTPUT:
-            value = SavedOutput(result)
+            value = SavedOutput(result if isinstance(result, Variable) else result[where])
         elif kind == Plan.ATTR:
             value = attrs[where] if where != "needs" else tuple(needs(t) for t in inputs)
         elif kind == Plan.AUX:

@@ -1,13 +1,14 @@
-"""Convolution and its two gradients; each is the other's derivative."""
+"""Convolution and its two gradients, each the others' derivative; and sliding windows as columns."""
 
 from __future__ import annotations
 
 from .operator import op
 
-# x (N, C, *spatial), w (O, C / groups, *kernel); stride, padding, dilation: a number for each spatial dimension.
+# x (N, C, *spatial), w (O, C / groups, *kernel), b (O) or None; stride, padding, dilation: a number for each spatial
+# dimension.
 conv = op(
     "conv",
-    lambda xp, x, w, *, stride, padding, dilation, groups: xp.conv(x, w, stride, padding, dilation, groups),
+    lambda xp, x, w, b, *, stride, padding, dilation, groups: xp.conv(x, w, stride, padding, dilation, groups, b),
     grad_name="ConvolutionBackward0",
     x=lambda xp, g, w, x_shape, stride, padding, dilation, groups: xp.conv_input_grad(
         g, w, x_shape, stride, padding, dilation, groups
@@ -15,6 +16,7 @@ conv = op(
     w=lambda xp, g, x, w_shape, stride, padding, dilation, groups: xp.conv_weight_grad(
         g, x, w_shape, stride, padding, dilation, groups
     ),
+    b=lambda xp, g: xp.channel_sums(g),
 )
 
 conv_input_grad = op(
@@ -24,7 +26,7 @@ conv_input_grad = op(
     ),
     grad_name="ConvolutionBackward0",
     g=lambda xp, h, w, g_shape, stride, padding, dilation, groups: _fit(
-        xp, xp.conv(h, w, stride, padding, dilation, groups), g_shape
+        xp.conv(h, w, stride, padding, dilation, groups), g_shape
     ),
     w=lambda xp, h, g, w_shape, stride, padding, dilation, groups: xp.conv_weight_grad(
         g, h, w_shape, stride, padding, dilation, groups
@@ -39,7 +41,7 @@ conv_weight_grad = op(
     ),
     grad_name="ConvolutionBackwardBackward0",
     g=lambda xp, h, x, g_shape, stride, padding, dilation, groups: _fit(
-        xp, xp.conv(x, h, stride, padding, dilation, groups), g_shape
+        xp.conv(x, h, stride, padding, dilation, groups), g_shape
     ),
     x=lambda xp, h, g, x_shape, stride, padding, dilation, groups: xp.conv_input_grad(
         g, h, x_shape, stride, padding, dilation, groups
@@ -47,8 +49,25 @@ conv_weight_grad = op(
 )
 """The gradient of a convolution's weight of a given shape."""
 
+im2col = op(
+    "im2col",
+    lambda xp, x, *, kernel, stride, padding, dilation: xp.im2col(x, kernel, stride, padding, dilation),
+    half_native=True,
+    x=lambda xp, g, x_shape, kernel, stride, padding, dilation: xp.col2im(
+        g, x_shape, kernel, stride, padding, dilation
+    ),
+)
+"""All windows of x as columns (N, C * window, number of windows)."""
 
-def _fit(xp, out, shape):
+col2im = op(
+    "col2im",
+    lambda xp, g, *, shape, kernel, stride, padding, dilation: xp.col2im(g, shape, kernel, stride, padding, dilation),
+    g=lambda xp, h, kernel, stride, padding, dilation: xp.im2col(h, kernel, stride, padding, dilation),
+)
+"""Columns added up where their windows lie, in zeros of a given shape."""
+
+
+def _fit(out, shape):
     """A convolution's output cropped to the shape of what it stands for: a transposed one may have left rows out."""
     if out.shape == shape:
         return out

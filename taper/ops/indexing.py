@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .movement import split_back
-from .operator import ARITHMETIC, op
+from .operator import op
 
 
 def _part(name: str, grad_name: str):
@@ -21,6 +21,8 @@ def _part(name: str, grad_name: str):
 part_slice = _part("slice", "SliceBackward0")
 part_select = _part("select", "SelectBackward0")
 part_none = _part("insert_axis", "UnsqueezeBackward0")
+
+alias = op("alias", lambda xp, x: x[...], view=True, half_native=True, x=lambda xp, g: g)
 
 put_part = op(
     "put_part",
@@ -60,7 +62,7 @@ def _piece(sizes, axis: int, i: int) -> tuple:
 # `spec` is an index with None where an array of positions stands, and slice(None) elsewhere.
 take_at = op(
     "index",
-    lambda xp, x, *indices, spec: x[filled(spec, indices)],
+    lambda xp, x, *indices, spec: xp.take_at(x, indices, spec),
     half_native=True,
     x=lambda xp, g, x_shape, indices, spec: xp.add_at(g, x_shape, indices, spec),
 )
@@ -178,12 +180,11 @@ repeat_interleave = op(
 )
 
 one_hot = op("one_hot", lambda xp, index, *, classes: xp.one_hot(index, classes))
-nonzero = op("nonzero", lambda xp, x: xp.stack(xp.nonzero(x), axis=-1))
+nonzero = op("nonzero", lambda xp, x: xp.argwhere_of(x))
 
 reduce_at = op(
     "scatter_reduce",
     lambda xp, x, source, index, *, axis, how, include_self: xp.scatter_reduce(x, source, index, axis, how, include_self),
-    promote=ARITHMETIC,
     joint=lambda xp, g, x, source, index, out, axis, how, include_self: scatter_reduce_slopes(
         xp, g, x, source, index, out, axis, how, include_self
     ),
@@ -196,20 +197,29 @@ def scatter_reduce_slopes(xp, g, x, source, index, out, axis, how, include_self)
     own = xp.ones_like(x) if include_self else xp.where(touched, xp.zeros_like(x), xp.ones_like(x))
     if how == "sum":
         return g * own, xp.take_along(g, index, axis), None
-    count = xp.scatter_along(xp.ones_like(source), index, axis, x.shape) + own
     if how == "mean":
-        count = xp.where(count == 0, xp.ones_like(count), count)
+        count = xp.scatter_along(xp.ones_like(source), index, axis, x.shape) + own
         return g * own / count, xp.take_along(g / count, index, axis), None
     if how == "prod":
-        return g * own * out / x, xp.take_along(g * out, index, axis) / source, None
+        return _prod_slopes(xp, g, x, source, index, axis, own)
     hit = xp.where(source == xp.take_along(out, index, axis), xp.ones_like(source), xp.zeros_like(source))
     mine = xp.where(x == out, own, xp.zeros_like(x))
-    ties = mine + xp.scatter_along(hit, index, axis, x.shape)
-    share = g / xp.where(ties == 0, xp.ones_like(ties), ties)
+    share = g / (mine + xp.scatter_along(hit, index, axis, x.shape))
     return share * mine, xp.take_along(share, index, axis) * hit, None
 
 
-def filled(spec: tuple, indices: tuple) -> tuple:
-    """The index that `spec` and its arrays mean."""
-    arrays = iter(indices)
-    return tuple(next(arrays) if part is None else part for part in spec)
+def _prod_slopes(xp, g, x, source, index, axis, own):
+    """For each factor the product of the others: from the product of all that are not zero, and the count of zeros."""
+    mine = xp.where(own == 0, xp.ones_like(x), x)
+    x_zero, source_zero = mine == 0, source == 0
+    x_safe = xp.where(x_zero, xp.ones_like(x), mine)
+    source_safe = xp.where(source_zero, xp.ones_like(source), source)
+    product = xp.scatter_reduce(x_safe, source_safe, index, axis, "prod", True)
+    zeros = xp.astype(x_zero, g.dtype) + xp.scatter_along(xp.astype(source_zero, g.dtype), index, axis, x.shape)
+
+    def slope(zero, value, product, zeros):
+        nothing = xp.zeros_like(value)
+        return xp.where(zero, xp.where(zeros == 1, product, nothing), xp.where(zeros == 0, product / value, nothing))
+
+    theirs = slope(source_zero, source_safe, xp.take_along(product, index, axis), xp.take_along(zeros, index, axis))
+    return g * own * slope(x_zero, x_safe, product, zeros), xp.take_along(g, index, axis) * theirs, None

@@ -45,12 +45,36 @@ binary_cross_entropy = op("binary_cross_entropy", lambda xp, x, y: -(y * xp.maxi
                           x=lambda xp, g, x, y: g * (x - y) / xp.maximum((1 - x) * x, 1e-12),
                           y=lambda xp, g, x: g * (xp.maximum(xp.log1p(-x), -100) - xp.maximum(xp.log(x), -100)))
 
+# Stable for any score: log(1 + exp(-x)) = max(-x, 0) + log(1 + exp(-|x|)).
+bce_with_logits = op("binary_cross_entropy_with_logits",
+                     lambda xp, x, y: xp.maximum(x, 0) - x * y + xp.log1p(xp.exp(-xp.abs(x))), promote=ARITHMETIC,
+                     x=lambda xp, g, x, y: g * (xp.sigmoid(x) - y),
+                     y=lambda xp, g, x: -g * x)
+
+weighted_bce_with_logits = op("weighted_bce_with_logits",
+                              lambda xp, x, y, positive: (1 - y) * x + (1 + (positive - 1) * y) * _log1p_exp(xp, -x), promote=ARITHMETIC,
+                              grad_name="BinaryCrossEntropyWithLogitsBackward0",
+                              x=lambda xp, g, x, y, positive: g * (1 - y - (1 + (positive - 1) * y) * xp.sigmoid(-x)),
+                              y=lambda xp, g, x, positive: g * ((positive - 1) * _log1p_exp(xp, -x) - x),
+                              positive=lambda xp, g, x, y: g * y * _log1p_exp(xp, -x))
+
+# `kept`: what the losses of class indices leave for their gradients, see backends/cpu/cross_entropy.py.
 cross_entropy = op("cross_entropy",
                    lambda xp, x, target, weight, *, ignore, smoothing, reduction: xp.cross_entropy(x, target, weight, ignore, smoothing, reduction),
-                   aux=("logp", "w", "total"), grad_name="NllLossBackward0",
-                   x=lambda xp, g, logp, target, weight, w, total, ignore, smoothing, reduction:
-                       xp.cross_entropy_grad(g, logp, target, weight, w, total, ignore, smoothing, reduction))
+                   aux=("kept",), grad_name="NllLossBackward0",
+                   x=lambda xp, g, x_shape, target, weight, kept, ignore, smoothing, reduction:
+                       xp.cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, reduction))
+
+nll_loss = op("nll_loss", lambda xp, x, target, weight, *, ignore, reduction: xp.nll_loss(x, target, weight, ignore, reduction),
+              aux=("kept",),
+              x=lambda xp, g, x_shape, target, weight, kept, ignore, reduction:
+                  xp.nll_loss_grad(g, kept, x_shape, target, weight, ignore, reduction))
 # fmt: on
+
+
+def _log1p_exp(xp, x):
+    """log(1 + exp(x)) without overflow."""
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
 def _shape(x, y) -> tuple:

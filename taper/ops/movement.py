@@ -58,6 +58,7 @@ clone = op(
     half_native=True,
     x=lambda xp, g: g,
 )
+"""order: "C", or "K" for the order in memory that x has."""
 
 copy = op(
     "copy",
@@ -77,8 +78,17 @@ fill = op(
     x=lambda xp, g: xp.zeros_like(g),
 )
 
+zero = op(
+    "zero",
+    lambda xp, x: xp.zeros_like(x),
+    half_native=True,
+    x=lambda xp, g: xp.zeros_like(g),
+)
+
 reshape = _reshaped("reshape", "ViewBackward0")
 squeeze = _reshaped("squeeze")
+squeeze_one = _reshaped("squeeze_one", "SqueezeBackward1")
+squeeze_several = _reshaped("squeeze_several", "SqueezeBackward2")
 unsqueeze = _reshaped("unsqueeze")
 permute = _moved("permute")
 transpose = _moved("transpose")
@@ -86,12 +96,20 @@ t = _moved("t", "TBackward0")
 
 expand = op(
     "expand",
-    lambda xp, x, *, shape: xp.broadcast_to(x, shape),
+    lambda xp, x, *, shape: xp.expanded(x, shape),
     view=True,
     half_native=True,
-    broadcasts=True,
-    x=lambda xp, g: g,
+    x=lambda xp, g, x_shape: _collapsed(xp, g, x_shape),
 )
+
+
+def _collapsed(xp, g, shape):
+    """The sum of g over the axes along which a tensor of this shape was expanded."""
+    lead = g.ndim - len(shape)
+    g = xp.sum(g, axis=tuple(range(lead))) if lead else g
+    axes = tuple(i for i, n in enumerate(shape) if n == 1 and g.shape[i] != 1)
+    return xp.sum(g, axis=axes, keepdims=True) if axes else g
+
 
 bits = op(
     "bits",
@@ -101,23 +119,34 @@ bits = op(
     grad_name="ViewAsRealBackward0",
     x=lambda xp, g, x_dtype: xp.bits(g, x_dtype),
 )
-"""The same memory read as another dtype; differentiable between complex numbers and their parts."""
+"""Complex numbers read as pairs of real ones, or the reverse."""
+
+reinterpret = op("reinterpret", lambda xp, x, *, dtype: x.view(dtype), view=True, half_native=True)
+"""The same memory read as another dtype."""
 
 strided = op(
     "as_strided",
-    lambda xp, x, *, shape, strides, offset: xp.window_of(x, shape, strides, offset),
+    lambda xp, x, *, shape, strides, offset, x_strides, x_offset: xp.window_of(
+        x, shape, strides, offset - x_offset, x_strides
+    ),
     view=True,
     half_native=True,
-    x=lambda xp, g, x_shape, shape, strides, offset: xp.add_strided(g, x_shape, strides, offset),
+    x=lambda xp, g, x_shape, strides, offset, x_strides, x_offset: xp.laid_over(
+        g, strides, offset, x_shape, x_strides, x_offset
+    ),
 )
-"""A view of the whole memory of x by shape, strides and offset, in elements."""
+"""A view of the memory of x by shape, strides and offset, in elements. x_strides, x_offset: how x itself lies in it."""
 
-add_strided = op(
-    "add_strided",
-    lambda xp, g, *, shape, strides, offset: xp.add_strided(g, shape, strides, offset),
-    g=lambda xp, h, g_shape, strides, offset: xp.window_of(h, g_shape, strides, offset),
+laid_over = op(
+    "laid_over",
+    lambda xp, g, *, strides, offset, shape, onto_strides, onto_offset: xp.laid_over(
+        g, strides, offset, shape, onto_strides, onto_offset
+    ),
+    g=lambda xp, h, g_shape, strides, offset, onto_strides, onto_offset: xp.laid_over(
+        h, onto_strides, onto_offset, g_shape, strides, offset
+    ),
 )
-"""Zeros of a (dense) shape with g added through a strided window."""
+"""g added into memory of zeros at one stride and offset, then read from it at another."""
 
 unfold = op(
     "unfold",
@@ -135,14 +164,21 @@ add_windows = op(
 
 flip = op(
     "flip",
-    lambda xp, x, *, axes: xp.ascontiguousarray(xp.flip(x, axis=axes)),
+    lambda xp, x, *, axes: xp.array(xp.flip(x, axis=axes), order="K", copy=True),
     half_native=True,
     x=lambda xp, g, axes: xp.flip(g, axis=axes),
 )
 
+rot90 = op(
+    "rot90",
+    lambda xp, x, *, turns, axes: xp.array(xp.rot90(x, turns, axes), copy=True),
+    half_native=True,
+    x=lambda xp, g, turns, axes: xp.rot90(g, -turns, axes),
+)
+
 roll = op(
     "roll",
-    lambda xp, x, *, shifts, axes: xp.roll(x, shifts, axis=axes),
+    lambda xp, x, *, shifts, axes: xp.roll(xp.ascontiguousarray(x), shifts, axis=axes),
     half_native=True,
     x=lambda xp, g, shifts, axes: xp.roll(g, tuple(-s for s in shifts), axis=axes),
 )
@@ -167,7 +203,7 @@ def _folded(xp, g, shape, counts):
 
 diagonal = op(
     "diagonal",
-    lambda xp, x, *, offset, axis1, axis2: writable_diagonal(xp, x, offset, axis1, axis2),
+    lambda xp, x, *, offset, axis1, axis2: xp.diagonal_of(x, offset, axis1, axis2),
     view=True,
     half_native=True,
     x=lambda xp, g, x_shape, offset, axis1, axis2: xp.put_diagonal(g, x_shape, offset, axis1, axis2),
@@ -177,18 +213,10 @@ put_diagonal = op(
     "put_diagonal",
     lambda xp, g, *, shape, offset, axis1, axis2: xp.put_diagonal(g, shape, offset, axis1, axis2),
     half_native=True,
-    grad_name="DiagonalBackwardBackward0",
-    g=lambda xp, h, offset, axis1, axis2: xp.diagonal(h, offset, axis1, axis2),
+    grad_name="DiagEmbedBackward0",
+    g=lambda xp, h, offset, axis1, axis2: xp.diagonal_of(h, offset, axis1, axis2),
 )
 """Zeros of a shape with g on a diagonal."""
-
-
-def writable_diagonal(xp, x, offset, axis1, axis2):
-    """NumPy's diagonal is a view that it marks read-only."""
-    d = xp.diagonal(x, offset, axis1, axis2)
-    if x.flags.writeable and not d.flags.writeable:
-        d.flags.writeable = True
-    return d
 
 
 tril = op(
@@ -207,14 +235,14 @@ triu = op(
 
 cat = op(
     "cat",
-    lambda xp, *xs, axis: xp.concat(xs, axis=axis),
+    lambda xp, *xs, axis: xp.ascontiguousarray(xp.concat(xs, axis=axis)),
     half_native=True,
     joint=lambda xp, g, xs_shape, axis: split_back(xp, g, [shape[axis] for shape in xs_shape], axis),
 )
 
 stack = op(
     "stack",
-    lambda xp, *xs, axis: xp.stack(xs, axis=axis),
+    lambda xp, *xs, axis: xp.ascontiguousarray(xp.stack(xs, axis=axis)),
     half_native=True,
     joint=lambda xp, g, xs_shape, axis: [g[(slice(None),) * axis + (i,)] for i in range(len(xs_shape))],
 )

@@ -9,6 +9,7 @@ them), keyword-only parameters are attributes. A rule's parameter names decide w
 
     x            that input                     x_shape, x_dtype    only its shape or NumPy dtype
     out          the result                     an attribute's name     its value
+    out1, out2   the further results where there are several differentiable ones
     an aux name  an intermediate that forward returned beside its result
 
 Broadcasting, promotion, half precision and accumulation are the tape's business; a rule that mentions them is wrong.
@@ -113,6 +114,8 @@ class Plan:
             return Plan.INPUT, op.inputs.index(name)
         if name == "out":
             return Plan.OUTPUT, 0
+        if op.outputs is None and name in ("out1", "out2"):
+            return Plan.OUTPUT, int(name[3:])
         if name in op.attrs:
             return Plan.ATTR, name
         if name in op.aux:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from .operator import op
 
 # fmt: off
-max_pool = op("max_pool", lambda xp, x, *, kernel, stride, padding, dilation, ceil_mode: xp.max_pool(x, kernel, stride, padding, dilation, ceil_mode),
-              aux=("indices",), half_native=False, grad_name="MaxPool2DWithIndicesBackward0",
+# The second result of a maximum, where it is, is also what its gradient needs.
+max_pool = op("max_pool", lambda xp, x, *, kernel, stride, padding, dilation, ceil_mode: _kept(xp.max_pool(x, kernel, stride, padding, dilation, ceil_mode)),
+              outputs=2, aux=("indices",), grad_name="MaxPool2DWithIndicesBackward0",
               x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape))
-
-max_pool_indices = op("max_pool_indices", lambda xp, x, *, kernel, stride, padding, dilation, ceil_mode: xp.max_pool(x, kernel, stride, padding, dilation, ceil_mode)[1])
 
 max_pool_grad = op("max_pool_grad", lambda xp, g, indices, *, shape: xp.max_pool_grad(g, indices, shape),
                    grad_name="MaxPool2DWithIndicesBackwardBackward0",
@@ -18,11 +17,9 @@ max_pool_grad = op("max_pool_grad", lambda xp, g, indices, *, shape: xp.max_pool
 pooled_at = op("pooled_at", lambda xp, x, indices, *, shape: xp.pooled_at(x, indices, shape), grad_name="GatherBackward0",
                x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape))
 
-adaptive_max_pool = op("adaptive_max_pool", lambda xp, x, *, size: xp.adaptive_max_pool(x, size), aux=("indices",),
-                       grad_name="AdaptiveMaxPool2DBackward0",
+adaptive_max_pool = op("adaptive_max_pool", lambda xp, x, *, size: _kept(xp.adaptive_max_pool(x, size)),
+                       outputs=2, aux=("indices",), grad_name="AdaptiveMaxPool2DBackward0",
                        x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape))
-
-adaptive_max_pool_indices = op("adaptive_max_pool_indices", lambda xp, x, *, size: xp.adaptive_max_pool(x, size)[1])
 
 avg_pool = op("avg_pool", lambda xp, x, *, kernel, stride, padding, ceil_mode, include_pad, divisor: xp.avg_pool(x, kernel, stride, padding, ceil_mode, include_pad, divisor),
               grad_name="AvgPool2DBackward0",
@@ -42,6 +39,11 @@ adaptive_avg_pool_grad = op("adaptive_avg_pool_grad", lambda xp, g, *, shape: xp
                             grad_name="AdaptiveAvgPool2DBackwardBackward0",
                             g=lambda xp, h, g_shape: xp.adaptive_avg_pool(h, g_shape[2:]))
 # fmt: on
+
+
+def _kept(found):
+    values, indices = found
+    return values, indices, indices
 
 
 def _ceiled(output, shape, kernel, stride, padding) -> bool:

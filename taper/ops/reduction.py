@@ -29,45 +29,71 @@ def count(shape, axis) -> int:
 
 
 def _sum(name: str, grad_name: str):
-    return op(name, lambda xp, x, *, axis, keepdims: xp.sum(x, axis=axis, keepdims=keepdims), grad_name=grad_name,
-              x=lambda xp, g, x_shape, axis, keepdims: restored(xp, g, x_shape, axis, keepdims))  # fmt: skip
+    return op(
+        name,
+        lambda xp, x, *, axis, keepdims: xp.sum(x, axis=axis, keepdims=keepdims),
+        grad_name=grad_name,
+        x=lambda xp, g, x_shape, axis, keepdims: restored(xp, g, x_shape, axis, keepdims),
+    )
 
 
 def _mean(name: str, grad_name: str):
-    return op(name, lambda xp, x, *, axis, keepdims: xp.mean_of(x, axis, keepdims), grad_name=grad_name,
-              x=lambda xp, g, x_shape, axis, keepdims: restored(xp, g / max(count(x_shape, axis), 1), x_shape, axis, keepdims))  # fmt: skip
+    return op(
+        name,
+        lambda xp, x, *, axis, keepdims: xp.mean_of(x, axis, keepdims),
+        grad_name=grad_name,
+        x=lambda xp, g, x_shape, axis, keepdims: restored(
+            xp, g / max(count(x_shape, axis), 1), x_shape, axis, keepdims
+        ),
+    )
 
 
 def _prod(name: str, grad_name: str):
-    return op(name, lambda xp, x, *, axis, keepdims: xp.prod(x, axis=axis, keepdims=keepdims), grad_name=grad_name,
-              x=lambda xp, g, x, axis, keepdims: restored(xp, g, x.shape, axis, keepdims) * conj(xp, others(xp, x, axis)))  # fmt: skip
+    return op(
+        name,
+        lambda xp, x, *, axis, keepdims: xp.prod(x, axis=axis, keepdims=keepdims),
+        grad_name=grad_name,
+        x=lambda xp, g, x, axis, keepdims: restored(xp, g, x.shape, axis, keepdims) * conj(xp, others(xp, x, axis)),
+    )
 
 
+def _chosen(name: str, forward, grad_name: str):
+    """One of all elements: those equal to it share the gradient, or all NaNs if it is NaN."""
+    return op(
+        name,
+        forward,
+        grad_name=grad_name,
+        x=lambda xp, g, x, out: shared(xp, g, attained(xp, x, out), None, False),
+    )
+
+
+def _bound(name: str, forward):
+    """The elements equal to an extreme over axes share its gradient; of a NaN it is NaN."""
+    return op(
+        name,
+        forward,
+        x=lambda xp, g, x, out, axis, keepdims: shared(
+            xp, g, x == spread(xp, out, x.shape, axis, keepdims), axis, keepdims
+        ),
+    )
+
+
+# fmt: off
+# Integers and bools are added and multiplied as int64.
 sum, sum_along = _sum("sum", "SumBackward0"), _sum("sum_along", "SumBackward1")
 mean, mean_along = _mean("mean", "MeanBackward0"), _mean("mean_along", "MeanBackward1")
 prod, prod_along = _prod("prod", "ProdBackward0"), _prod("prod_along", "ProdBackward1")
-"""Integers and bools are added and multiplied as int64."""
 
-# fmt: off
-nansum = op("nansum", lambda xp, x, *, axis, keepdims: xp.sum(xp.where(xp.isnan(x), xp.zeros_like(x), x), axis=axis, keepdims=keepdims),
-            x=lambda xp, g, x, axis, keepdims:
-                xp.where(xp.isnan(x), xp.zeros_like(x), restored(xp, g, x.shape, axis, keepdims)))
+nansum = op("nansum", lambda xp, x, *, axis, keepdims: xp.sum(without_nan(xp, x, x), axis=axis, keepdims=keepdims),
+            x=lambda xp, g, x, axis, keepdims: without_nan(xp, x, restored(xp, g, x.shape, axis, keepdims)))
 
-# The largest and smallest of all elements and the median share the gradient among those equal to it, and among NaNs if
-# it is NaN; amax and amin are NaN there.
-max_all = op("max_all", lambda xp, x: xp.max(x), grad_name="MaxBackward1",
-             x=lambda xp, g, x, out: shared(xp, g, attained(xp, x, out), None, False))
-min_all = op("min_all", lambda xp, x: xp.min(x), grad_name="MinBackward1",
-             x=lambda xp, g, x, out: shared(xp, g, attained(xp, x, out), None, False))
-median_all = op("median_all", lambda xp, x: xp.median_of(x, False), grad_name="MedianBackward0",
-                x=lambda xp, g, x, out: shared(xp, g, attained(xp, x, out), None, False))
-nanmedian_all = op("nanmedian_all", lambda xp, x: xp.median_of(x, True), grad_name="NanmedianBackward0",
-                   x=lambda xp, g, x, out: shared(xp, g, attained(xp, x, out), None, False))
+max_all = _chosen("max_all", lambda xp, x: xp.max(x), "MaxBackward1")
+min_all = _chosen("min_all", lambda xp, x: xp.min(x), "MinBackward1")
+median_all = _chosen("median_all", lambda xp, x: xp.median_of(x, False), "MedianBackward0")
+nanmedian_all = _chosen("nanmedian_all", lambda xp, x: xp.median_of(x, True), "NanmedianBackward0")
 
-amax = op("amax", lambda xp, x, *, axis, keepdims: xp.max(x, axis=axis, keepdims=keepdims),
-          x=lambda xp, g, x, out, axis, keepdims: shared(xp, g, x == spread(xp, out, x.shape, axis, keepdims), axis, keepdims))
-amin = op("amin", lambda xp, x, *, axis, keepdims: xp.min(x, axis=axis, keepdims=keepdims),
-          x=lambda xp, g, x, out, axis, keepdims: shared(xp, g, x == spread(xp, out, x.shape, axis, keepdims), axis, keepdims))
+amax = _bound("amax", lambda xp, x, *, axis, keepdims: xp.max(x, axis=axis, keepdims=keepdims))
+amin = _bound("amin", lambda xp, x, *, axis, keepdims: xp.min(x, axis=axis, keepdims=keepdims))
 
 var = op("var", lambda xp, x, *, axis, correction, keepdims: xp.variance(x, axis, correction, keepdims),
          x=lambda xp, g, x, axis, correction, keepdims: variance_slope(xp, g, x, axis, correction, keepdims))
@@ -78,7 +104,8 @@ std = op("std", lambda xp, x, *, axis, correction, keepdims: xp.sqrt(xp.variance
 
 logsumexp = op("logsumexp", lambda xp, x, *, axis, keepdims: xp.logsumexp(x, axis, keepdims),
                x=lambda xp, g, x, out, axis, keepdims:
-                   restored(xp, g, x.shape, axis, keepdims) * conj(xp, xp.exp(x - spread(xp, out, x.shape, axis, keepdims))))
+                   restored(xp, g, x.shape, axis, keepdims)
+                   * conj(xp, xp.exp(x - spread(xp, out, x.shape, axis, keepdims))))
 
 norm = op("norm", lambda xp, x, *, p, axis, keepdims: xp.vector_norm(x, p, axis, keepdims),
           grad_name="LinalgVectorNormBackward0",
@@ -90,6 +117,11 @@ argmax = op("argmax", lambda xp, x, *, axis, keepdims: xp.argmax(x, axis=axis, k
 argmin = op("argmin", lambda xp, x, *, axis, keepdims: xp.argmin(x, axis=axis, keepdims=keepdims))
 count_nonzero = op("count_nonzero", lambda xp, x, *, axis: xp.count_nonzero(x, axis=axis))
 # fmt: on
+
+
+def without_nan(xp, x, values):
+    """Values, but zero where x is NaN."""
+    return xp.where(xp.isnan(x), xp.zeros_like(x), values)
 
 
 def attained(xp, x, out):

@@ -6,7 +6,7 @@ values' derivative is that of any gathering.
 
 from __future__ import annotations
 
-from .operator import ARITHMETIC, op
+from .operator import COMPARE, op
 
 # fmt: off
 argsort = op("argsort", lambda xp, x, *, axis, descending: xp.sorted_positions(x, axis, descending))
@@ -14,7 +14,7 @@ argtopk = op("argtopk", lambda xp, x, *, k, axis, largest, ordered: xp.top_posit
 argkth = op("argkth", lambda xp, x, *, k, axis: xp.kth_position(x, k, axis))
 argmode = op("argmode", lambda xp, x, *, axis: xp.mode_position(x, axis))
 argmedian = op("argmedian", lambda xp, x, *, axis, skip_nan: xp.median_position(x, axis, skip_nan))
-searchsorted = op("searchsorted", lambda xp, edges, x, *, right: xp.search(edges, x, right), promote=ARITHMETIC)
+searchsorted = op("searchsorted", lambda xp, edges, x, *, right: xp.search(edges, x, right), promote=COMPARE)
 # fmt: on
 
 
@@ -41,3 +41,11 @@ median_at, nanmedian_at = _picked("median", "MedianBackward1"), _picked("nanmedi
 mode_at, kthvalue_at = _picked("mode"), _picked("kthvalue")
 sort_at, topk_at = _picked("sort"), _picked("topk")
 cummax_at, cummin_at = _picked("cummax"), _picked("cummin")
+
+# Results whose shapes depend on the values, and counts: nothing to differentiate.
+unique = op("unique", lambda xp, x, *, axis: xp.unique_of(x, axis), outputs=3)
+unique_consecutive = op("unique_consecutive", lambda xp, x, *, axis: xp.runs_of(x, axis), outputs=3)
+isin = op("isin", lambda xp, x, among, *, invert: xp.isin(x, among, invert=invert), promote=COMPARE)
+histc = op("histc", lambda xp, x, *, bins, low, high: xp.equal_bins(x, bins, low, high))
+histogram = op("histogram", lambda xp, x, edges, weight, *, density: xp.bins_between(x, edges, weight, density))
+bincount = op("bincount", lambda xp, x, weights, *, least: xp.counts_of(x, weights, least))

@@ -13,6 +13,7 @@ from .damage import Damaged
 
 SIGNATURE = b"PK\x03\x04"
 ALIGNMENT = 64
+_PIECE = 1 << 22
 _LOCAL = struct.Struct("<4s5H3I2H")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _END = struct.Struct("<4s4H2IH")
@@ -32,6 +33,17 @@ def write_all(file, data) -> None:
         if not isinstance(taken, int) or taken >= len(view):
             return
         view = view[taken:]
+
+
+def filled(file, view: memoryview) -> bool:
+    """Fill a buffer with the next bytes of a file; False if it has too few."""
+    while len(view):
+        data = file.read(min(len(view), _PIECE))
+        if not data:
+            return False
+        view[: len(data)] = data
+        view = view[len(data) :]
+    return True
 
 
 class Writer:
@@ -136,9 +148,9 @@ class Reader:
         entry, start = self._locate(name)
         data = np.empty(entry.file_size, np.uint8)
         self._file.seek(start)
-        if self._file.readinto(memoryview(data)) != data.nbytes:
+        if not filled(self._file, data.data):
             raise Damaged(f"the file ends within the record '{name}'")
-        if zlib.crc32(data) != entry.CRC:
+        if zlib.crc32(data.data) != entry.CRC:
             raise Damaged(f"the record '{name}' is damaged: its checksum differs from its bytes")
         return data
 
@@ -158,6 +170,8 @@ class Reader:
                 f"the record '{name}' is compressed, which checkpoints never are",
                 "Unpack the archive and pack it again without compression (zip -0)",
             )
+        if entry.header_offset < 0:
+            raise Damaged("the archive's directory points before its beginning")
         self._file.seek(entry.header_offset)
         head = self._file.read(_LOCAL.size)
         if len(head) != _LOCAL.size or not head.startswith(SIGNATURE):

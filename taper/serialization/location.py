@@ -23,9 +23,7 @@ def placing(map_location) -> Place:
         return lambda storage, location: _at_home(storage, str(table.get(location, location)))
     if callable(map_location):
         return lambda storage, location: _chosen(map_location(storage, location), storage, location)
-    raise TypeError(
-        f"map_location must be a device, its name, a function or a dict, not {type(map_location).__name__}"
-    )
+    raise TypeError(f"map_location must be a device, its name, a function or a dict, not {type(map_location).__name__}")
 
 
 def _chosen(answer, storage: Storage, location: str) -> Storage:
@@ -39,9 +37,9 @@ def _at_home(storage: Storage, location: str) -> Storage:
         return storage
     if kind == "cuda":
         raise RuntimeError(
-            "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are running "
-            "on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your storages to "
-            "the CPU."
+            "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are "
+            "running on a CPU-only machine, please use torch.load with map_location=torch.device('cpu') to map your "
+            "storages to the CPU."
         )
     raise RuntimeError(
         f"don't know how to restore data location of torch.storage.UntypedStorage (tagged with {location}): pass "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .. import dtypes
@@ -63,6 +65,13 @@ class Storage:
         return self.memory.nbytes // (1 if self.dtype is None else self.dtype.itemsize)
 
 
+def reference(pid: tuple) -> tuple[StorageClass, str, str, int]:
+    """What a pickle says of a storage: class, key, location and number of elements."""
+    if len(pid) not in (5, 6) or [type(part) for part in pid[1:5]] != [StorageClass, str, str, int] or pid[4] < 0:
+        raise Damaged("a reference to a storage is damaged")
+    return pid[1:5]
+
+
 class Held:
     """Where an array lies: the memory that owns it, and offset and strides in elements."""
 
@@ -70,19 +79,26 @@ class Held:
 
     def __init__(self, array: np.ndarray):
         owner, size = memory_owner(array), array.itemsize
-        offset = _address(array) - _address(owner) if array.size else 0
+        offset = _address(array) - _address(owner)
+        if not (array.size or 0 <= offset <= owner.nbytes):
+            offset = 0
         whole = owner.flags.forc and not (offset % size or owner.nbytes % size)
         if not whole or any(s < 0 or s % size for s in array.strides):
             owner = array = array.copy(order="C")
             offset = 0
         self.owner = owner
         self.offset = offset // size
-        self.strides = tuple(s // size for s in array.strides)
+        self.strides = tuple(s // size for s in array.strides) if array.size else _contiguous(array.shape)
 
     @property
     def key(self) -> tuple[int, int]:
         """What is equal for tensors that share memory (two empty memories are never shared)."""
         return (_address(self.owner), self.owner.nbytes) if self.owner.nbytes else (id(self.owner), 0)
+
+
+def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a contiguous tensor as PyTorch has them also where there are no elements: NumPy says 0 there."""
+    return tuple(math.prod(max(n, 1) for n in shape[i + 1 :]) for i in range(len(shape)))
 
 
 def _address(array: np.ndarray) -> int:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from types import FunctionType
 
-from .. import dtypes, tensor
+from .. import dtypes
 from ..backends.device import device
+from ..nn import functional
 from ..nn.parameter import Parameter
 from ..tensor.core import Tensor
 from ..tensor.size import Size
@@ -25,13 +27,22 @@ class Name:
 
 
 _OURS = __name__.partition(".")[0]
+tensor = import_module(f"{_OURS}.tensor")  # as an attribute of the package, `tensor` is the function of that name
 _PACKAGES = {f"{_OURS}.vision": "torchvision", _OURS: "torch"}
-_FUNCTIONS = f"{_OURS}.nn.functional"
+_HOMES = ((functional, "torch.nn.functional"), (tensor, "torch"))
 _SPECIAL = {
     Size: Name("torch", "Size"),
     Tensor: Name("torch", "Tensor"),
     device: Name("torch", "device"),
     Parameter: Name("torch.nn.parameter", "Parameter"),
+}
+_MOVED = {
+    "torch.nn.module": "torch.nn.modules.module",
+    "torch.nn.modules.attention": "torch.nn.modules.activation",
+    "torch.nn.modules.lazy_conv": "torch.nn.modules.conv",
+    "torch.nn.modules.margin_loss": "torch.nn.modules.loss",
+    "torch.nn.modules.parameter_container": "torch.nn.modules.container",
+    "torch.nn.modules.rnn_cells": "torch.nn.modules.rnn",
 }
 _DTYPES = {d: Name("torch", d.name) for d in dtypes.ALL}
 _OTHERS: dict[str, Name] = {}
@@ -46,15 +57,28 @@ def file_name(obj) -> Name | None:
     if obj in _SPECIAL:
         return _SPECIAL[obj]
     module, name = obj.__module__ or "", obj.__qualname__
+    for home, public in _HOMES:
+        if vars(home).get(name) is obj:
+            return _OTHERS.setdefault(f"{public}.{name}", Name(public, name))
     for ours, theirs in _PACKAGES.items():
         if module == ours or module.startswith(ours + "."):
-            if getattr(tensor, name, None) is obj:
-                module, theirs = ours, "torch"
-            elif module.startswith(_FUNCTIONS):
-                module = _FUNCTIONS
-            written = Name(theirs + module[len(ours) :], name)
+            written = Name(_home_in_torch(theirs + module[len(ours) :], name), name)
             return _OTHERS.setdefault(str(written), written)
     return None
+
+
+def _home_in_torch(module: str, name: str) -> str:
+    """Where PyTorch has a class that Taper keeps in a file of another name."""
+    if module.startswith("torch.optim.lr_scheduler."):
+        return "torch.optim.lr_scheduler"
+    if module.startswith("torch.optim."):
+        return f"torch.optim.{name.lower()}"
+    return _MOVED.get(module, module)
+
+
+def is_tensor_function(obj) -> bool:
+    """Whether this is one of the public functions on tensors, such as `taper.tanh` and `nn.functional.gelu`."""
+    return isinstance(obj, FunctionType) and any(vars(home).get(obj.__name__) is obj for home, _ in _HOMES)
 
 
 def loaded_object(module: str, name: str):
@@ -62,15 +86,18 @@ def loaded_object(module: str, name: str):
 
     The layers' files have PyTorch's names; where one differs, the package around it has the class too.
     """
+    if module == "torch._C._nn":
+        module = "torch.nn.functional"
     for ours, theirs in _PACKAGES.items():
         if module == theirs or module.startswith(theirs + "."):
             module = ours + module[len(theirs) :]
             break
     if module != _OURS and not module.startswith(_OURS + "."):
         return None
+    exact = module
     while module:
         found = vars(sys.modules[module]).get(name) if module in sys.modules else None
-        if found is not None:
-            return found
+        if isinstance(found, type) or (isinstance(found, FunctionType) and module == exact):
+            return found if found.__module__.partition(".")[0] == _OURS else None
         module = module.rpartition(".")[0]
     return None

@@ -14,21 +14,25 @@ import pickle
 import sys
 import sysconfig
 from collections import OrderedDict, defaultdict
-from types import FunctionType, MemberDescriptorType, SimpleNamespace
+from enum import Enum
+from functools import partial
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType, SimpleNamespace
+from typing import Any
 
-from ..autograd.tape import Variable
+from ..backends.device import device
+from ..dtypes import dtype as Dtype
 from ..nn.module import Module
-from ..nn.parameter import Parameter, UninitializedBuffer, UninitializedParameter
+from ..nn.parameter import UninitializedBuffer, UninitializedParameter
 from . import numpy_objects
 from .damage import Damaged
-from .names import loaded_object
+from .names import is_tensor_function, loaded_object, tensor
 from .plain import Plain, hashable, refusal
 
 _OURS = __name__.partition(".")[0]
-_LIBRARIES = tuple({sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
 _FACTORIES = {list, dict, set, int, float, str, tuple, OrderedDict, None}
-_FUNCTIONS = (f"{_OURS}.nn.functional", f"{_OURS}.tensor.")
-_NAMESPACES = (argparse.Namespace, SimpleNamespace)
+_NATIVE = (GetSetDescriptorType, MemberDescriptorType)
+_HOOKS = f"{_OURS}.nn.modules."  # modules without shapes hold a hook of their own
+_BASES = (OrderedDict, dict, list, SimpleNamespace)
 
 
 def slice_of(*bounds) -> slice:
@@ -40,6 +44,8 @@ def slice_of(*bounds) -> slice:
 
 def range_of(*bounds) -> range:
     """A range of integers."""
+    if any(type(n) is not int for n in bounds):
+        raise Damaged("a range has bounds that are no integers")
     return range(*bounds)
 
 
@@ -59,22 +65,41 @@ def path_of(*parts):
     """A path of its parts, of this system's kind."""
     if any(type(part) is not str for part in parts):
         raise Damaged("a path has parts that are no text")
-    return pathlib.PurePath(*parts) if not parts else pathlib.Path(*parts)
+    return pathlib.Path(*parts)
 
 
-def lazy_parameter(requires_grad=True, device=None, dtype=None):
+def lazy_parameter(requires_grad=True, place=None, dtype=None):
     """A parameter without a shape yet."""
-    return UninitializedParameter(bool(requires_grad), device, dtype)
+    return UninitializedParameter(*_of_lazy(requires_grad, place, dtype))
 
 
-def lazy_buffer(requires_grad=False, device=None, dtype=None):
+def lazy_buffer(requires_grad=False, place=None, dtype=None):
     """A buffer without a shape yet."""
-    return UninitializedBuffer(bool(requires_grad), device, dtype)
+    return UninitializedBuffer(*_of_lazy(requires_grad, place, dtype))
 
 
-def simple_namespace() -> SimpleNamespace:
-    """A namespace without attributes: they come with its state."""
-    return SimpleNamespace()
+def _of_lazy(requires_grad, place, dtype) -> tuple:
+    if (
+        type(requires_grad) is not bool
+        or type(place) not in (type(None), device)
+        or type(dtype) not in (type(None), Dtype)
+    ):
+        raise Damaged("a parameter without a shape has an unknown description")
+    return requires_grad, place, dtype
+
+
+def partial_of(function) -> partial:
+    """A partial of a class or function that the file may name; its arguments come with its state."""
+    if not issubclass(type(function), (type, FunctionType)):
+        raise Damaged("a functools.partial has no function")
+    return partial(function)
+
+
+def tuple_of(items=()) -> tuple:
+    """A tuple of the items of another."""
+    if type(items) not in (list, tuple):
+        raise Damaged("a tuple has no items")
+    return tuple(items)
 
 
 class Whole(Plain):
@@ -90,16 +115,16 @@ class Whole(Plain):
         "builtins.frozenset":             (frozenset, frozenset_of),
         "builtins.list":                  (list, None),
         "builtins.dict":                  (dict, None),
-        "builtins.tuple":                 (tuple, None),
+        "builtins.tuple":                 (tuple, tuple_of),
         "builtins.int":                   (int, None),
         "builtins.float":                 (float, None),
         "builtins.str":                   (str, None),
         "builtins.bool":                  (bool, None),
-        "builtins.bytes":                 (bytes, None),
         "builtins.object":                (object, None),
         "collections.defaultdict":        (defaultdict, defaultdict_of),
+        "functools.partial":              (partial, partial_of),
         "argparse.Namespace":             (argparse.Namespace, None),
-        "types.SimpleNamespace":          (SimpleNamespace, simple_namespace),
+        "types.SimpleNamespace":          (SimpleNamespace, None),
         "pathlib.PosixPath":              (pathlib.PosixPath, path_of),
         "pathlib.WindowsPath":            (pathlib.WindowsPath, path_of),
         "pathlib._local.PosixPath":       (pathlib.PosixPath, path_of),
@@ -112,11 +137,12 @@ class Whole(Plain):
     def __init__(self) -> None:
         super().__init__()
         self.calls[reconstructed] = lambda cls, base, state: self.new(cls, ())
-        self.calls[tuple] = lambda items=(): tuple(items) if type(items) in (list, tuple) else None
+        self.calls[attribute] = self._attribute
+        self._made: dict[int, object] = {}
 
-    def other(self, module: str, name: str):
-        if (module, name) == ("copyreg", "_reconstructor"):
-            return reconstructed
+    def other(self, module: str, name: str) -> Any:
+        if (module, name) in _TOKENS:
+            return _TOKENS[module, name]
         found = loaded_object(module, name)
         if found is None:
             found = _users_object(module, name)
@@ -124,44 +150,70 @@ class Whole(Plain):
             return found
         raise _unreachable(module, name)
 
-    def new(self, cls, args):
-        if type(args) is not tuple or not isinstance(cls, type) or id(cls) in self.user_objects:
+    def call(self, function, args):
+        known = id(function) in self.user_objects or type(args) is not tuple or not issubclass(type(function), type)
+        if not known and function not in self.calls:
+            if issubclass(function, Enum) and len(args) == 1:
+                return _member(function, hashable(args[0]))
+            if issubclass(function, (OrderedDict, SimpleNamespace)) and not args:
+                return self.new(function, ())
+        return super().call(function, args)
+
+    def new(self, cls: Any, args) -> Any:
+        if type(args) is not tuple or not issubclass(type(cls), type) or id(cls) in self.user_objects:
             return super().new(cls, args)
-        if "__del__" in dir(cls):
+        if _defined(cls, "__del__") is not None:
             raise _needs_permission(cls, "has a __del__")
-        if issubclass(cls, tuple) and hasattr(cls, "_fields"):
-            if len(args) != len(cls._fields):
+        if issubclass(cls, tuple) and (fields := _defined(cls, "_fields")) is not None:
+            if len(args) != len(fields):
                 raise Damaged(f"a {cls.__qualname__} has {len(args)} fields")
             return tuple.__new__(cls, args)
         if args:
             raise _needs_permission(cls, "is made with arguments")
-        for base in (OrderedDict, dict, list):
-            if issubclass(cls, base):
-                return base.__new__(cls)
-        if issubclass(cls, Variable) or cls.__new__ is not object.__new__:
+        base: Any = next((base for base in _BASES if issubclass(cls, base)), object)
+        if _defined(cls, "__new__") is not _defined(base, "__new__"):
             raise _needs_permission(cls, "has its own __new__")
-        return object.__new__(cls)
+        made = base.__new__(cls)
+        self._made[id(made)] = made
+        return made
 
     def build(self, obj, state) -> None:
         cls = type(obj)
-        if numpy_objects.is_unfinished(obj):
-            obj.finish(state)
-        elif id(cls) in self.user_objects or isinstance(obj, Variable) or cls is OrderedDict:
+        if numpy_objects.takes_state(obj):
+            numpy_objects.finish(obj, state)
+        elif cls is partial:
+            _set_partial(obj, state)
+        elif id(obj) not in self._made:
             super().build(obj, state)
-        elif not _restores_itself(cls):
+        elif (restore := _defined(cls, "__setstate__")) is None:
             _fill(obj, state)
-        elif cls.__setstate__.__module__.partition(".")[0] == _OURS:
-            obj.__setstate__(_attributes(state))
+        elif isinstance(restore, FunctionType) and restore.__module__.partition(".")[0] == _OURS:
+            restore(obj, _attributes(state))
         else:
             raise _needs_permission(cls, "has its own __setstate__")
 
+    def _attribute(self, owner, name):
+        """What pickles ask getattr for: a function like `torch.tanh`, or a method bound to an object of the file."""
+        found = None
+        if type(name) is str and owner is TorchFunctions:
+            found = vars(tensor).get(name)
+        elif type(name) is str and id(owner) in self._made:
+            found = _defined(type(owner), name)
+            if isinstance(found, FunctionType):
+                return MethodType(found, owner)
+        if not is_tensor_function(found):
+            raise Damaged(
+                "the pickle asks for an attribute that Taper's objects do not have", "Save state_dict() instead"
+            )
+        return found
+
     def dictionary(self, obj):
-        if isinstance(obj, OrderedDict):
+        if issubclass(type(obj), OrderedDict):
             return OrderedDict.__setitem__
-        return dict.__setitem__ if isinstance(obj, dict) else super().dictionary(obj)
+        return dict.__setitem__ if issubclass(type(obj), dict) else super().dictionary(obj)
 
     def sequence(self, obj):
-        return list.extend if isinstance(obj, list) else super().sequence(obj)
+        return list.extend if issubclass(type(obj), list) else super().sequence(obj)
 
 
 def reconstructed(cls, base, state):
@@ -169,8 +221,44 @@ def reconstructed(cls, base, state):
     raise Damaged("the pickle calls a function outside a vocabulary")
 
 
+class TorchFunctions:
+    """Stands for the class of PyTorch's that has `torch.tanh` and its like as attributes."""
+
+
+def attribute(owner, name):
+    """Stands for getattr, to which `Whole` gives a narrow meaning."""
+    raise Damaged("the pickle calls a function outside a vocabulary")
+
+
+_TOKENS = {
+    ("copyreg", "_reconstructor"): reconstructed,
+    ("builtins", "getattr"): attribute,
+    ("torch._C", "_VariableFunctionsClass"): TorchFunctions,
+}
+
+
+def _defined(cls: type, name: str):
+    """What a class or its bases define under a name, without asking its metaclass."""
+    return next((vars(base)[name] for base in cls.__mro__ if name in vars(base)), None)
+
+
+def _member(cls: type[Enum], value) -> Enum:
+    found = cls._value2member_map_.get(value)
+    if found is None:
+        raise Damaged(f"{cls.__qualname__} has no member of the value in the file")
+    return found
+
+
+def _set_partial(obj: Any, state) -> None:
+    if type(state) is not tuple or len(state) != 4 or type(state[1]) is not tuple or state[3] is not None:
+        raise Damaged("a functools.partial has an unknown state")
+    if not issubclass(type(state[0]), (type, FunctionType)):
+        raise Damaged("a functools.partial has no function")
+    obj.__setstate__((state[0], state[1], _attributes(state[2]), None))
+
+
 def _users_object(module: str, name: str):
-    """A class or function of a module that the program has loaded: of the program itself, or a package's Module class."""
+    """A class or function of a loaded module: any of the program itself, of packages only subclasses of Module."""
     found = sys.modules.get(module)
     for part in name.split("."):
         found = None if found is None else vars(found).get(part)
@@ -186,7 +274,7 @@ def _users_object(module: str, name: str):
 
 
 def _of_library(file: str) -> bool:
-    return file.startswith(tuple(path for path in _LIBRARIES if path))
+    return file.startswith(tuple(map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))))
 
 
 def _plain_function(found) -> bool:
@@ -194,11 +282,9 @@ def _plain_function(found) -> bool:
     if not isinstance(found, FunctionType):
         return False
     module = found.__module__ or ""
-    return module.partition(".")[0] != _OURS or module.startswith(_FUNCTIONS)
-
-
-def _restores_itself(cls: type) -> bool:
-    return hasattr(cls, "__setstate__")
+    if module.partition(".")[0] == _OURS:
+        return is_tensor_function(found) or module.startswith(_HOOKS)
+    return True
 
 
 def _attributes(state) -> dict:
@@ -209,16 +295,16 @@ def _attributes(state) -> dict:
 
 def _fill(obj, state) -> None:
     """Give an object its attributes, past all properties of its class."""
-    slots = {}
+    slots: Any = None
     if type(state) is tuple and len(state) == 2:
         state, slots = state
     if state is not None:
-        held = getattr(obj, "__dict__", None)
+        held = obj.__dict__ if isinstance(_defined(type(obj), "__dict__"), _NATIVE) else None
         if type(held) is not dict:
             raise Damaged(f"an object of {type(obj).__qualname__} has attributes, which its class does not")
         held.update(_attributes(state))
-    for name, value in _attributes(slots or {}).items():
-        slot = next((vars(cls)[name] for cls in type(obj).__mro__ if name in vars(cls)), None)
+    for name, value in _attributes({} if slots is None else slots).items():
+        slot = _defined(type(obj), name)
         if not isinstance(slot, MemberDescriptorType):
             raise Damaged(f"an object of {type(obj).__qualname__} has no slot '{name}'")
         slot.__set__(obj, value)
@@ -227,8 +313,8 @@ def _fill(obj, state) -> None:
 def _needs_permission(cls: type, why: str) -> pickle.UnpicklingError:
     path = f"{cls.__module__}.{cls.__qualname__}"
     return pickle.UnpicklingError(
-        f"The file holds an object of {path}, which {why}: rebuilding it would run code. If you trust the file, allow the "
-        f"class first: taper.serialization.add_safe_globals([{path}])"
+        f"The file holds an object of {path}, which {why}: rebuilding it would run code. If you trust the file, allow "
+        f"the class first with `torch.serialization.add_safe_globals([{path}])`."
     )
 
 
@@ -243,4 +329,6 @@ def _unreachable(module: str, name: str) -> pickle.UnpicklingError:
             f"The file names {path}, but {module} has no '{name}': define or import the class under this name before "
             "loading the file"
         )
-    return pickle.UnpicklingError(f"Loading a file never runs code, also with weights_only=False. {refusal(module, name)}")
+    return pickle.UnpicklingError(
+        f"Loading a file never runs code, also with weights_only=False. {refusal(module, name)}"
+    )

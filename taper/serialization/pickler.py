@@ -39,14 +39,17 @@ class StorageId:
         self.kind, self.key, self.numel, self.memory = kind, key, numel, memory
 
 
-class Pickler(pickle._Pickler):
+_PythonPickler: Any = pickle._Pickler  # type checkers take it for the one in C, which has none of its methods
+
+
+class Pickler(_PythonPickler):
     """Writes one object; afterwards `storages` has the memory that its tensors lie in, by key.
 
     It is the pickler in Python because the one in C insists that every global exists under the name that it writes.
     `legacy` files name a view of each storage too, which is always None here.
     """
 
-    dispatch = dict(pickle._Pickler.dispatch)
+    dispatch = dict(_PythonPickler.dispatch)
 
     def __init__(self, file, protocol: int, legacy: bool = False):
         super().__init__(file, protocol)
@@ -131,7 +134,7 @@ class Pickler(pickle._Pickler):
             found = self._by_place[held.key] = self.storages[key] = StorageId(kind, key, numel, memory)
         elif found.kind is not kind:
             raise RuntimeError(
-                "Cannot save multiple tensors or storages that view the same data as different types: one tensor's memory "
-                f"is saved as {found.kind} already, and another that shares it is {dtype}. Save a clone of one of them."
+                "Cannot save multiple tensors or storages that view the same data as different types: one tensor's "
+                f"memory is saved as {found.kind} already, and another that shares it is {dtype}. Save a clone of one."
             )
         return found

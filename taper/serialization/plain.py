@@ -1,7 +1,7 @@
 """The plain vocabulary: the globals that a file of tensors and containers may name, and what each may do.
 
-A name that is not in the table is an UnpicklingError. What is in it are functions of this package, which check what they
-are given, and types without side effects. Programs extend it with `add_safe_globals`.
+A name that is not in the table is an UnpicklingError. What is in it are functions of this package, which check what
+they are given, and types without side effects. Programs extend it with `add_safe_globals`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import pickle
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from enum import Enum
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
@@ -28,6 +29,7 @@ _HASH_LIMIT = 10_000
 _RENAMED = {
     ("__builtin__", "xrange"): ("builtins", "range"),
     ("__builtin__", "unicode"): ("builtins", "str"),
+    ("__builtin__", "long"): ("builtins", "int"),
     ("copy_reg", "_reconstructor"): ("copyreg", "_reconstructor"),
 }
 
@@ -47,7 +49,7 @@ def counter_of(counts=None) -> Counter:
 
 def ordered_dict(pairs=()) -> OrderedDict:
     """An OrderedDict; Python 2 gives it its items."""
-    return OrderedDict((hashable(key), value) for key, value in _sequence(pairs))
+    return OrderedDict((hashable(key), value) for key, value in map(_sequence, _sequence(pairs)))
 
 
 def encoded(text, encoding="utf-8") -> bytes:
@@ -57,7 +59,12 @@ def encoded(text, encoding="utf-8") -> bytes:
 
 def bytearray_of(content=b"", encoding=None) -> bytearray:
     """A bytearray of bytes, or of the text that stands for them."""
-    return bytearray(content if encoding is None and type(content) is bytes else encoded(content, encoding or ""))
+    return bytearray(_exactly(bytes, content) if encoding is None else encoded(content, encoding))
+
+
+def no_bytes() -> bytes:
+    """Protocol 2 has empty bytes as `bytes()`."""
+    return b""
 
 
 def complex_of(real, imag) -> complex:
@@ -112,6 +119,7 @@ _TYPES: dict[str, tuple[Any, Callable | None]] = {
     "builtins.set":                 (set, set_of),
     "builtins.bytearray":           (bytearray, bytearray_of),
     "builtins.complex":             (complex, complex_of),
+    "builtins.bytes":               (bytes, no_bytes),
     "torch.Size":                   (Size, size_of),
     "torch.device":                 (device, device_of),
     "torch.Tensor":                 (Tensor, None),
@@ -158,35 +166,35 @@ class Plain:
             return _UNTYPED
         return self.other(module, name)
 
-    def other(self, module: str, name: str):
+    def other(self, module: str, name: str) -> Any:
         """What a name outside the tables stands for."""
         raise refusal(module, name)
 
     def call(self, function, args):
         """What a REDUCE gives: the result of a function of the vocabulary, or of one that the user allowed."""
-        if type(args) is not tuple or not isinstance(function, _CALLABLE):
+        if type(args) is not tuple or not issubclass(type(function), _CALLABLE):
             raise Damaged("the pickle calls what is no function")
         if id(function) in self.user_objects:
             return function(*args)
         make = self.calls.get(function)
         if make is None:
             raise pickle.UnpicklingError(
-                f"Weights only load failed: the file calls {function.__module__}.{function.__qualname__}, which is not "
-                "allowed"
+                f"Weights only load failed: the file calls {_path(function)}, and reading a file calls nothing that it "
+                f"names. If you trust it, use `torch.serialization.add_safe_globals([{_path(function)}])` first."
             )
         return make(*args)
 
-    def new(self, cls, args):
+    def new(self, cls: Any, args) -> Any:
         """What a NEWOBJ gives: an object of a class, before its state."""
-        if type(args) is not tuple or not isinstance(cls, type):
+        if type(args) is not tuple or not issubclass(type(cls), type):
             raise Damaged("the pickle makes an object of what is no class")
         if id(cls) in self.user_objects:
             return cls.__new__(cls, *args)
         if cls is OrderedDict and not args:
             return OrderedDict()
         raise pickle.UnpicklingError(
-            f"Weights only load failed: objects of {cls.__module__}.{cls.__qualname__} can be made only by "
-            "weights_only=False, or after `taper.serialization.add_safe_globals`"
+            f"Weights only load failed: the file makes an object of {_path(cls)}, which is not allowed. If you trust "
+            f"the file, allow it with `torch.serialization.add_safe_globals([{_path(cls)}])`."
         )
 
     def build(self, obj, state) -> None:
@@ -194,7 +202,7 @@ class Plain:
         cls = type(obj)
         if cls is OrderedDict and type(state) is dict:
             obj.__dict__.update(state)
-        elif isinstance(obj, Variable):
+        elif issubclass(cls, Variable):
             rebuild.with_attributes(obj, state)
         elif id(cls) in self.user_objects:
             _set_state(obj, state)
@@ -217,7 +225,7 @@ class Plain:
 
     def _with_type(self, function, cls, args, state):
         t = self.call(function, args)
-        if not isinstance(t, Variable):
+        if not issubclass(type(t), Variable):
             raise Damaged("a tensor with attributes is no tensor")
         return rebuild.with_attributes(rebuild.as_class(t, cls), state)
 
@@ -227,12 +235,16 @@ def with_type(function, cls, args, state):
     raise Damaged("the pickle calls a function outside a vocabulary")
 
 
+def _path(obj) -> str:
+    return f"{obj.__module__}.{obj.__qualname__}"
+
+
 def refusal(module: str, name: str) -> pickle.UnpicklingError:
     """The error for a global that a file of weights may not name."""
     path = f"{module.removeprefix('builtins')}.{name}".lstrip(".")
     return pickle.UnpicklingError(
-        "Weights only load failed. The file names something that is neither a tensor nor a plain container: Unsupported "
-        f"global: GLOBAL {path} was not an allowed global by default. If you trust the file, allow it with "
+        "Weights only load failed. The file names something that is neither a tensor nor a plain container: "
+        f"Unsupported global: GLOBAL {path} was not an allowed global by default. If you trust the file, allow it with "
         f"`torch.serialization.add_safe_globals([{path}])` or `torch.serialization.safe_globals([{path}])`, or, for a "
         "module or object that was saved whole, use `torch.load(..., weights_only=False)`."
     )
@@ -243,21 +255,23 @@ def hashable(key):
     pending, seen = [key], 0
     while pending:
         value, seen = pending.pop(), seen + 1
-        if isinstance(value, tuple) and type(value).__hash__ is tuple.__hash__ and seen < _HASH_LIMIT:
-            pending.extend(value)
-        elif not _plain_hash(value):
-            raise Damaged(f"a dictionary or set has a key of {type(value).__qualname__}, which Taper does not hash")
+        kind = type(value)
+        if issubclass(kind, tuple) and kind.__hash__ is tuple.__hash__ and seen < _HASH_LIMIT:
+            pending.extend(tuple.__iter__(value))
+        elif not _plain_hash(kind):
+            raise Damaged(f"a dictionary or set has a key of {kind.__qualname__}, which Taper does not hash")
     return key
 
 
-def _plain_hash(value) -> bool:
-    own = type(value).__hash__
-    return own is object.__hash__ or own in _HASHES or isinstance(value, (type, Variable))
+def _plain_hash(kind: type) -> bool:
+    if kind.__hash__ is object.__hash__:
+        return kind.__eq__ is object.__eq__
+    return kind.__hash__ in _HASHES or issubclass(kind, (type, Variable))
 
 
 _HASHES = (
     *(str.__hash__, int.__hash__, float.__hash__, complex.__hash__, bytes.__hash__, type(None).__hash__),
-    *(frozenset.__hash__, range.__hash__, device.__hash__, dtypes.dtype.__hash__),
+    *(Enum.__hash__, frozenset.__hash__, range.__hash__, device.__hash__, dtypes.dtype.__hash__),
 )
 
 

@@ -7,8 +7,8 @@ from collections import OrderedDict
 import numpy as np
 
 from .. import dtypes
-from ..autograd.tape import AccumulateGrad, Variable, wrap
-from ..nn.parameter import Parameter
+from ..autograd.tape import AccumulateGrad, Variable, node_of, wrap
+from ..nn.parameter import Parameter, leaf_of
 from ..tensor.core import Tensor
 from .damage import Damaged
 from .memory import Storage, strided
@@ -29,7 +29,7 @@ def tensor_v2(storage, offset, size, stride, requires_grad, backward_hooks, meta
 def tensor_v3(storage, offset, size, stride, requires_grad, backward_hooks, dtype, metadata=None):
     """A tensor in a storage of bytes."""
     _no_hooks(backward_hooks)
-    if not isinstance(dtype, dtypes.dtype):
+    if type(dtype) is not dtypes.dtype:
         raise Damaged("a tensor's dtype is no dtype")
     return _tensor(storage, dtype, offset, size, stride, requires_grad, metadata)
 
@@ -37,10 +37,13 @@ def tensor_v3(storage, offset, size, stride, requires_grad, backward_hooks, dtyp
 def parameter(data, requires_grad, backward_hooks):
     """A parameter over a tensor's memory."""
     _no_hooks(backward_hooks)
-    if not isinstance(data, Variable):
+    if not issubclass(type(data), Variable):
         raise Damaged("a parameter holds no tensor")
     _may_require_grad(data._array, requires_grad)
-    return Parameter(data, requires_grad)
+    made = leaf_of(Parameter if type(data) is Tensor else type(data), data._array, requires_grad)
+    if not issubclass(type(made), Parameter):
+        made._is_param = True
+    return made
 
 
 def parameter_with_state(data, requires_grad, backward_hooks, state):
@@ -52,17 +55,16 @@ def as_class(t, cls):
     """A tensor of another class over the same memory, without running that class's code."""
     if type(t) is cls:
         return t
-    if not (isinstance(cls, type) and issubclass(cls, Variable)):
+    if not (issubclass(type(cls), type) and issubclass(cls, Variable)):
         raise Damaged("a tensor's class is no class of tensors")
-    made = Variable.__new__(cls)
-    made._array, made._counter = t._array, t._counter
-    made._node = AccumulateGrad(made) if t.requires_grad else None
-    return made
+    if any("__del__" in vars(base) for base in cls.__mro__):
+        raise Damaged("a tensor's class has a __del__, which would run later", "Save it as a plain tensor")
+    return leaf_of(cls, t._array, node_of(t) is not None)
 
 
 def with_attributes(t, state):
     """Give a tensor its attributes. What the tape keeps there cannot come from a file."""
-    if isinstance(state, tuple) and len(state) == 2 and not state[1]:
+    if type(state) is tuple and len(state) == 2 and state[1] is None:
         state = state[0]
     if state is None:
         return t
@@ -72,14 +74,14 @@ def with_attributes(t, state):
     return t
 
 
-def _tensor(storage, dtype, offset, size, stride, requires_grad, metadata) -> Tensor:
-    if not isinstance(storage, Storage):
+def _tensor(storage, dtype, offset, size, stride, requires_grad, metadata) -> Variable:
+    if type(storage) is not Storage:
         raise Damaged("a tensor has no storage")
     dtype = dtype or storage.dtype
     if dtype is None:
         raise Damaged("a tensor in an untyped storage has no dtype")
     for sizes in (size, stride, (offset,)):
-        if not isinstance(sizes, tuple) or any(type(n) is not int for n in sizes):
+        if not issubclass(type(sizes), tuple) or any(type(n) is not int for n in sizes):
             raise Damaged("a tensor's sizes, strides or offset are no integers")
     array = _resolved(strided(storage, dtype, offset, tuple(size), stride), metadata)
     _may_require_grad(array, requires_grad)
@@ -96,13 +98,15 @@ def _may_require_grad(array: np.ndarray, requires_grad) -> None:
 
 def _resolved(array: np.ndarray, metadata) -> np.ndarray:
     """PyTorch stores a lazily conjugated or negated view as its base and a mark; Taper's tensors hold the values."""
-    if not metadata:
+    if metadata is None:
         return array
-    if type(metadata) is not dict or not set(map(str, metadata)) <= {"conj", "neg"}:
+    if type(metadata) is not dict or any(type(x) not in (str, bool) for pair in metadata.items() for x in pair):
+        raise Damaged("a tensor has metadata that are no marks")
+    if not set(metadata) <= {"conj", "neg"}:
         raise Damaged("a tensor has metadata that no version of PyTorch up to 2.13 writes", "Save it as a plain tensor")
     if metadata.get("conj"):
-        array = np.conj(array)
-    return np.negative(array) if metadata.get("neg") else array
+        array = np.asarray(np.conj(array))
+    return np.asarray(np.negative(array)) if metadata.get("neg") else array
 
 
 def _no_hooks(hooks) -> None:

@@ -43,5 +43,7 @@ class safe_globals:
 
 def allowed_by_user() -> dict[str, Callable]:
     """The safe globals by the name that files have for them."""
-    named = (entry if isinstance(entry, tuple) else (entry, f"{entry.__module__}.{entry.__qualname__}") for entry in _allowed)
+    named = (
+        entry if isinstance(entry, tuple) else (entry, f"{entry.__module__}.{entry.__qualname__}") for entry in _allowed
+    )
     return {name: obj for obj, name in named}

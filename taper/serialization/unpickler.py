@@ -1,4 +1,4 @@
-"""The unpickler: an interpreter of pickle's opcodes that builds what a vocabulary lets it build, and calls nothing else."""
+"""The unpickler: an interpreter of pickle's opcodes that builds what a vocabulary lets it, and calls nothing else."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import pickle
 import struct
 from collections.abc import Callable
 
+from .archive import filled
 from .damage import MALFORMED, Damaged
 from .plain import Plain, hashable
 
@@ -39,7 +40,7 @@ class Source:
 
     def into(self, view: memoryview) -> None:
         """Fill a buffer with the next bytes."""
-        if view.nbytes > self.left or self._file.readinto(view) != view.nbytes:
+        if view.nbytes > self.left or not filled(self._file, view):
             raise Damaged("the file ends within the values of a tensor: it is truncated")
         self.left -= view.nbytes
 
@@ -103,6 +104,9 @@ class Unpickler:
         else:
             self._since_mark()
 
+    def _drop_to_mark(self) -> None:
+        self._since_mark()
+
     def _global(self) -> None:
         self._push(self._vocabulary.find(self._source.line(), self._source.line()))
 
@@ -121,7 +125,8 @@ class Unpickler:
         self._stack[-1] = self._vocabulary.new(self._stack[-1], args)
 
     def _new_with_names(self) -> None:
-        if self._stack.pop():
+        names = self._stack.pop()
+        if type(names) is not dict or names:
             raise Damaged("the pickle makes an object with named arguments")
         self._new()
 
@@ -206,7 +211,7 @@ _STEPS: dict[bytes, Callable[[Unpickler], None]] = {
     pickle.FRAME:            Unpickler._frame,
     pickle.MARK:             Unpickler._mark,
     pickle.POP:              Unpickler._pop,
-    pickle.POP_MARK:         lambda u: u._since_mark() and None,
+    pickle.POP_MARK:         Unpickler._drop_to_mark,
     pickle.DUP:              lambda u: u._push(u._stack[-1]),
     pickle.NONE:             lambda u: u._push(None),
     pickle.NEWTRUE:          lambda u: u._push(True),

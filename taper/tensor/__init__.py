@@ -6,23 +6,29 @@ from ..autograd.tape import results_are
 from . import namespace
 from .activation import *
 from .arithmetic import *
+from .arrangement import *
 from .comparison import *
 from .conversion import *
 from .core import Tensor
 from .creation import *
 from .cumulative import *
+from .einsum import *
 from .elementwise import *
 from .formats import *
 from .indexing import *
 from .joining import *
 from .legacy import *
+from .memory import *
+from .norms import *
 from .printing import set_printoptions
 from .products import *
 from .random import *
 from .reduction import *
+from .scattering import *
 from .selection import *
 from .shape import *
 from .sorting import *
 from .special import digamma, erf, erfc, erfinv, i0, lgamma, mvlgamma, polygamma, sinc
+from .threads import *
 
 results_are(Tensor, namespace)

@@ -26,6 +26,7 @@ from ..backends import device
 from . import printing
 from .activation import ActivationMethods
 from .arithmetic import ArithmeticMethods
+from .arrangement import ArrangementMethods
 from .comparison import ComparisonMethods
 from .conversion import ConversionMethods
 from .creation import CreationMethods
@@ -34,19 +35,24 @@ from .elementwise import ElementwiseMethods
 from .indexing import IndexingMethods
 from .joining import JoiningMethods
 from .legacy import constructed
+from .memory import MemoryMethods
+from .norms import NormMethods
 from .products import ProductMethods
 from .random import RandomMethods
 from .reduction import ReductionMethods
+from .scattering import ScatteringMethods
 from .selection import SelectionMethods
 from .shape import ShapeMethods
 from .size import Size
 from .sorting import SortingMethods
 from .special import SpecialMethods
+from .writing import WritingMethods
 
 
 class Tensor(
     ActivationMethods,
     ArithmeticMethods,
+    ArrangementMethods,
     ComparisonMethods,
     ConversionMethods,
     CreationMethods,
@@ -54,13 +60,17 @@ class Tensor(
     ElementwiseMethods,
     IndexingMethods,
     JoiningMethods,
+    MemoryMethods,
+    NormMethods,
     ProductMethods,
     RandomMethods,
     ReductionMethods,
+    ScatteringMethods,
     SelectionMethods,
     ShapeMethods,
     SortingMethods,
     SpecialMethods,
+    WritingMethods,
     Variable,
 ):
     """An n-dimensional array of one dtype, on one device, that can record how it was computed.

@@ -175,16 +175,16 @@ def polar(abs, angle, *, out=None):
 
 def view_as_real(input):
     """A complex tensor as a real one, a view, with real and imaginary part along a new last dimension."""
-    from .shape import view
+    from .shape import bits
 
     if input._array.dtype.kind != "c":
         raise RuntimeError("view_as_real is only supported for complex tensors")
-    return view(input.unsqueeze(-1), input.dtype.to_real())
+    return bits(input.unsqueeze(-1), input.dtype.to_real())
 
 
 def view_as_complex(input):
     """A real tensor with a last dimension of 2 as a complex one, a view. RuntimeError for another shape."""
-    from .shape import view
+    from .shape import bits
 
     array = input._array
     if array.dtype.kind not in "f":
@@ -193,7 +193,7 @@ def view_as_complex(input):
         raise RuntimeError("Tensor must have a last dimension of size 2")
     if array.strides[-1] != array.itemsize:
         raise RuntimeError("Tensor must have a last dimension with stride 1")
-    return view(input, input.dtype.to_complex()).squeeze(-1)
+    return bits(input, input.dtype.to_complex()).squeeze(-1)
 
 
 class ElementwiseMethods:

@@ -12,14 +12,15 @@ from operator import index as as_int
 import numpy as np
 
 from ..autograd.dispatch import apply, viewed
-from ..autograd.inplace import assign, check_writable
+from ..autograd.inplace import assign, check_writable, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, changed, node_of, wrap
-from ..backends.quiet import QUIET, enter, leave
+from ..backends import namespace_of
 from ..ops import indexing as ops
 from ..ops.movement import astype
 from .joining import unbind
-from .shape import copy_, unsqueeze
+from .shape import reshaped
+from .writing import check_overlap, copy_, fill_, number_for, put, unrecorded
 
 __all__: list[str] = []
 
@@ -28,32 +29,36 @@ _FULL = slice(None)
 
 def __getitem__(self, index):
     cls = index.__class__
+    array = self._array
     if cls is int:
-        array = self._array
         if array.ndim == 0:
             raise _no_dimensions()
         if not -array.shape[0] <= index < array.shape[0]:
             raise _out_of_bounds(index, 0, array.shape[0])
         return viewed(ops.part_select, self, index=(index, ...))
-    if cls is slice and (index.step is None or index.step.__class__ is int and index.step > 0):
-        if self._array.ndim and _plain_slice(index):
-            return viewed(ops.part_slice, self, index=(index,))
-    basic, arrays = _parsed(self._array, index)
-    made = self if basic is None else viewed(_named(basic), self, index=basic)
-    if arrays is None:
-        return viewed(ops.part_slice, self, index=(...,)) if made is self else made
-    spec, positions = arrays
-    if any(p._array.dtype.kind == "b" for p in positions):
-        _check_masks(made._array, spec, positions)
+    if cls is slice and array.ndim and _plain_slice(index):
+        return viewed(ops.part_slice, self, index=(index,))
+    if isinstance(index, Variable) and array.ndim and index._array.ndim and index._array.dtype.kind == "i":
+        view, spec, positions = self, (None,), (_positions(index),)
+    else:
+        basic, spec, positions = _parsed(array, index)
+        view = self if basic is None else viewed(_named(basic), self, index=basic)
+        if spec is None:
+            return viewed(ops.alias, self) if view is self else view
+        _check_masks(view._array, spec, positions)
     try:
-        return apply(ops.take_at, made, *positions, spec=spec)
+        return apply(ops.take_at, view, *positions, spec=spec)
     except IndexError as error:
-        raise _explained(error, made._array, spec, positions) from None
+        raise _explained(error, view._array, spec, positions) from None
 
 
 def _plain_slice(s: slice) -> bool:
-    """Whether start and stop are numbers of Python's, or missing."""
-    return (s.start is None or s.start.__class__ is int) and (s.stop is None or s.stop.__class__ is int)
+    """Whether start and stop are numbers of Python's, or missing, and the step goes forward."""
+    return (
+        (s.step is None or (s.step.__class__ is int and s.step > 0))
+        and (s.start is None or s.start.__class__ is int)
+        and (s.stop is None or s.stop.__class__ is int)
+    )
 
 
 def _named(basic: tuple):
@@ -80,29 +85,22 @@ def _out_of_bounds(index: int, dim: int, size: int) -> IndexError:
 
 
 def _parsed(array: np.ndarray, index):
-    """An index as its view part (a tuple, or None) and its gathering part (spec and positions, or None)."""
-    parts = index if isinstance(index, tuple) else (index,)
-    parts = [_part(p) for p in parts]
+    """An index as its view part (a tuple, or None), and the spec and positions of its gathering part (or None, None)."""
+    parts = [_part(p) for p in (index if _is_tuple(index) else (index,))]
     consumed = 0
     for p in parts:
-        if isinstance(p, (int, slice)) and not isinstance(p, bool):
+        if isinstance(p, Variable):
+            consumed += p._array.ndim if p._array.dtype.kind == "b" else 1
+        elif p is not None and p is not Ellipsis and not isinstance(p, bool):
             consumed += 1
-        elif isinstance(p, Variable):
-            kind = p._array.dtype.kind
-            consumed += p._array.ndim if kind == "b" else 1
-    ellipses = sum(p is Ellipsis for p in parts)
-    if ellipses > 1:
-        raise IndexError("an index can only have a single ellipsis ('...')")
     if consumed > array.ndim:
-        if array.ndim == 0 and any(isinstance(p, int) and not isinstance(p, bool) for p in parts):
+        if array.ndim == 0 and any(p.__class__ is int for p in parts):
             raise _no_dimensions()
         raise IndexError(f"too many indices for tensor of dimension {array.ndim}")
+    at = next((i for i, p in enumerate(parts) if p is Ellipsis), len(parts))
     rest = [_FULL] * (array.ndim - consumed)
-    if ellipses:
-        at = next(i for i, p in enumerate(parts) if p is Ellipsis)
-        parts[at : at + 1] = rest
-    else:
-        parts += rest
+    # A second Ellipsis stands for nothing.
+    parts = parts[:at] + rest + [p for p in parts[at:] if p is not Ellipsis]
 
     basic, spec, positions = [], [], []
     dim = 0
@@ -124,22 +122,36 @@ def _parsed(array: np.ndarray, index):
             basic.append(p)
             spec.append(_FULL)
             dim += 1
-        elif p._array.dtype.kind == "b" and p._array.ndim == 0:
-            basic.append(None)
-            spec.append(None)
-            positions.append(wrap(np.zeros(1 if p._array else 0, np.int64)))
         else:
             count = p._array.ndim if p._array.dtype.kind == "b" else 1
             basic += [_FULL] * count
             spec.append(None)
             positions.append(p)
             dim += count
-    while basic and basic[-1] == _FULL and basic[-1].__class__ is slice:
+    while basic and basic[-1].__class__ is slice and basic[-1] == _FULL:
         basic.pop()
-    while spec and spec[-1] == _FULL and spec[-1].__class__ is slice:
+    while spec and spec[-1] is _FULL:
         spec.pop()
     view = (*basic, ...) if basic else None
-    return view, ((tuple(spec), tuple(positions)) if positions else None)
+    return (view, tuple(spec), tuple(positions)) if positions else (view, None, None)
+
+
+def _is_tuple(index) -> bool:
+    """Whether an index is a tuple, or a short list that PyTorch takes for one: with a sequence, slice or None inside."""
+    if isinstance(index, tuple):
+        return True
+    if not isinstance(index, list) or len(index) >= 32:
+        return False
+    return any(
+        p is None or p is Ellipsis or isinstance(p, (list, tuple, slice, Variable, np.ndarray, str, range)) for p in index
+    )
+
+
+def _positions(t):
+    """A tensor of positions. IndexError for a type that cannot be one."""
+    if t._array.dtype.itemsize < 4:
+        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not {t.dtype}. Use index.long().")
+    return t
 
 
 def _part(p):
@@ -152,43 +164,54 @@ def _part(p):
             raise ValueError("step must be greater than zero")
         return slice(start, stop, step)
     if isinstance(p, Variable):
-        kind = p._array.dtype.kind
-        if kind in "fcV":
-            raise IndexError(
-                f"tensors used as indices must be long, int, byte or bool tensors, not {p.dtype}. Convert it: index.long()."
-            )
-        if p._array.dtype == np.uint8:
+        array = p._array
+        if array.dtype.kind == "b":
+            return p if array.ndim else bool(array)
+        if array.dtype == np.uint8:
             warnings.warn(
                 "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
             return p.bool()
-        if kind != "b" and p._array.ndim == 0:
-            return int(p._array)
-        return p
-    if isinstance(p, (list, tuple, range, np.ndarray)):
-        array = np.asarray([_plain(v) for v in p] if isinstance(p, (list, tuple)) else p)
-        if array.size == 0 and not isinstance(p, np.ndarray):
-            array = array.astype(np.int64)
-        if array.dtype.kind not in "biu":
-            raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not a {type(p).__name__} of {array.dtype}")
-        return _part(wrap(array)) if array.ndim or array.dtype.kind == "b" else int(array)
+        if array.dtype.kind not in "iu":
+            raise IndexError(
+                f"tensors used as indices must be long, int, byte or bool tensors, not {p.dtype}. Use index.long()."
+            )
+        return _positions(p) if array.ndim else int(array)
+    if isinstance(p, np.ndarray):
+        return _part(wrap(p))
+    if isinstance(p, (list, tuple, range)):
+        return _listed(p)
     if isinstance(p, np.bool_):
         return bool(p)
     if hasattr(p, "__index__"):
         return as_int(p)
+    if isinstance(p, (str, bytes)):
+        raise TypeError(f"new(): invalid data type '{type(p).__name__}'")
     raise IndexError(
         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
         f"{type(p).__name__})"
     )
 
 
-def _plain(value):
+def _listed(p):
+    """A list of positions as a tensor; as PyTorch does, numbers are cut to whole ones."""
+    array = np.asarray([_unwrapped(v) for v in p] if isinstance(p, (list, tuple)) else p)
+    if array.dtype.kind in "US":
+        raise TypeError("new(): invalid data type 'str'")
+    if array.dtype.kind not in "biuf":
+        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not a {type(p).__name__} like {p}")
+    if array.dtype.kind != "b" or array.size == 0:
+        array = array.astype(np.int64)
+    return wrap(array)
+
+
+def _unwrapped(value):
     """An item of a list of positions as NumPy takes it."""
     if isinstance(value, Variable):
         return value._array
-    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
+    return [_unwrapped(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def _check_masks(array: np.ndarray, spec: tuple, positions: tuple) -> None:
@@ -232,79 +255,117 @@ def _explained(error: IndexError, array: np.ndarray, spec: tuple, positions: tup
 
 
 def __setitem__(self, index, value):
+    array = self._array
     if isinstance(value, np.ndarray):
         value = wrap(value)
-    elif not isinstance(value, (Variable, int, float, complex, np.generic)):
-        raise TypeError(f"can't assign a {type(value).__name__} to a {self.type()}")
-    basic, arrays = _parsed(self._array, index)
-    recording = is_grad_enabled() and (node_of(self) is not None or (isinstance(value, Variable) and node_of(value) is not None))
-    if recording:
-        _record_assignment(self, basic, arrays, value)
+    elif not isinstance(value, Variable):
+        if not isinstance(value, (int, float, complex, np.generic)):
+            raise TypeError(f"can't assign a {type(value).__name__} to a {self.type()}")
+        value = number_for(value, array.dtype, "__setitem__")
+    cls = index.__class__
+    if cls is int:
+        if array.ndim == 0:
+            raise _no_dimensions()
+        if not -array.shape[0] <= index < array.shape[0]:
+            raise _out_of_bounds(index, 0, array.shape[0])
+        basic, spec, positions = (index, ...), None, None
+    elif cls is slice and array.ndim and _plain_slice(index):
+        basic, spec, positions = (index,), None, None
+    elif index is False:
         return
-    check_writable(self)
-    source = value._array if isinstance(value, Variable) else value
-    target = self._array if basic is None else self._array[basic]
-    source = _leading_ones_dropped(source, target.ndim if arrays is None else None)
-    token = enter(QUIET)
-    try:
-        if arrays is None:
-            if target.dtype.kind not in "cb" and getattr(source, "dtype", target.dtype).kind == "c":
-                source = source.real
-            target[...] = source
+    else:
+        basic, spec, positions = _parsed(array, index)
+    if unrecorded(self, value if isinstance(value, Variable) else None):
+        check_overlap(array)
+        view = array if basic is None else array[basic]
+        if spec is None:
+            source = value._array if isinstance(value, Variable) else value
+            put(view, ..., _fitted(source, view.ndim))
         else:
-            spec, positions = arrays
-            _check_masks(target, spec, positions)
-            parts = iter([p._array for p in positions])
-            where = tuple(next(parts) if part is None else part for part in spec)
-            target[where] = source
-    except IndexError as error:
-        raise _explained(error, target, *arrays) if arrays is not None else error from None
-    except (ValueError, OverflowError) as error:
-        raise _unfit(error, target, source) from None
-    finally:
-        leave(token)
-    changed(self)
+            _check_masks(view, spec, positions)
+            source = _values(value, array.dtype, positions)
+            try:
+                namespace_of(view).write_at(view, source, tuple([p._array for p in positions]), spec)
+            except IndexError as error:
+                raise _explained(error, view, spec, positions) from None
+            except ValueError as error:
+                raise RuntimeError(f"shape mismatch: value tensor of shape {list(np.shape(source))}: {error}") from None
+        changed(self)
+        return
+    view = self if basic is None else viewed(_named(basic), self, index=basic)
+    if spec is not None:
+        _assign_at(view, spec, positions, value)
+    elif isinstance(value, Variable):
+        if array.dtype.kind in "biu" and value._array.ndim == 0 != view._array.ndim:
+            raise _no_gradient(array.dtype)
+        shape = value._array.shape
+        fitted = _fitted(value._array, view._array.ndim).shape
+        copy_(view, value if fitted == shape else reshaped(value, fitted))
+    else:
+        fill_(view, value)
 
 
-def _leading_ones_dropped(source, ndim: int | None):
-    """PyTorch lets a value have more dimensions than its place if the first ones have size 1."""
-    if ndim is not None and getattr(source, "ndim", 0) > ndim:
-        extra = source.ndim - ndim
-        if all(n == 1 for n in source.shape[:extra]):
-            return source.reshape(source.shape[extra:])
+def _fitted(source, ndim: int):
+    """A value without the first dimensions of size 1 that its place does not have."""
+    extra = getattr(source, "ndim", 0) - ndim
+    if extra > 0 and all(n == 1 for n in source.shape[:extra]):
+        return source.reshape(source.shape[extra:])
     return source
 
 
-def _unfit(error: Exception, target: np.ndarray, source) -> RuntimeError:
-    if isinstance(error, OverflowError):
-        return RuntimeError(f"value cannot be converted to type {target.dtype} without overflow")
+def _values(value, dtype, positions):
+    """What is to be written at positions, as an array of a dtype or a number. RuntimeError for another dtype."""
+    if not isinstance(value, Variable):
+        return value
+    source = value._array
+    if source.dtype != dtype:
+        if source.ndim or len(positions) != 1 or positions[0]._array.dtype.kind != "b":
+            raise _other_dtype(dtype, source.dtype)
+        source = source.astype(dtype)
+    return source.reshape(_stripped(source.shape))
+
+
+def _stripped(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A shape without its first sizes of 1."""
+    return next((shape[i:] for i, n in enumerate(shape) if n != 1), ())
+
+
+def _no_gradient(dtype) -> RuntimeError:
+    return RuntimeError(f"Autograd not support dtype: {legacy_name(dtype)}: the assigned value requires grad. detach() it.")
+
+
+def _other_dtype(mine, other) -> RuntimeError:
     return RuntimeError(
-        f"shape mismatch: value tensor of shape {list(np.shape(source))} cannot be broadcast to indexing result of shape "
-        f"{list(target.shape)} ({error})"
+        f"Index put requires the source and destination dtypes match, got {legacy_name(mine)} for the destination and "
+        f"{legacy_name(other)} for the source."
     )
 
 
-def _record_assignment(x, basic, arrays, value) -> None:
-    """An assignment with history."""
-    target = x if basic is None else viewed(_named(basic), x, index=basic)
+def _assign_at(view, spec: tuple, positions: tuple, value) -> None:
+    """An assignment with history to what positions point at."""
+    check_writable(view)
+    _check_masks(view._array, spec, positions)
+    dtype = view._array.dtype
     if not isinstance(value, Variable):
-        value = wrap(np.asarray(value).astype(x._array.dtype))
-    elif value._array.dtype != x._array.dtype:
-        value = apply(astype, value, dtype=x._array.dtype)
-    if arrays is None:
-        extra = value._array.ndim - target._array.ndim
-        if extra > 0 and all(n == 1 for n in value._array.shape[:extra]):
-            value = value.reshape(value._array.shape[extra:])
-        copy_(target, value)
-        return
-    spec, positions = arrays
-    _check_masks(target._array, spec, positions)
-    check_writable(target)
+        value = wrap(np.asarray(value, dtype))
+    elif value._array.dtype != dtype:
+        if value._array.ndim or len(positions) != 1 or positions[0]._array.dtype.kind != "b":
+            raise _other_dtype(dtype, value._array.dtype)
+        if dtype.kind in "biu":
+            raise _no_gradient(dtype)
+        value = apply(astype, value, dtype=dtype)
+    assign(view, _put_at(view, value, spec, positions, False))
+
+
+def _put_at(x, value, spec: tuple, positions: tuple, accumulate: bool):
+    """x with values written, or added, at positions: the recorded operation."""
+    shape = _stripped(value._array.shape)
+    if shape != value._array.shape:
+        value = reshaped(value, shape)
     try:
-        result = apply(ops.put_at, target, value, *positions, spec=spec, accumulate=False)
+        return apply(ops.put_at, x, value, *positions, spec=spec, accumulate=accumulate)
     except IndexError as error:
-        raise _explained(error, target._array, spec, positions) from None
-    assign(target, result)
+        raise _explained(error, x._array, spec, positions) from None
 
 
 def __iter__(self):
@@ -334,22 +395,36 @@ def __reversed__(self):
 
 def index_put(input, indices, values, accumulate: bool = False):
     """A copy of `input` with `values` written, or added, where the tuple of tensors `indices` points."""
-    basic, arrays = _parsed(input._array, tuple(indices))
-    if arrays is None:
-        raise IndexError("index_put: indices must hold at least one tensor")
-    spec, positions = arrays
-    if values._array.dtype != input._array.dtype:
-        raise RuntimeError(
-            f"Index put requires the source and destination dtypes match, got {input.dtype} for the destination and "
-            f"{values.dtype} for the source."
-        )
-    target = unsqueeze(input, 0).squeeze(0) if basic is None else viewed(_named(basic), input, index=basic)
-    return apply(ops.put_at, target, values, *positions, spec=spec, accumulate=accumulate)
+    return _index_put(input, indices, values, accumulate)
 
 
-def index_put_(self, indices, values, accumulate: bool = False):
+def _index_put(x, indices, values, accumulate: bool):
+    if values._array.dtype != x._array.dtype:
+        raise _other_dtype(x._array.dtype, values._array.dtype)
+    if len(indices) > x._array.ndim:
+        raise IndexError(f"too many indices for tensor of dimension {x._array.ndim} (got {len(indices)})")
+    spec: list = []
+    positions = []
+    for p in indices:
+        if p is None:
+            spec.append(_FULL)
+            continue
+        p = _part(p) if isinstance(p, Variable) and p._array.ndim else p
+        if not isinstance(p, Variable):
+            raise TypeError(f"index_put(): argument 'indices' must be tuple of Tensors, not {type(p).__name__}")
+        spec.append(None)
+        positions.append(p)
+    if not positions:
+        raise IndexError("index_put: at least one index must be given")
+    _check_masks(x._array, tuple(spec), tuple(positions))
+    return _put_at(x, values, tuple(spec), tuple(positions), accumulate)
+
+
+def index_put_(input, indices, values, accumulate: bool = False):
     """`index_put`, written into this tensor; returns it."""
-    return assign(self, index_put(self, indices, values, accumulate))
+    if is_grad_enabled() and node_of(input) is not None:
+        check_writable(input)
+    return assign(input, _index_put(input, indices, values, accumulate))
 
 
 class IndexingMethods:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import index
+
 import numpy as np
 
 from .. import dtypes
@@ -9,7 +11,8 @@ from ..autograd.dispatch import apply, into
 from ..autograd.tape import Variable, wrap
 from ..ops import indexing, movement
 from . import dims
-from .shape import atleast_1d, atleast_2d, atleast_3d, reshape, unsqueeze
+from .arrangement import atleast_1d, atleast_2d, atleast_3d
+from .shape import reshaped, unsqueeze
 
 __all__ = [
     *("cat", "concat", "concatenate", "stack", "hstack", "vstack", "row_stack", "dstack", "column_stack"),
@@ -39,9 +42,11 @@ def cat(tensors, dim: int = 0, *, out=None, **named):
     dim = named.pop("axis", dim)
     found = _common(tensors, "cat")
     if not found:
-        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+        raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     # A tensor of shape (0,) fits beside every other, for the sake of old programs.
-    sized = [x for x in found if x._array.shape != (0,)] or found[:1]
+    sized = [x for x in found if x._array.shape != (0,)]
+    if not sized:
+        sized, dim = found, 0
     ndim = sized[0]._array.ndim
     if any(x._array.ndim == 0 for x in sized):
         raise RuntimeError("zero-dimensional tensor (at position 0) cannot be concatenated")
@@ -64,8 +69,9 @@ def cat(tensors, dim: int = 0, *, out=None, **named):
 concat = concatenate = cat
 
 
-def stack(tensors, dim: int = 0, *, out=None):
+def stack(tensors, dim: int = 0, *, out=None, **named):
     """The tensors, of one shape, along a new dimension. RuntimeError for different shapes, IndexError for a wrong dim."""
+    dim = named.pop("axis", dim)
     found = _common(tensors, "stack")
     if not found:
         raise RuntimeError("stack expects a non-empty TensorList")
@@ -81,20 +87,24 @@ def stack(tensors, dim: int = 0, *, out=None):
     return result if out is None else into(out, result)
 
 
-def _all(function, tensors) -> list:
-    made = function(*tensors)
-    return list(made) if isinstance(made, tuple) else [made]
+def _each(function, tensors, name: str) -> list:
+    """`function` of every tensor. TypeError for a tensor instead of several, RuntimeError for none."""
+    if not isinstance(tensors, (tuple, list)):
+        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+    if not tensors:
+        raise RuntimeError(f"{name} expects a non-empty TensorList")
+    return [function(x) for x in tensors]
 
 
 def hstack(tensors, *, out=None):
     """Side by side: along the second dimension, vectors along the first."""
-    found = _all(atleast_1d, tensors)
+    found = _each(atleast_1d, tensors, "hstack")
     return cat(found, 0 if found[0]._array.ndim == 1 else 1, out=out)
 
 
 def vstack(tensors, *, out=None):
     """One below the other: along the first dimension, vectors as rows."""
-    return cat(_all(atleast_2d, tensors), 0, out=out)
+    return cat(_each(atleast_2d, tensors, "vstack"), 0, out=out)
 
 
 row_stack = vstack
@@ -102,12 +112,16 @@ row_stack = vstack
 
 def dstack(tensors, *, out=None):
     """One behind the other: along the third dimension."""
-    return cat(_all(atleast_3d, tensors), 2, out=out)
+    return cat(_each(atleast_3d, tensors, "dstack"), 2, out=out)
 
 
 def column_stack(tensors, *, out=None):
     """Side by side, vectors as columns."""
-    return cat([reshape(x, x._array.size, 1) if x._array.ndim <= 1 else x for x in tensors], 1, out=out)
+    return cat(_each(_as_column, tensors, "column_stack"), 1, out=out)
+
+
+def _as_column(x):
+    return reshaped(x, (x._array.size, 1)) if x._array.ndim <= 1 else x
 
 
 def split(tensor, split_size_or_sections, dim: int = 0):
@@ -115,9 +129,15 @@ def split(tensor, split_size_or_sections, dim: int = 0):
 
     RuntimeError if the sizes do not add up to the dimension's.
     """
-    array = tensor._array
+    array, size = tensor._array, split_size_or_sections
+    if not isinstance(size, (list, tuple, int)) and (isinstance(size, float) or getattr(size, "ndim", 0)):
+        raise TypeError(
+            f"split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, not {type(size).__name__}"
+        )
     if array.ndim == 0:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
+    if isinstance(size, int) and size < 0:
+        raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
     axis = dims.one(dim, array.ndim)
     n = array.shape[axis]
     if isinstance(split_size_or_sections, (list, tuple)):
@@ -128,8 +148,8 @@ def split(tensor, split_size_or_sections, dim: int = 0):
                 f"got split_sizes={sizes}"
             )
     else:
-        size = int(split_size_or_sections)
-        if size < 0 or (size == 0 and n):
+        size = index(size)
+        if size == 0 and n:
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
         sizes = [size] * (n // size) + ([n % size] if n % size else []) if n else [0]
     return apply(indexing.split, tensor, sizes=tuple(sizes), axis=axis)
@@ -137,11 +157,18 @@ def split(tensor, split_size_or_sections, dim: int = 0):
 
 def split_with_sizes(input, split_sizes, dim: int = 0):
     """Pieces of the given sizes along a dimension, views."""
-    return split(input, list(split_sizes), dim)
+    if not isinstance(split_sizes, (list, tuple)):
+        raise TypeError(
+            f"split_with_sizes(): argument 'split_sizes' must be tuple of ints, not {type(split_sizes).__name__}"
+        )
+    return split(input, split_sizes, dim)
 
 
 def chunk(input, chunks: int, dim: int = 0):
     """At most `chunks` pieces of equal size along a dimension (the last may be smaller), views."""
+    if not hasattr(chunks, "__index__") or getattr(chunks, "ndim", 0):
+        raise TypeError(f"chunk(): argument 'chunks' (position 2) must be int, not {type(chunks).__name__}")
+    chunks = index(chunks)
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     if input._array.ndim == 0:
@@ -151,8 +178,16 @@ def chunk(input, chunks: int, dim: int = 0):
     return split(input, size, dim) if n else split(input, [0] * chunks, dim)
 
 
-def tensor_split(input, indices_or_sections, dim: int = 0):
+def _where_to_cut(given, sections, indices, name: str):
+    found = [v for v in (given, sections, indices) if v is not None]
+    if len(found) != 1 or isinstance(found[0], float):
+        raise TypeError(f"{name}() takes a number of sections, or a tuple of positions")
+    return found[0]
+
+
+def tensor_split(input, indices_or_sections=None, dim: int = 0, *, sections=None, indices=None):
     """Pieces along a dimension, views: as many as a number says, sizes differing by one at most, or cut at positions."""
+    indices_or_sections = _where_to_cut(indices_or_sections, sections, indices, "tensor_split")
     if input._array.ndim == 0:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
     n = input._array.shape[dims.one(dim, input._array.ndim)]
@@ -170,22 +205,27 @@ def tensor_split(input, indices_or_sections, dim: int = 0):
     return tuple(input[(slice(None),) * axis + (slice(a, b),)] for a, b in pieces)
 
 
-def hsplit(input, indices_or_sections):
+def hsplit(input, indices_or_sections=None, *, sections=None, indices=None):
     """Cut along the second dimension, vectors along the first."""
-    return _cut(input, indices_or_sections, 0 if input._array.ndim == 1 else 1, "hsplit")
+    where = _where_to_cut(indices_or_sections, sections, indices, "hsplit")
+    return _cut(input, where, 0 if input._array.ndim == 1 else 1, "hsplit")
 
 
-def vsplit(input, indices_or_sections):
+def vsplit(input, indices_or_sections=None, *, sections=None, indices=None):
     """Cut along the first dimension of a tensor with two or more."""
-    return _cut(input, indices_or_sections, 0, "vsplit", 2)
+    return _cut(input, _where_to_cut(indices_or_sections, sections, indices, "vsplit"), 0, "vsplit", 2)
 
 
-def dsplit(input, indices_or_sections):
+def dsplit(input, indices_or_sections=None, *, sections=None, indices=None):
     """Cut along the third dimension."""
-    return _cut(input, indices_or_sections, 2, "dsplit", 3)
+    return _cut(input, _where_to_cut(indices_or_sections, sections, indices, "dsplit"), 2, "dsplit", 3)
 
 
 def _cut(x, where, dim: int, name: str, least: int = 1):
+    if isinstance(where, Variable):
+        if where._array.ndim:
+            raise TypeError(f"{name}() takes a number of sections, or a tuple of positions, not a tensor")
+        where = int(where)
     if x._array.ndim < least:
         raise RuntimeError(
             f"torch.{name} requires a tensor with at least {least} dimension{'s' if least > 1 else ''}, but got a tensor with "
@@ -201,15 +241,18 @@ def _cut(x, where, dim: int, name: str, least: int = 1):
 
 def unbind(input, dim: int = 0):
     """The slices along a dimension, views without it."""
+    axis = dims.one(dim, input._array.ndim)
     if input._array.ndim == 0:
-        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
-    return apply(indexing.unbind, input, axis=dims.one(dim, input._array.ndim))
+        raise IndexError(f"Dimension specified as {axis} but tensor has no dimensions")
+    return apply(indexing.unbind, input, axis=axis) if input._array.shape[axis] else ()
 
 
 def block_diag(*tensors):
     """Matrices along the diagonal of one, zeros elsewhere."""
-    blocks = [unsqueeze(x, 0) if x._array.ndim == 1 else reshape(x, 1, 1) if x._array.ndim == 0 else x for x in tensors]
-    blocks = _common(blocks, "block_diag")
+    if not tensors:
+        return wrap(np.zeros((1, 0), dtypes.get_default_dtype().np))
+    blocks = _common([unsqueeze(x, 0) if x._array.ndim == 1 else x for x in tensors], "block_diag")
+    blocks = [reshaped(b, (1, 1)) if b._array.ndim == 0 else b for b in blocks]
     width = sum(b._array.shape[1] for b in blocks)
     rows, left = [], 0
     for b in blocks:
@@ -222,12 +265,17 @@ def block_diag(*tensors):
     return cat(rows, 0)
 
 
+def _split_method(self, split_size, dim: int = 0):
+    """Pieces along a dimension, views: of one size (the last may be smaller), or of the sizes in a list."""
+    return split(self, split_size, dim)
+
+
 class JoiningMethods:
     """Splitting as methods."""
 
     __slots__ = ()
 
-    split = split
+    split = _split_method
     split_with_sizes = split_with_sizes
     chunk = chunk
     tensor_split = tensor_split

@@ -14,8 +14,10 @@ import numpy as np
 from .. import dtypes
 from ..autograd.dispatch import apply
 from ..autograd.tape import Variable, wrap
+from ..backends import namespace_of
 from ..ops import activation as _activation
 from ..ops import convolution as _convolution
+from ..ops import ctc as _ctc
 from ..ops import cumulative as _cumulative
 from ..ops import elementwise as _elementwise
 from ..ops import indexing as _indexing
@@ -23,7 +25,6 @@ from ..ops import movement as _movement
 from ..ops import pooling as _pooling
 from ..ops import reduction as _reduction
 from ..ops.movement import split_back  # noqa: F401
-from .activation import log_softmax as _log_softmax
 from .arithmetic import abs, square  # noqa: F401
 from .comparison import isfinite, isnan  # noqa: F401
 from .creation import full_like, ones_like, zeros_like  # noqa: F401
@@ -174,6 +175,11 @@ def roll(x, shifts, axis):
     return apply(_movement.roll, x, shifts=shifts, axes=axis)
 
 
+def rot90(x, turns, axes):
+    """Turned by quarter turns in the plane of two axes."""
+    return apply(_movement.rot90, x, turns=turns % 4, axes=axes)
+
+
 def tril(x, k):
     """The lower triangle."""
     return apply(_movement.tril, x, k=k)
@@ -184,7 +190,7 @@ def triu(x, k):
     return apply(_movement.triu, x, k=k)
 
 
-def diagonal(x, offset, axis1, axis2):
+def diagonal_of(x, offset, axis1, axis2):
     """A diagonal as the last axis."""
     return apply(_movement.diagonal, x, offset=offset, axis1=axis1, axis2=axis2)
 
@@ -199,14 +205,10 @@ def bits(x, dtype):
     return apply(_movement.bits, x.contiguous(), dtype=dtype)
 
 
-def window_of(x, shape, strides, offset):
-    """A strided view of the memory of x."""
-    return apply(_movement.strided, x.contiguous(), shape=shape, strides=strides, offset=offset)
-
-
-def add_strided(g, shape, strides, offset):
-    """Zeros of a shape with g added through a strided window."""
-    return apply(_movement.add_strided, g, shape=shape, strides=strides, offset=offset)
+def laid_over(g, strides, offset, shape, onto_strides, onto_offset):
+    """g added into memory of zeros at one stride and offset, then read from it at another."""
+    attrs = dict(strides=strides, offset=offset, shape=tuple(shape), onto_strides=onto_strides, onto_offset=onto_offset)
+    return apply(_movement.laid_over, g, **attrs)
 
 
 def sliding_windows(x, axis, size, step):
@@ -256,6 +258,11 @@ def scatter(x, source, index, axis):
     return apply(_indexing.scatter, x, source, index, axis=axis)
 
 
+def scatter_reduce(x, source, index, axis, how, include_self):
+    """A copy of x into which source is reduced at positions along an axis."""
+    return apply(_indexing.reduce_at, x, source, index, axis=axis, how=how, include_self=include_self)
+
+
 def zeros(shape, dtype):
     """Zeros of a shape and dtype."""
     dtype = dtype.np if isinstance(dtype, dtypes.dtype) else dtype
@@ -301,7 +308,7 @@ def run_numbers(like, counts, n):
 
 def conv(x, w, stride, padding, dilation, groups):
     """Cross-correlation."""
-    return apply(_convolution.conv, x, w, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    return apply(_convolution.conv, x, w, None, stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
 def conv_input_grad(g, w, shape, stride, padding, dilation, groups):
@@ -316,17 +323,31 @@ def conv_weight_grad(g, x, shape, stride, padding, dilation, groups):
     return apply(_convolution.conv_weight_grad, g, x, shape=tuple(shape), **sizes)
 
 
+def im2col(x, kernel, stride, padding, dilation):
+    """All windows as columns."""
+    return apply(_convolution.im2col, x, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
+
+
+def col2im(g, shape, kernel, stride, padding, dilation):
+    """Columns added up where their windows lie."""
+    sizes = dict(kernel=kernel, stride=stride, padding=padding, dilation=dilation)
+    return apply(_convolution.col2im, g, shape=tuple(shape), **sizes)
+
+
+def channel_sums(x):
+    """The sum over all axes but 1."""
+    return sum(x, axis=(0, *range(2, x._array.ndim)))
+
+
 def max_pool(x, kernel, stride, padding, dilation, ceil_mode):
     """The largest of each window, and where it is."""
     sizes = dict(kernel=kernel, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
-    where_ = apply(_pooling.max_pool_indices, x, **sizes)
-    return pooled_at(x, where_, where_._array.shape), where_
+    return apply(_pooling.max_pool, x, **sizes)
 
 
 def adaptive_max_pool(x, size):
     """The largest of each window, and where it is."""
-    where_ = apply(_pooling.adaptive_max_pool_indices, x, size=size)
-    return pooled_at(x, where_, where_._array.shape), where_
+    return apply(_pooling.adaptive_max_pool, x, size=size)
 
 
 def max_pool_grad(g, indices, shape):
@@ -374,15 +395,77 @@ def _statistics(x, axes, eps):
     return mean, (variance + eps).rsqrt()
 
 
+def _normalized_grad(g, x, mean, rstd, axes):
+    """The gradient of (x - mean) * rstd where mean and rstd are x's own over `axes`."""
+    n = math.prod([x._array.shape[i] for i in axes])
+    unit = (x - mean) * rstd
+    return rstd * (g - (sum(g, axes, True) + unit * sum(g * unit, axes, True)) / n)
+
+
+def _batch_axes(x) -> tuple:
+    return (0, *range(2, x._array.ndim))
+
+
+def _leading_axes(x, axes) -> tuple:
+    return tuple(range(x._array.ndim - len(axes)))
+
+
+def _per_channel(v, x):
+    return v.reshape(1, -1, *(1,) * (x._array.ndim - 2))
+
+
+def _wanted(gradients, needs) -> tuple:
+    return tuple(g() if need else None for g, need in zip(gradients, needs))
+
+
 def batch_norm(x, weight, bias, eps):
     """What batch_norm keeps for its gradient: the results themselves are not needed again."""
-    mean, rstd = _statistics(x, (0, *range(2, x._array.ndim)), eps)
-    return None, None, None, mean, rstd
+    return None, None, None, *_statistics(x, _batch_axes(x), eps)
+
+
+def batch_norm_grad(g, x, weight, mean, rstd, needs):
+    """The gradients of x, weight and bias."""
+    axes = _batch_axes(x)
+    return _wanted(
+        (
+            lambda: _normalized_grad(g if weight is None else g * _per_channel(weight, x), x, mean, rstd, axes),
+            lambda: sum(g * ((x - mean) * rstd), axes),
+            lambda: sum(g, axes),
+        ),
+        needs,
+    )
+
+
+def batch_norm_by_grad(g, x, mean, variance, weight, eps, needs):
+    """The gradients of x, the statistics (none), weight and bias."""
+    rstd = (variance.detach() + eps).rsqrt()
+    return _wanted(
+        (
+            lambda: g * _per_channel(rstd if weight is None else rstd * weight, x),
+            lambda: None,
+            lambda: None,
+            lambda: sum(g * (x - _per_channel(mean.detach(), x)), _batch_axes(x)) * rstd,
+            lambda: sum(g, _batch_axes(x)),
+        ),
+        needs,
+    )
 
 
 def layer_norm(x, weight, bias, axes, eps):
     """What layer_norm keeps for its gradient."""
     return None, *_statistics(x, axes, eps)
+
+
+def layer_norm_grad(g, x, weight, mean, rstd, axes, needs):
+    """The gradients of x, weight and bias."""
+    return _wanted(
+        (
+            lambda: _normalized_grad(g if weight is None else g * weight, x, mean, rstd, axes),
+            lambda: sum(g * ((x - mean) * rstd), _leading_axes(x, axes)),
+            lambda: sum(g, _leading_axes(x, axes)),
+        ),
+        needs,
+    )
 
 
 def rms_norm(x, weight, axes, eps):
@@ -391,31 +474,77 @@ def rms_norm(x, weight, axes, eps):
     return None, (sum(square(x), axes, True) / n + eps).rsqrt()
 
 
+def rms_norm_grad(g, x, weight, rrms, axes, needs):
+    """The gradients of x and weight."""
+    n = math.prod([x._array.shape[i] for i in axes])
+    unit, slope = x * rrms, g if weight is None else g * weight
+    return _wanted(
+        (
+            lambda: rrms * (slope - unit * (sum(slope * unit, axes, True) / n)),
+            lambda: sum(g * unit, _leading_axes(x, axes)),
+        ),
+        needs,
+    )
+
+
+def attention(q, k, v, mask, drop, scale, causal):
+    """What attention keeps for its gradient: the weights."""
+    scores = matmul(q * scale, matrix_transpose(k))
+    hidden = None if mask is None or mask._array.dtype.kind != "b" else ~mask
+    if causal:
+        length, keys = scores._array.shape[-2:]
+        hidden = wrap(namespace_of(scores._array).tri(length, keys, dtype=bool)) == 0
+    if hidden is not None:
+        scores = scores.masked_fill(hidden, -math.inf)
+    elif mask is not None:
+        scores = scores + mask
+    weights = softmax(scores, -1)
+    alone = (scores == -math.inf).all(-1, keepdim=True)
+    return None, where(alone, zeros_like(weights), weights)
+
+
+def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
+    """The gradients of q, k, v and mask."""
+    dv = matmul(matrix_transpose(weights if drop is None else weights * drop), g)
+    dw = matmul(g, matrix_transpose(v))
+    dw = dw if drop is None else dw * drop
+    ds = weights * (dw - sum(dw * weights, (dw._array.ndim - 1,), True))
+    dq, dk = matmul(ds, k) * scale, matmul(matrix_transpose(ds), q) * scale
+    return (*(d if need else None for d, need in zip((dq, dk, dv, ds), needs)), None)
+
+
 def cross_entropy(x, target, weight, ignore, smoothing, reduction):
-    """What cross_entropy keeps for its gradient: log-probabilities, sample weights and their sum."""
-    kept = target._array != ignore
-    safe = np.where(kept, target._array, 0)
-    w = kept.astype(x._array.dtype)
-    if weight is not None:
-        w = w * weight._array[safe]
-    return None, _log_softmax(x, 1), wrap(w), wrap(np.asarray(w.sum()))
+    """The gradient is computed from the scores again."""
+    return None, x
 
 
-def cross_entropy_grad(g, logp, target, weight, w, total, ignore, smoothing, reduction):
-    """(probabilities - targets) times the weights: see backends/cpu/softmax.py."""
-    shape, classes = logp._array.shape, logp._array.shape[1]
-    kept = target._array != ignore
-    hot = np.moveaxis(np.eye(classes, dtype=logp._array.dtype)[np.where(kept, target._array, 0)], -1, 1)
-    share = np.full(shape, smoothing / classes, logp._array.dtype) * np.expand_dims(kept, 1)
-    if weight is not None:
-        share = share * weight._array.reshape(1, -1, *(1,) * (len(shape) - 2))
-    aim = wrap(hot * np.expand_dims((1 - smoothing) * w._array, 1) + share)
-    scale = g / total if reduction == "mean" else g
-    if reduction != "none":
-        scale = scale.expand(*target._array.shape)
-    return (exp(logp) * sum(aim, (1,), True) - aim) * scale.unsqueeze(1)
+def cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, reduction):
+    """(probabilities * what the target distribution has in all - target distribution) * weights."""
+    shares, scale = _shares(g, kept, target, weight, ignore, smoothing, reduction)
+    return (softmax(kept, 1) * sum(shares, (1,), True) - shares) * scale
 
 
-def ctc(x, rows, lengths, blank):
-    """The gradient of ctc_loss is not differentiable again."""
-    raise NotImplementedError("the derivative of ctc_loss is not differentiable: create_graph=True does not reach through it")
+def nll_loss(x, target, weight, ignore, reduction):
+    """The gradient does not depend on the log-probabilities."""
+    return None, x
+
+
+def nll_loss_grad(g, kept, x_shape, target, weight, ignore, reduction):
+    """Minus the weights at the targets."""
+    shares, scale = _shares(g, kept, target, weight, ignore, 0.0, reduction)
+    return -shares * scale
+
+
+def _shares(g, x, target, weight, ignore, smoothing, reduction):
+    """The target distributions, times weights, and g as what multiplies them."""
+    array = x._array
+    w = None if weight is None else weight._array
+    shares, total = namespace_of(array).class_shares(target._array, w, array.shape, array.dtype, ignore, smoothing)
+    scale = g / wrap(total) if reduction == "mean" else g
+    return wrap(shares), scale.unsqueeze(1) if reduction == "none" else scale
+
+
+def ctc(x, labels, lengths, label_lengths, blank, zero_infinity):
+    """The gradient of ctc_loss, which comes with its value."""
+    sizes = dict(lengths=lengths, label_lengths=label_lengths, blank=blank, zero_infinity=zero_infinity)
+    return None, apply(_ctc.ctc_slope, x, labels, **sizes)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 
 import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import F32, F64, apply, into, not_a_tensor
-from ..autograd.inplace import inplace, legacy_name
+from ..autograd.inplace import legacy_name
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Variable, node_of, record, wrap
+from ..autograd.tape import Variable, node_class, node_of, record, wrap
 from ..backends import cpu
 from ..backends.quiet import QUIET, enter, leave
 from ..ops import reduction as ops
@@ -19,18 +18,23 @@ from ..ops import sorting
 from ..ops.elementwise import maximum as _maximum
 from ..ops.elementwise import minimum as _minimum
 from ..ops.movement import astype
+from ..ops.operator import Plan
 from . import dims, return_types
-from .shape import reshape
 
 __all__ = [
     *("sum", "nansum", "mean", "nanmean", "prod", "max", "min", "amax", "amin", "aminmax", "argmax", "argmin", "all"),
-    *("any", "var", "std", "var_mean", "std_mean", "norm", "logsumexp", "count_nonzero", "dist", "renorm"),
+    *("any", "var", "std", "var_mean", "std_mean", "logsumexp", "count_nonzero"),
 ]
+
+
+_UNVERSIONED = (None, None, None)
 
 
 def _fast(operator):
     """`run(input, axis, keepdims)`: a reduction of a tensor; float32 and float64 go without any conversion."""
-    forward = operator.forward
+    forward, plan = operator.forward, operator.plan(1)
+    differentiable = operator.differentiable
+    of_shape = plan.keep == [(Plan.SHAPE, 0), (Plan.ATTR, "axis"), (Plan.ATTR, "keepdims")]
 
     def run(input, axis, keepdims):
         try:
@@ -45,8 +49,14 @@ def _fast(operator):
         finally:
             leave(token)
         result = wrap(made if made.__class__ is np.ndarray else np.asarray(made))
-        if is_grad_enabled() and node_of(input) is not None and operator.differentiable:
-            result._node = record(operator, (input,), {"axis": axis, "keepdims": keepdims}, 1, result, ())
+        if differentiable and is_grad_enabled():
+            node = node_of(input)
+            if node is not None:
+                if of_shape:
+                    cls = plan.node_class or node_class(operator.grad_name)
+                    result._node = cls(plan, (node,), (array.shape, axis, keepdims), _UNVERSIONED, None, None)
+                else:
+                    result._node = record(operator, (input,), {"axis": axis, "keepdims": keepdims}, 1, result, ())
         return result
 
     return run
@@ -64,24 +74,24 @@ def _named(named: dict, dim, keepdim):
     return dim, keepdim
 
 
-def _checked(input, operator):
-    """The input's array; TypeError if it is no tensor."""
+def array_of(input, operator):
+    """The array of an operator's input; TypeError if it is no tensor."""
     if not isinstance(input, Variable):
         raise not_a_tensor(operator, input)
     return input._array
 
 
-def _convert(input, dtype):
+def converted(input, dtype):
     """The input in the dtype asked for."""
     return input if dtype is None or dtype.np == input._array.dtype else apply(astype, input, dtype=dtype.np)
 
 
 def _floating(input):
     """Integers and bools as the default floating type."""
-    return _convert(input, dtypes.get_default_dtype()) if input._array.dtype.kind in "biu" else input
+    return converted(input, dtypes.get_default_dtype()) if input._array.dtype.kind in "biu" else input
 
 
-def _axes(input, dim, name: str):
+def axes_of(input, dim, name: str):
     """The axes to reduce, None for all; () where a zero-dimensional tensor is reduced over its only dimension."""
     if dim.__class__ is int:
         ndim = input._array.ndim
@@ -95,15 +105,15 @@ def _axes(input, dim, name: str):
 def sum(input, dim=None, keepdim=False, *, dtype=None, out=None, **named):
     """The sum over `dim` (a dimension, several, or None for all). Integers and bools are summed as int64.
 
-    With `dtype` the input is converted first, and the result has that type. keepdim: reduced dimensions stay, of size 1.
+    dtype: what the input is converted to first, and the result's type. keepdim: reduced dimensions stay, of size 1.
     """
     if named:
         dim, keepdim = _named(named, dim, keepdim)
     if dtype is not None:
-        input = _convert(input, dtype)
-    result = _sum(input, None, keepdim) if dim is None else _sum_along(input, _axes(input, dim, "sum"), keepdim)
+        input = converted(input, dtype)
+    result = _sum(input, None, keepdim) if dim is None else _sum_along(input, axes_of(input, dim, "sum"), keepdim)
     if dtype is not None:
-        result = _convert(result, dtype)
+        result = converted(result, dtype)
     return result if out is None else into(out, result)
 
 
@@ -112,32 +122,32 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None, **named):
     if named:
         dim, keepdim = _named(named, dim, keepdim)
     if dtype is not None:
-        input = _convert(input, dtype)
-    array = _checked(input, ops.mean)
+        input = converted(input, dtype)
+    array = array_of(input, ops.mean)
     if array.dtype.kind in "biu":
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
             f"{legacy_name(array.dtype)}. Convert first: input.float()."
         )
-    result = _mean(input, None, keepdim) if dim is None else _mean_along(input, _axes(input, dim, "mean"), keepdim)
+    result = _mean(input, None, keepdim) if dim is None else _mean_along(input, axes_of(input, dim, "mean"), keepdim)
     return result if out is None else into(out, result)
 
 
 def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The sum of what is not NaN. RuntimeError for complex numbers."""
-    array = _checked(input, ops.nansum)
+    array = array_of(input, ops.nansum)
     if array.dtype.kind == "c":
         raise RuntimeError("nansum does not support complex inputs")
-    if array.dtype.kind in "biu":
+    input = converted(input, dtype)
+    if input._array.dtype.kind in "biu":
         return sum(input, dim, keepdim, dtype=dtype, out=out)
-    input = _convert(input, dtype)
-    result = apply(ops.nansum, input, axis=_axes(input, dim, "nansum"), keepdims=keepdim)
+    result = apply(ops.nansum, input, axis=axes_of(input, dim, "nansum"), keepdims=keepdim)
     return result if out is None else into(out, result)
 
 
 def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The mean of what is not NaN. RuntimeError for integers and bools."""
-    array = _checked(input, ops.nansum)
+    array = array_of(input, ops.nansum)
     if array.dtype.kind in "biu":
         raise RuntimeError(
             f"nanmean(): expected input to have floating point or complex dtype but got {legacy_name(array.dtype)}"
@@ -151,15 +161,17 @@ def prod(input, dim=None, keepdim=False, *, dtype=None, out=None, **named):
     """The product, over all elements or one dimension. Integers and bools are multiplied as int64."""
     if named:
         dim, keepdim = _named(named, dim, keepdim)
-    _checked(input, ops.prod)
-    input = _convert(input, dtype)
+    array_of(input, ops.prod)
+    input = converted(input, dtype)
     if dim is None:
         result = apply(ops.prod, input, axis=None, keepdims=keepdim)
     else:
         if isinstance(dim, (tuple, list)):
-            raise TypeError(f"prod(): argument 'dim' must be int, not {type(dim).__name__}. Reduce one dimension at a time.")
-        result = apply(ops.prod_along, input, axis=_axes(input, dim, "prod"), keepdims=keepdim)
-    result = _convert(result, dtype)
+            raise TypeError(
+                f"prod(): argument 'dim' must be int, not {type(dim).__name__}. Reduce one dimension at a time."
+            )
+        result = apply(ops.prod_along, input, axis=axes_of(input, dim, "prod"), keepdims=keepdim)
+    result = converted(result, dtype)
     return result if out is None else into(out, result)
 
 
@@ -169,8 +181,8 @@ def _refuse_empty(array, axis, name: str, error: type[Exception] = RuntimeError)
         return
     if axis is None:
         raise error(
-            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
-            "'dim' argument."
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+            "Specify the reduction dim with the 'dim' argument."
         )
     for i in axis:
         if array.shape[i] == 0:
@@ -179,14 +191,18 @@ def _refuse_empty(array, axis, name: str, error: type[Exception] = RuntimeError)
 
 def _refuse_complex(array, name: str) -> None:
     if array.dtype.kind == "c":
-        raise RuntimeError(f"{name}(): complex numbers have no order; got {legacy_name(array.dtype)}. Compare input.abs().")
+        raise RuntimeError(
+            f"{name}(): complex numbers have no order; got {legacy_name(array.dtype)}. Compare input.abs()."
+        )
 
 
 def _extreme(name: str, whole, position, picked, pairwise, result_type):
+    positions = _fast(position)
+
     def function(input, dim=None, keepdim=False, *, out=None, **named):
         if named:
             dim, keepdim = _named(named, named.pop("other", dim), keepdim)
-        array = _checked(input, picked)
+        array = array_of(input, picked)
         if dim is None:
             _refuse_empty(array, None, name)
             _refuse_complex(array, name)
@@ -199,7 +215,7 @@ def _extreme(name: str, whole, position, picked, pairwise, result_type):
         if array.ndim:
             _refuse_empty(array, (axis,), name)
             _refuse_complex(array, name)
-            indices = apply(position, input, axis=axis, keepdims=keepdim)
+            indices = positions(input, axis, keepdim)
         else:
             _refuse_complex(array, name)
             indices = wrap(np.zeros((), np.int64))
@@ -226,9 +242,9 @@ def _bound(name: str, operator):
     def function(input, dim=None, keepdim=False, *, out=None, **named):
         if named:
             dim, keepdim = _named(named, dim, keepdim)
-        array = _checked(input, operator)
-        axis = _axes(input, dim, name)
-        _refuse_empty(array, axis, name, IndexError)
+        array = array_of(input, operator)
+        axis = axes_of(input, dim, name)
+        _refuse_empty(array, axis, name)
         if array.size:
             _refuse_complex(array, name)
         result = apply(operator, input, axis=axis, keepdims=keepdim)
@@ -245,8 +261,8 @@ amax, amin = _bound("amax", ops.amax), _bound("amin", ops.amin)
 
 def aminmax(input, *, dim=None, keepdim=False, out=None):
     """The smallest and the largest element, (min, max), over all or along one dimension."""
-    array = _checked(input, ops.amin)
-    axis = None if dim is None else _axes(input, dim, "aminmax")
+    array = array_of(input, ops.amin)
+    axis = None if dim is None else axes_of(input, dim, "aminmax")
     _refuse_empty(array, axis, "aminmax")
     _refuse_complex(array, "aminmax")
     pair = [apply(o, input, axis=axis, keepdims=keepdim) for o in (ops.amin, ops.amax)]
@@ -256,10 +272,12 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
 
 
 def _position(name: str, operator):
+    run = _fast(operator)
+
     def function(input, dim=None, keepdim=False, *, out=None, **named):
         if named:
             dim, keepdim = _named(named, dim, keepdim)
-        array = _checked(input, operator)
+        array = array_of(input, operator)
         if array.dtype.kind in "bc":
             raise RuntimeError(f"{name}(): does not support {'bool' if array.dtype.kind == 'b' else 'complex'} input")
         axis = None if dim is None else dims.one(dim, array.ndim)
@@ -267,7 +285,7 @@ def _position(name: str, operator):
             result = wrap(np.zeros((), np.int64))
         else:
             _refuse_empty(array, axis if axis is None else (axis,), name, IndexError)
-            result = apply(operator, input, axis=axis, keepdims=keepdim)
+            result = run(input, axis, keepdim)
         return result if out is None else into(out, result)
 
     function.__name__ = function.__qualname__ = name
@@ -288,12 +306,12 @@ def _truth(name: str, operator):
     def function(input, dim=None, keepdim=False, *, out=None, **named):
         if named:
             dim, keepdim = _named(named, dim, keepdim)
-        array = _checked(input, operator)
+        array = array_of(input, operator)
         # An empty tuple means no dimension here, where it means all of them to other reductions.
-        axis = () if dim == () or dim == [] else None if dim is None else _axes(input, dim, name)
+        axis = () if dim == () or dim == [] else None if dim is None else axes_of(input, dim, name)
         result = run(input, axis, keepdim)
         if array.dtype == np.uint8:
-            result = _convert(result, dtypes.uint8)
+            result = converted(result, dtypes.uint8)
         return result if out is None else into(out, result)
 
     function.__name__ = function.__qualname__ = name
@@ -317,13 +335,13 @@ def _spread_arguments(dim, unbiased, correction, keepdim, named):
 def _deviation(name: str, operator):
     def function(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None, **named):
         dim, correction, keepdim = _spread_arguments(dim, unbiased, correction, keepdim, named)
-        array = _checked(input, operator)
+        array = array_of(input, operator)
         if array.dtype.kind in "biu":
             raise RuntimeError(
-                f"{name}(): std and var only support floating point and complex dtypes, not {legacy_name(array.dtype)}. "
-                "Convert first: input.float()."
+                f"{name}(): std and var only support floating point and complex dtypes, not "
+                f"{legacy_name(array.dtype)}. Convert first: input.float()."
             )
-        axis = None if dim is None else _axes(input, dim, name)
+        axis = None if dim is None else axes_of(input, dim, name)
         if ops.count(array.shape, axis) <= correction:
             warnings.warn(
                 f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
@@ -337,8 +355,8 @@ def _deviation(name: str, operator):
     word = "variance" if name == "var" else "standard deviation"
     function.__doc__ = (
         f"The {word} over `dim`, with n - correction in the denominator.\n\n"
-        "correction is 1 unless given; unbiased=False is the older spelling of correction=0. Complex numbers have a real "
-        "variance.\nRuntimeError for integers and bools."
+        "correction is 1 unless given; unbiased=False is the older spelling of correction=0.\n"
+        "Complex numbers have a real variance. RuntimeError for integers and bools."
     )
     return function
 
@@ -358,79 +376,20 @@ def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, 
     return std(input, dim, keepdim=keepdim, correction=correction), mean(input, dim, keepdim)
 
 
-def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
-    """The p-norm of all elements, or of the vectors along `dim`: p a number, infinity, "fro" (2) or "nuc" of matrices.
-
-    The gradient is zero where the norm is. RuntimeError for integers and bools, and for the largest of nothing.
-    """
-    _checked(input, ops.norm)
-    input = _convert(input, dtype)
-    array = input._array
-    if array.dtype.kind in "biu":
-        raise RuntimeError(
-            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
-            f"{legacy_name(array.dtype)}. Convert first: input.float()."
-        )
-    if p == "nuc":
-        from ..linalg import matrix_norm
-
-        result = matrix_norm(input, "nuc", (0, 1) if dim is None else dim, keepdim)
-    else:
-        if isinstance(p, str) and p != "fro":
-            raise RuntimeError(f'norm: p must be a number, "fro" or "nuc", not "{p}"')
-        order = 2.0 if p == "fro" or p is None else float(p)
-        axis = None if dim is None else _axes(input, dim, "linalg.vector_norm")
-        if array.size == 0 and (order < 0 or order == math.inf):
-            _refuse_empty_norm(array, axis, order)
-        result = apply(ops.norm, input, p=order, axis=axis, keepdims=keepdim)
-    return result if out is None else into(out, result)
-
-
-def _refuse_empty_norm(array, axis, order: float) -> None:
-    """Norms that have no value for an empty vector."""
-    if axis is None or 0 in [array.shape[i] for i in axis]:
-        raise RuntimeError(
-            f"linalg.vector_norm cannot compute the {order} norm on an empty "
-            f"{'tensor' if axis is None else 'dimension'} because the operation does not have an identity; shape {array.shape}"
-        )
-
-
-def dist(input, other, p=2):
-    """The p-norm of the difference of two tensors, which broadcast."""
-    return norm(input - other, p)
-
-
-def renorm(input, p: float, dim: int, maxnorm: float, *, out=None):
-    """The slices along `dim`, those scaled down whose p-norm exceeds maxnorm."""
-    from .selection import where
-
-    ndim = _checked(input, ops.norm).ndim
-    if p <= 0:
-        raise RuntimeError("renorm: non-positive-norm not supported")
-    if maxnorm < 0:
-        raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
-    if ndim < 2:
-        raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {ndim} dimensions")
-    axis = dims.one(dim, ndim)
-    size = norm(input, p, tuple(i for i in range(ndim) if i != axis), True)
-    result = input * where(size > maxnorm, maxnorm / (size + 1e-7), 1.0)
-    return result if out is None else into(out, result)
-
-
 def logsumexp(input, dim, keepdim=False, *, out=None, **named):
     """log(sum(exp(input))) over `dim`, without overflow. Integers become the default floating type."""
     if named:
         dim, keepdim = _named(named, dim, keepdim)
-    _checked(input, ops.logsumexp)
+    array_of(input, ops.logsumexp)
     input = _floating(input)
-    result = apply(ops.logsumexp, input, axis=_axes(input, dim, "logsumexp"), keepdims=keepdim)
+    result = apply(ops.logsumexp, input, axis=axes_of(input, dim, "logsumexp"), keepdims=keepdim)
     return result if out is None else into(out, result)
 
 
 def count_nonzero(input, dim=None):
     """The number of nonzero elements, int64, over `dim` or all."""
-    _checked(input, ops.count_nonzero)
-    return apply(ops.count_nonzero, input, axis=None if dim is None else _axes(input, dim, "count_nonzero"))
+    array_of(input, ops.count_nonzero)
+    return apply(ops.count_nonzero, input, axis=None if dim is None else axes_of(input, dim, "count_nonzero"))
 
 
 class ReductionMethods:
@@ -454,9 +413,5 @@ class ReductionMethods:
     any = any
     var = var
     std = std
-    norm = norm
-    dist = dist
-    renorm = renorm
-    renorm_ = inplace(renorm)
     logsumexp = logsumexp
     count_nonzero = count_nonzero

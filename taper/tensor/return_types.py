@@ -10,16 +10,22 @@ def _result(name: str, fields: tuple[str, ...]) -> type:
         __slots__ = ()
         _fields = fields
         n_fields = n_sequence_fields = len(fields)
+        n_unnamed_fields = 0
 
         def __new__(cls, *values):
-            return tuple.__new__(cls, values[0] if len(values) == 1 else values)
+            values = values[0] if len(values) == 1 else values
+            if len(values) != len(fields):
+                raise TypeError(
+                    f"torch.return_types.{name}() takes a {len(fields)}-sequence ({len(values)}-sequence given)"
+                )
+            return tuple.__new__(cls, values)
 
         def __repr__(self) -> str:
             items = ",\n".join(f"{field}={value!r}" for field, value in zip(fields, self))
             return f"torch.return_types.{name}(\n{items})"
 
         def __reduce__(self):
-            return tuple, (tuple(self),)
+            return type(self), (tuple(self),)
 
     for i, field in enumerate(fields):
         setattr(Result, field, property(lambda self, i=i: tuple.__getitem__(self, i), doc=f"Result {i}."))

@@ -28,6 +28,7 @@ class Case:
     are not floating convert inputs by rounding. numpy: the value in float64 NumPy, for when PyTorch is absent (or has
     no such function). oracle: False for what PyTorch does not have. grad: compare gradients with finite differences
     and PyTorch; second: second derivatives too. smooth: False where finite differences are meaningless (kinks).
+    strides: False for what is about memory itself.
     rtol, atol: for float32 values; float64 uses the square of their accuracy. slope_rtol: for derivatives against
     PyTorch in float64, wider where PyTorch itself computes with single precision constants.
     """
@@ -42,6 +43,7 @@ class Case:
     grad: bool = True
     second: bool = True
     smooth: bool = True
+    strides: bool = True
     rtol: float = 1e-5
     atol: float = 1e-6
     slope_rtol: float = 1e-8

@@ -124,6 +124,8 @@ def test_value_is_numpys(case):
 
 @each_case
 def test_strides_do_not_matter(case):
+    if not case.strides:
+        pytest.skip("this row is about memory")
     arrays = [strided(a) if isinstance(a, np.ndarray) and a.ndim else a for a in case.inputs]
     plain = outputs(case, taper, tensors(taper, case.inputs))
     found = outputs(case, taper, [taper.from_numpy(a) if isinstance(a, np.ndarray) else a for a in arrays])

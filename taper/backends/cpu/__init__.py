@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from numpy import *  # noqa: F403  (the namespace *is* NumPy's, extended below)
 
+from .attention import *  # noqa: F403
 from .complex import *  # noqa: F403
 from .convolution import *  # noqa: F403
+from .cross_entropy import *  # noqa: F403
 from .linear import *  # noqa: F403
 from .ctc import *  # noqa: F403
+from .counting import *  # noqa: F403
 from .cumulative import *  # noqa: F403
 from .indexing import *  # noqa: F403
 from .normalization import *  # noqa: F403
@@ -16,3 +19,5 @@ from .reduce import *  # noqa: F403
 from .softmax import *  # noqa: F403
 from .sorting import *  # noqa: F403
 from .special import *  # noqa: F403
+from .views import *  # noqa: F403
+from .windows import *  # noqa: F403

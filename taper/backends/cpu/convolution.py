@@ -41,8 +41,16 @@ def conv_output_shape(spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Siz
     return tuple((n - r) // s + 1 for n, r, s in zip(padded, reach, stride))
 
 
-def conv(x: np.ndarray, w: np.ndarray, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int) -> np.ndarray:
-    """Cross-correlate: out[n, o, p] = sum over c, k of w[o, c, k] * x[n, c, p * stride + k * dilation - padding].
+def conv(
+    x: np.ndarray,
+    w: np.ndarray,
+    stride: Sizes,
+    padding: Sizes,
+    dilation: Sizes,
+    groups: int,
+    bias: np.ndarray | None = None,
+) -> np.ndarray:
+    """Cross-correlate: out[n, o, p] = sum over c, k of w[o, c, k] * x[n, c, p * stride + k * dilation - padding] + bias[o].
 
     Returns (N, O, *output), contiguous, of x's dtype. The channels are split into `groups` equal parts, each of which
     sees its own part of the input. RuntimeError where the kernel does not fit into the input.
@@ -54,11 +62,17 @@ def conv(x: np.ndarray, w: np.ndarray, stride: Sizes, padding: Sizes, dilation: 
     matrix = np.ascontiguousarray(w.reshape(groups, w.shape[0] // groups, -1))
     if _is_pointwise(kernel, padding):
         np.matmul(matrix, _by_group(_subsampled(x, output, stride), groups), out=_by_group(out, groups))
+        if bias is not None:
+            out += bias.reshape(-1, *(1,) * len(output))
         return out
+    if bias is not None:
+        bias = bias.reshape(groups, -1, 1)
     for images, parts in _blocks(x.shape[0], x.shape[1], kernel, output, w):
         for rows in parts:
             columns = _columns(x, images, rows, kernel, output, stride, padding, dilation)
             result = np.matmul(matrix, columns.reshape(groups, matrix.shape[2], -1))
+            if bias is not None:
+                result += bias
             target = out[images, :, rows]
             target[...] = np.moveaxis(result.reshape(*target.shape[1:], target.shape[0]), -1, 0)
     return out

@@ -12,8 +12,8 @@ _WIDER = {np.dtype(np.float32): np.dtype(np.float64), np.dtype(np.complex64): np
 def _accumulated(ufunc, x, axis):
     """Integers and bools are accumulated as int64."""
     if x.dtype.kind in "biu":
-        return ufunc.accumulate(x, axis, np.int64)
-    return ufunc.accumulate(x, axis, _WIDER.get(x.dtype)).astype(x.dtype, copy=False)
+        return np.ascontiguousarray(ufunc.accumulate(x, axis, np.int64))
+    return ufunc.accumulate(x, axis, _WIDER.get(x.dtype)).astype(x.dtype, order="C", copy=False)
 
 
 def cumsum(x, axis):
@@ -32,12 +32,20 @@ def reversed_cumsum(x, axis):
 
 
 def logcumsumexp(x, axis):
-    """log(cumsum(exp(x))); of complex numbers the largest real part is taken out first."""
+    """log(cumsum(exp(x)))"""
     if x.dtype.kind != "c":
         return _accumulated(np.logaddexp, x, axis)
-    top = np.max(x.real, axis=axis, keepdims=True, initial=-np.inf)
-    top = np.where(np.isfinite(top), top, 0).astype(top.dtype)
-    return np.log(cumsum(np.exp(x - top), axis)) + top
+    rows = np.moveaxis(x, axis, 0).astype(np.complex128)
+    for i in range(1, len(rows)):
+        rows[i] = _logaddexp(rows[i - 1], rows[i])
+    return np.ascontiguousarray(np.moveaxis(rows, 0, axis).astype(x.dtype))
+
+
+def _logaddexp(a, b):
+    """log(exp(a) + exp(b)) of complex numbers, from that of the larger real part."""
+    swap = b.real > a.real
+    big, small = np.where(swap, b, a), np.where(swap, a, b)
+    return np.where(small.real == -np.inf, big, big + np.log1p(np.exp(small - big)))
 
 
 def running_position(x, axis, largest):

@@ -1,13 +1,18 @@
-"""Gathering and scattering on NumPy arrays."""
+"""Gathering and scattering on NumPy arrays.
+
+Sums over repeated positions are the slow part of gradients. Where possible positions are made flat: `numpy.add.at` is
+fast only in one dimension, and whole rows are sorted and added run by run. Half precision is summed in float32.
+"""
 
 from __future__ import annotations
+
+from math import prod
 
 import numpy as np
 
 __all__ = [
-    *("put_part", "take_at", "add_at", "put_at", "take_along", "scatter_along", "scatter", "scatter_reduce", "add_rows"),
-    *("add_embedding", "put_masked", "pick_masked", "run_numbers", "one_hot", "put_diagonal", "window_of", "add_strided"),
-    *("sliding_windows", "add_windows", "bits"),
+    *("put_part", "take_at", "add_at", "put_at", "write_at", "take_along", "scatter_along", "scatter", "scatter_reduce"),
+    *("add_rows", "add_embedding", "put_masked", "pick_masked", "run_numbers", "one_hot", "scatter_count", "argwhere_of"),
 ]
 
 
@@ -18,26 +23,52 @@ def put_part(g, shape, index):
     return out
 
 
+def _summed_in(dtype):
+    """The dtype in which values of a dtype are summed."""
+    return np.dtype(np.float32) if dtype.itemsize == 2 and dtype.kind in "fV" else dtype
+
+
 def _filled(spec, indices) -> tuple:
+    """The index that `spec` (None where an array of positions stands) and its arrays mean."""
     arrays = iter(indices)
-    return tuple(next(arrays) if part is None else part for part in spec)
+    return tuple([next(arrays) if part is None else part for part in spec])
 
 
 def take_at(x, indices, spec):
-    """x at arrays of positions."""
-    return x[_filled(spec, indices)]
+    """x at arrays of positions, contiguous."""
+    if len(indices) == 1 and spec[-1] is None and indices[0].dtype.kind != "b":
+        return np.take(x, indices[0], axis=len(spec) - 1)
+    return np.ascontiguousarray(x[_filled(spec, indices)])
 
 
 def add_at(g, shape, indices, spec):
     """Zeros of a shape with g added at arrays of positions, which may repeat."""
-    if len(indices) == 1 and spec[0] is None and indices[0].dtype.kind in "iu" and g.ndim >= indices[0].ndim:
-        return add_rows(g.reshape(indices[0].size, *g.shape[indices[0].ndim :]), indices[0].reshape(-1), 0, shape)
-    out = np.zeros(shape, g.dtype)
+    out = np.zeros(shape, _summed_in(g.dtype))
     if all(i.dtype.kind == "b" for i in indices) and len(indices) == 1:
         out[_filled(spec, indices)] = g
+    elif all(part is None for part in spec) and all(i.dtype.kind != "b" for i in indices):
+        count = len(indices)
+        at = np.broadcast_arrays(*indices)
+        rows, rest = shape[:count], shape[count:]
+        flat = np.zeros(at[0].shape, np.int64)
+        for i, n in zip(at, rows):
+            flat = flat * n + np.where(i < 0, i + n, i)
+        _add_flat(out, flat.reshape(-1), g, prod(rows), prod(rest))
     else:
         np.add.at(out, _filled(spec, indices), g)
-    return out
+    return out.astype(g.dtype, copy=False)
+
+
+def _add_flat(out, index, g, rows: int, width: int):
+    """Add the rows of g to those of out at positions that may repeat and are not negative."""
+    out, g = out.reshape(rows, width), g.reshape(index.size, width)
+    if width == 1:
+        np.add.at(out.reshape(-1), index, g.reshape(-1).astype(out.dtype, copy=False))
+    elif index.size:
+        order = np.argsort(index, kind="stable")
+        ordered = index[order]
+        first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+        out[ordered[first]] = np.add.reduceat(g[order], first, axis=0, dtype=out.dtype)
 
 
 def put_at(x, value, indices, spec, accumulate):
@@ -46,44 +77,71 @@ def put_at(x, value, indices, spec, accumulate):
     if accumulate:
         np.add.at(out, _filled(spec, indices), value)
     else:
-        out[_filled(spec, indices)] = value
+        write_at(out, value, indices, spec)
     return out
+
+
+def write_at(x, value, indices, spec):
+    """Write values into x at arrays of positions."""
+    where = _filled(spec, indices)
+    if getattr(value, "ndim", 0) > 1 and any(i.dtype.kind == "b" for i in indices):
+        # NumPy refuses to broadcast to a mask; to the positions of its elements it does.
+        where = tuple([p for w in where for p in (w.nonzero() if getattr(w, "dtype", None) == np.bool_ else (w,))])
+    x[where] = value
 
 
 def _grid(index, axis: int) -> tuple:
     """The full index of which `index` gives the positions along one axis."""
-    axes = [np.arange(n).reshape((1,) * i + (n,) + (1,) * (index.ndim - 1 - i)) for i, n in enumerate(index.shape)]
+    axes = [np.arange(n).reshape((n,) + (1,) * (index.ndim - 1 - i)) for i, n in enumerate(index.shape)]
     axes[axis] = index
     return tuple(axes)
+
+
+def _flat(index, axis: int, shape) -> np.ndarray:
+    """The positions in a contiguous array of a shape of which `index` gives those along one axis."""
+    step, flat = 1, None
+    for i in range(len(shape) - 1, -1, -1):
+        if i == axis:
+            part = index * step
+        else:
+            part = (np.arange(index.shape[i]) * step).reshape((-1,) + (1,) * (index.ndim - 1 - i))
+        flat = part if flat is None else flat + part
+        step *= shape[i]
+    return flat
 
 
 def take_along(x, index, axis):
     """x[..., index[i, j], ...] along an axis; the index may be smaller than x in the other dimensions."""
     if x.ndim == 0:
         return np.broadcast_to(x, index.shape).copy()
-    return x[_grid(index, axis)]
+    if x.flags.c_contiguous:
+        return x.reshape(-1)[_flat(index.reshape(index.shape or (1,)), axis, x.shape)].reshape(index.shape)
+    return x[_grid(index.reshape(index.shape or (1,)), axis)].reshape(index.shape)
 
 
 def scatter_along(g, index, axis, shape):
-    """Zeros of a shape with g added at `index` along an axis."""
-    out = np.zeros(shape, g.dtype)
-    g = g[tuple(slice(n) for n in index.shape)]
-    if out.ndim == 0:
-        return out + g.sum(dtype=g.dtype)
-    np.add.at(out, _grid(index, axis), g)
-    return out
+    """Zeros of a shape with g added at `index` along an axis; g may be larger than the index."""
+    out = np.zeros(shape, _summed_in(g.dtype))
+    index = index.reshape(index.shape or (1,))
+    g = g.reshape(g.shape or (1,))[tuple([slice(n) for n in index.shape])]
+    flat = index.reshape(-1) if out.ndim <= 1 else _flat(index, axis, shape).reshape(-1)
+    np.add.at(out.reshape(-1), flat, np.ascontiguousarray(g, out.dtype).reshape(-1))
+    return out.astype(g.dtype, copy=False)
+
+
+def scatter_count(index, axis, shape):
+    """How often `index` points at each element of an array of a shape along an axis."""
+    return scatter_along(np.ones(index.shape, np.int64), index, axis, shape)
 
 
 def scatter(x, source, index, axis):
     """A copy of x with `source` written at `index` along an axis; of repeated positions the last counts."""
     out = np.array(x)
-    if out.ndim == 0:
-        if index.size:
-            out[...] = source.reshape(-1)[index.size - 1] if getattr(source, "ndim", 0) else source
-        return out
-    if getattr(source, "ndim", 0):
-        source = source[tuple(slice(n) for n in index.shape)]
-    out[_grid(index, axis)] = source
+    index = index.reshape(index.shape or (1,))
+    if source.ndim:
+        source = source[tuple([slice(n) for n in index.shape])]
+    flat = out.reshape(out.shape or (1,))
+    flat[_grid(index, axis)] = source
     return out
 
 
@@ -94,9 +152,9 @@ def scatter_reduce(x, source, index, axis, how, include_self):
     """A copy of x into which `source` is reduced at `index` along an axis: sum, mean, prod, amax or amin."""
     out = np.array(x)
     shape = out.shape
-    if out.ndim == 0:
-        out, source, index = out.reshape(1), source.reshape(-1), index.reshape(-1)
-    source = source[tuple(slice(n) for n in index.shape)]
+    index = index.reshape(index.shape or (1,))
+    out, source = out.reshape(shape or (1,)), source.reshape(source.shape or (1,))
+    source = source[tuple([slice(n) for n in index.shape])]
     where = _grid(index, axis)
     if not include_self:
         neutral = {"prod": 1, "amax": _lowest(out.dtype), "amin": _highest(out.dtype)}.get(how, 0)
@@ -106,34 +164,31 @@ def scatter_reduce(x, source, index, axis, how, include_self):
         count = np.full(out.shape, 1 if include_self else 0, np.int64)
         np.add.at(count, where, 1)
         count[count == 0] = 1
-        out = (out / count).astype(out.dtype) if out.dtype.kind in "fc" else out // count
+        out = (out / count if out.dtype.kind in "fc" else out // count).astype(out.dtype)
     return out.reshape(shape)
 
 
 def _lowest(dtype):
-    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+    return False if dtype.kind == "b" else -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
 def _highest(dtype):
-    return np.inf if dtype.kind == "f" else np.iinfo(dtype).max
+    return True if dtype.kind == "b" else np.inf if dtype.kind == "f" else np.iinfo(dtype).max
 
 
 def add_rows(g, index, axis, shape):
-    """Zeros of a shape with the slices of g along an axis added at positions, which may repeat.
-
-    Positions are sorted and each run is added up: one pass over g instead of one call a position.
-    """
-    out = np.zeros(shape, g.dtype)
-    if index.size == 0:
-        return out
-    index = np.where(index < 0, index + shape[axis], index)
-    order = np.argsort(index, kind="stable")
-    ordered = index[order]
-    first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-    rows = np.take(g, order, axis=axis) if g.ndim else g
-    lead = (slice(None),) * axis
-    out[(*lead, ordered[first])] = np.add.reduceat(rows, first, axis=axis)
-    return out
+    """Zeros of a shape with the slices of g along an axis added at positions, which may repeat."""
+    out = np.zeros(shape, _summed_in(g.dtype))
+    index = np.where(index < 0, index + shape[axis], index) if index.size else index
+    if axis == 0:
+        _add_flat(out, index, g, shape[0], prod(shape[1:]))
+    elif index.size:
+        order = np.argsort(index, kind="stable")
+        ordered = index[order]
+        first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+        lead = (slice(None),) * axis
+        out[(*lead, ordered[first])] = np.add.reduceat(np.take(g, order, axis=axis), first, axis=axis, dtype=out.dtype)
+    return out.astype(g.dtype, copy=False)
 
 
 def add_embedding(g, index, shape, padding):
@@ -161,65 +216,15 @@ def run_numbers(like, counts, n):
     return np.repeat(np.arange(n), counts)
 
 
+def argwhere_of(x):
+    """The positions of the nonzero elements as rows, each column contiguous."""
+    if x.ndim == 0:
+        return np.zeros((int(bool(x)), 0), np.int64)
+    return np.array(np.nonzero(x), np.int64).T
+
+
 def one_hot(index, classes):
     """int64 rows of `classes` zeros with a one at the index."""
     out = np.zeros((*index.shape, classes), np.int64)
     np.put_along_axis(out, index[..., None], 1, axis=-1)
     return out
-
-
-def put_diagonal(g, shape, offset, axis1, axis2):
-    """Zeros of a shape with g on a diagonal."""
-    out = np.zeros(shape, g.dtype)
-    target = np.diagonal(out, offset, axis1, axis2)
-    target.flags.writeable = True
-    target[...] = g
-    return out
-
-
-def window_of(x, shape, strides, offset):
-    """A view of the memory that x looks at, by shape, strides and offset in elements. x may itself be a view."""
-    owner = x
-    while isinstance(owner.base, np.ndarray):
-        owner = owner.base
-    size = x.itemsize
-    if owner.flags.forc:
-        whole = owner.reshape(-1, order="A") if owner.flags.c_contiguous else owner.T.reshape(-1)
-        whole = whole.view(x.dtype) if whole.dtype != x.dtype else whole
-        return np.lib.stride_tricks.as_strided(whole[offset:], shape, [s * size for s in strides])
-    return np.lib.stride_tricks.as_strided(x, shape, [s * size for s in strides])
-
-
-def add_strided(g, shape, strides, offset):
-    """Zeros of a dense shape with g added through a strided window."""
-    out = np.zeros(shape, g.dtype)
-    positions = np.full(g.shape, offset, np.intp)
-    for i, (n, stride) in enumerate(zip(g.shape, strides)):
-        positions += (np.arange(n) * stride).reshape((1,) * i + (n,) + (1,) * (g.ndim - 1 - i))
-    np.add.at(out.reshape(-1), positions, g)
-    return out
-
-
-def sliding_windows(x, axis, size, step):
-    """Windows of a size along an axis, every `step` elements, as a new last dimension: a view."""
-    if x.ndim == 0:
-        return np.lib.stride_tricks.as_strided(x, (size,), (x.itemsize,))
-    views = np.lib.stride_tricks.sliding_window_view(x, size, axis=axis, writeable=True)
-    return views[(slice(None),) * axis + (slice(None, None, step),)]
-
-
-def add_windows(g, shape, axis, size, step):
-    """Zeros of a shape with windows along an axis added where they lie."""
-    out = np.zeros(shape, g.dtype)
-    if not shape:
-        return out + g.sum(dtype=g.dtype)
-    lead = (slice(None),) * axis
-    count = g.shape[axis]
-    for i in range(size):
-        out[(*lead, slice(i, i + (count - 1) * step + 1, step))] += g[..., i]
-    return out
-
-
-def bits(x, dtype):
-    """The same memory read as another dtype."""
-    return np.ascontiguousarray(x).view(dtype)

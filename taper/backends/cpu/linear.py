@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-__all__ = ["affine", "column_sums"]
+__all__ = ["add_product", "affine", "column_sums"]
 
 _ones: dict = {}
 
 
 def affine(x, w, b):
     """x @ w.T + b for rows x; b may be None."""
-    out = np.matmul(x, w.T)
+    if x.ndim > 2:
+        # One tall product: NumPy would run one for each of the leading indices.
+        lead = x.shape[:-1]
+        out = np.matmul(x.reshape(math.prod(lead), x.shape[-1]), w.T).reshape(*lead, w.shape[0])
+    else:
+        out = np.matmul(x, w.T)
     if b is not None:
         out += b
+    return out
+
+
+def add_product(c, x, y, beta, alpha):
+    """beta * c + alpha * x @ y, in the product's own memory."""
+    out = np.matmul(x, y)
+    if alpha != 1:
+        out *= out.dtype.type(alpha)
+    if beta != 0:
+        out += c if beta == 1 else c * out.dtype.type(beta)
     return out
 
 

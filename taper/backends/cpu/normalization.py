@@ -1,4 +1,7 @@
-"""Normalisation of NumPy arrays, with the statistics that the gradients need."""
+"""Normalisation of NumPy arrays, with the statistics that the gradients need.
+
+Sums over all axes but the channels' are taken along the contiguous positions first, which NumPy adds pairwise and fast.
+"""
 
 from __future__ import annotations
 
@@ -6,45 +9,148 @@ import math
 
 import numpy as np
 
-__all__ = ["batch_norm", "layer_norm", "rms_norm"]
+from .linear import column_sums
+
+__all__ = [
+    *("batch_norm", "batch_norm_grad", "batch_norm_by", "batch_norm_by_grad", "layer_norm", "layer_norm_grad"),
+    *("rms_norm", "rms_norm_grad", "channel_sums"),
+]
 
 
-def _statistics(x, axes, eps):
-    """Mean, variance (over n) and 1 / sqrt(variance + eps), with the axes kept."""
-    n = x.dtype.type(math.prod([x.shape[i] for i in axes]))
-    mean = np.add.reduce(x, axis=axes, keepdims=True) / n
-    centred = x - mean
-    variance = np.add.reduce(centred * centred, axis=axes, keepdims=True) / n
-    return mean, variance, 1 / np.sqrt(variance + x.dtype.type(eps)), centred
+def channel_sums(x):
+    """The sum over all axes but 1: x (N, C, ...) gives (C,)."""
+    if x.ndim == 2:
+        return column_sums(x)
+    return np.add.reduce(np.add.reduce(x.reshape(*x.shape[:2], math.prod(x.shape[2:])), axis=2), axis=0)
+
+
+def _channel_products(x, y):
+    """The sum of x * y over all axes but 1, without the product in memory."""
+    if x.ndim == 2:
+        return np.einsum("nc,nc->c", x, y)
+    flat = (*x.shape[:2], math.prod(x.shape[2:]))
+    return np.einsum("ncp,ncp->nc", x.reshape(flat), y.reshape(flat)).sum(0)
+
+
+def _per_channel(v, ndim):
+    return v.reshape(1, -1, *(1,) * (ndim - 2))
 
 
 def batch_norm(x, weight, bias, eps):
-    """x (N, C, ...) normalised over all axes but 1: (out, mean, variance, mean and 1 / deviation with the axes kept)."""
-    axes = (0, *range(2, x.ndim))
-    mean, variance, rstd, out = _statistics(x, axes, eps)
-    out *= rstd
-    shape = (1, -1, *(1,) * (x.ndim - 2))
-    if weight is not None:
-        out *= weight.reshape(shape)
+    """x (N, C, ...) normalised over all axes but 1: (out, mean, variance; mean and 1 / deviation with the axes kept)."""
+    n = x.dtype.type(x.size // max(x.shape[1], 1))
+    mean = channel_sums(x) / n
+    column = _per_channel(mean, x.ndim)
+    out = x - column
+    variance = _channel_products(out, out) / n
+    rstd = 1 / np.sqrt(variance + x.dtype.type(eps))
+    out *= _per_channel(rstd if weight is None else rstd * weight, x.ndim)
     if bias is not None:
-        out += bias.reshape(shape)
-    return out, mean.reshape(-1), variance.reshape(-1), mean, rstd
+        out += _per_channel(bias, x.ndim)
+    return out, mean, variance, column, _per_channel(rstd, x.ndim)
+
+
+def batch_norm_grad(g, x, weight, mean, rstd, needs):
+    """The gradients of x, weight and bias, None for those not needed."""
+    n = x.dtype.type(x.size // max(x.shape[1], 1))
+    rstd = rstd.reshape(-1)
+    out = x - mean
+    dbias = channel_sums(g)
+    dweight = _channel_products(g, out) * rstd
+    if needs[0]:
+        out *= _per_channel(rstd * dweight / n, x.ndim)
+        out += _per_channel(dbias / n, x.ndim)
+        np.subtract(g, out, out=out)
+        out *= _per_channel(rstd if weight is None else rstd * weight, x.ndim)
+    return out if needs[0] else None, dweight if needs[1] else None, dbias if needs[2] else None
+
+
+def batch_norm_by(x, mean, variance, weight, bias, eps):
+    """x (N, C, ...) normalised by given statistics."""
+    scale = 1 / np.sqrt(variance + variance.dtype.type(eps))
+    if weight is not None:
+        scale = scale * weight
+    shift = -mean * scale if bias is None else bias - mean * scale
+    out = x * _per_channel(scale, x.ndim).astype(x.dtype, copy=False)
+    out += _per_channel(shift, x.ndim).astype(x.dtype, copy=False)
+    return out
+
+
+def batch_norm_by_grad(g, x, mean, variance, weight, eps, needs):
+    """The gradients of x, the statistics (none), weight and bias."""
+    rstd = 1 / np.sqrt(variance + variance.dtype.type(eps))
+    dx = dweight = None
+    if needs[0]:
+        dx = g * _per_channel(rstd if weight is None else rstd * weight, x.ndim).astype(g.dtype, copy=False)
+    if needs[3]:
+        dweight = _channel_products(g, x - _per_channel(mean, x.ndim).astype(x.dtype, copy=False)) * rstd
+    return dx, None, None, dweight, channel_sums(g) if needs[4] else None
+
+
+def _rows(x, axes):
+    return x.reshape(-1, math.prod([x.shape[i] for i in axes]))
+
+
+def _row_products(x, y):
+    return np.einsum("rn,rn->r", x, y)[:, None]
 
 
 def layer_norm(x, weight, bias, axes, eps):
     """x normalised over its last axes: (out, mean, 1 / deviation)."""
-    mean, _, rstd, out = _statistics(x, axes, eps)
+    rows = _rows(x, axes)
+    n = x.dtype.type(rows.shape[1])
+    mean = np.add.reduce(rows, axis=1, keepdims=True) / n
+    out = rows - mean
+    rstd = 1 / np.sqrt(_row_products(out, out) / n + x.dtype.type(eps))
     out *= rstd
     if weight is not None:
-        out *= weight
+        out *= weight.reshape(-1)
     if bias is not None:
-        out += bias
-    return out, mean, rstd
+        out += bias.reshape(-1)
+    kept = (*x.shape[: x.ndim - len(axes)], *(1,) * len(axes))
+    return out.reshape(x.shape), mean.reshape(kept), rstd.reshape(kept)
+
+
+def layer_norm_grad(g, x, weight, mean, rstd, axes, needs):
+    """The gradients of x, weight and bias, None for those not needed."""
+    shape = x.shape[x.ndim - len(axes) :]
+    g, rows, mean, rstd = _rows(g, axes), _rows(x, axes), mean.reshape(-1, 1), rstd.reshape(-1, 1)
+    n = x.dtype.type(rows.shape[1])
+    dx = dweight = None
+    if needs[0] or needs[1]:
+        unit = rows - mean
+        unit *= rstd
+    if needs[1]:
+        dweight = column_sums(g * unit).reshape(shape)
+    if needs[0]:
+        slope = g if weight is None else g * weight.reshape(-1)
+        unit *= _row_products(slope, unit) / n
+        unit += np.add.reduce(slope, axis=1, keepdims=True) / n
+        np.subtract(slope, unit, out=unit)
+        unit *= rstd
+        dx = unit.reshape(x.shape)
+    return dx, dweight, column_sums(g).reshape(shape) if needs[2] else None
 
 
 def rms_norm(x, weight, axes, eps):
     """x over its root mean square on its last axes: (out, 1 / root mean square)."""
-    n = x.dtype.type(math.prod([x.shape[i] for i in axes]))
-    rrms = 1 / np.sqrt(np.add.reduce(x * x, axis=axes, keepdims=True) / n + x.dtype.type(eps))
-    out = x * rrms
-    return (out if weight is None else out * weight), rrms
+    rows = _rows(x, axes)
+    rrms = 1 / np.sqrt(_row_products(rows, rows) / x.dtype.type(rows.shape[1]) + x.dtype.type(eps))
+    out = rows * rrms
+    if weight is not None:
+        out *= weight.reshape(-1)
+    return out.reshape(x.shape), rrms.reshape(*x.shape[: x.ndim - len(axes)], *(1,) * len(axes))
+
+
+def rms_norm_grad(g, x, weight, rrms, axes, needs):
+    """The gradients of x and weight, None for those not needed."""
+    shape = x.shape[x.ndim - len(axes) :]
+    g, unit = _rows(g, axes), _rows(x, axes) * rrms.reshape(-1, 1)
+    dweight = column_sums(g * unit).reshape(shape) if needs[1] else None
+    if not needs[0]:
+        return None, dweight
+    slope = g if weight is None else g * weight.reshape(-1)
+    unit *= _row_products(slope, unit) / x.dtype.type(unit.shape[1])
+    np.subtract(slope, unit, out=unit)
+    unit *= rrms.reshape(-1, 1)
+    return unit.reshape(x.shape), dweight

@@ -6,7 +6,8 @@ axis: an axis, a tuple of axes, or None for all. Results are dense: a reduction 
 from __future__ import annotations
 
 import math
-from builtins import max as larger, min as smaller
+from builtins import max as larger
+from builtins import min as smaller
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def sum(x, axis=None, keepdims=False, dtype=None):
         dtype = np.int64
     if x.size > _LONG and x.dtype.kind in "fc":
         return _dense(_long_sum(x, axis, keepdims))
-    made = np.add.reduce(x, axis, dtype, None, keepdims)
+    made = np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
     return made if x.ndim < 3 else _dense(made)
 
 
@@ -40,13 +41,13 @@ def _long_sum(x, axis, keepdims):
     float32 loses three digits over 10^5 rows. The longest of these other axes is added up in blocks.
     """
     if axis is None and x.flags.forc:
-        return np.add.reduce(x, None, None, None, keepdims)
+        return np.add.reduce(x, axis=None, keepdims=keepdims)
     axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
     strides = [abs(s) if n > 1 else math.inf for s, n in zip(x.strides, x.shape)]
     innermost = strides.index(smaller(strides))
     long = [(x.shape[i], i) for i in axes if i != innermost and x.shape[i] > _BLOCK]
     if not long:
-        return np.add.reduce(x, axis, None, None, keepdims)
+        return np.add.reduce(x, axis=axis, keepdims=keepdims)
     n, i = sorted(long)[-1]
     block = math.isqrt(n)
     whole = n // block * block
@@ -55,7 +56,7 @@ def _long_sum(x, axis, keepdims):
     parts = np.add.reduce(blocks, i + 1)
     if whole < n:
         parts = np.concatenate((parts, np.add.reduce(x[(*lead, slice(whole, None))], i, keepdims=True)), axis=i)
-    return np.add.reduce(parts, axis, None, None, keepdims)
+    return np.add.reduce(parts, axis=axis, keepdims=keepdims)
 
 
 def prod(x, axis=None, keepdims=False, dtype=None):
@@ -66,19 +67,19 @@ def prod(x, axis=None, keepdims=False, dtype=None):
 
 
 def max(x, axis=None, keepdims=False):
-    return _dense(np.maximum.reduce(x, axis, None, None, keepdims))
+    return _dense(np.maximum.reduce(x, axis=axis, keepdims=keepdims))
 
 
 def min(x, axis=None, keepdims=False):
-    return _dense(np.minimum.reduce(x, axis, None, None, keepdims))
+    return _dense(np.minimum.reduce(x, axis=axis, keepdims=keepdims))
 
 
 def any(x, axis=None, keepdims=False):
-    return _dense(np.logical_or.reduce(x, axis, None, None, keepdims))
+    return _dense(np.logical_or.reduce(x, axis=axis, keepdims=keepdims))
 
 
 def all(x, axis=None, keepdims=False):
-    return _dense(np.logical_and.reduce(x, axis, None, None, keepdims))
+    return _dense(np.logical_and.reduce(x, axis=axis, keepdims=keepdims))
 
 
 def argmax(x, axis=None, keepdims=False):
@@ -152,5 +153,5 @@ def broadcast_to(x, shape):
             return np.broadcast_to(x, shape)
         strides.append(stride if have == want else 0)
     made = np.ndarray(shape, x.dtype, x, 0, strides)
-    made.setflags(False)
+    made.setflags(write=False)
     return made

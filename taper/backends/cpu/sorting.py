@@ -29,7 +29,7 @@ def sorted_positions(x, axis, descending):
 def top_positions(x, k, axis, largest, ordered):
     """The positions of the k largest or smallest elements, best first."""
     if x.ndim == 0:
-        return _zero() if k else np.zeros(0, np.int64)
+        return _zero()
     n = x.shape[axis]
     lead = (slice(None),) * axis
     if k * 4 > n or k == 0:
@@ -59,7 +59,7 @@ def kth_position(x, k, axis):
 
 
 def median_position(x, axis, skip_nan):
-    """The first position of the lower median, with the axis kept; of a NaN if there is one, unless those are skipped."""
+    """The first position of the lower median, with the axis kept; of a NaN, if there is one and none are skipped."""
     if x.ndim == 0:
         return _zero()
     n = x.shape[axis]
@@ -80,8 +80,8 @@ def median_of(x, skip_nan):
             if not skip_nan:
                 return np.asarray(np.nan, x.dtype)
             flat = flat[~nan]
-        if flat.size == 0:
-            return np.asarray(np.nan, x.dtype)
+    if flat.size == 0:
+        return np.asarray(np.nan).astype(x.dtype)
     middle = (flat.size - 1) // 2
     return np.partition(flat, middle)[middle]
 
@@ -102,7 +102,7 @@ def mode_position(x, axis):
 def pick_along(x, index, axis, keepdims):
     """The elements of x at positions along an axis, which is dropped unless keepdims."""
     if x.ndim == 0:
-        return x.copy() if index.ndim == 0 else np.broadcast_to(x, index.shape).copy()
+        return x.copy()
     if keepdims:
         return take_along(x, index, axis)
     ndim = index.ndim

@@ -37,23 +37,14 @@ from ...tensor.elementwise import sigmoid, tanh
 from ...tensor.products import linear
 from ...tensor.selection import one_hot
 from .attention import multi_head_attention_forward, scaled_dot_product_attention
+from .bilinear import bilinear
 from .convolution import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from .ctc import ctc_loss
 from .distance import cosine_similarity, pairwise_distance, pdist
 from .dropout import alpha_dropout, dropout, dropout1d, dropout2d, dropout3d, feature_alpha_dropout
 from .embedding import embedding, embedding_bag
-from .image import (
-    affine_grid,
-    channel_shuffle,
-    fold,
-    grid_sample,
-    interpolate,
-    native_channel_shuffle,
-    pixel_shuffle,
-    pixel_unshuffle,
-    unfold,
-    upsample,
-)
+from .image import channel_shuffle, fold, native_channel_shuffle, pixel_shuffle, pixel_unshuffle, unfold
+from .interpolation import interpolate, upsample, upsample_bilinear, upsample_nearest
 from .loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -99,11 +90,4 @@ from .pooling import (
     max_unpool3d,
 )
 from .random_activation import gumbel_softmax, rrelu
-
-
-def bilinear(input1, input2, weight, bias=None):
-    """x1^T A_k x2 + b_k for each of the matrices A_k of `weight` (K, F1, F2), over any leading dimensions."""
-    from ...tensor.products import einsum
-
-    out = einsum("...i,kij,...j->...k", input1, weight, input2)
-    return out if bias is None else out + bias
+from .sampling import affine_grid, grid_sample

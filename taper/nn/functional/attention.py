@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
+from ...autograd.dispatch import apply
 from ...autograd.tape import wrap
+from ...ops.attention import attention
 from ...tensor.activation import softmax
 from ...tensor.joining import cat
 from ...tensor.products import linear, matmul
@@ -23,30 +25,46 @@ def scaled_dot_product_attention(
     sqrt(features) by default. enable_gqa: key and value heads are shared by groups of query heads. A query that nothing
     takes part in gives zeros. RuntimeError for a mask together with is_causal.
     """
-    length, features = query._array.shape[-2:]
-    keys = key._array.shape[-2]
     if is_causal and attn_mask is not None:
         raise RuntimeError("_scaled_dot_product_attention: Explicit attn_mask should not be set when is_causal=True")
+    _check_attention(query, key, value, attn_mask)
     if enable_gqa:
-        groups = query._array.shape[-3]
-        key = key.repeat_interleave(groups // key._array.shape[-3], -3)
-        value = value.repeat_interleave(groups // value._array.shape[-3], -3)
-    if is_causal:
-        attn_mask = wrap(np.tri(length, keys, dtype=bool))
-    scores = matmul(query * (1 / math.sqrt(features) if scale is None else scale), key.transpose(-2, -1))
-    if attn_mask is None:
-        weights = softmax(scores, -1)
-    elif attn_mask._array.dtype.kind == "b":
-        hidden = ~attn_mask
-        weights = softmax(scores.masked_fill(hidden, -math.inf), -1)
-        alone = attn_mask._array.any(-1, keepdims=True)
-        if not alone.all():
-            weights = weights.masked_fill(wrap(~alone), 0.0)
-    else:
-        weights = softmax(scores + attn_mask, -1)
+        heads = query._array.shape[-3]
+        for t in (key, value):
+            if heads % t._array.shape[-3]:
+                raise RuntimeError(
+                    "scaled_dot_product_attention: with enable_gqa the number of heads of key and value must divide the number "
+                    f"of query heads: got query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"
+                )
+        key = key.repeat_interleave(heads // key._array.shape[-3], -3)
+        value = value.repeat_interleave(heads // value._array.shape[-3], -3)
+    if scale is None:
+        scale = 1 / math.sqrt(query._array.shape[-1])
+    drop = None
     if dropout_p:
-        weights = dropout(weights, dropout_p)
-    return matmul(weights, value)
+        drop = dropout(wrap(np.ones(_scores_shape(query, key), query._array.dtype)), dropout_p)
+    return apply(attention, query, key, value, attn_mask, drop, scale=scale, causal=bool(is_causal))
+
+
+def _scores_shape(query, key) -> tuple:
+    q, k = query._array.shape, key._array.shape
+    return (*np.broadcast_shapes(q[:-2], k[:-2]), q[-2], k[-2])
+
+
+def _check_attention(query, key, value, mask) -> None:
+    for name, t in (("key", key), ("value", value)):
+        if t._array.dtype != query._array.dtype:
+            raise RuntimeError(
+                "Expected query, key, and value to have the same dtype, but got query.dtype: "
+                f"{query.dtype}, key.dtype: {key.dtype} and value.dtype: {value.dtype} instead."
+            )
+        if t._array.ndim < 2 or query._array.ndim < 2:
+            raise RuntimeError(f"Expected query, key, and value to all be at least 2 dimensional, but {name} is {tuple(t.shape)}")
+    if mask is not None and mask._array.dtype.kind != "b" and mask._array.dtype not in (query._array.dtype, np.float32):
+        raise RuntimeError(
+            "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
+            f"{mask.dtype} and query.dtype: {query.dtype} instead."
+        )
 
 
 def multi_head_attention_forward(

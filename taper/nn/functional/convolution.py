@@ -26,9 +26,7 @@ def _convolution(n: int):
                 f"Given groups={groups}, weight of size {list(weight._array.shape)}, expected input{list(x._array.shape)} to "
                 f"have {weight._array.shape[1] * groups} channels, but got {x._array.shape[1]} channels instead"
             )
-        out = apply(ops.conv, x, weight, stride=stride, padding=padding, dilation=dilation, groups=groups)
-        if bias is not None:
-            out = out + bias.reshape(1, -1, *(1,) * n)
+        out = apply(ops.conv, x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
         return out if batched else out.squeeze(0)
 
     function.__name__ = function.__qualname__ = name
@@ -40,7 +38,7 @@ def _convolution(n: int):
     return function
 
 
-def _checked(name: str, n: int, input, weight, bias, groups: int):
+def _checked(name: str, n: int, input, weight, bias, groups: int, transposed: bool = False):
     """The input with a batch dimension, and whether it had one."""
     x, w = input._array, weight._array
     if w.ndim != n + 2:
@@ -53,10 +51,16 @@ def _checked(name: str, n: int, input, weight, bias, groups: int):
         raise RuntimeError(f"Input type ({legacy_name(x.dtype).lower()}) and bias type ({legacy_name(bias._array.dtype).lower()}) should be the same")
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
-    if w.shape[0] % groups:
+    outputs = w.shape[1] * groups if transposed else w.shape[0]
+    if w.shape[0] % groups or not w.shape[0]:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, and divisible by {groups}, but got "
             f"weight of size {list(w.shape)} instead"
+        )
+    if bias is not None and bias._array.shape != (outputs,):
+        raise RuntimeError(
+            f"Given {'transposed=1, ' if transposed else ''}weight of size {list(w.shape)}, expected bias to be 1-dimensional "
+            f"with {outputs} elements, but got bias of size {list(bias._array.shape)} instead"
         )
     batched = x.ndim == n + 2
     return (input if batched else input.unsqueeze(0)), batched
@@ -94,7 +98,7 @@ def _transposed(n: int):
     def function(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
         stride, dilation = per_dim(stride, n, "stride", name), per_dim(dilation, n, "dilation", name)
         padding, extra = per_dim(padding, n, "padding", name), per_dim(output_padding, n, "output_padding", name)
-        x, batched = _checked(name, n, input, weight, bias, groups)
+        x, batched = _checked(name, n, input, weight, bias, groups, transposed=True)
         _refuse(name, stride, padding, dilation)
         w = weight._array.shape
         if x._array.shape[1] != w[0]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...autograd.dispatch import apply
-from ...autograd.tape import Variable
+from ...autograd.tape import Variable, wrap
 from ...ops.ctc import ctc
 
 
@@ -36,17 +36,15 @@ def ctc_loss(
         raise RuntimeError("blank must be in label range")
     if lengths[0].size and lengths[0].max() > steps:
         raise RuntimeError(f"Expected input_lengths to have value at most {steps}, but got value {lengths[0].max()}")
-    labels = targets._array if batched or targets._array.ndim == 1 else targets._array.reshape(-1)
-    rows, start = [], 0
-    for i, length in enumerate(lengths[1]):
-        if labels.ndim == 2:
-            rows.append(labels[i, :length])
-        else:
-            rows.append(labels[start : start + length])
-            start += length
-    loss = apply(ctc, x, rows=tuple(map(np.asarray, rows)), lengths=lengths[0], blank=blank)
-    if zero_infinity:
-        loss = loss.masked_fill(loss == float("inf"), 0.0)
+    loss = apply(
+        ctc,
+        x,
+        wrap(_as_rows(targets._array, lengths[1], n)),
+        lengths=tuple(lengths[0].tolist()),
+        label_lengths=tuple(lengths[1].tolist()),
+        blank=blank,
+        zero_infinity=zero_infinity,
+    )
     if not batched:
         loss = loss.squeeze(0)
     if reduction == "none":
@@ -55,3 +53,22 @@ def ctc_loss(
         return loss.sum()
     divisor = log_probs.new_tensor(np.maximum(lengths[1], 1))
     return (loss / (divisor if batched else divisor.squeeze(0))).mean()
+
+
+def _as_rows(targets: np.ndarray, lengths: np.ndarray, n: int) -> np.ndarray:
+    """The target sequences as rows (N, S), padded with zeros. RuntimeError if there are too few."""
+    longest = int(lengths.max(initial=0))
+    if targets.ndim == 2 or n == 1:
+        rows = targets.reshape(n, -1)
+        if rows.shape[1] < longest:
+            raise RuntimeError(
+                f"Expected tensor to have size at least {longest} at dimension 1, but got size {list(targets.shape)} for "
+                "argument #2 'targets' (while checking arguments for ctc_loss)"
+            )
+        return rows[:, :longest]
+    if targets.size < lengths.sum():
+        raise RuntimeError(f"ctc_loss: target_lengths add up to {lengths.sum()}, but there are {targets.size} targets")
+    rows = np.zeros((n, longest), np.int64)
+    inside = np.arange(longest) < lengths[:, None]
+    rows[inside] = targets.reshape(-1)[: lengths.sum()]
+    return rows

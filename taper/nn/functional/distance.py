@@ -26,12 +26,3 @@ def pdist(input, p: float = 2.0):
     i, j = np.triu_indices(input._array.shape[0], 1)
     first, second = (input[list(k)] if len(k) else input[:0] for k in (i, j))
     return apply(_norm, first - second, p=p, axis=(1,), keepdims=False)
-
-
-def cdist(x1, x2, p: float = 2.0, compute_mode=None):
-    """The p-norm distances of every row of x1 to every row of x2; leading dimensions broadcast."""
-    if x1._array.shape[-1] != x2._array.shape[-1]:
-        raise RuntimeError(
-            f"X1 and X2 must have the same number of columns. X1: {x1._array.shape[-1]} X2: {x2._array.shape[-1]}"
-        )
-    return (x1.unsqueeze(-2) - x2.unsqueeze(-3)).norm(p, -1)

@@ -1,6 +1,11 @@
-"""Dropout (Srivastava et al. 2014): elements zeroed at random in training, the rest scaled up to keep the mean."""
+"""Dropout (Srivastava et al. 2014): elements zeroed at random in training, the rest scaled up to keep the mean.
+
+The masks are drawn from the default generator as PyTorch draws them, so a seed gives the same ones.
+"""
 
 from __future__ import annotations
+
+import warnings
 
 import numpy as np
 
@@ -8,86 +13,137 @@ from ...autograd.inplace import assign
 from ...autograd.tape import wrap
 from ...tensor.random import default_generator
 
+# What selu gives for minus infinity, its scale times its alpha.
+SATURATION = -1.7580993408473766
+
 
 def _check(p: float) -> None:
     if not 0.0 <= p <= 1.0:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
-def _mask(shape, p: float, dtype) -> np.ndarray:
-    """Ones with probability 1 - p, drawn from the default generator as PyTorch draws them."""
-    return default_generator.stream.bernoulli(shape, 1 - p, dtype)
-
-
-def _mask_like(array: np.ndarray, p: float) -> np.ndarray:
-    """A mask for every element, drawn in the order in which the elements lie in memory."""
+def _mask(array: np.ndarray, shape: tuple, p: float) -> np.ndarray:
+    """Ones with probability 1 - p. For a mask of every element they are drawn in the order of the elements in memory."""
+    if shape != array.shape:
+        return default_generator.stream.bernoulli(shape, 1 - p, array.dtype)
     made = wrap(np.empty_like(array, order="C" if 0 in array.strides else "K"))
     return made.bernoulli_(1 - p)._array
 
 
-def _dropped(input, shape, p: float, training: bool, inplace: bool):
-    _check(p)
-    if not training or p == 0 or input._array.size == 0:
-        return input
+def _dropped(input, shape, p: float, inplace: bool):
+    """Elements zeroed by a mask of a shape that broadcasts."""
     array = input._array
+    if p == 0 or not array.size:
+        return input
     if p == 1:
         result = input * wrap(np.zeros((), array.dtype))
     else:
-        mask = _mask(shape, p, array.dtype) if shape != array.shape else _mask_like(array, p)
+        mask = _mask(array, shape, p)
         mask /= array.dtype.type(1 - p)
         result = input * wrap(mask)
     return assign(input, result) if inplace else result
 
 
+def _saturated(input, shape, p: float, inplace: bool):
+    """Elements set to selu's saturation, then all scaled and shifted so that mean and variance stay."""
+    array = input._array
+    if p == 0 or not array.size:
+        return input
+    if p == 1:
+        result = input * wrap(np.zeros((), array.dtype))
+    else:
+        kept, number = _mask(array, shape, p), array.dtype.type
+        scale = ((SATURATION**2 * p + 1) * (1 - p)) ** -0.5
+        shift = (1 - kept) * number(SATURATION * scale) - number(scale * p * SATURATION)
+        result = input * wrap(kept * number(scale)) + wrap(shift)
+    return assign(input, result) if inplace else result
+
+
+def _channels(input) -> tuple:
+    """The shape of a mask over whole channels: one number for each of the first two dimensions."""
+    shape = input._array.shape
+    if len(shape) < 2:
+        raise RuntimeError("Feature dropout requires at least 2 dimensions in the input")
+    return (*shape[:2], *(1,) * (len(shape) - 2))
+
+
 def dropout(input, p: float = 0.5, training: bool = True, inplace: bool = False):
     """Each element zeroed with probability p. ValueError for p outside [0, 1]."""
-    return _dropped(input, input._array.shape, p, training, inplace)
-
-
-def _channels(n: int):
-    def function(input, p: float = 0.5, training: bool = True, inplace: bool = False):
-        _check(p)
-        ndim = input._array.ndim
-        if ndim not in (n + 1, n + 2) and n == 1:
-            raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input. Note that dropout1d exists to provide channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension (i.e. 2D or 3D inputs).")
-        batched = ndim == n + 2 or n == 2
-        x = input if batched else input.unsqueeze(0)
-        shape = (*x._array.shape[:2], *(1,) * (x._array.ndim - 2))
-        result = _dropped(x, shape, p, training, False)
-        result = result if batched else result.squeeze(0)
-        return assign(input, result) if inplace and result is not input else result
-
-    function.__name__ = function.__qualname__ = f"dropout{n}d"
-    function.__doc__ = "Whole channels zeroed with probability p. ValueError for p outside [0, 1]."
-    return function
-
-
-dropout1d, dropout2d, dropout3d = _channels(1), _channels(2), _channels(3)
-_SATURATION = -1.7580993408473766
-
-
-def _alpha(input, shape, p: float, training: bool, inplace: bool):
-    """Elements set to selu's saturation, then scaled so that mean and variance stay."""
     _check(p)
-    if not training or p == 0 or input._array.size == 0:
+    return _dropped(input, input._array.shape, p, inplace) if training else input
+
+
+def _over_channels(input, p: float, training: bool, inplace: bool, batched: bool):
+    if not training:
         return input
-    dtype = input._array.dtype
-    if p == 1:
-        result = input * wrap(np.zeros((), dtype))
-    else:
-        kept = _mask(shape, p, dtype)
-        a = ((_SATURATION**2 * p + 1) * (1 - p)) ** -0.5
-        shift = (1 - kept) * dtype.type(_SATURATION * a) - dtype.type(a * p * _SATURATION)
-        result = input * wrap(kept * dtype.type(a)) + wrap(shift)
+    if batched:
+        return _dropped(input, _channels(input) if p else (), p, inplace)
+    x = input.unsqueeze(0)
+    result = _dropped(x, _channels(x), p, False).squeeze(0)
     return assign(input, result) if inplace else result
+
+
+def _unusual(name: str, ndim: int, spatial: int) -> None:
+    warnings.warn(
+        f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a future release. "
+        f"To retain the behavior and silence this warning, please use dropout instead. Note that {name} exists to provide "
+        f"channel-wise dropout on inputs with {spatial} spatial dimensions, a channel dimension, and an optional batch "
+        f"dimension (i.e. {spatial + 1}D or {spatial + 2}D inputs).",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def dropout1d(input, p: float = 0.5, training: bool = True, inplace: bool = False):
+    """Whole channels of (N, C, L) or (C, L) zeroed with probability p. ValueError for p outside [0, 1]."""
+    _check(p)
+    ndim = input._array.ndim
+    if ndim not in (2, 3):
+        raise RuntimeError(
+            f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input. Note that dropout1d exists to provide "
+            "channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension "
+            "(i.e. 2D or 3D inputs)."
+        )
+    return _over_channels(input, p, training, inplace, ndim == 3)
+
+
+def dropout2d(input, p: float = 0.5, training: bool = True, inplace: bool = False):
+    """Whole channels (dimension 1) of (N, C, H, W) zeroed with probability p. ValueError for p outside [0, 1].
+
+    Three dimensions are taken as (N, C, L), with a warning, as in PyTorch.
+    """
+    _check(p)
+    ndim = input._array.ndim
+    if ndim not in (3, 4):
+        _unusual("dropout2d", ndim, 2)
+    if ndim == 3:
+        warnings.warn(
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - input "
+            "is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a future release to "
+            "interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise "
+            "dropout behavior, please switch to using dropout1d instead.",
+            UserWarning,
+            stacklevel=2,
+        )
+    return _over_channels(input, p, training, inplace, True)
+
+
+def dropout3d(input, p: float = 0.5, training: bool = True, inplace: bool = False):
+    """Whole channels of (N, C, D, H, W) or (C, D, H, W) zeroed with probability p. ValueError for p outside [0, 1]."""
+    _check(p)
+    ndim = input._array.ndim
+    if ndim not in (4, 5):
+        _unusual("dropout3d", ndim, 3)
+    return _over_channels(input, p, training, inplace, ndim == 5)
 
 
 def alpha_dropout(input, p: float = 0.5, training: bool = False, inplace: bool = False):
     """Dropout that keeps the mean and variance of selu's outputs (Klambauer et al. 2017)."""
-    return _alpha(input, input._array.shape, p, training, inplace)
+    _check(p)
+    return _saturated(input, input._array.shape, p, inplace) if training else input
 
 
 def feature_alpha_dropout(input, p: float = 0.5, training: bool = False, inplace: bool = False):
-    """`alpha_dropout` of whole channels."""
-    shape = (*input._array.shape[:2], *(1,) * (input._array.ndim - 2))
-    return _alpha(input, shape, p, training, inplace)
+    """`alpha_dropout` of whole channels (dimension 1)."""
+    _check(p)
+    return _saturated(input, _channels(input) if p else (), p, inplace) if training else input

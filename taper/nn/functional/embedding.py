@@ -7,7 +7,6 @@ import numpy as np
 from ...autograd.dispatch import apply
 from ...autograd.tape import changed, wrap
 from ...ops import indexing as ops
-from ...tensor.joining import stack
 
 
 def embedding(
@@ -70,7 +69,7 @@ def embedding_bag(
         raise ValueError("mode has to be one of sum or mean or max")
     if per_sample_weights is not None and mode != "sum":
         raise NotImplementedError("embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum'")
-    index = input._array
+    index, table = input._array, weight._array
     if index.ndim == 2:
         if offsets is not None:
             raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences.")
@@ -88,16 +87,35 @@ def embedding_bag(
         bounds = bounds if include_last_offset else np.append(bounds, index.size)
     else:
         raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {index.ndim}")
+    if per_sample_weights is not None and per_sample_weights._array.shape != index.shape:
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not None, then it must have the same "
+            f"shape as the input ({tuple(input.shape)})"
+        )
+    if bounds.size and bounds[-1] > index.size:
+        raise RuntimeError(f"embedding_bag: offsets must lie within the input of {index.size}, got {int(bounds.max())}")
     rows = embedding(input.reshape(-1), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)
-    kept = np.ones(index.size, bool) if padding_idx is None else index.reshape(-1) != padding_idx % weight._array.shape[0]
-    bags = []
-    for start, stop in zip(bounds[:-1], bounds[1:]):
-        inside = np.flatnonzero(kept[start:stop]) + start
-        bag = rows[wrap(inside)]
-        if not inside.size:
-            bags.append(weight.new_zeros(weight._array.shape[1]))
-        else:
-            bags.append(bag.sum(0) if mode == "sum" else bag.mean(0) if mode == "mean" else bag.amax(0))
-    return stack(bags) if bags else weight.new_zeros((0, weight._array.shape[1]))
+    bags = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    taken = np.arange(bags.size)
+    if padding_idx is not None:
+        kept = index.reshape(-1)[: bags.size] != padding_idx % weight._array.shape[0]
+        bags, taken = bags[kept], taken[kept]
+    count = np.bincount(bags, minlength=len(bounds) - 1)
+    if mode == "max":
+        return _largest(rows, bags, taken, count)
+    total = apply(ops.add_rows, rows.index_select(0, wrap(taken)), wrap(bags), axis=0, shape=(len(count), table.shape[1]))
+    return total if mode == "sum" else total / wrap(np.maximum(count, 1).reshape(-1, 1).astype(table.dtype))
+
+
+def _largest(rows, bags: np.ndarray, taken: np.ndarray, count: np.ndarray):
+    """The largest of each bag in each column, zeros for an empty bag."""
+    where = np.zeros((len(count), rows._array.shape[1]), np.int64)
+    for bag in np.flatnonzero(count):
+        inside = taken[bags == bag]
+        where[bag] = inside[rows._array[inside].argmax(0)]
+    if not rows._array.shape[0]:
+        return rows.new_zeros(where.shape)
+    found = rows.gather(0, wrap(where))
+    return found if count.all() else found * wrap((count > 0).reshape(-1, 1).astype(rows._array.dtype))

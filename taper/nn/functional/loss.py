@@ -8,11 +8,21 @@ import warnings
 import numpy as np
 
 from ...autograd.dispatch import apply
+from ...autograd.inplace import legacy_name
 from ...autograd.tape import Variable
 from ...ops import loss as ops
 from ...tensor.activation import log_softmax, logsigmoid
 from ...tensor.selection import where
 from .distance import pairwise_distance
+
+
+REDUCTIONS = ("mean", "sum", "none")
+INT64, UINT8 = np.dtype(np.int64), np.dtype(np.uint8)
+
+
+def _word(array) -> str:
+    """An array's dtype as messages name it: Long, Float, ..."""
+    return legacy_name(array.dtype).removeprefix("torch.").removesuffix("Tensor")
 
 
 def _how(reduction: str, size_average=None, reduce=None) -> str:
@@ -25,7 +35,7 @@ def _how(reduction: str, size_average=None, reduce=None) -> str:
             UserWarning,
             stacklevel=3,
         )
-    if reduction not in ("none", "mean", "sum"):
+    if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not a valid value for reduction")
     return reduction
 
@@ -51,7 +61,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction: str = "me
     """(input - target) ** 2, reduced. Warns where the sizes differ."""
     if input._array.shape != target._array.shape:
         _sizes("mse_loss", input, target)
-    if size_average is not None or reduce is not None or reduction not in ("mean", "sum", "none"):
+    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = _how(reduction, size_average, reduce)
     if weight is not None:
         loss = weight * apply(ops.mse_loss, input, target, reduction="none")
@@ -107,63 +117,79 @@ def cross_entropy(
     weight: one a class. ignore_index: this target counts for nothing. label_smoothing mixes the uniform distribution in.
     IndexError for a target outside [0, C), ValueError for batch sizes that differ, RuntimeError for other shapes.
     """
-    reduction = _how(reduction, size_average, reduce)
+    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
+        reduction = _how(reduction, size_average, reduce)
     x, y = input._array, target._array
-    if not 0.0 <= label_smoothing <= 1.0:
+    if y.dtype.kind in "fV" and x.shape == y.shape and x.ndim:
+        return _against_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
+    if label_smoothing and not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    if x.shape == y.shape and x.ndim and y.dtype.kind in "fV":
-        return _against_probabilities(input, target, weight, reduction, label_smoothing)
-    if y.dtype.kind not in "iu":
-        raise RuntimeError(f"expected scalar type Long but found {target.type().removeprefix('torch.').removesuffix('Tensor')}. "
-                           "cross_entropy takes class indices (long) or, in the input's shape, probabilities.")
     if x.ndim == 1:
-        if y.ndim != 0:
-            raise ValueError(f"Expected input batch_size ({1}) to match target batch_size ({y.size}). (input {tuple(x.shape)})")
-        return _indices(input.unsqueeze(0), target.reshape(1), weight, ignore_index, reduction, label_smoothing).reshape(())
-    _check_targets(x, y)
-    return _indices(input, target, weight, ignore_index, reduction, label_smoothing)
+        alone = _one(input, target)
+        options = dict(ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
+        return cross_entropy(*alone, weight, **options).reshape(())
+    _check_targets(x, y, weight, "cross_entropy")
+    return apply(
+        ops.cross_entropy, input, target, weight, ignore=ignore_index, smoothing=label_smoothing, reduction=reduction
+    )
 
 
-def _check_targets(x, y) -> None:
-    if x.ndim == 0:
-        raise RuntimeError("cross_entropy: expected an input of 1 dimension at least, got a number")
+def _one(input, target):
+    """One sample, given without a batch dimension, as a batch."""
+    if target._array.ndim > 1 or target._array.size != 1:
+        raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target._array.size}")
+    return input.unsqueeze(0), target.reshape(1)
+
+
+def _check_targets(x, y, weight, name: str) -> None:
+    """Refuse class indices that do not fit the scores (N, C, ...). Whether they are in range the operator tells."""
+    if x.ndim < 2:
+        raise RuntimeError(f"{name}: expected an input of 1 dimension at least, got a number")
+    if y.dtype != INT64 and y.dtype != UINT8:
+        if y.shape == x.shape and y.dtype.kind in "iub" and x.ndim > 2 and name == "cross_entropy":
+            raise RuntimeError(
+                f"Expected floating point type for target with class probabilities, got {_word(y)}. A target in the input's "
+                "shape means probabilities."
+            )
+        raise RuntimeError(
+            f"expected target dtype to be Long or Byte, but got {_word(y)}. {name} takes class indices: target.long()."
+        )
     if y.ndim == 0 or x.shape[0] != y.shape[0]:
         raise ValueError(
-            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({y.shape[0] if y.ndim else 1}). The input is "
-            f"{tuple(x.shape)}, the target {tuple(y.shape)}."
+            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({y.shape[0] if y.ndim else 0}). The input "
+            f"is {tuple(x.shape)}, the target {tuple(y.shape)}."
         )
-    if y.shape != (x.shape[0], *x.shape[2:]):
-        if y.ndim == 2 and x.ndim == 2:
-            raise RuntimeError("0D or 1D target tensor expected, multi-target not supported; squeeze the target, or give probabilities")
-        raise RuntimeError(f"Expected target size {[x.shape[0], *x.shape[2:]]}, got {list(y.shape)}")
-
-
-def _check_range(y, classes: int, ignore: int) -> None:
-    """IndexError for a class that does not exist."""
-    if y.size:
-        low, high = y.min(), y.max()
-        if low < 0 or high >= classes:
-            bad = y[((y < 0) | (y >= classes)) & (y != ignore)]
-            if bad.size:
-                raise IndexError(f"Target {int(bad.reshape(-1)[0])} is out of bounds. The classes are 0 to {classes - 1}.")
+    if y.shape[1:] != x.shape[2:]:
+        if x.ndim == 2:
+            raise RuntimeError(
+                f"0D or 1D target tensor expected, multi-target not supported: {name} got a target of {tuple(y.shape)}. "
+                "Squeeze it, or give probabilities as floating-point numbers."
+            )
+        if name == "cross_entropy" and y.shape == x.shape:
+            raise RuntimeError(
+                f"Expected floating point type for target with class probabilities, got {_word(y)}. A target in the input's "
+                "shape means probabilities."
+            )
+        raise RuntimeError(f"Expected target size {[x.shape[0], *x.shape[2:]]}, got {list(y.shape)} ({name})")
+    if weight is not None:
+        _weights(weight, x.shape[1])
+        if weight._array.dtype != x.dtype:
+            raise RuntimeError(f"expected scalar type {_word(x)} but found {_word(weight._array)} (the weight of {name})")
 
 
 def _weights(weight, classes: int) -> None:
     if weight is not None and weight._array.shape != (classes,):
         raise RuntimeError(
-            "weight tensor should be defined either for all or no classes: it must have shape "
-            f"({classes},), got {tuple(weight._array.shape)}"
+            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
+            f"{list(weight._array.shape)}"
         )
 
 
-def _indices(input, target, weight, ignore: int, reduction: str, smoothing: float):
-    x = input._array
-    _weights(weight, x.shape[1])
-    _check_range(target._array, x.shape[1], ignore)
-    return apply(ops.cross_entropy, input, target, weight, ignore=ignore, smoothing=smoothing, reduction=reduction)
-
-
-def _against_probabilities(input, target, weight, reduction: str, smoothing: float):
+def _against_probabilities(input, target, weight, ignore_index: int, reduction: str, smoothing: float):
+    if not 0.0 <= smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {smoothing}")
+    if ignore_index >= 0:
+        raise RuntimeError("ignore_index is not supported for floating point target")
     axis = 0 if input._array.ndim == 1 else 1
     classes = input._array.shape[axis]
     _weights(weight, classes)
@@ -182,26 +208,14 @@ def nll_loss(
     input, target, weight=None, size_average=None, ignore_index: int = -100, reduce=None, reduction: str = "mean"
 ):
     """-input[target] for log-probabilities (N, C, ...) or (C,) and class indices. Errors as of cross_entropy."""
-    reduction = _how(reduction, size_average, reduce)
+    if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
+        reduction = _how(reduction, size_average, reduce)
     x, y = input._array, target._array
     if x.ndim == 1:
-        input, target = input.unsqueeze(0), target.reshape(1)
-        if reduction == "none":
-            return nll_loss(input, target, weight, ignore_index=ignore_index, reduction="none").reshape(y.shape)
-        x, y = input._array, target._array
-    if y.dtype.kind not in "iu":
-        raise RuntimeError(f"expected scalar type Long but found {target.type().removeprefix('torch.').removesuffix('Tensor')}")
-    _check_targets(x, y)
-    _weights(weight, x.shape[1])
-    _check_range(y, x.shape[1], ignore_index)
-    kept = target != ignore_index
-    safe = where(kept, target, 0)
-    loss = -input.gather(1, safe.unsqueeze(1)).squeeze(1)
-    shares = kept.to(input.dtype) if weight is None else weight[safe] * kept
-    loss = loss * shares
-    if reduction == "mean":
-        return loss.sum() / shares.sum()
-    return _reduced(loss, reduction)
+        alone = _one(input, target)
+        return nll_loss(*alone, weight, ignore_index=ignore_index, reduction=reduction).reshape(())
+    _check_targets(x, y, weight, "nll_loss")
+    return apply(ops.nll_loss, input, target, weight, ignore=ignore_index, reduction=reduction)
 
 
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
@@ -213,16 +227,12 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
             "ensure they have the same size."
         )
     if target._array.dtype != input._array.dtype:
-        raise RuntimeError(f"Found dtype {_word(target)} but expected {_word(input)}")
+        raise RuntimeError(f"Found dtype {_word(target._array)} but expected {_word(input._array)} (binary_cross_entropy)")
     x = input._array
     if x.size and not ((x >= 0) & (x <= 1)).all():
         raise RuntimeError("all elements of input should be between 0 and 1")
     loss = apply(ops.binary_cross_entropy, input, target)
     return _reduced(loss if weight is None else loss * weight, reduction)
-
-
-def _word(t) -> str:
-    return t.type().removeprefix("torch.").removesuffix("Tensor")
 
 
 def binary_cross_entropy_with_logits(
@@ -233,9 +243,9 @@ def binary_cross_entropy_with_logits(
     if target._array.shape != input._array.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     if pos_weight is None:
-        loss = (1 - target) * input - logsigmoid(input)
+        loss = apply(ops.bce_with_logits, input, target)
     else:
-        loss = (1 - target) * input - (1 + (pos_weight - 1) * target) * logsigmoid(input)
+        loss = apply(ops.weighted_bce_with_logits, input, target, pos_weight)
     return _reduced(loss if weight is None else loss * weight, reduction)
 
 

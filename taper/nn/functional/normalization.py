@@ -37,13 +37,9 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
             _follow(running_mean, mean._array, momentum)
             _follow(running_var, variance._array * (n / max(n - 1, 1)), momentum)
         return out
-    shape = (1, -1, *(1,) * (x.ndim - 2))
-    scale = (running_var + eps).rsqrt()
-    if weight is not None:
-        scale = scale * weight
-    shift = -running_mean * scale if bias is None else bias - running_mean * scale
-    out = input * scale.reshape(shape) + shift.reshape(shape)
-    return out if out._array.dtype == x.dtype else out.to(input.dtype)
+    if running_var is None:
+        raise RuntimeError("batch_norm: in evaluation running_mean and running_var must both be given, or both be None")
+    return apply(ops.batch_norm_by, input, running_mean, running_var, weight, bias, eps=eps)
 
 
 def _follow(running, value: np.ndarray, momentum: float) -> None:
@@ -97,7 +93,17 @@ def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5
             f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(x.shape)} and "
             f"num_groups={num_groups}"
         )
-    groups = input.reshape(x.shape[0], num_groups, -1)
+    if x.shape[0] * x.shape[1] // num_groups * math.prod(x.shape[2:]) == 1:
+        raise ValueError(
+            f"Expected more than 1 value per channel when training, got input size {list(x.shape)} (group_norm)"
+        )
+    for name, t in (("weight", weight), ("bias", bias)):
+        if t is not None and t._array.shape != (x.shape[1],):
+            raise RuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape "
+                f"{list(t._array.shape)} and input of shape {list(x.shape)}"
+            )
+    groups = input.reshape(x.shape[0], num_groups, math.prod(x.shape[1:]) // num_groups)
     out = apply(ops.layer_norm, groups, None, None, axes=(2,), eps=eps)
     return _affine(out.reshape(x.shape), weight, bias)
 
@@ -114,14 +120,27 @@ def _last(input, normalized_shape, name: str) -> tuple[int, ...]:
     return tuple(range(x.ndim - len(shape), x.ndim))
 
 
+def _like(normalized_shape, name: str, t) -> None:
+    if t is not None and t._array.shape != normalized_shape:
+        raise RuntimeError(
+            f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(t._array.shape)} and "
+            f"normalized_shape = {list(normalized_shape)}"
+        )
+
+
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps: float = 1e-5):
     """Normalised over the last dimensions, whose sizes are normalized_shape (RuntimeError if not)."""
-    return apply(ops.layer_norm, input, weight, bias, axes=_last(input, normalized_shape, "layer_norm"), eps=eps)
+    axes = _last(input, normalized_shape, "layer_norm")
+    shape = input._array.shape[axes[0] :]
+    _like(shape, "weight", weight)
+    _like(shape, "bias", bias)
+    return apply(ops.layer_norm, input, weight, bias, axes=axes, eps=eps)
 
 
 def rms_norm(input, normalized_shape, weight=None, eps: float | None = None):
     """Divided by the root mean square over the last dimensions. eps defaults to the dtype's."""
     axes = _last(input, normalized_shape, "rms_norm")
+    _like(input._array.shape[axes[0] :], "weight", weight)
     if eps is None:
         eps = dtypes.finfo(input.dtype).eps
     return apply(ops.rms_norm, input, weight, axes=axes, eps=eps)

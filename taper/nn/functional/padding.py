@@ -32,7 +32,7 @@ def pad(input, pad, mode: str = "constant", value=None):
     if mode not in ("reflect", "replicate", "circular"):
         raise NotImplementedError(f"Unrecognised padding mode {mode}")
     if value:
-        raise ValueError(f"Padding mode {mode!r} doesn't take in value argument")
+        raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if not (len(pad) // 2 in (1, 2, 3) and array.ndim - len(pad) // 2 in (1, 2)):
         raise NotImplementedError(
             f"Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: mode {mode!r} pads the last 1, 2 or 3 "
@@ -52,7 +52,8 @@ def _positions(n: int, before: int, after: int, mode: str, axis: int) -> np.ndar
     if mode == "circular":
         if before > n or after > n:
             raise RuntimeError("Padding value causes wrapping around more than once.")
-        return at % n
+        inner = np.arange(max(-before, 0), n - max(-after, 0))
+        return inner[np.arange(-max(before, 0), len(inner) + max(after, 0)) % len(inner)]
     if before >= n or after >= n:
         raise RuntimeError(
             "Argument #4: Padding size should be less than the corresponding input dimension, but got: padding "

@@ -25,12 +25,10 @@ def _max_pool(n: int):
         options["dilation"] = per_dim(dilation, n, "dilation", name)
         options["ceil_mode"] = bool(ceil_mode)
         x, batched = _batched(name, n, input)
-        out = apply(ops.max_pool, x, **options)
-        out = out if batched else out.squeeze(0)
-        if not return_indices:
-            return out
-        where = apply(ops.max_pool_indices, x, **options)
-        return out, where if batched else where.squeeze(0)
+        out, where = apply(ops.max_pool, x, **options)
+        if not batched:
+            out, where = out.squeeze(0), where.squeeze(0)
+        return (out, where) if return_indices else out
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""The largest element of each window over {n} dimension(s); with return_indices also where it is.
@@ -86,28 +84,39 @@ def _target(n: int, name: str, output_size, spatial) -> tuple[int, ...]:
     return tuple(have if want is None else int(want) for want, have in zip(sizes, spatial))
 
 
-def _adaptive(n: int, kind: str):
-    name = f"adaptive_{kind}_pool{n}d"
-    operator = ops.adaptive_avg_pool if kind == "avg" else ops.adaptive_max_pool
+def _adaptive_avg(n: int):
+    name = f"adaptive_avg_pool{n}d"
 
-    def function(input, output_size, return_indices=False):
+    def function(input, output_size):
         x, batched = _batched(name, n, input)
-        size = _target(n, name, output_size, x._array.shape[2:])
-        out = apply(operator, x, size=size)
-        out = out if batched else out.squeeze(0)
-        if not return_indices:
-            return out
-        where = apply(ops.adaptive_max_pool_indices, x, size=size)
-        return out, where if batched else where.squeeze(0)
+        out = apply(ops.adaptive_avg_pool, x, size=_target(n, name, output_size, x._array.shape[2:]))
+        return out if batched else out.squeeze(0)
 
     function.__name__ = function.__qualname__ = name
-    word = "mean" if kind == "avg" else "largest element"
-    function.__doc__ = f"The {word} of windows that divide {n} dimension(s) evenly into output_size (None keeps a size)."
+    function.__doc__ = f"The mean of windows that divide {n} dimension(s) evenly into output_size (None keeps a size)."
     return function
 
 
-adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (_adaptive(n, "avg") for n in (1, 2, 3))
-adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (_adaptive(n, "max") for n in (1, 2, 3))
+def _adaptive_max(n: int):
+    name = f"adaptive_max_pool{n}d"
+
+    def function(input, output_size, return_indices=False):
+        x, batched = _batched(name, n, input)
+        out, where = apply(ops.adaptive_max_pool, x, size=_target(n, name, output_size, x._array.shape[2:]))
+        if not batched:
+            out, where = out.squeeze(0), where.squeeze(0)
+        return (out, where) if return_indices else out
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"""The largest element of windows that divide {n} dimension(s) evenly into output_size.
+
+    None keeps a size. With return_indices also where it is.
+    """
+    return function
+
+
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = _adaptive_avg(1), _adaptive_avg(2), _adaptive_avg(3)
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = _adaptive_max(1), _adaptive_max(2), _adaptive_max(3)
 
 
 def _lp_pool(n: int):
@@ -130,6 +139,24 @@ def _lp_pool(n: int):
 lp_pool1d, lp_pool2d, lp_pool3d = _lp_pool(1), _lp_pool(2), _lp_pool(3)
 
 
+def _unpooled(size: tuple, have: tuple, options: dict) -> tuple:
+    """A size asked for, that may have batch and channels before it, and must be near the size before pooling."""
+    n = len(have)
+    if len(size) == n + 2:
+        size = size[2:]
+    if len(size) != n:
+        raise ValueError(
+            f"output_size should be a sequence containing {n} or {n + 2} elements, but it has a length of '{len(size)}'"
+        )
+    for d, (want, m, k, s, p) in enumerate(zip(size, have, options["kernel"], options["stride"], options["padding"])):
+        default = (m - 1) * s - 2 * p + k
+        if not default - s < want < default + s:
+            raise ValueError(
+                f'invalid output_size "{size}" (dim {d} must be between {default - s} and {default + s})'
+            )
+    return size
+
+
 def _max_unpool(n: int):
     name = f"max_unpool{n}d"
 
@@ -143,7 +170,7 @@ def _max_unpool(n: int):
                 for m, k, s, p in zip(x._array.shape[2:], options["kernel"], options["stride"], options["padding"])
             )
         else:
-            spatial = tuple(output_size)[-n:]
+            spatial = _unpooled(tuple(output_size), x._array.shape[2:], options)
         array, limit = where._array, 1
         for size in spatial:
             limit *= size

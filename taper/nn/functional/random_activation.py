@@ -8,7 +8,8 @@ from ...autograd.inplace import assign
 from ...autograd.tape import wrap
 from ...tensor.activation import leaky_relu, softmax
 from ...tensor.random import default_generator
-from ...tensor.selection import scatter, where
+from ...tensor.scattering import scatter
+from ...tensor.selection import where
 
 
 def rrelu(input, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False):
@@ -19,7 +20,7 @@ def rrelu(input, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool 
     if training:
         slopes = np.ones_like(array)
         negative = array <= 0
-        slopes[negative] = default_generator.stream.uniform(int(negative.sum()), lower, upper, array.dtype)
+        slopes[negative] = default_generator.stream.uniform(int(negative.sum()), lower, upper, np.dtype(np.float64))
         result = where(input > 0, input, input * wrap(slopes))
     else:
         result = leaky_relu(input, (lower + upper) / 2)

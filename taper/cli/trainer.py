@@ -1,0 +1,195 @@
+"""Training: epochs over batches, measured, checkpointed, resumable to the bit.
+
+A checkpoint is the state between two epochs: model, optimizer, schedule, random streams, history. Ctrl-C in the middle
+of an epoch leaves the checkpoint of its beginning, so that a resumed run repeats that epoch and then goes on as if
+nothing had happened.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import nn, optim
+from ..autograd.modes import no_grad
+from ..tensor.random import get_rng_state, set_rng_state
+from ..utils.data import DataLoader
+from .errors import UserError
+from .settings import Settings
+
+
+def make_optimizer(settings: Settings, parameters) -> optim.Optimizer:
+    """The optimizer of a run."""
+    options: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
+    if settings.optimizer in ("sgd", "rmsprop"):
+        options["momentum"] = settings.momentum if settings.optimizer == "sgd" else 0.0
+    kinds = {
+        "sgd": optim.SGD,
+        "adam": optim.Adam,
+        "adamw": optim.AdamW,
+        "rmsprop": optim.RMSprop,
+        "adagrad": optim.Adagrad,
+        "adadelta": optim.Adadelta,
+        "adamax": optim.Adamax,
+        "nadam": optim.NAdam,
+        "radam": optim.RAdam,
+    }
+    return kinds[settings.optimizer](parameters, **options)
+
+
+def make_scheduler(settings: Settings, optimizer: optim.Optimizer, steps: int):
+    """The schedule of a run, and whether it goes on with every batch; steps: batches in an epoch."""
+    schedules = optim.lr_scheduler
+    epochs = settings.epochs
+    if settings.scheduler == "step":
+        return schedules.StepLR(optimizer, max(1, epochs // 3), 0.1), False
+    if settings.scheduler == "exponential":
+        return schedules.ExponentialLR(optimizer, 0.01 ** (1 / max(1, epochs))), False
+    if settings.scheduler == "cosine":
+        return schedules.CosineAnnealingLR(optimizer, epochs), False
+    if settings.scheduler == "plateau":
+        return schedules.ReduceLROnPlateau(optimizer, patience=2), False
+    if settings.scheduler == "onecycle":
+        cycles = "momentum" in optimizer.defaults or "betas" in optimizer.defaults
+        return schedules.OneCycleLR(optimizer, settings.lr, total_steps=epochs * steps, cycle_momentum=cycles), True
+    return None, False
+
+
+class Trainer:
+    """One model, its data, and everything that a checkpoint holds. `watch(seen, loss, accuracy)` is told of each batch."""
+
+    def __init__(self, model: nn.Module, settings: Settings, loaders: dict[str, DataLoader]):
+        self.model, self.settings, self.loaders = model, settings, loaders
+        self.loss = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
+        self.optimizer = make_optimizer(settings, model.parameters())
+        self.scheduler, self.every_batch = make_scheduler(settings, self.optimizer, len(loaders["train"]))
+        self.epoch = 0
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Any] = {"epoch": 0, "accuracy": -1.0, "loss": math.inf}
+        self.waited = 0
+
+    @property
+    def judge(self) -> str:
+        """The split by which epochs are compared: validation if there is one."""
+        return "val" if "val" in self.loaders else "test"
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the next epoch depends on."""
+        version, numbers, gauss = random.getstate()
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
+            "epoch": self.epoch,
+            "history": self.history,
+            "best": self.best,
+            "waited": self.waited,
+            "rng": get_rng_state(),
+            "python_rng": [version, list(numbers), gauss],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Continue from a checkpoint. UserError where it does not fit."""
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.scheduler is not None:
+                self.scheduler.load_state_dict(state["scheduler"])
+            self.epoch, self.history = int(state["epoch"]), list(state["history"])
+            self.best, self.waited = dict(state["best"]), int(state["waited"])
+            set_rng_state(state["rng"])
+            version, numbers, gauss = state["python_rng"]
+            random.setstate((version, tuple(numbers), gauss))
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            raise UserError(f"the checkpoint does not fit this run ({error}). Train again.") from None
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or there was no progress for long enough."""
+        patience = self.settings.early_stopping
+        return self.epoch >= self.settings.epochs or (patience > 0 and self.waited >= patience)
+
+    def run_epoch(self, watch: Callable[[int, float, float], None]) -> dict[str, Any]:
+        """Train for one epoch, measure, note. Returns the epoch's row of metrics."""
+        started = time.perf_counter()
+        loss, accuracy, count = self._train(watch)
+        seconds = time.perf_counter() - started
+        row: dict[str, Any] = {
+            "epoch": self.epoch + 1,
+            "train_loss": loss,
+            "train_accuracy": accuracy,
+            "lr": float(self.optimizer.param_groups[0]["lr"]),
+            "images_per_second": round(count / max(seconds, 1e-9), 1),
+        }
+        for split in ("val", "test"):
+            if split in self.loaders:
+                row[f"{split}_loss"], row[f"{split}_accuracy"] = self.measure(split)
+        if self.scheduler is not None and not self.every_batch:
+            if self.settings.scheduler == "plateau":
+                self.scheduler.step(row[f"{self.judge}_loss"])
+            else:
+                self.scheduler.step()
+        self.epoch += 1
+        self.history.append(row)
+        self._compare(row)
+        return row
+
+    def _compare(self, row: dict[str, Any]) -> None:
+        """Note whether this was the best epoch, and for how many there was no lower loss."""
+        if row[f"{self.judge}_accuracy"] > self.best["accuracy"]:
+            self.best = {**self.best, "epoch": self.epoch, "accuracy": row[f"{self.judge}_accuracy"]}
+        if row[f"{self.judge}_loss"] < self.best["loss"]:
+            self.best["loss"], self.waited = row[f"{self.judge}_loss"], 0
+        else:
+            self.waited += 1
+
+    def _train(self, watch) -> tuple[float, float, int]:
+        self.model.train()
+        total, right, seen = 0.0, 0, 0
+        for step, (images, labels) in enumerate(self.loaders["train"]):
+            scores = self.model(images)
+            loss = self.loss(scores, labels)
+            value = loss.item()
+            if not math.isfinite(value):
+                raise UserError(
+                    f"the loss became {value} in epoch {self.epoch + 1}, batch {step + 1}. Lower --lr (now {self.settings.lr}), "
+                    "or use --optimizer adam."
+                )
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+            if self.every_batch:
+                self.scheduler.step()
+            n = len(labels)
+            total += value * n
+            right += int((scores.detach().numpy().argmax(1) == labels.numpy()).sum())
+            seen += n
+            watch(seen, total / seen, right / seen)
+        return total / max(seen, 1), right / max(seen, 1), seen
+
+    def measure(self, split: str) -> tuple[float, float]:
+        """Mean loss and accuracy on a split."""
+        scores, labels = self.scores(split)
+        shifted = scores - scores.max(1, keepdims=True)
+        logp = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
+        return float(-logp[np.arange(len(labels)), labels].mean()), float((scores.argmax(1) == labels).mean())
+
+    def scores(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        """The model's scores (N, classes) and the labels (N,) of a split, float64 and int64."""
+        return scores_of(self.model, self.loaders[split])
+
+
+def scores_of(model: nn.Module, loader: DataLoader) -> tuple[np.ndarray, np.ndarray]:
+    """A model's scores (N, classes) in evaluation mode, and the labels (N,)."""
+    model.eval()
+    scores, labels = [], []
+    with no_grad():
+        for images, targets in loader:
+            scores.append(model(images).numpy().astype(np.float64))
+            labels.append(targets.numpy())
+    return np.concatenate(scores), np.concatenate(labels)

@@ -1,0 +1,15 @@
+"""Checkpoints: PyTorch's file format in both directions, read without executing code, written atomically; safetensors.
+
+The package lies above `nn`: it knows tensors, parameters and modules, and nothing below imports it.
+"""
+
+from __future__ import annotations
+
+from . import safetensors
+from .checkpoint import load, save
+from .safe_globals import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
+
+__all__ = [
+    *("save", "load", "safetensors"),
+    *("add_safe_globals", "clear_safe_globals", "get_safe_globals", "safe_globals"),
+]

@@ -1,0 +1,41 @@
+"""Atomic writing: a file is replaced when all of it is on the disk, or left as it was."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+
+@contextmanager
+def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
+    """A file to write to, which becomes `path` at the end of the block; if the block fails, `path` is untouched.
+
+    What is no regular file (a pipe, a device) is written to directly. RuntimeError if the directory does not exist.
+    """
+    target = os.path.realpath(os.fsdecode(path))
+    folder, name = os.path.split(target)
+    if not os.path.isdir(folder):
+        raise RuntimeError(f"Parent directory {os.path.dirname(os.fsdecode(path))} does not exist.")
+    if os.path.isdir(target):
+        raise IsADirectoryError(f"'{os.fsdecode(path)}' is a directory: give the name of a file in it")
+    if os.path.exists(target) and not os.path.isfile(target):
+        with open(target, "wb") as file:
+            yield file
+        return
+    draft = os.path.join(folder, f".{name[:64]}.{os.urandom(6).hex()}.tmp")
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
+    file = os.fdopen(os.open(draft, flags, 0o666), "wb")
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.exists(target):
+            os.chmod(draft, stat.S_IMODE(os.stat(target).st_mode))
+        os.replace(draft, target)
+    except BaseException:
+        os.unlink(draft)
+        raise

@@ -1,0 +1,158 @@
+"""Distribution: what occurs in a tensor, how often, and in which interval."""
+
+from __future__ import annotations
+
+import math
+
+from ..autograd.dispatch import apply, into
+from ..autograd.inplace import legacy_name
+from ..autograd.tape import Variable
+from ..ops import sorting as ops
+from . import dims, return_types
+from .reduction import array_of
+
+__all__ = ["unique", "unique_consecutive", "isin", "histc", "histogram", "bincount"]
+
+
+def _refuse(array, name: str, kinds: str) -> None:
+    if array.dtype.kind in kinds:
+        raise NotImplementedError(f"\"{name}\" not implemented for '{legacy_name(array.dtype)}'")
+
+
+def _different(operator, input, dim, return_inverse: bool, return_counts: bool):
+    array = array_of(input, operator)
+    axis = None
+    if dim is not None:
+        if array.ndim == 0:
+            raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
+        axis = dims.one(dim, array.ndim)
+        if array.shape[axis] and array.size == 0:
+            raise RuntimeError(
+                "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied; "
+                f"shape {array.shape}, dim {dim}"
+            )
+    _refuse(array, "unique", "c")
+    values, inverse, counts = apply(operator, input, axis=axis)
+    if not (return_inverse or return_counts):
+        return values
+    return (values, *([inverse] if return_inverse else []), *([counts] if return_counts else []))
+
+
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The different elements (or slices along `dim`) in order, sorted or not; a tuple with what else is asked for.
+
+    return_inverse: where each element went, in the input's shape. return_counts: how often each occurs. NaNs differ
+    from each other. The result has no gradient.
+    """
+    return _different(ops.unique, input, dim, return_inverse, return_counts)
+
+
+def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+    """The elements (or slices along `dim`) without those equal to the one before; further results as for `unique`."""
+    return _different(ops.unique_consecutive, input, dim, return_inverse, return_counts)
+
+
+def isin(elements, test_elements, *, assume_unique=False, invert=False):
+    """Whether each element occurs in `test_elements`; either may be a number. assume_unique makes no difference."""
+    given = [t for t in (elements, test_elements) if isinstance(t, Variable)]
+    if not given or not all(isinstance(t, (Variable, int, float)) for t in (elements, test_elements)):
+        kinds = f"({type(elements).__name__}, {type(test_elements).__name__})"
+        raise TypeError(f"isin() received an invalid combination of arguments - got {kinds}; make one of them a tensor")
+    for t in given:
+        if t._array.dtype.kind in "bc":
+            raise RuntimeError(f"Unsupported input type encountered for isin(): {legacy_name(t._array.dtype)}")
+    return apply(ops.isin, elements, test_elements, invert=bool(invert))
+
+
+def _range(array, low: float, high: float, name: str) -> tuple[float, float]:
+    """The data's own range where none is given (low == high). RuntimeError unless it is finite and in order."""
+    if low == high and array.size:
+        low, high = float(array.min()), float(array.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise RuntimeError(f"torch.{name}: range of [{low:g}, {high:g}] is not finite")
+    if low > high:
+        raise RuntimeError(f"torch.{name}: max must be larger than min, but the range is [{low:g}, {high:g}]")
+    return low, high
+
+
+def histc(input, bins: int = 100, min=0, max=0, *, out=None):
+    """The number of elements in each of `bins` equal intervals from min to max (of the data if both are 0).
+
+    Elements outside are not counted. The result has the input's floating dtype.
+    """
+    array = array_of(input, ops.histc)
+    _refuse(array, "histogram_cpu", "biuc")
+    if bins <= 0:
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
+    low, high = _range(array, float(min), float(max), "histc")
+    if low == high:
+        low, high = low - 1, high + 1
+    result = apply(ops.histc, input, bins=bins, low=low, high=high)
+    return result if out is None else into(out, result)
+
+
+def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
+    """The histogram of all elements and its bin edges: (hist, bin_edges).
+
+    bins: a number, or an increasing vector of edges. range: (low, high) for a number of bins, else that of the data.
+    weight: one per element, in the input's shape. density: the histogram integrates to one.
+    """
+    from .creation import linspace
+
+    array = array_of(input, ops.histogram)
+    _refuse(array, "histogramdd", "biuc")
+    if weight is not None and weight._array.shape != array.shape:
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor, "
+            f"but got input with shape {list(array.shape)} and weight with shape {list(weight._array.shape)}"
+        )
+    if isinstance(bins, Variable):
+        edges = bins
+        if edges._array.dtype != array.dtype:
+            raise RuntimeError(
+                "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
+                f"{input.dtype} and bins with dtype {edges.dtype}"
+            )
+    else:
+        if bins <= 0:
+            raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
+        low, high = (0.0, 0.0) if range is None else map(float, range)
+        low, high = _range(array, low, high, "histogram") if array.size or range is not None else (0.0, 1.0)
+        if low == high:
+            low, high = low - 0.5, high + 0.5
+        edges = linspace(low, high, bins + 1, dtype=input.dtype)
+    hist = apply(ops.histogram, input, edges, weight, density=bool(density))
+    if out is not None:
+        hist, edges = into(out[0], hist), into(out[1], edges)
+    return return_types.histogram(hist, edges)
+
+
+def bincount(input, weights=None, minlength: int = 0):
+    """How often each integer from 0 on occurs (int64), or the sum of its weights (float64, or float32 if they are).
+
+    The result has max + 1 elements, or minlength. RuntimeError for negative integers and for other than one dimension.
+    """
+    array = array_of(input, ops.bincount)
+    _refuse(array, "bincount_cpu", "bfcV")
+    if minlength < 0:
+        raise RuntimeError(f"minlength should be >= 0, but got {minlength}")
+    if array.ndim != 1 or (array.size and array.min() < 0):
+        raise RuntimeError(f"bincount only supports 1-d non-negative integral inputs; got shape {array.shape}")
+    if weights is not None and weights._array.shape != array.shape:
+        raise RuntimeError(
+            "bincount: weights should be 1-d and have the same length as input, got shapes "
+            f"{weights._array.shape} and {array.shape}"
+        )
+    return apply(ops.bincount, input, weights, least=minlength)
+
+
+class CountingMethods:
+    """Distribution as methods."""
+
+    __slots__ = ()
+
+    unique = unique
+    unique_consecutive = unique_consecutive
+    histc = histc
+    histogram = histogram
+    bincount = bincount

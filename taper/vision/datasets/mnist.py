@@ -1,0 +1,116 @@
+"""MNIST (LeCun et al. 1998) and Fashion-MNIST (Xiao et al. 2017), in the IDX files of their authors."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from ...autograd.tape import wrap
+from .base import ArrayDataset
+from .download import download
+
+_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """An IDX file, plain or gzipped. RuntimeError that names the file if it is damaged."""
+    try:
+        content = path.read_bytes()
+        if content[:2] == b"\x1f\x8b":
+            content = gzip.decompress(content)
+        zero, code, ndim = struct.unpack_from(">HBB", content)
+        if zero or code not in _TYPES:
+            raise ValueError("the magic number is wrong")
+        shape = struct.unpack_from(f">{ndim}I", content, 4)
+        dtype = np.dtype(_TYPES[code])
+        count = int(np.prod(shape, dtype=np.int64))
+        if len(content) - 4 - 4 * ndim != count * dtype.itemsize:
+            raise ValueError(f"it holds {len(content) - 4 - 4 * ndim} bytes of data, its header says {count * dtype.itemsize}")
+        array = np.frombuffer(content, dtype, count, 4 + 4 * ndim).reshape(shape)
+        return array.astype(dtype.newbyteorder("="))
+    except (struct.error, ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise RuntimeError(f"{path} is damaged ({error}). Delete it and download it again.") from None
+
+
+class MNIST(ArrayDataset):
+    """70,000 handwritten digits, 28 x 28: `root/MNIST/raw` holds the files; images are uint8 in `data`, labels in `targets`.
+
+    train: the 60,000 training images or the 10,000 for testing. download: fetch what is missing. RuntimeError where the
+    files are not there, or damaged.
+    """
+
+    mirrors = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/")
+    resources = (
+        ("train-images-idx3-ubyte.gz", "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+        ("train-labels-idx1-ubyte.gz", "d53e105ee54ea40749a09fcbcd1e9432"),
+        ("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"),
+        ("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"),
+    )
+    classes = ["0 - zero", "1 - one", "2 - two", "3 - three", "4 - four", "5 - five", "6 - six", "7 - seven", "8 - eight", "9 - nine"]
+
+    def __init__(self, root, train: bool = True, transform=None, target_transform=None, download: bool = False):
+        super().__init__(str(root), transform=transform, target_transform=target_transform)
+        self.train = train
+        if download:
+            self.download()
+        if not self._check_exists():
+            raise RuntimeError("Dataset not found. You can use download=True to download it")
+        self.data, self.targets = self._load_data()
+
+    @property
+    def raw_folder(self) -> str:
+        """Where the files are."""
+        return str(Path(self.root) / type(self).__name__ / "raw")
+
+    @property
+    def class_to_idx(self) -> dict[str, int]:
+        """The number of each class."""
+        return {name: i for i, name in enumerate(self.classes)}
+
+    def _file(self, name: str) -> Path | None:
+        """A file, unpacked or packed; None if it is not there."""
+        plain = Path(self.raw_folder) / name.removesuffix(".gz")
+        packed = Path(self.raw_folder) / name
+        return plain if plain.exists() else packed if packed.exists() else None
+
+    def _check_exists(self) -> bool:
+        return all(self._file(name) is not None for name, _ in self.resources)
+
+    def download(self) -> None:
+        """Fetch the files that are missing, with their checksums."""
+        for name, md5 in self.resources:
+            if self._file(name) is None:
+                download([mirror + name for mirror in self.mirrors], Path(self.raw_folder) / name, md5)
+
+    def _load_data(self):
+        kind = "train" if self.train else "t10k"
+        images, labels = (read_idx(self._file(f"{kind}-{what}.gz")) for what in ("images-idx3-ubyte", "labels-idx1-ubyte"))
+        if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+            raise RuntimeError(f"{self.raw_folder}: {images.shape} images and {labels.shape} labels do not fit. Download them again.")
+        return wrap(np.ascontiguousarray(images, np.uint8)), wrap(labels.astype(np.int64))
+
+    def pixels(self) -> np.ndarray:
+        return self.data._array if hasattr(self.data, "_array") else np.asarray(self.data)
+
+    def labels(self) -> np.ndarray:
+        return self.targets._array if hasattr(self.targets, "_array") else np.asarray(self.targets)
+
+    def extra_repr(self) -> str:
+        return f"Split: {'Train' if self.train else 'Test'}"
+
+
+class FashionMNIST(MNIST):
+    """70,000 pictures of clothes, 28 x 28, laid out as MNIST under `root/FashionMNIST/raw`."""
+
+    mirrors = ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",)
+    resources = (
+        ("train-images-idx3-ubyte.gz", "8d4fb7e6c68d591d4c3dfef9ec88bf0d"),
+        ("train-labels-idx1-ubyte.gz", "25c81989df183df01b3e8a0aad5dffbe"),
+        ("t10k-images-idx3-ubyte.gz", "bef4ecab320f06d8554ea6380940ec79"),
+        ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
+    )
+    classes = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]

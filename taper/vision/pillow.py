@@ -1,0 +1,20 @@
+"""Pillow, the extra `vision`, imported where an image is needed."""
+
+from __future__ import annotations
+
+
+def image_module():
+    """PIL.Image. ImportError with what to install where Pillow is missing."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise ImportError("images need Pillow: pip install 'taper[vision]'") from None
+    return Image
+
+
+def enhance_module():
+    """PIL.ImageEnhance."""
+    image_module()
+    from PIL import ImageEnhance
+
+    return ImageEnhance

@@ -1,0 +1,34 @@
+"""Attention."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..case import FLOATS, HALVES, Case, Error, real
+
+Q, K, V = real(2, 3, 4, 5, seed="q"), real(2, 3, 6, 5, seed="k"), real(2, 3, 6, 2, seed="v")
+SOME = np.array([[True, False, True, True, False, True]] * 3 + [[False] * 6])
+ADDED = real(4, 6)
+GROUPS = real(2, 4, 3, 5, seed="q"), real(2, 2, 6, 5, seed="k"), real(2, 2, 6, 5, seed="v")
+
+
+def F(**options):
+    return lambda T, q, k, v, *mask: T.nn.functional.scaled_dot_product_attention(q, k, v, *mask, **options)
+
+
+CASES = [
+    Case("attention", F(), (Q, K, V), dtypes=(*FLOATS, *HALVES), rtol=1e-4),
+    Case("attention.scaled", F(scale=0.3), (Q, K, V)),
+    Case("attention.causal", F(is_causal=True), (Q, K, V)),
+    Case("attention.causal, fewer keys", F(is_causal=True), (K, Q, Q), second=False),
+    Case("attention.hidden", F(), (Q, K, V, SOME)),
+    Case("attention.added", F(), (Q, K, V, ADDED)),
+    Case("attention.all hidden by infinity", F(), (Q, K, V, np.where(SOME, 0, -np.inf)), smooth=False, second=False),
+    Case("attention.matrices", F(), (Q[0, 0].copy(), K[0, 0].copy(), V[0, 0].copy())),
+    Case("attention.broadcast", F(), (Q, K[:1, :1].copy(), V[:, :1].copy())),
+    Case("attention.groups of heads", F(enable_gqa=True), GROUPS, second=False),
+
+    Error("attention with a mask and causal", F(is_causal=True), RuntimeError, "attn_mask should not be set when is_causal=True", (Q, K, V, ADDED)),
+    Error("attention of two dtypes", lambda T, q, k, v: F()(T, q, k.float(), v), RuntimeError, "to have the same dtype", (Q, K, V)),
+    Error("attention with a mask of integers", F(), RuntimeError, "attn_mask dtype to be bool or float", (Q, K, V, np.ones((4, 6), np.int64))),
+]

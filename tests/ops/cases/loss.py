@@ -1,0 +1,158 @@
+"""Losses: fused operators and compositions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..case import FLOATS, HALVES, Case, Error, booleans, distinct, integers, real
+
+X, Y, ROOMY = real(4, 3), real(4, 3, seed="target"), real(4, 3, 2)
+APART = distinct(4, 3), distinct(4, 3, seed="target") * 1.01
+UNIT, SHARE = real(4, 3, low=0.05, high=0.95), real(4, 3, low=0.05, high=0.95, seed="target")
+CLASSES, WEIGHT = integers(4, high=3), real(3, low=0.2, high=2.0)
+SOME = np.array([2, 1, 0, 1])
+GRID = integers(4, 2, high=3)
+SIGNS = np.where(booleans(4, seed="sign"), 1.0, -1.0)
+MANY = real(5, 70)
+ALL = (*FLOATS, *HALVES)
+
+
+def loss(name, **options):
+    """A call of a loss with options."""
+    return lambda T, *tensors: getattr(T.nn.functional, name)(*tensors, **options)
+
+
+def fixed(T, array, like):
+    """An array as a tensor that is not differentiated."""
+    return T.from_numpy(array.copy()).to(like.dtype)
+
+
+def weighted(name, weight, **options):
+    """A call of a loss with weights."""
+    return lambda T, x, t: getattr(T.nn.functional, name)(x, t, weight=fixed(T, weight, x), **options)
+
+
+def signed(name, *arguments):
+    """A call of a loss whose last tensor is SIGNS."""
+    return lambda T, *tensors: getattr(T.nn.functional, name)(*tensors, fixed(T, SIGNS, tensors[0]), *arguments)
+
+
+def logits(weight=None, **options):
+    """binary_cross_entropy_with_logits with weights of the positive part."""
+    return lambda T, x, y: T.nn.functional.binary_cross_entropy_with_logits(
+        x, y, None if weight is None else fixed(T, weight, x), pos_weight=fixed(T, WEIGHT, x), **options
+    )
+
+
+def every(name, call=loss, dtypes=FLOATS, inputs=(X, Y), **options):
+    """The three reductions."""
+    return [
+        Case(f"{name}.{r}", call(name, reduction=r, **options), inputs, dtypes=dtypes) for r in ("mean", "sum", "none")
+    ]
+
+
+def ctc(T, x, targets, **options):
+    return T.nn.functional.ctc_loss(x.log_softmax(-1), targets, **options)
+
+
+LENGTHS = {"input_lengths": (6, 5, 6), "target_lengths": (2, 3, 0)}
+CTC = real(6, 3, 4, seed="ctc"), np.array([[1, 2, 0], [3, 3, 1], [0, 0, 0]])
+
+CASES = [
+    *every("mse_loss", dtypes=ALL),
+    Case("mse_loss.broadcast", loss("mse_loss"), (X, real(3))),
+    Case("mse_loss.weight", weighted("mse_loss", UNIT), (X, Y), grad=True),
+    *every("l1_loss", inputs=APART),
+    *every("smooth_l1_loss", inputs=APART, beta=0.3),
+    Case("smooth_l1_loss.beta 0", loss("smooth_l1_loss", beta=0.0), APART, ops=("l1_loss",)),
+    *every("huber_loss", inputs=APART, delta=0.4),
+    *every("binary_cross_entropy", inputs=(UNIT, SHARE)),
+    Case("binary_cross_entropy.certain", loss("binary_cross_entropy"), (np.array([0.0, 1.0, 1.0]), np.array([0.0, 1.0, 0.0])), grad=False),
+    Case("binary_cross_entropy.weight", weighted("binary_cross_entropy", WEIGHT), (UNIT, SHARE)),
+    *every("binary_cross_entropy_with_logits", dtypes=ALL, inputs=(X, SHARE)),
+    Case("binary_cross_entropy_with_logits.extreme", loss("binary_cross_entropy_with_logits", reduction="none"), (np.array([-1e4, 1e4, 0.0]), np.array([0.0, 0.5, 1.0])), smooth=False),
+    Case("weighted_bce_with_logits", logits(), (X, SHARE)),
+    Case("weighted_bce_with_logits.both", logits(UNIT, reduction="none"), (X, SHARE)),
+    Case("weighted_bce_with_logits.learned", lambda T, x, y, p: T.nn.functional.binary_cross_entropy_with_logits(x, y, pos_weight=p), (X, SHARE, WEIGHT), oracle=False),
+
+    *every("cross_entropy", dtypes=ALL, inputs=(X, CLASSES)),
+    *[Case(f"cross_entropy.weight {r}", weighted("cross_entropy", WEIGHT, reduction=r), (X, SOME)) for r in ("mean", "sum", "none")],
+    *[Case(f"cross_entropy.ignored {r}", weighted("cross_entropy", WEIGHT, reduction=r, ignore_index=1), (X, SOME)) for r in ("mean", "none")],
+    *[Case(f"cross_entropy.smooth {r}", loss("cross_entropy", reduction=r, label_smoothing=0.2), (X, SOME)) for r in ("mean", "sum", "none")],
+    Case("cross_entropy.all options", weighted("cross_entropy", WEIGHT, ignore_index=1, label_smoothing=0.3), (X, SOME)),
+    Case("cross_entropy.all options none", weighted("cross_entropy", WEIGHT, ignore_index=1, label_smoothing=0.3, reduction="none"), (X, SOME)),
+    Case("cross_entropy.negative ignored", loss("cross_entropy"), (X, np.array([0, -100, 2, -100]))),
+    Case("cross_entropy.grid", loss("cross_entropy"), (ROOMY, GRID)),
+    Case("cross_entropy.grid, all options", weighted("cross_entropy", WEIGHT, ignore_index=1, label_smoothing=0.3, reduction="none"), (ROOMY, GRID)),
+    Case("cross_entropy.image", loss("cross_entropy", ignore_index=2), (real(2, 3, 2, 4), integers(2, 2, 4, high=3))),
+    Case("cross_entropy.many classes", loss("cross_entropy", label_smoothing=0.1), (MANY, integers(5, high=70))),
+    Case("cross_entropy.one sample", loss("cross_entropy"), (real(3), np.array(2))),
+    Case("cross_entropy.bytes", loss("cross_entropy"), (X, CLASSES.astype(np.uint8))),
+    Case("cross_entropy.large scores", loss("cross_entropy", reduction="none"), (X * 1e4, CLASSES), smooth=False),
+    Case("cross_entropy.no samples", loss("cross_entropy", reduction="sum"), (X[:0], CLASSES[:0]), smooth=False),
+    Case("cross_entropy.all ignored", loss("cross_entropy"), (X, np.full(4, -100)), grad=False),
+    Case("cross_entropy.probabilities", loss("cross_entropy", label_smoothing=0.1), (X, SHARE), ops=("log_softmax",)),
+    Case("cross_entropy.probabilities grid", weighted("cross_entropy", WEIGHT, reduction="none"), (ROOMY, real(4, 3, 2, low=0, high=1)), ops=("log_softmax",)),
+    Case("cross_entropy.probabilities of one", loss("cross_entropy"), (real(3), real(3, low=0, high=1)), ops=("log_softmax",)),
+
+    *every("nll_loss", dtypes=ALL, inputs=(X, CLASSES)),
+    *[Case(f"nll_loss.weight {r}", weighted("nll_loss", WEIGHT, reduction=r, ignore_index=1), (X, SOME)) for r in ("mean", "sum", "none")],
+    Case("nll_loss.grid", weighted("nll_loss", WEIGHT), (ROOMY, GRID)),
+    Case("nll_loss.grid none", loss("nll_loss", reduction="none", ignore_index=0), (ROOMY, GRID)),
+    Case("nll_loss.one sample", loss("nll_loss"), (real(3), np.array(1))),
+    Case("nll_loss.infinite where ignored", loss("nll_loss", ignore_index=0), (np.array([[-np.inf, -1.0], [-2.0, -3.0]]), np.array([0, 1])), smooth=False),
+
+    Case("ctc_loss", lambda T, x, t: ctc(T, x, t, **LENGTHS), CTC, ops=("ctc_loss", "ctc_slope"), second=False),
+    Case("ctc_loss.sum", lambda T, x, t: ctc(T, x, t, reduction="sum", blank=3, input_lengths=(6, 5, 6), target_lengths=(1, 2, 2)), (CTC[0], np.array([[1, 2, 0], [0, 0, 1], [2, 1, 0]])), second=False),
+    Case("ctc_loss.in a row", lambda T, x, t: ctc(T, x, t, reduction="none", **LENGTHS), (CTC[0], np.array([1, 2, 3, 3, 1])), second=False),
+    Case("ctc_loss.unbatched", lambda T, x, t: ctc(T, x, t, input_lengths=(6,), target_lengths=(2,)), (CTC[0][:, 0].copy(), np.array([1, 2])), second=False),
+    Case("ctc_loss.impossible", lambda T, x, t: ctc(T, x, t, zero_infinity=True, input_lengths=(6, 3, 6), target_lengths=(2, 3, 0)), CTC, second=False),
+    Case("ctc_loss.infinite", lambda T, x, t: ctc(T, x, t, reduction="none", input_lengths=(6, 3, 6), target_lengths=(2, 3, 0)), CTC, grad=False),
+
+    *[Case(f"kl_div.{r}", loss("kl_div", reduction=r), (X, SHARE), ops=("xlogy",)) for r in ("mean", "batchmean", "sum", "none")],
+    Case("kl_div.log target", loss("kl_div", log_target=True, reduction="batchmean"), (X, Y), ops=("exp",)),
+    Case("poisson_nll_loss", loss("poisson_nll_loss", full=True), (X, real(4, 3, low=1.5, high=4)), ops=("exp", "log")),
+    Case("poisson_nll_loss.rates", loss("poisson_nll_loss", log_input=False), (UNIT, SHARE), ops=("log",)),
+    Case("gaussian_nll_loss", loss("gaussian_nll_loss", full=True), (X, Y, UNIT), ops=("log", "div")),
+    Case("gaussian_nll_loss.one variance a row", loss("gaussian_nll_loss"), (X, Y, UNIT[:, :1].copy()), ops=("log", "div")),
+    Case("hinge_embedding_loss", signed("hinge_embedding_loss"), (real(4),), ops=("where",)),
+    Case("margin_ranking_loss", signed("margin_ranking_loss", 0.3), (real(4), real(4, seed="other")), ops=("clamp",)),
+    Case("soft_margin_loss", signed("soft_margin_loss"), (real(4),), ops=("log1p", "exp")),
+    Case("multilabel_soft_margin_loss", loss("multilabel_soft_margin_loss"), (X, SHARE), ops=("logsigmoid",)),
+    Case("multi_margin_loss", loss("multi_margin_loss"), (X, CLASSES), ops=("clamp",), second=False),
+    Case("multi_margin_loss.squared", weighted("multi_margin_loss", WEIGHT, p=2, margin=0.7), (X, CLASSES), ops=("clamp",), second=False),
+    Case("multilabel_margin_loss", loss("multilabel_margin_loss"), (X, np.array([[0, 2, -1], [1, -1, 0], [-1, 0, 1], [2, 1, 0]])), ops=("clamp",), second=False),
+    Case("cosine_embedding_loss", signed("cosine_embedding_loss", -0.9), (X, Y), ops=("clamp", "where")),
+    Case("triplet_margin_loss", loss("triplet_margin_loss", swap=True), (X, Y, real(4, 3, seed="negative")), ops=("norm",)),
+    Case("triplet_margin_with_distance_loss", loss("triplet_margin_with_distance_loss", margin=2.0), (X, Y, real(4, 3, seed="negative")), ops=("norm",)),
+    Case("pairwise_distance", loss("pairwise_distance"), (X, Y), ops=("norm",)),
+    Case("pairwise_distance.of one norm", loss("pairwise_distance", p=1.0, keepdim=True), (X, Y[0].copy()), ops=("norm",)),
+    Case("cosine_similarity", loss("cosine_similarity"), (X, Y), ops=("norm",)),
+    Case("cosine_similarity.broadcast", loss("cosine_similarity", dim=-1), (X, Y[0].copy()), ops=("norm",)),
+    Case("pdist", loss("pdist"), (X,), ops=("norm",), second=False),
+
+    Error("cross_entropy of a class too high", loss("cross_entropy"), IndexError, "Target 3 is out of bounds", (X, np.array([0, 3, 1, 1]))),
+    Error("cross_entropy of a negative class", loss("cross_entropy"), IndexError, "Target -1 is out of bounds", (X, np.array([0, -1, 1, 1]))),
+    Error("nll_loss of a class too high", loss("nll_loss"), IndexError, "Target 3 is out of bounds", (X, np.array([0, 3, 1, 1]))),
+    Error("cross_entropy of fewer targets", loss("cross_entropy"), ValueError, r"input batch_size \(4\) to match target batch_size \(3\)", (X, CLASSES[:3])),
+    Error("cross_entropy of columns", loss("cross_entropy"), RuntimeError, "multi-target not supported", (X, CLASSES[:, None])),
+    Error("cross_entropy of int32", loss("cross_entropy"), RuntimeError, "to be Long or Byte, but got Int", (X, CLASSES.astype(np.int32))),
+    Error("cross_entropy of floats", loss("cross_entropy"), RuntimeError, "to be Long or Byte, but got Double", (X, real(4))),
+    Error("cross_entropy of another grid", loss("cross_entropy"), RuntimeError, r"Expected target size \[4, 2\], got \[4, 3\]", (ROOMY, integers(4, 3))),
+    Error("cross_entropy of integers in the shape of probabilities", loss("cross_entropy"), RuntimeError, "floating point type for target with class probabilities", (ROOMY, integers(4, 3, 2))),
+    Error("cross_entropy with too few weights", weighted("cross_entropy", real(2)), RuntimeError, "all 3 classes or no classes", (X, CLASSES)),
+    Error("cross_entropy smoothed too much", loss("cross_entropy", label_smoothing=1.5), RuntimeError, "between 0.0 and 1.0", (X, CLASSES)),
+    Error("cross_entropy of two targets of one sample", loss("cross_entropy"), ValueError, "1D target must have size 1", (real(3), np.array([1, 2]))),
+    Error("probabilities and ignore_index", loss("cross_entropy", ignore_index=1), RuntimeError, "not supported for floating point", (X, SHARE)),
+    Error("an unknown reduction", loss("mse_loss", reduction="average"), ValueError, "average is not a valid value for reduction", (X, Y)),
+    Error("binary_cross_entropy of other sizes", loss("binary_cross_entropy"), ValueError, "Using a target size", (UNIT, SHARE[0].copy())),
+    Error("binary_cross_entropy outside of 0 and 1", loss("binary_cross_entropy"), RuntimeError, "between 0 and 1", (UNIT + 1, SHARE)),
+    Error("logits of other sizes", loss("binary_cross_entropy_with_logits"), ValueError, "must be the same as input size", (X, Y[0].copy())),
+    Error("smooth_l1_loss of a negative beta", loss("smooth_l1_loss", beta=-1.0), RuntimeError, "negative values for beta", (X, Y)),
+    Error("huber_loss of no delta", loss("huber_loss", delta=0.0), RuntimeError, "non-positive values for delta", (X, Y)),
+    Error("multi_margin_loss of power 3", loss("multi_margin_loss", p=3), ValueError, "p == 1 and p == 2", (X, CLASSES)),
+    Error("gaussian_nll_loss of a negative variance", loss("gaussian_nll_loss"), ValueError, "negative", (X, Y, -UNIT)),
+    Error("ctc_loss of one length too few", lambda T, x, t: ctc(T, x, t, input_lengths=(6, 5), target_lengths=(2, 3, 0)), RuntimeError, "must be of size batch_size", CTC),
+    Error("ctc_loss of a blank that is no class", lambda T, x, t: ctc(T, x, t, blank=4, **LENGTHS), RuntimeError, "blank must be in label range", CTC),
+    Error("ctc_loss of an input too long", lambda T, x, t: ctc(T, x, t, input_lengths=(7, 5, 6), target_lengths=(2, 3, 0)), RuntimeError, "at most 6, but got value 7", CTC),
+]

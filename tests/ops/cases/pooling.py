@@ -1,0 +1,71 @@
+"""Pooling."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..case import FLOATS, HALVES, Case, Error, distinct, real
+
+MAX = ("max_pool", "max_pool_grad", "pooled_at")
+AVG = ("avg_pool", "avg_pool_grad")
+MOST = ("adaptive_max_pool", "max_pool_grad", "pooled_at")
+MEAN = ("adaptive_avg_pool", "adaptive_avg_pool_grad")
+ALL = (*FLOATS, *HALVES)
+
+
+def F(name, *arguments, **options):
+    return lambda T, *tensors: getattr(T.nn.functional, name)(*tensors, *arguments, **options)
+
+
+def unpooled(n):
+    """Pooled, and put back."""
+
+    def call(T, x):
+        pooled, where = getattr(T.nn.functional, f"max_pool{n}d")(x, 2, return_indices=True)
+        return getattr(T.nn.functional, f"max_unpool{n}d")(pooled, where, 2, output_size=x.shape)
+
+    return call
+
+
+CASES = [
+    Case("max_pool1d", F("max_pool1d", 2), (distinct(2, 3, 7),), ops=MAX, dtypes=ALL),
+    Case("max_pool1d.overlapping", F("max_pool1d", 3, 1, 1), (distinct(2, 3, 7),), ops=MAX),
+    Case("max_pool1d.unbatched", F("max_pool1d", 3, 2, dilation=2, ceil_mode=True), (distinct(3, 9),), ops=MAX),
+    Case("max_pool2d", F("max_pool2d", 2), (distinct(2, 3, 6, 5),), ops=MAX, dtypes=ALL),
+    Case("max_pool2d.padded", F("max_pool2d", (3, 2), (2, 1), (1, 0)), (distinct(2, 2, 6, 5),), ops=MAX),
+    Case("max_pool2d.ceiled", F("max_pool2d", 3, 2, 1, ceil_mode=True), (distinct(1, 2, 6, 6),), ops=MAX),
+    Case("max_pool2d.dilated", F("max_pool2d", 2, 1, dilation=(2, 3)), (distinct(1, 2, 6, 6),), ops=MAX),
+    Case("max_pool2d.indices", F("max_pool2d", 2, return_indices=True), (distinct(1, 2, 6, 6),), ops=MAX),
+    Case("max_pool2d.unbatched indices", F("max_pool2d", 2, return_indices=True), (distinct(2, 6, 6),), ops=MAX),
+    Case("max_pool2d.NaN", F("max_pool2d", 2, 1, return_indices=True), (np.where(distinct(1, 1, 4, 4) > 0.6, np.nan, 1.0),), ops=MAX, smooth=False),
+    Case("max_pool3d", F("max_pool3d", 2, 1), (distinct(1, 2, 3, 4, 3),), ops=MAX),
+    Case("max_pool3d.indices", F("max_pool3d", 2, padding=1, return_indices=True), (distinct(1, 2, 3, 4, 3),), ops=MAX),
+    Case("avg_pool1d", F("avg_pool1d", 3, 2, 1), (real(2, 3, 8),), ops=AVG, dtypes=ALL),
+    Case("avg_pool2d", F("avg_pool2d", 2), (real(2, 3, 6, 5),), ops=AVG, dtypes=ALL),
+    Case("avg_pool2d.padded", F("avg_pool2d", 3, 2, 1, ceil_mode=True), (real(2, 2, 6, 6),), ops=AVG),
+    Case("avg_pool2d.without padding", F("avg_pool2d", 3, 2, 1, count_include_pad=False), (real(2, 6, 6),), ops=AVG),
+    Case("avg_pool2d.divisor", F("avg_pool2d", 2, divisor_override=3), (real(2, 2, 4, 4),), ops=AVG),
+    Case("avg_pool3d", F("avg_pool3d", (2, 1, 2), 1, ceil_mode=True), (real(1, 2, 3, 2, 3),), ops=AVG),
+    Case("adaptive_avg_pool1d", F("adaptive_avg_pool1d", 3), (real(2, 3, 8),), ops=MEAN),
+    Case("adaptive_avg_pool2d", F("adaptive_avg_pool2d", (2, 3)), (real(2, 3, 5, 6),), ops=MEAN, dtypes=ALL),
+    Case("adaptive_avg_pool2d.to one", F("adaptive_avg_pool2d", 1), (real(2, 3, 4, 4),), ops=MEAN),
+    Case("adaptive_avg_pool2d.kept", F("adaptive_avg_pool2d", (None, 7)), (real(3, 4, 4),), ops=MEAN),
+    Case("adaptive_avg_pool3d", F("adaptive_avg_pool3d", (2, 1, 3)), (real(1, 2, 3, 4, 4),), ops=MEAN),
+    Case("adaptive_max_pool1d", F("adaptive_max_pool1d", 3), (distinct(2, 3, 8),), ops=MOST),
+    Case("adaptive_max_pool2d", F("adaptive_max_pool2d", (2, 3), return_indices=True), (distinct(2, 3, 5, 6),), ops=MOST),
+    Case("adaptive_max_pool3d", F("adaptive_max_pool3d", 2), (distinct(2, 3, 5, 4),), ops=MOST),
+    Case("lp_pool1d", F("lp_pool1d", 2, 3, 2), (real(2, 3, 8),), ops=AVG),
+    Case("lp_pool2d", F("lp_pool2d", 3.0, 2, ceil_mode=True), (real(1, 2, 5, 4, low=0.5),), ops=AVG),
+    Case("lp_pool3d", F("lp_pool3d", 2, 2), (real(1, 2, 4, 4, 2),), ops=AVG),
+    Case("max_unpool1d", unpooled(1), (distinct(2, 3, 7),), ops=MAX),
+    Case("max_unpool2d", unpooled(2), (distinct(2, 3, 6, 5),), ops=MAX),
+    Case("max_unpool3d", unpooled(3), (distinct(1, 2, 4, 4, 2),), ops=MAX),
+
+    Error("max_pool2d of much padding", F("max_pool2d", 2, 2, 2), RuntimeError, "pad should be at most half of effective kernel size", (real(1, 1, 4, 4),)),
+    Error("max_pool2d of a small image", F("max_pool2d", 5), RuntimeError, "Output size is too small", (real(1, 1, 4, 4),)),
+    Error("max_pool2d of a vector", F("max_pool2d", 2), RuntimeError, "max_pool2d", (real(4),)),
+    Error("max_pool2d of stride 0", F("max_pool2d", 2, 0), RuntimeError, "stride should not be zero", (real(1, 1, 4, 4),)),
+    Error("avg_pool2d of divisor 0", F("avg_pool2d", 2, divisor_override=0), RuntimeError, "divisor must be not zero", (real(1, 1, 4, 4),)),
+    Error("avg_pool2d of three sizes", F("avg_pool2d", (2, 2, 2)), RuntimeError, "kernel_size", (real(1, 1, 4, 4),)),
+    Error("adaptive_avg_pool2d of a vector", F("adaptive_avg_pool2d", 2), RuntimeError, "adaptive_avg_pool2d", (real(4),)),
+]
