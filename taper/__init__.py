@@ -45,6 +45,25 @@ half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
 
-from . import autograd, nn, optim, serialization, utils  # noqa: E402
-from .serialization import load, save  # noqa: E402
+from . import autograd  # noqa: E402
 from .tensor import special  # noqa: E402
+
+# These rooms are opened when first asked for, so that `import taper` stays quick.
+_ROOMS = ("linalg", "nn", "optim", "serialization", "utils", "vision", "viz")
+_LENT = {"save": "serialization", "load": "serialization"}
+
+
+def __getattr__(name: str):
+    from importlib import import_module
+
+    if name in _ROOMS:
+        return import_module(f"{__name__}.{name}")
+    if name in _LENT:
+        found = getattr(import_module(f"{__name__}.{_LENT[name]}"), name)
+        globals()[name] = found
+        return found
+    raise AttributeError(f"module 'taper' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS, *_LENT})

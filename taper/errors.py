@@ -6,6 +6,7 @@ Taper raises the builtin classes that PyTorch raises (RuntimeError, IndexError, 
     RuntimeError
       CheckpointError      a checkpoint file is damaged, or is not one
       CaptureError         a function cannot be captured as one program
+      LinAlgError          a matrix is singular, not positive-definite, or an iteration does not converge
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ class CheckpointError(RuntimeError):
 
 class CaptureError(RuntimeError):
     """A function cannot be captured: it needs a value that exists only when the program runs."""
+
+
+class LinAlgError(RuntimeError):
+    """A matrix has no inverse or factorisation of the kind asked for. `taper.linalg.LinAlgError` is this class."""
 
 
 def mismatch(operator: str, problem: str, fix: str = "", **tensors) -> RuntimeError:

@@ -25,6 +25,14 @@ def backward(
     for higher derivatives. inputs: only these get a gradient.
     Raises RuntimeError if a tensor needs no gradient, is not a scalar and has no weight, or the graph was freed.
     """
+    if grad_tensors is None and inputs is None and tensors.__class__ is tuple and len(tensors) == 1 and grad_variables is None:
+        # The usual call, `loss.backward()`.
+        root = tensors[0]
+        array = root._array
+        if array.ndim == 0 and array.dtype.kind == "f" and node_of(root) is not None:
+            one = wrap(namespace_of(array).ones_like(array))
+            engine.run(tensors, (one,), retain_graph=_kept(retain_graph, create_graph), create_graph=create_graph)
+            return
     if grad_variables is not None:
         warnings.warn("'grad_variables' is deprecated. Use 'grad_tensors' instead.", FutureWarning, stacklevel=2)
         if grad_tensors is not None:

@@ -144,11 +144,29 @@ def viewed(operator: Operator, x: Variable, **attrs) -> Variable:
     array = x._array
     made = wrap(operator.forward(cpu if array.__class__ is ndarray else namespace_of(array), array, **attrs))
     grad_enabled = is_grad_enabled()
-    if grad_enabled and node_of(x) is not None and operator.differentiable:
-        made._node = record(operator, (x,), attrs, 1, made, ())
-    counter = made._counter = counter_of(x)
+    if grad_enabled:
+        node = x._node if x._view is None else node_of(x)
+        if node is not None:
+            plan = operator.plans.get(1) or operator.plan(1)
+            if plan.steps:
+                # The rules of views name attributes, the shape and the dtype only.
+                saved = [
+                    attrs[where] if kind == Plan.ATTR else array.shape if kind == Plan.SHAPE else array.dtype
+                    for kind, where in plan.keep
+                ]
+                cls = plan.node_class
+                if cls is None:
+                    cls = plan.node_class = node_class(operator.grad_name)
+                made._node = cls(plan, (node,), saved, _UNVERSIONED[: len(saved)], None, None)
+    counter = x._counter
+    if counter is None:
+        counter = x._counter = [0]
+    made._counter = counter
     made._view = View(x, operator, attrs, counter[0], grad_enabled)
     return made
+
+
+_UNVERSIONED = [None] * 10
 
 
 def memory_owner(array):

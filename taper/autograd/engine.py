@@ -10,6 +10,8 @@ from __future__ import annotations
 import heapq
 import sys
 
+from numpy import ndarray
+
 from ..backends import namespace_of
 from ..backends.quiet import QUIET, enter, leave
 from .modes import _grad
@@ -55,6 +57,9 @@ class _Backward:
             self.leading = leading_to(self.captures, edges)
         for edge, g in zip(edges, gradients):
             self.add(edge, g if self.create_graph else g._array)
+        if not (self.captures or self.create_graph or anomaly_enabled()):
+            self.to_leaves()
+            return self.results
         heap, pending, captures = self.heap, self.pending, self.captures
         while heap:
             node = heapq.heappop(heap)[1]
@@ -72,6 +77,35 @@ class _Backward:
                 continue
             self.visit(node, g)
         return self.results
+
+    def to_leaves(self) -> None:
+        """The usual pass: arrays only, every gradient to its leaf."""
+        heap, pending, release = self.heap, self.pending, not self.retain_graph
+        pop, push = heapq.heappop, heapq.heappush
+        while heap:
+            node = pop(heap)[1]
+            g = pending.pop(node)
+            extras = node.extras
+            if extras is not None:
+                g = self.before(node, g)
+            if node.__class__ is AccumulateGrad:
+                accumulate(node, g, False)
+                continue
+            if g.__class__ is list or (extras is not None and extras.post_hooks):
+                self.visit(node, g)
+                continue
+            for edge, r in node.flow(g):
+                if edge.__class__ is OutputOf:
+                    self.add(edge, r)
+                    continue
+                have = pending.get(edge)
+                if have is None:
+                    pending[edge] = r
+                    push(heap, (-edge.seq, edge))
+                else:
+                    pending[edge] = have + r
+            if release:
+                node.release()
 
     def visit(self, node, g) -> None:
         if g.__class__ is list:
@@ -207,7 +241,8 @@ def add_to_grad(t: Variable, g, create_graph: bool) -> None:
     if create_graph:
         t._grad = g if have is None else have + g
         return
-    g = as_gradient_of(t, g)
+    if g.__class__ is not ndarray or g.dtype is not t._array.dtype:
+        g = as_gradient_of(t, g)
     if have is not None:
         have._array += g
         if have._counter is not None:

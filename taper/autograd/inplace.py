@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from .. import dtypes
 from ..backends import namespace_of
+from ..ops.movement import inverse, strided
 from .modes import is_grad_enabled
-from .tape import Node, OutputOf, Variable, changed, node_of, wrap
+from .tape import Node, OutputOf, Variable, changed, how_viewed, next_sequence, node_of, wrap
 
 
-def assign(t: Variable, result: Variable) -> Variable:
-    """Make `t` hold the values and the history of `result`, which an operator computed from `t`. Returns `t`.
+def assign(t: Variable, result: Variable, since: int | None = None) -> Variable:
+    """Make `t` hold the values and the history of `result`, which operators computed from `t`. Returns `t`.
 
+    since: the sequence number after which they ran; by default only the last one is known to belong to the change.
     Raises RuntimeError for a leaf that requires grad, a result of another shape or of a higher category of dtype, and
     a tensor whose elements share memory.
     """
@@ -29,23 +31,34 @@ def assign(t: Variable, result: Variable) -> Variable:
         raise cannot_cast(source.dtype, target.dtype)
     node = result._node
     if node is not None:
-        _keep_former(t, node)
+        _keep_former(t, node, since)
     target[...] = source
     changed(t)
     adopt(t, node)
     return t
 
 
-def _keep_former(t: Variable, node) -> None:
-    """Where the node saved `t` itself, whose values are about to change, let it have a copy of the former ones."""
-    saved = getattr(node, "saved", None)
-    if not saved or not any(v is t for v in saved):
-        return
-    former = wrap(t._array.copy())
-    former._node = node_of(t)
-    for i, v in enumerate(saved):
-        if v is t:
-            saved[i], node.versions[i] = former, 0
+def _keep_former(t: Variable, node, since: int | None) -> None:
+    """Where the change's nodes saved `t` itself, whose values are about to go, let them have a copy of the former ones."""
+    former = None
+    stack, seen = [node], set()
+    while stack:
+        node = stack.pop()
+        node = node.node if node.__class__ is OutputOf else node
+        if not isinstance(node, Node) or node in seen:
+            continue
+        seen.add(node)
+        for i, v in enumerate(node.saved or ()):
+            if v is t:
+                if former is None:
+                    former = wrap(t._array.copy(), node_of(t))
+                node.saved[i], node.versions[i] = former, 0
+        if since is not None:
+            stack += [e for e in node.edges if e is not None and _sequence(e) > since]
+
+
+def _sequence(edge) -> int:
+    return edge.node.seq if edge.__class__ is OutputOf else edge.seq
 
 
 def cannot_cast(source, target) -> RuntimeError:
@@ -122,7 +135,7 @@ def adopt(t: Variable, node) -> None:
                 "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Make the view "
                 "where gradients are recorded, or work on a clone()."
             )
-        steps.append((view.operator, view.attrs))
+        steps.append(how_viewed(root))
         root = view.parent
     root._node = CopySlices(root, t._node, node, tuple(reversed(steps)))
 
@@ -134,25 +147,32 @@ class CopySlices(Node):
     operations led from the view to its new values, or none) the region's gradient goes to `inner` as to any node.
     """
 
-    __slots__ = ("inner", "steps")
+    __slots__ = ("inner", "steps", "axes")
 
     def __init__(self, root: Variable, former, inner, steps: tuple):
         direct = isinstance(inner, Node) and inner.edges[0] is former
         edges = (root._node, *inner.edges[1:]) if direct else (root._node, inner)
         super().__init__(None, edges, (), (), None, None)
         self.inner, self.steps = inner if direct else None, steps
+        # Steps by strides count on the base's order in memory.
+        strides = root._array.strides
+        order = sorted(range(len(strides)), key=lambda i: -strides[i])
+        self.axes = tuple(order) if any(operator is strided for operator, _ in steps) else None
 
     def run(self, g, differentiable: bool) -> tuple:
         xp = namespace_of(g._array if differentiable else g)
         if differentiable:
-            g = g.clone()
+            g = g.clone() if self.axes is None else g.permute(self.axes).clone().permute(inverse(self.axes))
             region = g
             for operator, attrs in self.steps:
                 region = _apply(operator, region, attrs)
             results = self.results_for(region.clone(), True)
             region.zero_() if results[0] is None else region.copy_(results[0])
         else:
-            g = xp.asarray(g).copy()
+            if self.axes is None:
+                g = xp.asarray(g).copy()
+            else:
+                g = xp.permute_dims(xp.permute_dims(g, self.axes).copy(), inverse(self.axes))
             region = g
             for operator, attrs in self.steps:
                 region = operator.forward(xp, region, **attrs)
@@ -179,7 +199,8 @@ def inplace(function, name: str | None = None):
     """The in-place method of an out-of-place function: `exp_ = inplace(exp)`. It takes what `function` takes."""
 
     def method(self, *args, **kwargs):
-        return assign(self, function(self, *args, **kwargs))
+        since = next_sequence()
+        return assign(self, function(self, *args, **kwargs), since)
 
     method.__name__ = method.__qualname__ = name or function.__name__ + "_"
     method.__doc__ = f"`{function.__name__}`, written into this tensor; returns it."

@@ -11,7 +11,10 @@ import itertools
 import traceback
 import weakref
 
-from ..backends import namespace_of
+from numpy import ndarray
+
+from ..backends import cpu, namespace_of
+from ..ops.movement import strided
 from ..ops.operator import Operator, Plan
 
 next_sequence = itertools.count(1).__next__
@@ -28,6 +31,7 @@ class Variable:
 
     _view: View | None = None
     _grad: Variable | None = None
+    _reshaped = False  # whether its shape was changed in place, under the eyes of its views
 
 
 class View:
@@ -100,10 +104,32 @@ def node_of(t: Variable):
     view = t._view
     if view is not None and view.version != t._counter[0]:
         view.version = t._counter[0]
-        if view.recorded and node_of(view.parent) is not None:
-            parent = view.parent
-            t._node = record(view.operator, (parent,), view.attrs, 1, t, ())
+        if view.recorded and view.operator.differentiable:
+            if node_of(view.parent) is not None:
+                operator, attrs = how_viewed(t)
+                t._node = record(operator, (view.parent,), attrs, 1, t, ())
+            elif t._node.__class__ is not AccumulateGrad:
+                t._node = None  # the parent was detached in place
     return t._node
+
+
+def how_viewed(t: Variable) -> tuple[Operator, dict]:
+    """The operator and attributes by which a view is seen in its parent as that now is."""
+    view = t._view
+    if not view.parent._reshaped:
+        return view.operator, view.attrs
+    # What led to the view from the parent's former shape does not fit its present one; their places in memory do.
+    array, base = t._array, view.parent._array
+    size, start = array.itemsize, address(array) - address(base)
+    strides, x_strides = tuple([s // size for s in array.strides]), tuple([s // size for s in base.strides])
+    offset = start // size
+    least = min(offset, 0)
+    return strided, dict(shape=array.shape, strides=strides, offset=offset - least, x_strides=x_strides, x_offset=-least)
+
+
+def address(array) -> int:
+    """Where an array's first element is."""
+    return array.__array_interface__["data"][0]
 
 
 class SavedOutput:
@@ -176,6 +202,13 @@ class Node:
         if half is not None and not differentiable:
             results = [r if r is None else xp.astype(r, half) for r in results]
         return tuple(results)
+
+    def flow(self, g):
+        """(edge, gradient) of the inputs that want one, as arrays: `run`, for most nodes by a function made once a plan."""
+        plan = self.plan
+        if plan is not None and self.half is None and self.saved is not None and not plan.general:
+            return (plan.flow or _made_flow(plan))(self, g, cpu if g.__class__ is ndarray else namespace_of(g))
+        return [(e, r) for e, r in zip(self.edges, self.run(g, False)) if e is not None and r is not None]
 
     def _values(self, differentiable: bool) -> list:
         """The saved values as the rules take them, after checking that none was changed in place."""
@@ -254,6 +287,43 @@ class Node:
         return f"<{self.name()} object at {id(self):#x}>"
 
 
+def _made_flow(plan: Plan):
+    """The function that runs a plan's rules on arrays, written out as source: no loop over what is known already.
+
+    A small backward step is mostly the interpreter's work, and this halves it.
+    """
+    lines = ["def flow(node, g, xp):", " saved, versions, edges, shapes = node.saved, node.versions, node.edges, node.shapes"]
+    for k, (kind, _) in enumerate(plan.keep):
+        lines.append(f" v{k} = saved[{k}]")
+        if kind == Plan.INPUT:
+            lines += [
+                f" if versions[{k}] is not None:",
+                f"  c = v{k}._counter",
+                f"  if c is not None and c[0] != versions[{k}]: raise node._modified(v{k}._array, c[0], versions[{k}])",
+                f"  v{k} = v{k}._array",
+            ]
+        elif kind == Plan.OUTPUT:
+            lines += [
+                f" if v{k}.counter[0] != v{k}.version: raise node._modified(v{k}.array, v{k}.counter[0], v{k}.version)",
+                f" v{k} = v{k}.array",
+            ]
+    lines.append(" pairs = []")
+    scope = {"sum_to": sum_to}
+    for i, rule, positions in plan.steps:
+        scope[f"rule{i}"] = rule
+        values = "".join(f", v{k}" for k in positions)
+        lines += [
+            f" if edges[{i}] is not None:",
+            f"  r = rule{i}(xp, g{values})",
+            f"  if shapes is not None and r is not None and r.shape != shapes[{i}]: r = sum_to(xp, r, shapes[{i}])",
+            f"  if r is not None: pairs.append((edges[{i}], r))",
+        ]
+    lines.append(" return pairs")
+    exec("\n".join(lines), scope)
+    plan.flow = scope["flow"]
+    return plan.flow
+
+
 def _widened(xp, value, half):
     if value.__class__ is tuple:
         return tuple(_widened(xp, v, half) for v in value)
@@ -262,6 +332,8 @@ def _widened(xp, value, half):
 
 def sum_to(xp, g, shape: tuple):
     """Undo a broadcast: sum `g` over the dimensions in which `shape` has size 1 or is missing."""
+    if shape == () or shape == (1,):
+        return xp.reshape(xp.sum(g), shape)
     lead = g.ndim - len(shape)
     if lead:
         g = xp.sum(g, axis=tuple(range(lead)))

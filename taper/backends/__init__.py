@@ -20,8 +20,9 @@ def namespace_of(array) -> ModuleType:
     """The namespace whose functions take this array. TypeError for an object that is no array."""
     found = NAMESPACES.get(array.__class__)
     if found is None:
-        for cls, namespace in NAMESPACES.items():
+        for cls, namespace in list(NAMESPACES.items()):
             if isinstance(array, cls):
+                NAMESPACES[array.__class__] = namespace
                 return namespace
         raise TypeError(f"no array namespace for {array.__class__.__name__}")
     return found

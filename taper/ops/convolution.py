@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .elementwise import conj
 from .operator import op
 
 # x (N, C, *spatial), w (O, C / groups, *kernel), b (O) or None; stride, padding, dilation: a number for each spatial
@@ -11,10 +12,10 @@ conv = op(
     lambda xp, x, w, b, *, stride, padding, dilation, groups: xp.conv(x, w, stride, padding, dilation, groups, b),
     grad_name="ConvolutionBackward0",
     x=lambda xp, g, w, x_shape, stride, padding, dilation, groups: xp.conv_input_grad(
-        g, w, x_shape, stride, padding, dilation, groups
+        g, conj(xp, w), x_shape, stride, padding, dilation, groups
     ),
     w=lambda xp, g, x, w_shape, stride, padding, dilation, groups: xp.conv_weight_grad(
-        g, x, w_shape, stride, padding, dilation, groups
+        g, conj(xp, x), w_shape, stride, padding, dilation, groups
     ),
     b=lambda xp, g: xp.channel_sums(g),
 )
@@ -26,10 +27,10 @@ conv_input_grad = op(
     ),
     grad_name="ConvolutionBackward0",
     g=lambda xp, h, w, g_shape, stride, padding, dilation, groups: _fit(
-        xp.conv(h, w, stride, padding, dilation, groups), g_shape
+        xp.conv(h, conj(xp, w), stride, padding, dilation, groups), g_shape
     ),
     w=lambda xp, h, g, w_shape, stride, padding, dilation, groups: xp.conv_weight_grad(
-        g, h, w_shape, stride, padding, dilation, groups
+        conj(xp, g), h, w_shape, stride, padding, dilation, groups
     ),
 )
 """The gradient of a convolution's input of a given shape; a transposed convolution."""
@@ -41,10 +42,10 @@ conv_weight_grad = op(
     ),
     grad_name="ConvolutionBackwardBackward0",
     g=lambda xp, h, x, g_shape, stride, padding, dilation, groups: _fit(
-        xp.conv(x, h, stride, padding, dilation, groups), g_shape
+        xp.conv(conj(xp, x), h, stride, padding, dilation, groups), g_shape
     ),
     x=lambda xp, h, g, x_shape, stride, padding, dilation, groups: xp.conv_input_grad(
-        g, h, x_shape, stride, padding, dilation, groups
+        conj(xp, g), h, x_shape, stride, padding, dilation, groups
     ),
 )
 """The gradient of a convolution's weight of a given shape."""

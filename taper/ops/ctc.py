@@ -16,7 +16,9 @@ ctc = op(
 
 
 def _no_second_derivative(xp, g):
-    raise NotImplementedError("derivative for ctc_loss's own derivative is not implemented: it cannot be differentiated twice")
+    raise NotImplementedError(
+        "derivative for ctc_loss's own derivative is not implemented: it cannot be differentiated twice"
+    )
 
 
 ctc_slope = op(

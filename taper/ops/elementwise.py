@@ -16,7 +16,9 @@ LN2, LN10 = math.log(2), math.log(10)
 
 def conj(xp, x):
     """The conjugate of x; x itself where it is real."""
-    return xp.conj(x) if getattr(x, "dtype", None) is not None and x.dtype.kind == "c" else x
+    if x.__class__ is float or x.__class__ is int:
+        return x
+    return xp.conj(x) if hasattr(x, "dtype") and x.dtype.kind == "c" else x
 
 
 # fmt: off

@@ -184,7 +184,9 @@ nonzero = op("nonzero", lambda xp, x: xp.argwhere_of(x))
 
 reduce_at = op(
     "scatter_reduce",
-    lambda xp, x, source, index, *, axis, how, include_self: xp.scatter_reduce(x, source, index, axis, how, include_self),
+    lambda xp, x, source, index, *, axis, how, include_self: xp.scatter_reduce(
+        x, source, index, axis, how, include_self
+    ),
     joint=lambda xp, g, x, source, index, out, axis, how, include_self: scatter_reduce_slopes(
         xp, g, x, source, index, out, axis, how, include_self
     ),

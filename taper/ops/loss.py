@@ -22,54 +22,87 @@ def _unreduced(xp, g, shape, reduction):
     return xp.broadcast_to(g, shape) if reduction == "sum" else g
 
 
-# fmt: off
-mse_loss = op("mse_loss", lambda xp, x, y, *, reduction: _reduced(xp, xp.square(x - y), reduction), promote=ARITHMETIC,
-              x=lambda xp, g, x, y, reduction: _scaled(xp, g, x, y, reduction) * (x - y),
-              y=lambda xp, g, x, y, reduction: _scaled(xp, g, x, y, reduction) * (y - x))
+mse_loss = op(
+    "mse_loss",
+    lambda xp, x, y, *, reduction: xp.squared_error(x, y, reduction),
+    promote=ARITHMETIC,
+    x=lambda xp, g, x, y, reduction: _scaled(xp, g, x, y, reduction) * (x - y),
+    y=lambda xp, g, x, y, reduction: _scaled(xp, g, x, y, reduction) * (y - x),
+)
 
-l1_loss = op("l1_loss", lambda xp, x, y, *, reduction: _reduced(xp, xp.abs(x - y), reduction), promote=ARITHMETIC,
-             x=lambda xp, g, x, y, reduction: _spread(xp, g, x, y, reduction) * sgn_of(xp, x - y),
-             y=lambda xp, g, x, y, reduction: _spread(xp, g, x, y, reduction) * sgn_of(xp, y - x))
+l1_loss = op(
+    "l1_loss",
+    lambda xp, x, y, *, reduction: _reduced(xp, xp.abs(x - y), reduction),
+    promote=ARITHMETIC,
+    x=lambda xp, g, x, y, reduction: _spread(xp, g, x, y, reduction) * sgn_of(xp, x - y),
+    y=lambda xp, g, x, y, reduction: _spread(xp, g, x, y, reduction) * sgn_of(xp, y - x),
+)
 
-smooth_l1_loss = op("smooth_l1_loss", lambda xp, x, y, *, beta, reduction: _reduced(xp, _smooth(xp, xp.abs(x - y), beta), reduction), promote=ARITHMETIC,
-                    x=lambda xp, g, x, y, beta, reduction: _spread(xp, g, x, y, reduction) * _clipped(xp, (x - y) / beta, 1),
-                    y=lambda xp, g, x, y, beta, reduction: _spread(xp, g, x, y, reduction) * _clipped(xp, (y - x) / beta, 1))
+smooth_l1_loss = op(
+    "smooth_l1_loss",
+    lambda xp, x, y, *, beta, reduction: _reduced(xp, _smooth(xp, xp.abs(x - y), beta), reduction),
+    promote=ARITHMETIC,
+    x=lambda xp, g, x, y, beta, reduction: _spread(xp, g, x, y, reduction) * _clipped(xp, (x - y) / beta, 1),
+    y=lambda xp, g, x, y, beta, reduction: _spread(xp, g, x, y, reduction) * _clipped(xp, (y - x) / beta, 1),
+)
 
-huber_loss = op("huber_loss", lambda xp, x, y, *, delta, reduction: _reduced(xp, _huber(xp, xp.abs(x - y), delta), reduction), promote=ARITHMETIC,
-                x=lambda xp, g, x, y, delta, reduction: _spread(xp, g, x, y, reduction) * _clipped(xp, x - y, delta),
-                y=lambda xp, g, x, y, delta, reduction: _spread(xp, g, x, y, reduction) * _clipped(xp, y - x, delta))
+huber_loss = op(
+    "huber_loss",
+    lambda xp, x, y, *, delta, reduction: _reduced(xp, _huber(xp, xp.abs(x - y), delta), reduction),
+    promote=ARITHMETIC,
+    x=lambda xp, g, x, y, delta, reduction: _spread(xp, g, x, y, reduction) * _clipped(xp, x - y, delta),
+    y=lambda xp, g, x, y, delta, reduction: _spread(xp, g, x, y, reduction) * _clipped(xp, y - x, delta),
+)
 
 # Logarithms are kept above -100, as in PyTorch, so that a certain and wrong prediction costs a finite amount.
-binary_cross_entropy = op("binary_cross_entropy", lambda xp, x, y: -(y * xp.maximum(xp.log(x), -100) + (1 - y) * xp.maximum(xp.log1p(-x), -100)),
-                          promote=ARITHMETIC,
-                          x=lambda xp, g, x, y: g * (x - y) / xp.maximum((1 - x) * x, 1e-12),
-                          y=lambda xp, g, x: g * (xp.maximum(xp.log1p(-x), -100) - xp.maximum(xp.log(x), -100)))
+binary_cross_entropy = op(
+    "binary_cross_entropy",
+    lambda xp, x, y: -(y * xp.maximum(xp.log(x), -100) + (1 - y) * xp.maximum(xp.log1p(-x), -100)),
+    promote=ARITHMETIC,
+    x=lambda xp, g, x, y: g * (x - y) / xp.maximum((1 - x) * x, 1e-12),
+    y=lambda xp, g, x: g * (xp.maximum(xp.log1p(-x), -100) - xp.maximum(xp.log(x), -100)),
+)
 
 # Stable for any score: log(1 + exp(-x)) = max(-x, 0) + log(1 + exp(-|x|)).
-bce_with_logits = op("binary_cross_entropy_with_logits",
-                     lambda xp, x, y: xp.maximum(x, 0) - x * y + xp.log1p(xp.exp(-xp.abs(x))), promote=ARITHMETIC,
-                     x=lambda xp, g, x, y: g * (xp.sigmoid(x) - y),
-                     y=lambda xp, g, x: -g * x)
+bce_with_logits = op(
+    "binary_cross_entropy_with_logits",
+    lambda xp, x, y: xp.maximum(x, 0) - x * y + xp.log1p(xp.exp(-xp.abs(x))),
+    promote=ARITHMETIC,
+    x=lambda xp, g, x, y: g * (xp.sigmoid(x) - y),
+    y=lambda xp, g, x: -g * x,
+)
 
-weighted_bce_with_logits = op("weighted_bce_with_logits",
-                              lambda xp, x, y, positive: (1 - y) * x + (1 + (positive - 1) * y) * _log1p_exp(xp, -x), promote=ARITHMETIC,
-                              grad_name="BinaryCrossEntropyWithLogitsBackward0",
-                              x=lambda xp, g, x, y, positive: g * (1 - y - (1 + (positive - 1) * y) * xp.sigmoid(-x)),
-                              y=lambda xp, g, x, positive: g * ((positive - 1) * _log1p_exp(xp, -x) - x),
-                              positive=lambda xp, g, x, y: g * y * _log1p_exp(xp, -x))
+weighted_bce_with_logits = op(
+    "weighted_bce_with_logits",
+    lambda xp, x, y, positive: (1 - y) * x + (1 + (positive - 1) * y) * _log1p_exp(xp, -x),
+    promote=ARITHMETIC,
+    grad_name="BinaryCrossEntropyWithLogitsBackward0",
+    x=lambda xp, g, x, y, positive: g * (1 - y - (1 + (positive - 1) * y) * xp.sigmoid(-x)),
+    y=lambda xp, g, x, positive: g * ((positive - 1) * _log1p_exp(xp, -x) - x),
+    positive=lambda xp, g, x, y: g * y * _log1p_exp(xp, -x),
+)
 
 # `kept`: what the losses of class indices leave for their gradients, see backends/cpu/cross_entropy.py.
-cross_entropy = op("cross_entropy",
-                   lambda xp, x, target, weight, *, ignore, smoothing, reduction: xp.cross_entropy(x, target, weight, ignore, smoothing, reduction),
-                   aux=("kept",), grad_name="NllLossBackward0",
-                   x=lambda xp, g, x_shape, target, weight, kept, ignore, smoothing, reduction:
-                       xp.cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, reduction))
+cross_entropy = op(
+    "cross_entropy",
+    lambda xp, x, target, weight, *, ignore, smoothing, reduction: xp.cross_entropy(
+        x, target, weight, ignore, smoothing, reduction
+    ),
+    aux=("kept",),
+    grad_name="NllLossBackward0",
+    x=lambda xp, g, x_shape, target, weight, kept, ignore, smoothing, reduction: xp.cross_entropy_grad(
+        g, kept, x_shape, target, weight, ignore, smoothing, reduction
+    ),
+)
 
-nll_loss = op("nll_loss", lambda xp, x, target, weight, *, ignore, reduction: xp.nll_loss(x, target, weight, ignore, reduction),
-              aux=("kept",),
-              x=lambda xp, g, x_shape, target, weight, kept, ignore, reduction:
-                  xp.nll_loss_grad(g, kept, x_shape, target, weight, ignore, reduction))
-# fmt: on
+nll_loss = op(
+    "nll_loss",
+    lambda xp, x, target, weight, *, ignore, reduction: xp.nll_loss(x, target, weight, ignore, reduction),
+    aux=("kept",),
+    x=lambda xp, g, x_shape, target, weight, kept, ignore, reduction: xp.nll_loss_grad(
+        g, kept, x_shape, target, weight, ignore, reduction
+    ),
+)
 
 
 def _log1p_exp(xp, x):

@@ -89,7 +89,13 @@ reshape = _reshaped("reshape", "ViewBackward0")
 squeeze = _reshaped("squeeze")
 squeeze_one = _reshaped("squeeze_one", "SqueezeBackward1")
 squeeze_several = _reshaped("squeeze_several", "SqueezeBackward2")
-unsqueeze = _reshaped("unsqueeze")
+unsqueeze = op(
+    "unsqueeze",
+    lambda xp, x, *, axis: x[(slice(None),) * axis + (None, ...)],
+    view=True,
+    half_native=True,
+    x=lambda xp, g, x_shape: xp.reshape(g, x_shape),
+)
 permute = _moved("permute")
 transpose = _moved("transpose")
 t = _moved("t", "TBackward0")

@@ -77,7 +77,7 @@ class Plan:
     A joint rule is one step with input index -1.
     """
 
-    __slots__ = ("op", "mask", "keep", "steps", "node_class")
+    __slots__ = ("op", "mask", "keep", "steps", "node_class", "general", "flow")
 
     INPUT, OUTPUT, SHAPE, DTYPE, ATTR, AUX = range(6)
 
@@ -86,6 +86,8 @@ class Plan:
         self.keep: list[tuple[int, int | str]] = []
         self.steps: list[tuple[int, Callable, tuple[int, ...]]] = []
         self.node_class = None
+        self.flow = None  # made by the tape when first needed
+        self.general = operator.joint is not None or operator.variadic
         if operator.joint is not None:
             self.steps.append((-1, operator.joint, self._positions(operator.joint)))
         else:

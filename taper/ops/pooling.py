@@ -4,41 +4,76 @@ from __future__ import annotations
 
 from .operator import op
 
-# fmt: off
 # The second result of a maximum, where it is, is also what its gradient needs.
-max_pool = op("max_pool", lambda xp, x, *, kernel, stride, padding, dilation, ceil_mode: _kept(xp.max_pool(x, kernel, stride, padding, dilation, ceil_mode)),
-              outputs=2, aux=("indices",), grad_name="MaxPool2DWithIndicesBackward0",
-              x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape))
+max_pool = op(
+    "max_pool",
+    lambda xp, x, *, kernel, stride, padding, dilation, ceil_mode: _kept(
+        xp.max_pool(x, kernel, stride, padding, dilation, ceil_mode)
+    ),
+    outputs=2,
+    aux=("indices",),
+    grad_name="MaxPool2DWithIndicesBackward0",
+    x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape),
+)
 
-max_pool_grad = op("max_pool_grad", lambda xp, g, indices, *, shape: xp.max_pool_grad(g, indices, shape),
-                   grad_name="MaxPool2DWithIndicesBackwardBackward0",
-                   g=lambda xp, h, g_shape, indices: xp.pooled_at(h, indices, g_shape))
+max_pool_grad = op(
+    "max_pool_grad",
+    lambda xp, g, indices, *, shape: xp.max_pool_grad(g, indices, shape),
+    grad_name="MaxPool2DWithIndicesBackwardBackward0",
+    g=lambda xp, h, g_shape, indices: xp.pooled_at(h, indices, g_shape),
+)
 
-pooled_at = op("pooled_at", lambda xp, x, indices, *, shape: xp.pooled_at(x, indices, shape), grad_name="GatherBackward0",
-               x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape))
+pooled_at = op(
+    "pooled_at",
+    lambda xp, x, indices, *, shape: xp.pooled_at(x, indices, shape),
+    grad_name="GatherBackward0",
+    x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape),
+)
 
-adaptive_max_pool = op("adaptive_max_pool", lambda xp, x, *, size: _kept(xp.adaptive_max_pool(x, size)),
-                       outputs=2, aux=("indices",), grad_name="AdaptiveMaxPool2DBackward0",
-                       x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape))
+adaptive_max_pool = op(
+    "adaptive_max_pool",
+    lambda xp, x, *, size: _kept(xp.adaptive_max_pool(x, size)),
+    outputs=2,
+    aux=("indices",),
+    grad_name="AdaptiveMaxPool2DBackward0",
+    x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape),
+)
 
-avg_pool = op("avg_pool", lambda xp, x, *, kernel, stride, padding, ceil_mode, include_pad, divisor: xp.avg_pool(x, kernel, stride, padding, ceil_mode, include_pad, divisor),
-              grad_name="AvgPool2DBackward0",
-              x=lambda xp, g, x_shape, kernel, stride, padding, ceil_mode, include_pad, divisor:
-                  xp.avg_pool_grad(g, x_shape, kernel, stride, padding, include_pad, divisor))
+avg_pool = op(
+    "avg_pool",
+    lambda xp, x, *, kernel, stride, padding, ceil_mode, include_pad, divisor: xp.avg_pool(
+        x, kernel, stride, padding, ceil_mode, include_pad, divisor
+    ),
+    grad_name="AvgPool2DBackward0",
+    x=lambda xp, g, x_shape, kernel, stride, padding, ceil_mode, include_pad, divisor: xp.avg_pool_grad(
+        g, x_shape, kernel, stride, padding, include_pad, divisor
+    ),
+)
 
-avg_pool_grad = op("avg_pool_grad",
-                   lambda xp, g, *, shape, kernel, stride, padding, include_pad, divisor: xp.avg_pool_grad(g, shape, kernel, stride, padding, include_pad, divisor),
-                   grad_name="AvgPool2DBackwardBackward0",
-                   g=lambda xp, h, g_shape, kernel, stride, padding, include_pad, divisor:
-                       xp.avg_pool(h, kernel, stride, padding, _ceiled(g_shape, h.shape, kernel, stride, padding), include_pad, divisor))
+avg_pool_grad = op(
+    "avg_pool_grad",
+    lambda xp, g, *, shape, kernel, stride, padding, include_pad, divisor: xp.avg_pool_grad(
+        g, shape, kernel, stride, padding, include_pad, divisor
+    ),
+    grad_name="AvgPool2DBackwardBackward0",
+    g=lambda xp, h, g_shape, kernel, stride, padding, include_pad, divisor: xp.avg_pool(
+        h, kernel, stride, padding, _ceiled(g_shape, h.shape, kernel, stride, padding), include_pad, divisor
+    ),
+)
 
-adaptive_avg_pool = op("adaptive_avg_pool", lambda xp, x, *, size: xp.adaptive_avg_pool(x, size), grad_name="AdaptiveAvgPool2DBackward0",
-                       x=lambda xp, g, x_shape: xp.adaptive_avg_pool_grad(g, x_shape))
+adaptive_avg_pool = op(
+    "adaptive_avg_pool",
+    lambda xp, x, *, size: xp.adaptive_avg_pool(x, size),
+    grad_name="AdaptiveAvgPool2DBackward0",
+    x=lambda xp, g, x_shape: xp.adaptive_avg_pool_grad(g, x_shape),
+)
 
-adaptive_avg_pool_grad = op("adaptive_avg_pool_grad", lambda xp, g, *, shape: xp.adaptive_avg_pool_grad(g, shape),
-                            grad_name="AdaptiveAvgPool2DBackwardBackward0",
-                            g=lambda xp, h, g_shape: xp.adaptive_avg_pool(h, g_shape[2:]))
-# fmt: on
+adaptive_avg_pool_grad = op(
+    "adaptive_avg_pool_grad",
+    lambda xp, g, *, shape: xp.adaptive_avg_pool_grad(g, shape),
+    grad_name="AdaptiveAvgPool2DBackwardBackward0",
+    g=lambda xp, h, g_shape: xp.adaptive_avg_pool(h, g_shape[2:]),
+)
 
 
 def _kept(found):

@@ -78,7 +78,7 @@ class LBFGS(Optimizer):
         state = self.state[self._params()[0]]
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)
-        loss, evaluations = float(first), 1
+        loss, evaluations = _number(first), 1
         state["func_evals"] += 1
         g = self._gradient()
         if np.abs(g).max() <= group["tolerance_grad"]:
@@ -94,7 +94,7 @@ class LBFGS(Optimizer):
 
         def evaluate():
             with enable_grad():
-                return float(closure())
+                return _number(closure())
 
         iteration = 0
         while iteration < group["max_iter"]:
@@ -157,6 +157,10 @@ class LBFGS(Optimizer):
             prev_loss=loss_before,
         )
         return first
+
+
+def _number(loss) -> float:
+    return loss.item() if hasattr(loss, "item") else float(loss)
 
 
 def _array(value):

@@ -159,8 +159,8 @@ class Optimizer:
     def _update_parameter(self, p: Tensor, g: np.ndarray, group: dict[str, Any]) -> None:
         """Run the rule for one parameter and store what it returns."""
         array = p._array
-        state = self.state[p]
         slots = self.slots_of(group)
+        state = self.state[p] if slots or self.counts_steps else {}
         if not state and (slots or self.counts_steps):
             self.init_state(state, p, group)
         step = 0
@@ -348,7 +348,8 @@ def _fitted(p: Tensor, value):
     """Loaded state of a parameter: tensors copied in the parameter's dtype, the step counter as it is."""
     if isinstance(value, Tensor):
         array = value._array
-        same = array.dtype == p._array.dtype or array.dtype.kind in "biu"
+        # Counters and running products are numbers of their own precision, not of the parameter's.
+        same = array.dtype == p._array.dtype or array.dtype.kind in "biu" or (array.ndim == 0 and p._array.ndim > 0)
         return wrap(array.copy() if same else array.astype(p._array.dtype))
     if isinstance(value, dict):
         return {k: wrap(np.array(v._array)) if k == "step" and isinstance(v, Tensor) else _fitted(p, v) for k, v in value.items()}

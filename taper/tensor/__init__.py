@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..autograd.tape import results_are
 from . import namespace
 from .activation import *
+from .added_products import *
 from .arithmetic import *
 from .arrangement import *
 from .comparison import *
@@ -12,12 +13,15 @@ from .conversion import *
 from .core import Tensor
 from .creation import *
 from .cumulative import *
+from .decompositions import *
 from .einsum import *
 from .elementwise import *
+from .factorizations import *
 from .formats import *
 from .indexing import *
 from .joining import *
 from .legacy import *
+from .matrix_functions import *
 from .memory import *
 from .norms import *
 from .printing import set_printoptions
@@ -28,6 +32,7 @@ from .scattering import *
 from .selection import *
 from .shape import *
 from .sorting import *
+from .systems import *
 from .special import digamma, erf, erfc, erfinv, i0, lgamma, mvlgamma, polygamma, sinc
 from .threads import *
 

@@ -15,10 +15,23 @@ from ..ops import indexing
 from ..ops import movement as ops
 from . import dims
 from .memory import clone
-from .shape import check_tensor, expanded, permute, reshaped, sizes_of, transpose, unsqueeze, view
+from .shape import check_tensor, expanded, permute, reshaped, sizes_of, unsqueeze, view
 
 __all__ = [
-    *("tile", "flip", "fliplr", "flipud", "roll", "rot90", "diagonal", "diag", "diag_embed", "diagflat", "tril", "triu"),
+    *(
+        "tile",
+        "flip",
+        "fliplr",
+        "flipud",
+        "roll",
+        "rot90",
+        "diagonal",
+        "diag",
+        "diag_embed",
+        "diagflat",
+        "tril",
+        "triu",
+    ),
     *("tril_indices", "triu_indices", "meshgrid", "cartesian_prod", "combinations", "atleast_1d", "atleast_2d"),
     *("atleast_3d", "permute_copy", "view_copy"),
 ]
@@ -43,9 +56,7 @@ def repeat(self, *repeats, **named):
 
 def _repeated(x, counts: tuple[int, ...]):
     if len(counts) < x._array.ndim:
-        raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
-        )
+        raise RuntimeError("Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor")
     if any(n < 0 for n in counts):
         raise RuntimeError(f"Trying to create tensor with negative dimension {min(counts)}: repeats {list(counts)}")
     return apply(ops.repeat, x, counts=counts)
@@ -210,7 +221,6 @@ def meshgrid(*tensors, indexing: str | None = None):
         for i, x in enumerate(tensors)
     ]
     if swap:
-        grids = [transpose(g, 0, 1) for g in grids]
         grids[0], grids[1] = grids[1], grids[0]
     return tuple(grids)
 

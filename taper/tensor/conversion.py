@@ -245,7 +245,7 @@ def __deepcopy__(self, memo):
         made.requires_grad_()
     made._grad = copy.deepcopy(self._grad, memo)
     for name, value in self.__dict__.items():
-        if name not in ("_grad", "_view", "_retains"):
+        if name not in ("_grad", "_view", "_retains", "_reshaped"):
             made.__dict__[name] = copy.deepcopy(value, memo)
     return made
 
@@ -270,7 +270,7 @@ def _copied_memory(array: np.ndarray, memo: dict) -> np.ndarray:
 
 
 def __reduce_ex__(self, protocol):
-    state = {k: v for k, v in self.__dict__.items() if k not in ("_grad", "_view", "_retains")}
+    state = {k: v for k, v in self.__dict__.items() if k not in ("_grad", "_view", "_retains", "_reshaped")}
     if not self.is_leaf and self.requires_grad:
         raise RuntimeError(
             "Only leaf tensors can be pickled: detach() this result of a computation first, its history cannot be stored."

@@ -25,12 +25,14 @@ from ..autograd.tape import (
 from ..backends import device
 from . import printing
 from .activation import ActivationMethods
+from .added_products import AddedProductMethods
 from .arithmetic import ArithmeticMethods
 from .arrangement import ArrangementMethods
 from .comparison import ComparisonMethods
 from .conversion import ConversionMethods
 from .creation import CreationMethods
 from .cumulative import CumulativeMethods
+from .decompositions import MatrixMethods
 from .elementwise import ElementwiseMethods
 from .indexing import IndexingMethods
 from .joining import JoiningMethods
@@ -51,6 +53,7 @@ from .writing import WritingMethods
 
 class Tensor(
     ActivationMethods,
+    AddedProductMethods,
     ArithmeticMethods,
     ArrangementMethods,
     ComparisonMethods,
@@ -60,6 +63,7 @@ class Tensor(
     ElementwiseMethods,
     IndexingMethods,
     JoiningMethods,
+    MatrixMethods,
     MemoryMethods,
     NormMethods,
     ProductMethods,

@@ -1,4 +1,4 @@
-"""Sums of products in Einstein's notation, as transpositions and matrix products of one pair of operands after another."""
+"""Sums of products in Einstein's notation, as transpositions and matrix products of one pair of operands at a time."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def _from_sublists(arguments):
     def word(items) -> str:
         for i in items:
             if i is not Ellipsis and not 0 <= i < 52:
-                raise ValueError(f"einsum(): subscript in subscript list is not within the valid range [0, 52), got {i}")
+                raise ValueError(
+                    f"einsum(): subscript in subscript list is not within the valid range [0, 52), got {i}"
+                )
         return "".join("..." if i is Ellipsis else string.ascii_letters[i] for i in items)
 
     output = "->" + word(arguments[-1]) if len(arguments) % 2 else ""
@@ -65,7 +67,7 @@ def _from_sublists(arguments):
 
 @lru_cache(maxsize=512)
 def _parsed(equation: str, ndims: tuple[int, ...]):
-    """The labels of each operand's dimensions and of the output's: letters, and numbers -1, -2, ... under an ellipsis."""
+    """The labels of each operand's dimensions and of the output's: letters; numbers -1, -2, ... under an ellipsis."""
     inputs, arrow, right = equation.partition("->")
     terms = inputs.split(",")
     if len(terms) != len(ndims):
@@ -122,8 +124,8 @@ def _labels(parts: list[str], ndim: int, operand: int) -> list:
     if named > ndim or ("..." not in parts and named != ndim):
         ending = "" if "..." in parts else " and no ellipsis was given"
         raise RuntimeError(
-            f"einsum(): the number of subscripts in the equation ({named}) does not match the number of dimensions ({ndim}) "
-            f"for operand {operand}{ending}"
+            f"einsum(): the number of subscripts in the equation ({named}) does not match the number of dimensions "
+            f"({ndim}) for operand {operand}{ending}"
         )
     labels: list = []
     for p in parts:
@@ -139,7 +141,8 @@ def _check_sizes(terms, operands) -> None:
         for label, n in zip(labels, x._array.shape):
             if own.setdefault(label, n) != n:
                 raise RuntimeError(
-                    f"einsum(): subscript {label} is repeated for operand {i} but the sizes don't match, {n} != {own[label]}"
+                    f"einsum(): subscript {label} is repeated for operand {i} but the sizes don't match, {n} != "
+                    f"{own[label]}"
                 )
             if n != 1 and sizes.setdefault(label, n) != n:
                 what = f"subscript {label}" if isinstance(label, str) else f"dimension {label} under the ellipsis"

@@ -38,6 +38,13 @@ def __getitem__(self, index):
         return viewed(ops.part_select, self, index=(index, ...))
     if cls is slice and array.ndim and _plain_slice(index):
         return viewed(ops.part_slice, self, index=(index,))
+    if cls is tuple:
+        operator = _plain_parts(index)
+        if operator is not None:
+            try:
+                return viewed(operator, self, index=index if Ellipsis in index else (*index, ...))
+            except IndexError:
+                operator = None  # found and named below
     if isinstance(index, Variable) and array.ndim and index._array.ndim and index._array.dtype.kind == "i":
         view, spec, positions = self, (None,), (_positions(index),)
     else:
@@ -59,6 +66,25 @@ def _plain_slice(s: slice) -> bool:
         and (s.start is None or s.start.__class__ is int)
         and (s.stop is None or s.stop.__class__ is int)
     )
+
+
+def _plain_parts(index: tuple):
+    """The operator of an index of numbers, slices, None and Ellipsis alone, as NumPy takes them; None for any other."""
+    operator = ops.part_slice
+    for p in index:
+        cls = p.__class__
+        if cls is int:
+            operator = ops.part_select
+        elif cls is slice:
+            if not _plain_slice(p):
+                return None
+            if p != _FULL:
+                operator = ops.part_slice
+        elif p is None:
+            operator = ops.part_none
+        elif p is not Ellipsis:
+            return None
+    return operator
 
 
 def _named(basic: tuple):
@@ -86,7 +112,14 @@ def _out_of_bounds(index: int, dim: int, size: int) -> IndexError:
 
 def _parsed(array: np.ndarray, index):
     """An index as its view part (a tuple, or None), and the spec and positions of its gathering part (or None, None)."""
-    parts = [_part(p) for p in (index if _is_tuple(index) else (index,))]
+    if isinstance(index, list) and _is_tuple(index):
+        warnings.warn(
+            "Using a non-tuple sequence for multidimensional indexing is deprecated: write x[tuple(index)], or "
+            "x[taper.tensor(index)] if it is one index",
+            UserWarning,
+            stacklevel=3,
+        )
+    parts = list(map(_part, index if _is_tuple(index) else (index,)))
     consumed = 0
     for p in parts:
         if isinstance(p, Variable):
@@ -143,14 +176,17 @@ def _is_tuple(index) -> bool:
     if not isinstance(index, list) or len(index) >= 32:
         return False
     return any(
-        p is None or p is Ellipsis or isinstance(p, (list, tuple, slice, Variable, np.ndarray, str, range)) for p in index
+        p is None or p is Ellipsis or isinstance(p, (list, tuple, slice, Variable, np.ndarray, str, range))
+        for p in index
     )
 
 
 def _positions(t):
     """A tensor of positions. IndexError for a type that cannot be one."""
     if t._array.dtype.itemsize < 4:
-        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not {t.dtype}. Use index.long().")
+        raise IndexError(
+            f"tensors used as indices must be long, int, byte or bool tensors, not {t.dtype}. Use index.long()."
+        )
     return t
 
 
@@ -171,7 +207,7 @@ def _part(p):
             warnings.warn(
                 "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=4,
             )
             return p.bool()
         if array.dtype.kind not in "iu":
@@ -201,7 +237,9 @@ def _listed(p):
     if array.dtype.kind in "US":
         raise TypeError("new(): invalid data type 'str'")
     if array.dtype.kind not in "biuf":
-        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors, not a {type(p).__name__} like {p}")
+        raise IndexError(
+            f"tensors used as indices must be long, int, byte or bool tensors, not a {type(p).__name__} like {p}"
+        )
     if array.dtype.kind != "b" or array.size == 0:
         array = array.astype(np.int64)
     return wrap(array)
@@ -276,9 +314,9 @@ def __setitem__(self, index, value):
     else:
         basic, spec, positions = _parsed(array, index)
     if unrecorded(self, value if isinstance(value, Variable) else None):
-        check_overlap(array)
         view = array if basic is None else array[basic]
         if spec is None:
+            check_overlap(view)
             source = value._array if isinstance(value, Variable) else value
             put(view, ..., _fitted(source, view.ndim))
         else:
@@ -331,7 +369,9 @@ def _stripped(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _no_gradient(dtype) -> RuntimeError:
-    return RuntimeError(f"Autograd not support dtype: {legacy_name(dtype)}: the assigned value requires grad. detach() it.")
+    return RuntimeError(
+        f"Autograd not support dtype: {legacy_name(dtype)}: the assigned value requires grad. detach() it."
+    )
 
 
 def _other_dtype(mine, other) -> RuntimeError:
@@ -382,9 +422,7 @@ def __len__(self) -> int:
 
 def __contains__(self, element) -> bool:
     if not isinstance(element, (Variable, int, float, complex)):
-        raise RuntimeError(
-            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}."
-        )
+        raise RuntimeError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
     value = element._array if isinstance(element, Variable) else element
     return bool((self._array == value).any())
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from operator import index
 
 import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import apply, into
-from ..autograd.tape import Variable, wrap
+from ..autograd.modes import is_grad_enabled
+from ..autograd.tape import OutputOf, Variable, View, counter_of, node_of, record, wrap
 from ..ops import indexing, movement
 from . import dims
 from .arrangement import atleast_1d, atleast_2d, atleast_3d
@@ -24,14 +26,16 @@ def _common(tensors, name: str) -> list:
     """The tensors in one dtype. TypeError for what is no tensor."""
     found = list(tensors) if isinstance(tensors, (tuple, list)) else tensors
     if not isinstance(found, list):
-        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+        )
     for i, x in enumerate(found):
         if not isinstance(x, Variable):
             raise TypeError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
     if not found:
         return found
     first = found[0]._array.dtype
-    if any(x._array.dtype != first for x in found):
+    if not all([x._array.dtype is first for x in found]):
         common = dtypes.result_type([x._array for x in found])
         found = [x if x._array.dtype == common else apply(movement.astype, x, dtype=common) for x in found]
     return found
@@ -43,6 +47,10 @@ def cat(tensors, dim: int = 0, *, out=None, **named):
     found = _common(tensors, "cat")
     if not found:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    shape = found[0]._array.shape
+    if shape and shape != (0,) and all([x._array.shape == shape for x in found]):
+        result = apply(movement.cat, *found, axis=dims.one(dim, len(shape)))
+        return result if out is None else into(out, result)
     # A tensor of shape (0,) fits beside every other, for the sake of old programs.
     sized = [x for x in found if x._array.shape != (0,)]
     if not sized:
@@ -90,7 +98,9 @@ def stack(tensors, dim: int = 0, *, out=None, **named):
 def _each(function, tensors, name: str) -> list:
     """`function` of every tensor. TypeError for a tensor instead of several, RuntimeError for none."""
     if not isinstance(tensors, (tuple, list)):
-        raise TypeError(f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}")
+        raise TypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+        )
     if not tensors:
         raise RuntimeError(f"{name} expects a non-empty TensorList")
     return [function(x) for x in tensors]
@@ -152,7 +162,10 @@ def split(tensor, split_size_or_sections, dim: int = 0):
         if size == 0 and n:
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
         sizes = [size] * (n // size) + ([n % size] if n % size else []) if n else [0]
-    return apply(indexing.split, tensor, sizes=tuple(sizes), axis=axis)
+    starts = itertools.accumulate(sizes, initial=0)
+    lead = (slice(None),) * axis
+    parts = [(*lead, slice(start, start + n)) for start, n in zip(starts, sizes)]
+    return _pieces(indexing.split, indexing.part_slice, tensor, parts, {"sizes": tuple(sizes), "axis": axis})
 
 
 def split_with_sizes(input, split_sizes, dim: int = 0):
@@ -244,7 +257,26 @@ def unbind(input, dim: int = 0):
     axis = dims.one(dim, input._array.ndim)
     if input._array.ndim == 0:
         raise IndexError(f"Dimension specified as {axis} but tensor has no dimensions")
-    return apply(indexing.unbind, input, axis=axis) if input._array.shape[axis] else ()
+    lead = (slice(None),) * axis
+    parts = [(*lead, i, ...) for i in range(input._array.shape[axis])]
+    return _pieces(indexing.unbind, indexing.part_select, input, parts, {"axis": axis})
+
+
+def _pieces(operator, each, x, parts: list[tuple], attrs: dict) -> tuple:
+    """The views of x at several indices, recorded as the results of one operator: `apply` for many small pieces."""
+    array, counter, recording = x._array, counter_of(x), is_grad_enabled()
+    made = []
+    for part in parts:
+        piece = wrap(array[part])
+        piece._counter = counter
+        piece._view = View(x, each, {"index": part}, counter[0], recording)
+        made.append(piece)
+    if recording and made and node_of(x) is not None:
+        node = record(operator, (x,), attrs, 1, made[0], ())
+        node.results = [(piece._array.shape, array.dtype) for piece in made]
+        for i, piece in enumerate(made):
+            piece._node = OutputOf(node, i)
+    return tuple(made)
 
 
 def block_diag(*tensors):

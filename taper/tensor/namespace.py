@@ -21,6 +21,7 @@ from ..ops import ctc as _ctc
 from ..ops import cumulative as _cumulative
 from ..ops import elementwise as _elementwise
 from ..ops import indexing as _indexing
+from ..ops import linalg as _linalg
 from ..ops import movement as _movement
 from ..ops import pooling as _pooling
 from ..ops import reduction as _reduction
@@ -28,6 +29,7 @@ from ..ops.movement import split_back  # noqa: F401
 from .arithmetic import abs, square  # noqa: F401
 from .comparison import isfinite, isnan  # noqa: F401
 from .creation import full_like, ones_like, zeros_like  # noqa: F401
+from .elementwise import complex as make_complex  # noqa: F401
 from .elementwise import (  # noqa: F401
     conj,
     cos,
@@ -48,12 +50,11 @@ from .elementwise import (  # noqa: F401
     trunc,
     xlogy,
 )
-from .elementwise import complex as make_complex  # noqa: F401
 from .elementwise import imag as _imag
 from .elementwise import log as _log
 from .joining import cat
 from .joining import stack as _stack
-from .products import matmul  # noqa: F401
+from .products import matmul
 from .selection import where as _where
 from .special import digamma, i0, i0e, i1, i1e, ndtr, polygamma, zeta  # noqa: F401
 
@@ -548,3 +549,54 @@ def ctc(x, labels, lengths, label_lengths, blank, zero_infinity):
     """The gradient of ctc_loss, which comes with its value."""
     sizes = dict(lengths=lengths, label_lengths=label_lengths, blank=blank, zero_infinity=zero_infinity)
     return None, apply(_ctc.ctc_slope, x, labels, **sizes)
+
+def inverse(x):
+    """The inverse of square matrices."""
+    return apply(_linalg.inv, x)[0]
+
+
+def det(x):
+    """The determinant of square matrices."""
+    return apply(_linalg.det, x)
+
+
+def solve_matrix(a, b):
+    """x with a x = b for stacks of matrices."""
+    return apply(_linalg.solve, a, b)[0]
+
+
+def solve_triangular(a, b, upper, left, unit):
+    """x with a x = b, or x a = b, where a is a triangle."""
+    return apply(_linalg.solve_triangular, a, b, upper=upper, left=left, unit=unit)
+
+
+def svd(x, full):
+    """(U, S, V^H)"""
+    return apply(_linalg.svd, x, full=full)
+
+
+def eigh(x, lower):
+    """(eigenvalues, eigenvectors) of Hermitian matrices."""
+    return apply(_linalg.eigh, x, lower=lower)
+
+
+def eig(x):
+    """(eigenvalues, eigenvectors) of square matrices."""
+    return apply(_linalg.eig, x)
+
+
+def lu_with_permutation(x):
+    """(LU, pivots, info, P) with x = P L U."""
+    lu, pivots, info = apply(_linalg.lu_factor, x)
+    attrs = dict(rows=x._array.shape[-2], dtype=x._array.dtype)
+    return lu, pivots, info, apply(_linalg.permutation_matrix, pivots, **attrs)
+
+
+def pseudo_inverse(x, cutoff, hermitian):
+    """The pseudo-inverse."""
+    return apply(_linalg.pinv, x, cutoff=cutoff, hermitian=hermitian)
+
+
+def exp_of_matrix(x):
+    """The exponential of square matrices."""
+    return apply(_linalg.matrix_exp, x)

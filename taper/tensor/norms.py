@@ -28,7 +28,7 @@ def norm(input, p: float | str | None = "fro", dim=None, keepdim=False, out=None
             f"{legacy_name(array.dtype)}. Convert first: input.float()."
         )
     if p == "nuc":
-        from ..linalg import matrix_norm
+        from .matrix_norms import matrix_norm
 
         result = matrix_norm(input, "nuc", (0, 1) if dim is None else dim, keepdim)
     else:

@@ -7,11 +7,10 @@ import math
 import numpy as np
 
 from ..autograd.dispatch import apply, into
-from ..autograd.inplace import assign, inplace, legacy_name
+from ..autograd.inplace import assign, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, node_of, record, wrap
 from ..dtypes import float32, float64
-from ..errors import mismatch
 from ..ops import linear as ops
 from . import dims
 from .arithmetic import mul
@@ -20,59 +19,79 @@ from .shape import permute, unsqueeze
 from .shape import reshaped as reshape
 
 __all__ = [
-    *("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner", "outer", "ger", "kron", "cross", "addmm", "addmv", "addr"),
-    *("addbmm", "baddbmm", "tensordot", "trace"),
+    "matmul",
+    "mm",
+    "bmm",
+    "mv",
+    "dot",
+    "vdot",
+    "inner",
+    "outer",
+    "ger",
+    "kron",
+    "cross",
+    "tensordot",
+    "trace",
 ]
 
 F32, F64 = float32.np, float64.np
-_WORDS = {
+TYPE_WORDS = {
     **{"Float": "float", "Double": "double", "Long": "long int", "Int": "int", "Short": "short int", "Bool": "bool"},
     **{"Char": "signed char", "Byte": "unsigned char", "Half": "c10::Half", "BFloat16": "c10::BFloat16"},
     **{"ComplexFloat": "c10::complex<float>", "ComplexDouble": "c10::complex<double>"},
 }
 
 
-def _named(t) -> str:
+def type_name(t) -> str:
     return legacy_name(t._array.dtype)
 
 
 def _same_dtype(a, b) -> None:
     if a._array.dtype != b._array.dtype:
-        first, second = (_WORDS.get(_named(t), _named(t)) for t in (a, b))
+        first, second = (TYPE_WORDS.get(type_name(t), type_name(t)) for t in (a, b))
         raise RuntimeError(
             f"expected m1 and m2 to have the same dtype, but got: {first} != {second}. Convert one: x.to(y.dtype)."
         )
 
 
-def _tensors(name: str, **values) -> None:
+def check_tensors(name: str, **values) -> None:
     for i, (argument, value) in enumerate(values.items(), start=1):
         if not isinstance(value, Variable):
-            raise TypeError(f"{name}(): argument '{argument}' (position {i}) must be Tensor, not {type(value).__name__}")
+            raise TypeError(
+                f"{name}(): argument '{argument}' (position {i}) must be Tensor, not {type(value).__name__}"
+            )
 
 
-def _multipliable(name: str, t) -> None:
+def check_multipliable(name: str, t) -> None:
     dtype = t._array.dtype
     if dtype.kind == "b" or (dtype.kind == "u" and dtype.itemsize > 1):
-        raise NotImplementedError(f"\"{name}\" not implemented for '{_named(t)}'. Convert first: x.int() or x.float().")
+        raise NotImplementedError(
+            f"\"{name}\" not implemented for '{type_name(t)}'. Convert first: x.int() or x.float()."
+        )
 
 
-def _by(shape) -> str:
+def by(shape) -> str:
     return "x".join(map(str, shape))
 
 
-def _cannot_multiply(name: str, a, b) -> RuntimeError:
+def cannot_multiply(name: str, a, b) -> RuntimeError:
     """The error of two matrices, or rows and a matrix, whose inner sizes differ."""
     rows = (math.prod(a[:-1]), a[-1])
     fix = " Did you mean b.mT?" if a[-1] == b[-1] else " Did you mean a.mT?" if len(a) > 1 and a[-2] == b[-2] else ""
     return RuntimeError(
-        f"mat1 and mat2 shapes cannot be multiplied ({_by(rows)} and {_by(b)}) in {name} of {tuple(a)} and {tuple(b)}.{fix}"
+        f"mat1 and mat2 shapes cannot be multiplied ({by(rows)} and {by(b)}) in {name} of {tuple(a)} and "
+        f"{tuple(b)}.{fix}"
     )
 
 
 def _matrices(input, other):
     """The product of two matrices of one dtype whose sizes fit: what `apply` does, without what it need not ask."""
     a, b = input._array, other._array
-    if a.dtype is not b.dtype or (a.dtype is not F32 and a.dtype is not F64) or not (a.__class__ is b.__class__ is np.ndarray):
+    if (
+        a.dtype is not b.dtype
+        or (a.dtype is not F32 and a.dtype is not F64)
+        or not (a.__class__ is b.__class__ is np.ndarray)
+    ):
         return apply(ops.matmul, input, other)
     result = wrap(np.matmul(a, b))
     if is_grad_enabled():
@@ -90,7 +109,7 @@ def matmul(input, other, *, out=None):
     try:
         a, b = input._array, other._array
     except AttributeError:
-        _tensors("matmul", input=input, other=other)
+        check_tensors("matmul", input=input, other=other)
         raise
     if a.ndim == 2 and b.ndim == 2 and a.dtype == b.dtype and a.shape[1] == b.shape[0] and a.dtype.kind not in "bu":
         result = _matrices(input, other)
@@ -118,14 +137,14 @@ def _stacks(input, other):
     a, b = input._array, other._array
     if b.ndim == 2:
         _same_dtype(input, other)
-        _multipliable("addmm_impl_cpu_", input)
+        check_multipliable("addmm_impl_cpu_", input)
         if a.shape[-1] != b.shape[0]:
-            raise _cannot_multiply("matmul", a.shape, b.shape)
+            raise cannot_multiply("matmul", a.shape, b.shape)
         # One tall product instead of a stack of small ones.
         rows = reshape(input, (math.prod(a.shape[:-1]), a.shape[-1]))
         return reshape(_matrices(rows, other), (*a.shape[:-1], b.shape[1]))
     _same_scalar_type(input, other)
-    _multipliable("bmm", input)
+    check_multipliable("bmm", input)
     try:
         lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     except ValueError:
@@ -147,22 +166,24 @@ def _stacks_differ(a, b) -> RuntimeError:
 
 def _same_scalar_type(a, b) -> None:
     if a._array.dtype != b._array.dtype:
-        raise RuntimeError(f"expected scalar type {_named(a)} but found {_named(b)}. Convert one: x.to(y.dtype).")
+        raise RuntimeError(f"expected scalar type {type_name(a)} but found {type_name(b)}. Convert one: x.to(y.dtype).")
 
 
 def _wrong_stack(name: str, wanted, found, a, b) -> RuntimeError:
     return RuntimeError(
-        f"Expected size for first two dimensions of batch2 tensor to be: {list(wanted)} but got: {list(found)}. {name} got "
-        f"{tuple(a)} and {tuple(b)}." + (" Did you mean b.mT?" if a[-1] == b[-1] else "")
+        f"Expected size for first two dimensions of batch2 tensor to be: {list(wanted)} but got: {list(found)}. {name} "
+        f"got {tuple(a)} and {tuple(b)}." + (" Did you mean b.mT?" if a[-1] == b[-1] else "")
     )
 
 
 def mm(input, mat2, *, out=None, out_dtype=None):
     """The product of two matrices, without broadcasting. RuntimeError for operands that are not matrices that fit."""
-    _tensors("mm", input=input, mat2=mat2)
+    check_tensors("mm", input=input, mat2=mat2)
     for t, name in ((input, "self"), (mat2, "mat2")):
         if t._array.ndim != 2:
-            raise RuntimeError(f"{name} must be a matrix, got {t._array.ndim}-D tensor of shape {tuple(t._array.shape)}")
+            raise RuntimeError(
+                f"{name} must be a matrix, got {t._array.ndim}-D tensor of shape {tuple(t._array.shape)}"
+            )
     result = matmul(input, mat2)
     if out_dtype is not None:
         result = result.to(out_dtype)
@@ -171,15 +192,15 @@ def mm(input, mat2, *, out=None, out_dtype=None):
 
 def bmm(input, mat2, *, out=None):
     """The products of two stacks of as many matrices, (b, n, m) and (b, m, p). RuntimeError for any other shapes."""
-    _tensors("bmm", input=input, mat2=mat2)
-    _stacked(input, mat2)
+    check_tensors("bmm", input=input, mat2=mat2)
+    check_stacks(input, mat2)
     _same_scalar_type(input, mat2)
-    _multipliable("bmm", input)
+    check_multipliable("bmm", input)
     result = apply(ops.bmm, input, mat2)
     return result if out is None else into(out, result)
 
 
-def _stacked(batch1, batch2) -> None:
+def check_stacks(batch1, batch2) -> None:
     """RuntimeError unless these are two stacks of as many matrices that fit."""
     for t, name in ((batch1, "batch1"), (batch2, "batch2")):
         if t._array.ndim != 3:
@@ -191,57 +212,57 @@ def _stacked(batch1, batch2) -> None:
 
 def mv(input, vec, *, out=None):
     """A matrix (n, m) times a vector (m). RuntimeError for shapes or dtypes that do not fit."""
-    _tensors("mv", input=input, vec=vec)
-    _check_mv(vec, input, vec)
+    check_tensors("mv", input=input, vec=vec)
+    check_matrix_vector(vec, input, vec)
     result = apply(ops.mv, input, vec)
     return result if out is None else into(out, result)
 
 
-def _check_mv(input, mat, vec) -> None:
+def check_matrix_vector(input, mat, vec) -> None:
     a, v = mat._array, vec._array
     if a.ndim != 2 or v.ndim != 1 or input._array.ndim > 1:
         raise RuntimeError(f"vector + matrix @ vector expected, got {input._array.ndim}, {a.ndim}, {v.ndim}")
     if a.dtype != v.dtype or input._array.dtype != a.dtype:
         raise RuntimeError(
-            f"addmv input tensors must have the same dtype, but got {_named(input)}, {_named(mat)}, and {_named(vec)}. "
-            "Convert: x.to(y.dtype)."
+            f"addmv input tensors must have the same dtype, but got {type_name(input)}, {type_name(mat)}, and "
+            f"{type_name(vec)}. Convert: x.to(y.dtype)."
         )
     if a.shape[1] != v.shape[0]:
-        raise RuntimeError(f"size mismatch, got input ({a.shape[0]}), mat ({_by(a.shape)}), vec ({v.shape[0]})")
-    _multipliable("addmv_impl_cpu", mat)
+        raise RuntimeError(f"size mismatch, got input ({a.shape[0]}), mat ({by(a.shape)}), vec ({v.shape[0]})")
+    check_multipliable("addmv_impl_cpu", mat)
 
 
 def dot(input, tensor, *, out=None):
     """The sum of products of two vectors of one length. RuntimeError for anything else, or different dtypes."""
-    _tensors("dot", input=input, tensor=tensor)
+    check_tensors("dot", input=input, tensor=tensor)
     a, b = input._array, tensor._array
     if a.ndim != 1 or b.ndim != 1:
         raise RuntimeError(f"1D tensors expected, but got {a.ndim}D and {b.ndim}D tensors")
     if a.dtype != b.dtype:
         raise RuntimeError(
-            f"dot : expected both vectors to have same dtype, but found {_named(input)} and {_named(tensor)}. Convert one: "
-            "x.to(y.dtype)."
+            f"dot : expected both vectors to have same dtype, but found {type_name(input)} and {type_name(tensor)}. "
+            "Convert one: x.to(y.dtype)."
         )
     n, m = a.shape[0], b.shape[0]
     if n != m:
         raise RuntimeError(
-            f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the same number of elements, but got "
-            f"{n} and {m} elements respectively"
+            f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the same number of elements, but "
+            f"got {n} and {m} elements respectively"
         )
-    _multipliable("dot", input)
+    check_multipliable("dot", input)
     result = apply(ops.dot, input, tensor)
     return result if out is None else into(out, result)
 
 
 def vdot(input, other, *, out=None):
     """The sum of products of conj(input) and `other`, vectors."""
-    _tensors("vdot", input=input, other=other)
+    check_tensors("vdot", input=input, other=other)
     return dot(input.conj(), other, out=out)
 
 
 def inner(input, other, *, out=None):
     """The sums of products over the last dimensions. RuntimeError if these differ."""
-    _tensors("inner", input=input, other=other)
+    check_tensors("inner", input=input, other=other)
     a, b = input._array, other._array
     if a.ndim == 0 or b.ndim == 0:
         return mul(input, other, out=out)
@@ -255,15 +276,15 @@ def inner(input, other, *, out=None):
 
 def outer(input, vec2, *, out=None):
     """The matrix of products of two vectors' elements. RuntimeError for operands that are not vectors."""
-    _tensors("outer", input=input, vec2=vec2)
-    _vectors("outer", self=input, vec2=vec2)
+    check_tensors("outer", input=input, vec2=vec2)
+    check_vectors("outer", self=input, vec2=vec2)
     return mul(unsqueeze(input, 1), vec2, out=out)
 
 
 ger = outer
 
 
-def _vectors(operation: str, **vectors) -> None:
+def check_vectors(operation: str, **vectors) -> None:
     for name, t in vectors.items():
         if t._array.ndim != 1:
             raise RuntimeError(f"{operation}: Expected 1-D argument {name}, but got {t._array.ndim}-D")
@@ -271,7 +292,7 @@ def _vectors(operation: str, **vectors) -> None:
 
 def kron(input, other, *, out=None):
     """The Kronecker product: every element of `input` times all of `other`. Missing leading dimensions count as 1."""
-    _tensors("kron", input=input, other=other)
+    check_tensors("kron", input=input, other=other)
     a, b = input._array.shape, other._array.shape
     n = max(len(a), len(b))
     a, b = (1,) * (n - len(a)) + tuple(a), (1,) * (n - len(b)) + tuple(b)
@@ -286,7 +307,7 @@ def cross(input, other, dim=None, *, out=None):
 
     RuntimeError if there is no such dimension, the ranks or the dtypes differ.
     """
-    _tensors("cross", input=input, other=other)
+    check_tensors("cross", input=input, other=other)
     a, b = input._array, other._array
     if dim is None:
         dim = next((i for i, n in enumerate(a.shape) if n == 3), None)
@@ -299,138 +320,18 @@ def cross(input, other, dim=None, *, out=None):
         raise RuntimeError(
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[axis]} and {b.shape[axis]}"
         )
-    _multipliable("cross", input)
+    check_multipliable("cross", input)
     _same_scalar_type(input, other)
     result = input.roll(-1, axis) * other.roll(-2, axis) - input.roll(-2, axis) * other.roll(-1, axis)
     return result if out is None else into(out, result)
 
 
-def _numbers(t, **numbers) -> None:
-    """RuntimeError for a fractional factor of integers."""
-    if t._array.dtype.kind in "biu":
-        for name, value in numbers.items():
-            if isinstance(value, float):
-                raise RuntimeError(
-                    f"For integral input tensors, argument {name} must not be a floating point number."
-                )
-
-
-def _expandable(input, shape) -> None:
-    """RuntimeError unless `input` can be expanded to the product's shape."""
-    have = input._array.shape
-    if len(have) > len(shape):
-        raise RuntimeError(
-            f"expand(input{{{list(have)}}}, size={list(shape)}): the number of sizes provided ({len(shape)}) must be greater "
-            f"or equal to the number of dimensions in the tensor ({len(have)})"
-        )
-    for i in range(1, len(have) + 1):
-        if have[-i] not in (1, shape[-i]):
-            raise RuntimeError(
-                f"The expanded size of the tensor ({shape[-i]}) must match the existing size ({have[-i]}) at non-singleton "
-                f"dimension {len(shape) - i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
-            )
-
-
-def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
-    """beta * input + alpha * mat1 @ mat2, where `input` is expanded to the product's shape.
-
-    With beta=0 the input's values do not matter. RuntimeError for shapes or dtypes that do not fit.
-    """
-    _tensors("addmm", input=input, mat1=mat1, mat2=mat2)
-    for t, name in ((mat1, "mat1"), (mat2, "mat2")):
-        if t._array.ndim != 2:
-            raise RuntimeError(f"{name} must be a matrix, got {t._array.ndim}-D tensor")
-    a, b = mat1._array.shape, mat2._array.shape
-    if a[1] != b[0]:
-        raise _cannot_multiply("addmm", a, b)
-    _expandable(input, (a[0], b[1]))
-    _one_dtype(input, mat1, mat2)
-    _multipliable("addmm_impl_cpu_", mat1)
-    result = apply(ops.addmm, input, mat1, mat2, beta=beta, alpha=alpha)
-    return result if out is None else into(out, result)
-
-
-def _one_dtype(input, a, b) -> None:
-    if not input._array.dtype == a._array.dtype == b._array.dtype:
-        other = b if input._array.dtype != b._array.dtype else a
-        raise RuntimeError(
-            f"self and mat2 must have the same dtype, but got {_named(input)} and {_named(other)}. Convert: x.to(y.dtype)."
-        )
-
-
-def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
-    """beta * input + alpha * mat @ vec; with beta=0 the input's values do not matter."""
-    _tensors("addmv", input=input, mat=mat, vec=vec)
-    _check_mv(input, mat, vec)
-    rows = mat._array.shape[0]
-    if input._array.ndim == 1 and input._array.shape[0] not in (1, rows):
-        raise RuntimeError(
-            f"size mismatch, got input ({input._array.shape[0]}), mat ({_by(mat._array.shape)}), vec ({vec._array.shape[0]})"
-        )
-    return _scaled_sum(input, apply(ops.mv, mat, vec), beta, alpha, out)
-
-
-def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
-    """beta * input + alpha * outer(vec1, vec2); with beta=0 the input's values do not matter."""
-    _tensors("addr", input=input, vec1=vec1, vec2=vec2)
-    _vectors("addr", vec1=vec1, vec2=vec2)
-    product = outer(vec1, vec2)
-    _expandable(input, product._array.shape)
-    if input._array.dtype.kind in "biu" and product._array.dtype.kind in "biu":
-        _numbers(input, beta=beta, alpha=alpha)
-    return _scaled_sum(input, product, beta, alpha, out)
-
-
-def _scaled_sum(input, product, beta, alpha, out):
-    """beta * input + alpha * product; with beta 0 the input's values do not matter."""
-    dtype = input.dtype
-    if product._array.dtype.kind in "iu" and input._array.dtype == product._array.dtype:
-        alpha, beta = int(alpha), int(beta)
-    product = product if alpha == 1 else product * alpha
-    if beta == 0:
-        result = product if dtype.category <= product.dtype.category else product.to(dtype)
-    elif dtype.kind == "b" and product._array.dtype.kind == "b":
-        result = product | input
-    else:
-        result = product + (input if beta == 1 else input * beta)
-    return result if out is None else into(out, result)
-
-
-def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
-    """beta * input + alpha * batch1 @ batch2, stacks of matrices; with beta=0 the input's values do not matter."""
-    _tensors("baddbmm", input=input, batch1=batch1, batch2=batch2)
-    a, b = batch1._array.shape, batch2._array.shape
-    if len(a) == 3 and len(b) == 3:
-        _expandable(input, (a[0], a[1], b[2]))
-    _stacked(batch1, batch2)
-    if not input._array.dtype == batch1._array.dtype == batch2._array.dtype:
-        words = [_WORDS.get(_named(t), _named(t)) for t in (input, batch1, batch2)]
-        raise RuntimeError(
-            f"Input dtypes must be the same, got: input {words[0]}, batch1: {words[1]}, batch2: {words[2]}"
-        )
-    _multipliable("baddbmm", batch1)
-    result = apply(ops.baddbmm, input, batch1, batch2, beta=beta, alpha=alpha)
-    return result if out is None else into(out, result)
-
-
-def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
-    """beta * input + alpha * the sum of batch1 @ batch2 over the stack; with beta=0 the input does not matter."""
-    _tensors("addbmm", input=input, batch1=batch1, batch2=batch2)
-    _stacked(batch1, batch2)
-    _one_dtype(input, batch1, batch2)
-    (count, rows, inside), columns = batch1._array.shape, batch2._array.shape[2]
-    _expandable(input, (rows, columns))
-    # The sum over the stack is one product: of the matrices side by side with those below one another.
-    side = reshape(permute(batch1, (1, 0, 2)), (rows, count * inside))
-    return addmm(input, side, reshape(batch2, (count * inside, columns)), beta=beta, alpha=alpha, out=out)
-
-
 def trace(input):
     """The sum of a matrix's diagonal. RuntimeError for anything but a matrix."""
-    _tensors("trace", input=input)
+    check_tensors("trace", input=input)
     if input._array.ndim != 2:
         raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {input._array.ndim}")
-    _multipliable("trace", input)
+    check_multipliable("trace", input)
     return diagonal(input).sum()
 
 
@@ -439,18 +340,18 @@ def tensordot(a, b, dims=2, out=None):
 
     RuntimeError for sizes or dtypes that differ.
     """
-    _tensors("tensordot", a=a, b=b)
+    check_tensors("tensordot", a=a, b=b)
     sa, sb = a._array.shape, b._array.shape
     left, right = _paired(dims, len(sa), len(sb))
     if a._array.dtype != b._array.dtype:
-        raise RuntimeError(f"both inputs should have same dtype, got {_named(a)} and {_named(b)}")
+        raise RuntimeError(f"both inputs should have same dtype, got {type_name(a)} and {type_name(b)}")
     for i, j in zip(left, right):
         if sa[i] == sb[j]:
             continue
         if 1 not in (sa[i], sb[j]):
             raise RuntimeError(
-                f"contracted dimensions need to match, but first has size {sa[i]} in dim {i} and second has size {sb[j]} in "
-                f"dim {j}; tensordot got {tuple(sa)} and {tuple(sb)}"
+                f"contracted dimensions need to match, but first has size {sa[i]} in dim {i} and second has size "
+                f"{sb[j]} in dim {j}; tensordot got {tuple(sa)} and {tuple(sb)}"
             )
         # A dimension of size 1 stands for equal values: the other is summed.
         a, b = (a, b.sum(j, keepdim=True)) if sa[i] == 1 else (a.sum(i, keepdim=True), b)
@@ -480,6 +381,22 @@ def _paired(wanted, ndim_a: int, ndim_b: int) -> tuple[list[int], list[int]]:
     return list(dims.several(left, ndim_a, "tensordot") or ()), list(dims.several(right, ndim_b, "tensordot") or ())
 
 
+def check_expandable(input, shape) -> None:
+    """RuntimeError unless `input` can be expanded to the product's shape."""
+    have = input._array.shape
+    if len(have) > len(shape):
+        raise RuntimeError(
+            f"expand(input{{{list(have)}}}, size={list(shape)}): the number of sizes provided ({len(shape)}) must be "
+            f"greater or equal to the number of dimensions in the tensor ({len(have)})"
+        )
+    for i in range(1, len(have) + 1):
+        if have[-i] not in (1, shape[-i]):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({shape[-i]}) must match the existing size ({have[-i]}) at "
+                f"non-singleton dimension {len(shape) - i}.  Target sizes: {list(shape)}.  Tensor sizes: {list(have)}"
+            )
+
+
 def linear(input, weight, bias=None):
     """input @ weight.T + bias: weight is (outputs, inputs), bias (outputs), input any leading dimensions and (inputs).
 
@@ -488,7 +405,7 @@ def linear(input, weight, bias=None):
     try:
         x, w = input._array, weight._array
     except AttributeError:
-        _tensors("linear", input=input, weight=weight)
+        check_tensors("linear", input=input, weight=weight)
         raise
     if w.ndim == 2 and x.ndim and x.dtype == w.dtype and x.shape[-1] == w.shape[1] and x.dtype.kind not in "bu":
         if bias is None or (bias._array.dtype == w.dtype and bias._array.shape == w.shape[:1]):
@@ -496,16 +413,18 @@ def linear(input, weight, bias=None):
     if x.ndim == 0 or w.ndim == 0:
         raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are {x.ndim}D and {w.ndim}D")
     if w.ndim > 2:
-        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {w.ndim}D: linear's weight is {w.shape}")
+        raise RuntimeError(
+            f"t() expects a tensor with <= 2 dimensions, but self is {w.ndim}D: linear's weight is {w.shape}"
+        )
     if w.ndim == 2 and x.shape[-1] != w.shape[1]:
         rows = (math.prod(x.shape[:-1]), x.shape[-1])
         raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({_by(rows)} and {_by(w.shape[::-1])}) in linear: the input is "
+            f"mat1 and mat2 shapes cannot be multiplied ({by(rows)} and {by(w.shape[::-1])}) in linear: the input is "
             f"{tuple(x.shape)}, its last dimension must be {w.shape[1]}."
         )
     if w.ndim == 2:
         _same_dtype(input, weight)
-        _multipliable("addmm_impl_cpu_", input)
+        check_multipliable("addmm_impl_cpu_", input)
         product = apply(ops.linear, input, weight, None)
     else:
         product = matmul(input, weight)
@@ -513,9 +432,10 @@ def linear(input, weight, bias=None):
         return product
     if bias._array.dtype != w.dtype:
         raise RuntimeError(
-            f"self and mat2 must have the same dtype, but got {_named(bias)} and {_named(weight)}. Convert: x.to(y.dtype)."
+            f"self and mat2 must have the same dtype, but got {type_name(bias)} and {type_name(weight)}. Convert: "
+            "x.to(y.dtype)."
         )
-    _expandable(bias, product._array.shape)
+    check_expandable(bias, product._array.shape)
     return product + bias
 
 
@@ -555,16 +475,6 @@ class ProductMethods:
     outer = ger = outer
     kron = kron
     cross = cross
-    addmm = addmm
-    addmm_ = inplace(addmm)
-    addmv = addmv
-    addmv_ = inplace(addmv)
-    addr = addr
-    addr_ = inplace(addr)
-    addbmm = addbmm
-    addbmm_ = inplace(addbmm)
-    baddbmm = baddbmm
-    baddbmm_ = inplace(baddbmm)
     trace = trace
     __matmul__ = __matmul__
     __rmatmul__ = __rmatmul__

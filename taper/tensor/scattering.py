@@ -11,7 +11,7 @@ from ..ops import indexing as ops
 from . import dims
 from .indexing import index_put
 from .memory import clone
-from .selection import check_bounds, check_index, check_ranks, length, number_like, select, vector
+from .selection import check_bounds, check_index, check_ranks, length, number_like, outside, select, vector
 from .shape import check_tensor, expanded, reshaped
 from .writing import copy_
 
@@ -27,7 +27,9 @@ def _checked(x, dim: int, index, src, name: str) -> tuple:
     check_tensor(src, name)
     check_index(index, name)
     if src._array.dtype != x._array.dtype:
-        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype: they are {x.dtype} and {src.dtype}")
+        raise RuntimeError(
+            f"{name}(): Expected self.dtype to be equal to src.dtype: they are {x.dtype} and {src.dtype}"
+        )
     if index._array.size == 0:
         return axis, src
     check_ranks(x, index, name, axis)
@@ -37,7 +39,9 @@ def _checked(x, dim: int, index, src, name: str) -> tuple:
             f"Index tensor must have the same number of dimensions as src tensor; {name} got {len(want)} and {len(have)}"
         )
     if any(n < m for n, m in zip(have, want)):
-        raise RuntimeError(f"Expected index {list(want)} to be no larger than src {list(have)} in all dimensions ({name})")
+        raise RuntimeError(
+            f"Expected index {list(want)} to be no larger than src {list(have)} in all dimensions ({name})"
+        )
     check_bounds(index._array, length(x, axis), name, axis)
     if have != want:
         src = viewed(ops.part_slice, src, index=tuple([slice(m) for m in want]))
@@ -94,7 +98,9 @@ def put(input, index, source, accumulate: bool = False):
             f"{source._array.size}, index.numel() = {index._array.size}"
         )
     if input._array.dtype != source._array.dtype:
-        raise RuntimeError(f"put_(): self and source expected to have the same dtype, but got {input.dtype} and {source.dtype}")
+        raise RuntimeError(
+            f"put_(): self and source expected to have the same dtype, but got {input.dtype} and {source.dtype}"
+        )
     n, array = input._array.size, index._array
     if array.size and (array.min() < -n or array.max() >= n):
         raise IndexError(f"out of range: tried to access an index outside [{-n}, {n - 1}] on a tensor of {n} elements.")
@@ -109,7 +115,9 @@ def _aligned(input, dim: int, index, source, name: str) -> tuple:
     index = vector(index, name)
     check_index(index, name, long_only=name == "index_copy_")
     if source._array.dtype != input._array.dtype:
-        raise RuntimeError(f"{name}(): self ({input.type()}) and source ({source.type()}) must have the same scalar type")
+        raise RuntimeError(
+            f"{name}(): self ({input.type()}) and source ({source.type()}) must have the same scalar type"
+        )
     mine, theirs = input._array.shape or (1,), source._array.shape or (1,)
     if len(mine) > 1 and len(mine) != len(theirs):
         wrong = IndexError if name == "index_copy_" else RuntimeError
@@ -127,8 +135,8 @@ def _aligned(input, dim: int, index, source, name: str) -> tuple:
             f"{name}(): Source/destination tensor must have same slice shapes. Destination: {list(mine)}, source: "
             f"{list(theirs)}, at dimension {axis}"
         )
-    limit, array = length(input, axis), index._array
-    if array.size and (array.min() < 0 or array.max() >= limit):
+    limit = length(input, axis)
+    if outside(index._array, limit):
         wrong = RuntimeError if name == "index_add_" else IndexError
         raise wrong(f"index out of range in self: {name} along dimension {axis} of size {limit}")
     return axis, index
@@ -185,7 +193,9 @@ def index_reduce(input, dim: int, index, source, reduce: str, *, include_self: b
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     axis, index = _aligned(input, dim, index, source, "index_reduce_")
     shape = source._array.shape
-    wide = reshaped(index, tuple([-1 if i == axis else 1 for i in range(len(shape))]) if len(shape) > 1 else index._array.shape)
+    wide = reshaped(
+        index, tuple([-1 if i == axis else 1 for i in range(len(shape))]) if len(shape) > 1 else index._array.shape
+    )
     result = scatter_reduce(input, axis, expanded(wide, shape), source, reduce, include_self=include_self)
     return result if out is None else into(out, result)
 

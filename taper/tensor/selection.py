@@ -73,7 +73,9 @@ def _broadcasting(name: str, operator, *inputs):
 
 def _check_mask(mask, name: str) -> None:
     if mask._array.dtype.kind != "b":
-        raise RuntimeError(f"{name} only supports boolean masks, but got mask with dtype {mask.dtype}. Convert it: mask.bool().")
+        raise RuntimeError(
+            f"{name} only supports boolean masks, but got mask with dtype {mask.dtype}. Convert it: mask.bool()."
+        )
 
 
 def masked_select(input, mask, *, out=None):
@@ -144,11 +146,17 @@ def check_index(index, name: str, long_only: bool = False) -> None:
 
 def check_bounds(index: np.ndarray, limit: int, name: str, axis: int) -> None:
     """RuntimeError for positions outside [0, limit)."""
-    if index.size:
-        low, high = int(index.min()), int(index.max())
-        if high >= limit or low < 0:
-            bad = high if high >= limit else low
-            raise RuntimeError(f"index {bad} is out of bounds for dimension {axis} with size {limit} ({name})")
+    if outside(index, limit):
+        bad = int(index.max()) if index.max() >= limit else int(index.min())
+        raise RuntimeError(f"index {bad} is out of bounds for dimension {axis} with size {limit} ({name})")
+
+
+def outside(index: np.ndarray, limit: int) -> bool:
+    """Whether some position is not in [0, limit): read without their sign, negative ones are the largest of all."""
+    return index.size > 0 and bool(index.view(_UNSIGNED[index.dtype]).max() >= limit)
+
+
+_UNSIGNED = {np.dtype(np.int64): np.uint64, np.dtype(np.int32): np.uint32}
 
 
 def check_ranks(x, index, name: str, axis: int) -> None:
@@ -235,8 +243,8 @@ def index_select(input, dim: int, index, *, out=None):
     axis = dims.one(dim, input._array.ndim)
     check_index(index, "index_select")
     index = vector(index, "index_select")
-    limit, array = length(input, axis), index._array
-    if array.size and (array.min() < 0 or array.max() >= limit):
+    limit = length(input, axis)
+    if outside(index._array, limit):
         raise IndexError(f"index out of range in self: index_select along dimension {axis} of size {limit}")
     if input._array.ndim:
         result = apply(ops.index_select, input, index, axis=axis)

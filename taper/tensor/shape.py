@@ -24,11 +24,18 @@ __all__ = [
 
 def _inferred(shape, size: int) -> tuple[int, ...]:
     """A shape in which one -1 stands for what is left. RuntimeError if the shape does not hold `size` elements."""
-    shape = tuple([n if n.__class__ is int else index(n) for n in shape])
-    if -1 not in shape:
-        if math.prod(shape) != size or (shape and min(shape) < 0):
-            raise _unfit(shape, size)
+    known, unknown = 1, False
+    for n in shape:
+        if n.__class__ is not int:
+            return _inferred([int(index(n)) for n in shape], size)
+        if n < 0:
+            unknown = True
+        known *= n
+    shape = tuple(shape)
+    if not unknown and known == size:
         return shape
+    if -1 not in shape:
+        raise _unfit(shape, size)
     if shape.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
     at = shape.index(-1)
@@ -61,7 +68,7 @@ def sizes_of(given: tuple, named: dict, keyword: str, name: str):
     else:
         found = given
         if not given:
-            raise TypeError(f"{name}() missing 1 required positional arguments: \"{keyword}\"")
+            raise TypeError(f'{name}() missing 1 required positional arguments: "{keyword}"')
     if not isinstance(found, (tuple, list)) or found and not hasattr(found[0], "__index__"):
         kind = type(found[0] if isinstance(found, (tuple, list)) else found).__name__
         raise TypeError(f"{name}(): argument '{keyword}' (position 1) must be tuple of ints, not {kind}")
@@ -86,16 +93,20 @@ def reshaped(x, shape: tuple[int, ...]):
 def reshape(input, *shape, **named):
     """The same elements in another shape, of which one size may be -1: a view where the memory allows, else a copy."""
     check_tensor(input, "reshape")
-    return reshaped(input, _inferred(sizes_of(shape, named, "shape", "reshape"), input._array.size))
+    if named or not shape or shape[0].__class__ is not int:
+        shape = sizes_of(shape, named, "shape", "reshape")
+    return reshaped(input, _inferred(shape, input._array.size))
 
 
 def view(self, *shape, **named):
     """The same memory in another shape, or read as another dtype. RuntimeError where that is not possible."""
-    first = named.get("dtype") if named else shape[0] if shape else None
-    if isinstance(first, dtypes.dtype):
-        return _reread(ops.reinterpret, self, first)
+    if named or not shape or shape[0].__class__ is not int:
+        first = named.get("dtype") if named else shape[0] if shape else None
+        if isinstance(first, dtypes.dtype):
+            return _reread(ops.reinterpret, self, first)
+        shape = sizes_of(shape, named, "size", "view")
     array = self._array
-    target = _inferred(sizes_of(shape, named, "size", "view"), array.size)
+    target = _inferred(shape, array.size)
     if not array.flags.c_contiguous and array.size and not _is_view(array, target):
         raise RuntimeError(
             "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
@@ -210,7 +221,9 @@ def squeeze(input, *dim, **named):
         raise TypeError("squeeze() takes one dim, or a tuple of dims")
     which = named["dim"] if named else dim[0]
     if which is None:
-        raise TypeError("squeeze() received an invalid combination of arguments - got (NoneType). Leave dim out for all")
+        raise TypeError(
+            "squeeze() received an invalid combination of arguments - got (NoneType). Leave dim out for all"
+        )
     if isinstance(which, (tuple, list)):
         axes = dims.several(which, len(shape), "squeeze") or ()
         kept = tuple([n for i, n in enumerate(shape) if n != 1 or i not in axes])
@@ -223,9 +236,7 @@ def squeeze(input, *dim, **named):
 def unsqueeze(input, dim: int):
     """With a dimension of size 1 inserted before `dim`. A view."""
     check_tensor(input, "unsqueeze")
-    shape = input._array.shape
-    axis = dims.one(dim, len(shape) + 1)
-    return viewed(ops.unsqueeze, input, shape=(*shape[:axis], 1, *shape[axis:]))
+    return viewed(ops.unsqueeze, input, axis=dims.one(dim, input._array.ndim + 1))
 
 
 def transpose(input, dim0: int, dim1: int):
@@ -402,6 +413,7 @@ def _reshaped_in_place(function, name: str):
             made._view.parent = before
             self._view = made._view
         self._array = made._array
+        self._reshaped = True
         if is_grad_enabled():
             self._node = made._node
         changed(self)
@@ -460,7 +472,9 @@ class ShapeMethods:
     def H(self):
         """A matrix transposed and conjugated."""
         if self._array.ndim not in (0, 2):
-            raise RuntimeError(f"tensor.H is only supported on matrices (2-D tensors). Got {self._array.ndim}-D tensor.")
+            raise RuntimeError(
+                f"tensor.H is only supported on matrices (2-D tensors). Got {self._array.ndim}-D tensor."
+            )
         return _conjugated(_matrices(self, "H"))
 
     @property

@@ -113,7 +113,6 @@ def fill_(self, value):
     array = self._array
     value = number_for(value, array.dtype, "fill_")
     if unrecorded(self):
-        check_overlap(array)
         array.fill(value)
         changed(self)
         return self
@@ -123,9 +122,7 @@ def fill_(self, value):
 def zero_(self):
     """Write zeros; returns the tensor."""
     if unrecorded(self):
-        array = self._array
-        check_overlap(array)
-        array.fill(0)
+        self._array.fill(0)
         changed(self)
         return self
     return assign(self, apply(ops.zero, self))

@@ -1,4 +1,8 @@
-"""Attention weights of NumPy arrays, and the gradients that go through them."""
+"""Attention weights of NumPy arrays, and the gradients that go through them.
+
+The weights are kept transposed, (..., S, L): NumPy reduces over a leading axis of a matrix many times faster than over
+its rows.
+"""
 
 from __future__ import annotations
 
@@ -7,41 +11,47 @@ import numpy as np
 __all__ = ["attention", "attention_grad"]
 
 
+def _turned(x):
+    return x.swapaxes(-1, -2)
+
+
 def attention(q, k, v, mask, drop, scale, causal):
-    """softmax(scale * q @ k.mT + mask) @ v: (out, weights). drop multiplies the weights; see ops/attention.py."""
-    scores = np.matmul(q * q.dtype.type(scale), k.swapaxes(-1, -2))
+    """softmax(scale * q @ k.mT + mask) @ v: (out, transposed weights). drop multiplies the weights."""
+    scores = np.matmul(k, _turned(q * q.dtype.type(scale)))
+    keys, length = scores.shape[-2:]
+    hidden = scores.dtype.type(-np.inf)
     if causal:
-        length, keys = scores.shape[-2:]
-        scores[..., np.arange(keys) > np.arange(length)[:, None]] = -np.inf
+        scores += np.where(np.arange(keys)[:, None] > np.arange(length), hidden, scores.dtype.type(0))
     if mask is not None:
-        if mask.dtype.kind == "b":
-            scores = np.where(mask, scores, scores.dtype.type(-np.inf))
-        else:
-            scores = scores + mask
+        mask = _turned(np.atleast_2d(mask))
+        scores = np.where(mask, scores, hidden) if mask.dtype.kind == "b" else scores + mask
+    top = np.maximum.reduce(scores, axis=-2, keepdims=True, initial=hidden)
     # A query to which everything is hidden has weights 0, not NaN.
-    top = np.maximum.reduce(scores, axis=-1, keepdims=True, initial=-np.inf)
-    top[np.isneginf(top)] = 0
-    scores -= top
+    scores -= np.where(np.isneginf(top), scores.dtype.type(0), top)
     weights = np.exp(scores, out=scores)
-    total = np.add.reduce(weights, axis=-1, keepdims=True)
+    total = np.matmul(np.ones((1, keys), weights.dtype), weights)
     total[total == 0] = 1
     weights /= total
-    return np.matmul(weights if drop is None else weights * drop, v), weights
+    return np.matmul(_turned(_dropped(weights, drop)), v), weights
+
+
+def _dropped(weights, drop):
+    return weights if drop is None else weights * _turned(drop)
 
 
 def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
     """The gradients of q, k, v and mask, None for those not needed, with their leading dimensions broadcast."""
     dq = dk = dv = ds = None
     if needs[2]:
-        dv = np.matmul((weights if drop is None else weights * drop).swapaxes(-1, -2), g)
+        dv = np.matmul(_dropped(weights, drop), g)
     if needs[0] or needs[1] or needs[3]:
-        ds = np.matmul(g, v.swapaxes(-1, -2))
+        ds = np.matmul(v, _turned(g))
         if drop is not None:
-            ds *= drop
-        ds -= np.einsum("...j,...j->...", ds, weights)[..., None]
+            ds *= _turned(drop)
+        ds -= np.einsum("...sl,...sl->...l", ds, weights)[..., None, :]
         ds *= weights
         if needs[0]:
-            dq = np.matmul(ds, k) * q.dtype.type(scale)
+            dq = np.matmul(_turned(ds), k) * q.dtype.type(scale)
         if needs[1]:
-            dk = np.matmul(ds.swapaxes(-1, -2), q) * q.dtype.type(scale)
-    return dq, dk, dv, ds if needs[3] else None, None
+            dk = np.matmul(ds, q) * q.dtype.type(scale)
+    return dq, dk, dv, _turned(ds) if needs[3] else None, None

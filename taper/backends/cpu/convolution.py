@@ -4,8 +4,8 @@ The windows of a few images at a time are copied into the columns of one matrix 
 P. Simard, "High performance convolutional neural networks for document processing", 2006), so that a block stays in
 the cache and the product is one large BLAS call. Within a block the images are innermost: what a tap of the kernel
 touches is then a run of (output width) x (images) elements, long enough to be copied at memory's speed. Depthwise
-convolution takes the same way: multiplying and adding tap by tap is no faster (11-20 ms against 9 for 32 x 64 x 32 x 32,
-3 x 3, float32).
+convolution takes the same way: multiplying and adding tap by tap is no faster (11-20 ms against 9 for float32
+32 x 64 x 32 x 32, 3 x 3).
 
 Arrays: x (N, C, *spatial), w (O, C / groups, *kernel), g (N, O, *output); float32 or float64. `stride`, `padding` and
 `dilation` have one number for each spatial dimension; `padding` zeros are added on both sides.
@@ -50,7 +50,7 @@ def conv(
     groups: int,
     bias: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Cross-correlate: out[n, o, p] = sum over c, k of w[o, c, k] * x[n, c, p * stride + k * dilation - padding] + bias[o].
+    """out[n, o, p] = bias[o] + the sum over c, k of w[o, c, k] * x[n, c, p * stride + k * dilation - padding].
 
     Returns (N, O, *output), contiguous, of x's dtype. The channels are split into `groups` equal parts, each of which
     sees its own part of the input. RuntimeError where the kernel does not fit into the input.
@@ -168,7 +168,7 @@ def _blocks(batch: int, channels: int, kernel: Sizes, output: Sizes, w) -> Itera
     one, and all rows; or of a single large image as many rows as fill a block."""
     # Every block reads all the weights: a block smaller than they are would spend its time on that.
     budget = max(BLOCK_BYTES, w.nbytes)
-    row_bytes = channels * prod(kernel) * prod(output[1:]) * w.itemsize
+    row_bytes = max(1, channels * prod(kernel) * prod(output[1:]) * w.itemsize)
     images = max(1, budget // (row_bytes * output[0]))
     rows = output[0] if images > 1 else min(output[0], max(1, budget // row_bytes))
     parts = [slice(start, min(start + rows, output[0])) for start in range(0, output[0], rows)]

@@ -105,8 +105,7 @@ def cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, redu
         share = np.where(share == 0, dtype(0), scale * share)
         each = np.ones(classes, dtype) if weight is None else weight
     mass = strength if each is None else strength + share * each.sum()
-    mass = np.broadcast_to(mass, (samples, positions)) if np.ndim(mass) == 0 else mass
-    dx = e * (mass.reshape(samples, 1, positions) / s)
+    dx = e * ((mass.reshape(samples, 1, positions) if np.ndim(mass) else mass) / s)
     if each is not None:
         dx -= share.reshape(samples, 1, positions) * each.reshape(1, -1, 1)
     flat = dx.reshape(-1)

@@ -11,8 +11,27 @@ from math import prod
 import numpy as np
 
 __all__ = [
-    *("put_part", "take_at", "add_at", "put_at", "write_at", "take_along", "scatter_along", "scatter", "scatter_reduce"),
-    *("add_rows", "add_embedding", "put_masked", "pick_masked", "run_numbers", "one_hot", "scatter_count", "argwhere_of"),
+    *(
+        "put_part",
+        "take_at",
+        "add_at",
+        "put_at",
+        "write_at",
+        "take_along",
+        "scatter_along",
+        "scatter",
+        "scatter_reduce",
+    ),
+    *(
+        "add_rows",
+        "add_embedding",
+        "put_masked",
+        "pick_masked",
+        "run_numbers",
+        "one_hot",
+        "scatter_count",
+        "argwhere_of",
+    ),
 ]
 
 

@@ -1,6 +1,6 @@
 """Normalisation of NumPy arrays, with the statistics that the gradients need.
 
-Sums over all axes but the channels' are taken along the contiguous positions first, which NumPy adds pairwise and fast.
+Sums along rows are products with ones: several times faster than NumPy's own, and as accurate as BLAS.
 """
 
 from __future__ import annotations
@@ -21,15 +21,23 @@ def channel_sums(x):
     """The sum over all axes but 1: x (N, C, ...) gives (C,)."""
     if x.ndim == 2:
         return column_sums(x)
-    return np.add.reduce(np.add.reduce(x.reshape(*x.shape[:2], math.prod(x.shape[2:])), axis=2), axis=0)
+    return np.add.reduce(_row_sums(_planes(x)), axis=0)
+
+
+def _planes(x):
+    """x (N, C, ...) as (N, C, positions)."""
+    return x.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+
+
+def _row_sums(x):
+    return np.matmul(x, np.ones(x.shape[-1], x.dtype))
 
 
 def _channel_products(x, y):
-    """The sum of x * y over all axes but 1, without the product in memory."""
+    """The sum of x * y over all axes but 1."""
     if x.ndim == 2:
-        return np.einsum("nc,nc->c", x, y)
-    flat = (*x.shape[:2], math.prod(x.shape[2:]))
-    return np.einsum("ncp,ncp->nc", x.reshape(flat), y.reshape(flat)).sum(0)
+        return column_sums(x * y)
+    return np.add.reduce(np.vecdot(_planes(x), _planes(y)), axis=0)
 
 
 def _per_channel(v, ndim):
@@ -37,7 +45,7 @@ def _per_channel(v, ndim):
 
 
 def batch_norm(x, weight, bias, eps):
-    """x (N, C, ...) normalised over all axes but 1: (out, mean, variance; mean and 1 / deviation with the axes kept)."""
+    """x (N, C, ...) normalised over all axes but 1: (out, mean, variance, and mean and 1 / deviation as columns)."""
     n = x.dtype.type(x.size // max(x.shape[1], 1))
     mean = channel_sums(x) / n
     column = _per_channel(mean, x.ndim)
@@ -92,14 +100,14 @@ def _rows(x, axes):
 
 
 def _row_products(x, y):
-    return np.einsum("rn,rn->r", x, y)[:, None]
+    return np.vecdot(x, y)[:, None]
 
 
 def layer_norm(x, weight, bias, axes, eps):
     """x normalised over its last axes: (out, mean, 1 / deviation)."""
     rows = _rows(x, axes)
     n = x.dtype.type(rows.shape[1])
-    mean = np.add.reduce(rows, axis=1, keepdims=True) / n
+    mean = (_row_sums(rows) / n)[:, None]
     out = rows - mean
     rstd = 1 / np.sqrt(_row_products(out, out) / n + x.dtype.type(eps))
     out *= rstd
@@ -125,7 +133,7 @@ def layer_norm_grad(g, x, weight, mean, rstd, axes, needs):
     if needs[0]:
         slope = g if weight is None else g * weight.reshape(-1)
         unit *= _row_products(slope, unit) / n
-        unit += np.add.reduce(slope, axis=1, keepdims=True) / n
+        unit += (_row_sums(slope) / n)[:, None]
         np.subtract(slope, unit, out=unit)
         unit *= rstd
         dx = unit.reshape(x.shape)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ...autograd.dispatch import apply
+from ...autograd.inplace import legacy_name
 from ...autograd.tape import wrap
 from ...ops.attention import attention
 from ...tensor.activation import softmax
@@ -33,8 +34,9 @@ def scaled_dot_product_attention(
         for t in (key, value):
             if heads % t._array.shape[-3]:
                 raise RuntimeError(
-                    "scaled_dot_product_attention: with enable_gqa the number of heads of key and value must divide the number "
-                    f"of query heads: got query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"
+                    "scaled_dot_product_attention: with enable_gqa the number of heads of key and value must divide "
+                    f"the number of query heads: got query {tuple(query.shape)}, key {tuple(key.shape)}, value "
+                    f"{tuple(value.shape)}"
                 )
         key = key.repeat_interleave(heads // key._array.shape[-3], -3)
         value = value.repeat_interleave(heads // value._array.shape[-3], -3)
@@ -52,6 +54,10 @@ def _scores_shape(query, key) -> tuple:
 
 
 def _check_attention(query, key, value, mask) -> None:
+    if query._array.dtype.kind not in "fV":
+        raise RuntimeError(
+            f"expected scalar type Float but found {legacy_name(query._array.dtype)} (scaled_dot_product_attention)"
+        )
     for name, t in (("key", key), ("value", value)):
         if t._array.dtype != query._array.dtype:
             raise RuntimeError(
@@ -59,7 +65,9 @@ def _check_attention(query, key, value, mask) -> None:
                 f"{query.dtype}, key.dtype: {key.dtype} and value.dtype: {value.dtype} instead."
             )
         if t._array.ndim < 2 or query._array.ndim < 2:
-            raise RuntimeError(f"Expected query, key, and value to all be at least 2 dimensional, but {name} is {tuple(t.shape)}")
+            raise RuntimeError(
+                f"Expected query, key, and value to all be at least 2 dimensional, but {name} is {tuple(t.shape)}"
+            )
     if mask is not None and mask._array.dtype.kind != "b" and mask._array.dtype not in (query._array.dtype, np.float32):
         raise RuntimeError(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
@@ -123,7 +131,10 @@ def multi_head_attention_forward(
         if attn_mask._array.ndim == 2:
             attn_mask = attn_mask.unsqueeze(0)
         if attn_mask._array.shape[0] not in (1, batch * num_heads):
-            raise RuntimeError(f"The shape of the 3D attn_mask is {attn_mask.shape}, but should be {(batch * num_heads, length, k._array.shape[0])}.")
+            raise RuntimeError(
+                f"The shape of the 3D attn_mask is {attn_mask.shape}, but should be "
+                f"{(batch * num_heads, length, k._array.shape[0])}."
+            )
     key_padding_mask = _as_added(key_padding_mask, query.dtype)
     if bias_k is not None:
         k, v = cat([k, bias_k.repeat(1, batch, 1)]), cat([v, bias_v.repeat(1, batch, 1)])
@@ -137,7 +148,11 @@ def multi_head_attention_forward(
         attn_mask, key_padding_mask = _one_more(attn_mask), _one_more(key_padding_mask)
     keys = k._array.shape[1]
     if key_padding_mask is not None:
-        hidden = key_padding_mask.reshape(batch, 1, 1, keys).expand(-1, num_heads, -1, -1).reshape(batch * num_heads, 1, keys)
+        hidden = (
+            key_padding_mask.reshape(batch, 1, 1, keys)
+            .expand(-1, num_heads, -1, -1)
+            .reshape(batch * num_heads, 1, keys)
+        )
         attn_mask = hidden if attn_mask is None else attn_mask + hidden
     scores = matmul(q * math.sqrt(1.0 / head), k.transpose(1, 2))
     if attn_mask is not None:

@@ -19,7 +19,9 @@ def bilinear(input1, input2, weight, bias=None):
                 f"bilinear(): input{number} size does not match weight size: got {have} but expected {want}"
             )
     if bias is not None and bias._array.shape != w[:1]:
-        raise RuntimeError(f"bilinear(): bias size does not match weight size: got {bias._array.shape[0]} but expected {w[0]}")
+        raise RuntimeError(
+            f"bilinear(): bias size does not match weight size: got {bias._array.shape[0]} but expected {w[0]}"
+        )
     left = matmul(input1, weight.permute(1, 0, 2).reshape(w[1], w[0] * w[2])).reshape(*a[:-1], w[0], w[2])
     out = matmul(left, input2.unsqueeze(-1)).squeeze(-1)
     return out if bias is None else out + bias

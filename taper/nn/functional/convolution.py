@@ -23,8 +23,9 @@ def _convolution(n: int):
         _refuse(name, stride, padding, dilation)
         if x._array.shape[1] != weight._array.shape[1] * groups:
             raise RuntimeError(
-                f"Given groups={groups}, weight of size {list(weight._array.shape)}, expected input{list(x._array.shape)} to "
-                f"have {weight._array.shape[1] * groups} channels, but got {x._array.shape[1]} channels instead"
+                f"Given groups={groups}, weight of size {list(weight._array.shape)}, expected "
+                f"input{list(x._array.shape)} to have {weight._array.shape[1] * groups} channels, but got "
+                f"{x._array.shape[1]} channels instead"
             )
         out = apply(ops.conv, x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
         return out if batched else out.squeeze(0)
@@ -42,25 +43,39 @@ def _checked(name: str, n: int, input, weight, bias, groups: int, transposed: bo
     """The input with a batch dimension, and whether it had one."""
     x, w = input._array, weight._array
     if w.ndim != n + 2:
-        raise RuntimeError(f"weight should have {n + 2} dimensions, but got {w.ndim}-dimensional weight of size {list(w.shape)} ({name})")
+        raise RuntimeError(
+            f"weight should have {n + 2} dimensions, but got {w.ndim}-dimensional weight of size {list(w.shape)} "
+            f"({name})"
+        )
     if x.ndim not in (n + 1, n + 2):
-        raise RuntimeError(f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: {list(x.shape)}")
+        raise RuntimeError(
+            f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: "
+            f"{list(x.shape)}"
+        )
+    if w.dtype.kind == "b":
+        raise NotImplementedError(f"{name} is not implemented for 'Bool'. Use x.float().")
     if x.dtype != w.dtype:
-        raise RuntimeError(f"Input type ({legacy_name(x.dtype).lower()}) and weight type ({legacy_name(w.dtype).lower()}) should be the same ({name})")
+        raise RuntimeError(
+            f"Input type ({legacy_name(x.dtype).lower()}) and weight type ({legacy_name(w.dtype).lower()}) should be "
+            f"the same ({name})"
+        )
     if bias is not None and bias._array.dtype != w.dtype:
-        raise RuntimeError(f"Input type ({legacy_name(x.dtype).lower()}) and bias type ({legacy_name(bias._array.dtype).lower()}) should be the same")
+        raise RuntimeError(
+            f"Input type ({legacy_name(x.dtype).lower()}) and bias type ({legacy_name(bias._array.dtype).lower()}) "
+            "should be the same"
+        )
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
     outputs = w.shape[1] * groups if transposed else w.shape[0]
     if w.shape[0] % groups or not w.shape[0]:
         raise RuntimeError(
-            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, and divisible by {groups}, but got "
-            f"weight of size {list(w.shape)} instead"
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, and divisible by "
+            f"{groups}, but got weight of size {list(w.shape)} instead"
         )
     if bias is not None and bias._array.shape != (outputs,):
         raise RuntimeError(
-            f"Given {'transposed=1, ' if transposed else ''}weight of size {list(w.shape)}, expected bias to be 1-dimensional "
-            f"with {outputs} elements, but got bias of size {list(bias._array.shape)} instead"
+            f"Given {'transposed=1, ' if transposed else ''}weight of size {list(w.shape)}, expected bias to be "
+            f"1-dimensional with {outputs} elements, but got bias of size {list(bias._array.shape)} instead"
         )
     batched = x.ndim == n + 2
     return (input if batched else input.unsqueeze(0)), batched
@@ -103,8 +118,8 @@ def _transposed(n: int):
         w = weight._array.shape
         if x._array.shape[1] != w[0]:
             raise RuntimeError(
-                f"Given transposed=1, weight of size {list(w)}, expected input{list(x._array.shape)} to have {w[0]} channels, "
-                f"but got {x._array.shape[1]} channels instead"
+                f"Given transposed=1, weight of size {list(w)}, expected input{list(x._array.shape)} to have {w[0]} "
+                f"channels, but got {x._array.shape[1]} channels instead"
             )
         if any(e >= s and e >= d for e, s, d in zip(extra, stride, dilation)):
             raise RuntimeError("output padding must be smaller than either stride or dilation")
@@ -113,10 +128,20 @@ def _transposed(n: int):
             for m, s, p, d, k, e in zip(x._array.shape[2:], stride, padding, dilation, w[2:], extra)
         )
         if any(m <= 0 for m in spatial):
-            raise RuntimeError(f"Given input size per channel: {list(x._array.shape[2:])}. Calculated output size per channel: {list(spatial)}. Output size is too small")
+            raise RuntimeError(
+                f"Given input size per channel: {list(x._array.shape[2:])}. Calculated output size per channel: "
+                f"{list(spatial)}. Output size is too small"
+            )
         shape = (x._array.shape[0], w[1] * groups, *spatial)
         out = apply(
-            ops.conv_input_grad, x, weight, shape=shape, stride=stride, padding=padding, dilation=dilation, groups=groups
+            ops.conv_input_grad,
+            x,
+            weight,
+            shape=shape,
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
         )
         if bias is not None:
             out = out + bias.reshape(1, -1, *(1,) * n)
@@ -132,3 +157,9 @@ def _transposed(n: int):
 
 
 conv_transpose1d, conv_transpose2d, conv_transpose3d = _transposed(1), _transposed(2), _transposed(3)
+
+
+def conv_tbc(input, weight, bias, pad: int = 0):
+    """Cross-correlation of sequences (time, batch, channels) with weight (kernel, channels, O) and bias (O)."""
+    out = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)
+    return out.permute(2, 0, 1)

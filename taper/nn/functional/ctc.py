@@ -28,10 +28,15 @@ def ctc_loss(
     batched = log_probs._array.ndim == 3
     x = log_probs if batched else log_probs.unsqueeze(1)
     steps, n, classes = x._array.shape
-    lengths = [np.asarray(v._array if isinstance(v, Variable) else v, np.int64).reshape(-1) for v in (input_lengths, target_lengths)]
+    lengths = [
+        np.asarray(v._array if isinstance(v, Variable) else v, np.int64).reshape(-1)
+        for v in (input_lengths, target_lengths)
+    ]
     for name, found in zip(("input_lengths", "target_lengths"), lengths):
         if found.size != n:
             raise RuntimeError(f"{name} must be of size batch_size")
+        if found.size and found.min() < 0:
+            raise RuntimeError(f"Expected {name} to have value at least 0, but got value {found.min()} (ctc_loss)")
     if not 0 <= blank < classes:
         raise RuntimeError("blank must be in label range")
     if lengths[0].size and lengths[0].max() > steps:
@@ -39,7 +44,7 @@ def ctc_loss(
     loss = apply(
         ctc,
         x,
-        wrap(_as_rows(targets._array, lengths[1], n)),
+        wrap(_as_rows(targets._array.astype(np.int64, copy=False), lengths[1], n)),
         lengths=tuple(lengths[0].tolist()),
         label_lengths=tuple(lengths[1].tolist()),
         blank=blank,
@@ -62,8 +67,8 @@ def _as_rows(targets: np.ndarray, lengths: np.ndarray, n: int) -> np.ndarray:
         rows = targets.reshape(n, -1)
         if rows.shape[1] < longest:
             raise RuntimeError(
-                f"Expected tensor to have size at least {longest} at dimension 1, but got size {list(targets.shape)} for "
-                "argument #2 'targets' (while checking arguments for ctc_loss)"
+                f"Expected tensor to have size at least {longest} at dimension 1, but got size {list(targets.shape)} "
+                "for argument #2 'targets' (while checking arguments for ctc_loss)"
             )
         return rows[:, :longest]
     if targets.size < lengths.sum():

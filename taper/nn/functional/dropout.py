@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from ...autograd.inplace import assign
+from ...autograd.inplace import assign, legacy_name
 from ...autograd.tape import wrap
 from ...tensor.random import default_generator
 
@@ -23,7 +23,7 @@ def _check(p: float) -> None:
 
 
 def _mask(array: np.ndarray, shape: tuple, p: float) -> np.ndarray:
-    """Ones with probability 1 - p. For a mask of every element they are drawn in the order of the elements in memory."""
+    """Ones with probability 1 - p. A mask of every element is drawn in the order of the elements in memory."""
     if shape != array.shape:
         return default_generator.stream.bernoulli(shape, 1 - p, array.dtype)
     made = wrap(np.empty_like(array, order="C" if 0 in array.strides else "K"))
@@ -70,7 +70,14 @@ def _channels(input) -> tuple:
 def dropout(input, p: float = 0.5, training: bool = True, inplace: bool = False):
     """Each element zeroed with probability p. ValueError for p outside [0, 1]."""
     _check(p)
-    return _dropped(input, input._array.shape, p, inplace) if training else input
+    if not training:
+        return input
+    if p and input._array.dtype.kind in "biu":
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {legacy_name(input._array.dtype)}. dropout "
+            "takes floating-point numbers: x.float()."
+        )
+    return _dropped(input, input._array.shape, p, inplace)
 
 
 def _over_channels(input, p: float, training: bool, inplace: bool, batched: bool):
@@ -85,10 +92,10 @@ def _over_channels(input, p: float, training: bool, inplace: bool, batched: bool
 
 def _unusual(name: str, ndim: int, spatial: int) -> None:
     warnings.warn(
-        f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a future release. "
-        f"To retain the behavior and silence this warning, please use dropout instead. Note that {name} exists to provide "
-        f"channel-wise dropout on inputs with {spatial} spatial dimensions, a channel dimension, and an optional batch "
-        f"dimension (i.e. {spatial + 1}D or {spatial + 2}D inputs).",
+        f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a future "
+        f"release. To retain the behavior and silence this warning, please use dropout instead. Note that {name} "
+        f"exists to provide channel-wise dropout on inputs with {spatial} spatial dimensions, a channel dimension, "
+        f"and an optional batch dimension (i.e. {spatial + 1}D or {spatial + 2}D inputs).",
         UserWarning,
         stacklevel=3,
     )
@@ -101,8 +108,8 @@ def dropout1d(input, p: float = 0.5, training: bool = True, inplace: bool = Fals
     if ndim not in (2, 3):
         raise RuntimeError(
             f"dropout1d: Expected 2D or 3D input, but received a {ndim}D input. Note that dropout1d exists to provide "
-            "channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension "
-            "(i.e. 2D or 3D inputs)."
+            "channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch "
+            "dimension (i.e. 2D or 3D inputs)."
         )
     return _over_channels(input, p, training, inplace, ndim == 3)
 
@@ -118,10 +125,10 @@ def dropout2d(input, p: float = 0.5, training: bool = True, inplace: bool = Fals
         _unusual("dropout2d", ndim, 2)
     if ndim == 3:
         warnings.warn(
-            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - input "
-            "is interpreted as shape (N, C, L), where C is the channel dim. This behavior will change in a future release to "
-            "interpret the input as one without a batch dimension, i.e. shape (C, H, W). To maintain the 1D channel-wise "
-            "dropout behavior, please switch to using dropout1d instead.",
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is "
+            "desired - input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will "
+            "change in a future release to interpret the input as one without a batch dimension, i.e. shape (C, H, "
+            "W). To maintain the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
             UserWarning,
             stacklevel=2,
         )

@@ -9,9 +9,7 @@ from ...autograd.tape import changed, wrap
 from ...ops import indexing as ops
 
 
-def embedding(
-    input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False
-):
+def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
     """The rows of `weight` at the integers `input`. IndexError out of range.
 
     padding_idx: this row gets no gradient. max_norm: rows that are used and longer are first shortened, in place.
@@ -25,8 +23,12 @@ def embedding(
         )
     if table.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
-    if index.size and (index.min() < 0 or index.max() >= table.shape[0]):
-        raise IndexError(f"index out of range in self: the rows are 0 to {table.shape[0] - 1}, asked for {index.min()} to {index.max()}")
+    # One comparison for both ends of the range: a negative number read as unsigned is a large one.
+    if index.size and int(index.view(f"u{index.itemsize}").max()) >= table.shape[0]:
+        raise IndexError(
+            f"index out of range in self: the rows are 0 to {table.shape[0] - 1}, asked for {index.min()} to "
+            f"{index.max()}"
+        )
     if padding_idx is not None:
         if not -table.shape[0] <= padding_idx < table.shape[0]:
             raise AssertionError("Padding_idx must be within num_embeddings")
@@ -64,15 +66,20 @@ def embedding_bag(
     include_last_offset=False,
     padding_idx=None,
 ):
-    """Sums, means or maxima of bags of embeddings: the rows of a 2-D input, or what lies between `offsets` of a 1-D one."""
+    """Sums, means or maxima of bags of embeddings: rows of a 2-D input, or what lies between `offsets` of a 1-D one."""
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum or mean or max")
     if per_sample_weights is not None and mode != "sum":
-        raise NotImplementedError("embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum'")
+        raise NotImplementedError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum'"
+        )
     index, table = input._array, weight._array
     if index.ndim == 2:
         if offsets is not None:
-            raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences.")
+            raise ValueError(
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length "
+                "sequences."
+            )
         bounds = np.arange(0, index.size + 1, max(index.shape[1], 1))
         if index.shape[1] == 0:
             bounds = np.zeros(index.shape[0] + 1, np.int64)
@@ -83,14 +90,17 @@ def embedding_bag(
         if bounds.ndim != 1:
             raise ValueError("offsets has to be a 1D Tensor")
         if bounds.size and bounds[0] != 0:
-            raise ValueError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {bounds[0]}")
+            raise RuntimeError(
+                "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
+                f"However, got {bounds[0]}"
+            )
         bounds = bounds if include_last_offset else np.append(bounds, index.size)
     else:
         raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {index.ndim}")
     if per_sample_weights is not None and per_sample_weights._array.shape != index.shape:
         raise ValueError(
-            f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not None, then it must have the same "
-            f"shape as the input ({tuple(input.shape)})"
+            f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not None, then it must have "
+            f"the same shape as the input ({tuple(input.shape)})"
         )
     if bounds.size and bounds[-1] > index.size:
         raise RuntimeError(f"embedding_bag: offsets must lie within the input of {index.size}, got {int(bounds.max())}")
@@ -105,7 +115,9 @@ def embedding_bag(
     count = np.bincount(bags, minlength=len(bounds) - 1)
     if mode == "max":
         return _largest(rows, bags, taken, count)
-    total = apply(ops.add_rows, rows.index_select(0, wrap(taken)), wrap(bags), axis=0, shape=(len(count), table.shape[1]))
+    total = apply(
+        ops.add_rows, rows.index_select(0, wrap(taken)), wrap(bags), axis=0, shape=(len(count), table.shape[1])
+    )
     return total if mode == "sum" else total / wrap(np.maximum(count, 1).reshape(-1, 1).astype(table.dtype))
 
 

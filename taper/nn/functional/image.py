@@ -15,8 +15,8 @@ def pixel_shuffle(input, upscale_factor: int):
         raise RuntimeError(f"pixel_shuffle expects a positive upscale_factor, but got {r}")
     if c % (r * r):
         raise RuntimeError(
-            f"pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
-            f"input.size(-3)={c} is not divisible by {r * r}"
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, "
+            f"but input.size(-3)={c} is not divisible by {r * r}"
         )
     n = len(lead)
     x = input.reshape(*lead, c // (r * r), r, r, h, w)
@@ -32,8 +32,8 @@ def pixel_unshuffle(input, downscale_factor: int):
         raise RuntimeError(f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
     if h % r or w % r:
         raise RuntimeError(
-            f"pixel_unshuffle expects height and width to be divisible by downscale_factor, but input of size {(h, w)} is not "
-            f"divisible by {r}"
+            f"pixel_unshuffle expects height and width to be divisible by downscale_factor, but input of size {(h, w)} "
+            f"is not divisible by {r}"
         )
     n = len(lead)
     x = input.reshape(*lead, c, h // r, r, w // r, r)
@@ -58,21 +58,26 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     padding, stride = per_dim(padding, 2, "padding", "unfold"), per_dim(stride, 2, "stride", "unfold")
     batched = input._array.ndim == 4
     if input._array.ndim not in (3, 4):
-        raise RuntimeError(f"Expected 3D or 4D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, but got: {list(input._array.shape)}")
+        raise RuntimeError(
+            "Expected 3D or 4D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
+            f"input, but got: {list(input._array.shape)}"
+        )
     x = input if batched else input.unsqueeze(0)
     oh, ow = _grid(x._array.shape[2:], kernel, dilation, padding, stride)
     if oh < 1 or ow < 1:
         raise RuntimeError(
             f"Given input with spatial size {x._array.shape[2:]}, kernel_size={kernel}, dilation={dilation}, "
-            f"padding={padding}, calculated shape of the array of sliding blocks as {(oh, ow)}, but its components must be "
-            "at least one."
+            f"padding={padding}, calculated shape of the array of sliding blocks as {(oh, ow)}, but its components "
+            "must be at least one."
         )
     out = apply(ops.im2col, x, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
     return out if batched else out.squeeze(0)
 
 
 def _grid(size, kernel, dilation, padding, stride):
-    return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, d, p, s in zip(size, kernel, dilation, padding, stride))
+    return tuple(
+        (n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, d, p, s in zip(size, kernel, dilation, padding, stride)
+    )
 
 
 def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
@@ -85,10 +90,17 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     n, columns, count = x._array.shape
     area = kernel[0] * kernel[1]
     if columns % area:
-        raise RuntimeError(f"Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got input.size(1)={columns} and kernel_size={kernel}.")
+        raise RuntimeError(
+            "Expected size of input's dimension 1 to be divisible by the product of kernel_size, but got "
+            f"input.size(1)={columns} and kernel_size={kernel}."
+        )
     oh, ow = _grid(size, kernel, dilation, padding, stride)
     if count != oh * ow:
-        raise RuntimeError(f"Given output_size={size}, kernel_size={kernel}, dilation={dilation}, padding={padding}, stride={stride}, expected size of input's dimension 2 to match the calculated number of sliding blocks {oh} * {ow} = {oh * ow}, but got input.size(2)={count}.")
+        raise RuntimeError(
+            f"Given output_size={size}, kernel_size={kernel}, dilation={dilation}, padding={padding}, stride={stride}, "
+            f"expected size of input's dimension 2 to match the calculated number of sliding blocks {oh} * {ow} = "
+            f"{oh * ow}, but got input.size(2)={count}."
+        )
     shape = (n, columns // area, *size)
     out = apply(ops.col2im, x, shape=shape, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
     return out if batched else out.squeeze(0)

@@ -51,13 +51,15 @@ def interpolate(
         raise ValueError("Lanczos mode requires antialias=True")
     if n not in (1, 2, 3) or (mode not in DIMENSIONS and mode not in (*NEAREST, "area")):
         raise NotImplementedError(
-            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {n + 2}D) for the modes: {MODES} (got {mode})"
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {n + 2}D) for the modes: {MODES} (got "
+            f"{mode})"
         )
     if DIMENSIONS.get(mode, n) != n:
         raise NotImplementedError(f"Got {n + 2}D input, but {mode} mode needs {DIMENSIONS[mode] + 2}D input")
     if min(spatial) < 1 or min(size) < 1:
         raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input {spatial} output {tuple(size)} (interpolate)"
+            f"Input and output sizes should be greater than 0, but got input {spatial} output {tuple(size)} "
+            "(interpolate)"
         )
     if mode == "area":
         return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[n - 1](input, size)
@@ -67,7 +69,9 @@ def interpolate(
                 input = input.index_select(axis, wrap(_nearest(have, want, factor, mode)))
         return input.contiguous()
     if x.dtype.kind in "biu":
-        raise NotImplementedError(f"interpolate: mode {mode!r} is not implemented for {input.dtype}. Use input.float().")
+        raise NotImplementedError(
+            f"interpolate: mode {mode!r} is not implemented for {input.dtype}. Use input.float()."
+        )
     return _resampled(input, size, factors, mode, bool(align_corners), antialias)
 
 
@@ -86,13 +90,15 @@ def _wanted(spatial, size, scale_factor, recompute) -> tuple[list[int], list]:
         sizes = list(size) if isinstance(size, (list, tuple)) else [size] * n
         if not all(hasattr(s, "__index__") for s in sizes):
             raise TypeError(
-                "expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got size with "
-                f"types {[type(s) for s in sizes]}"
+                "expected size to be one of int or Tuple[int] or Tuple[int, int] or Tuple[int, int, int], but got "
+                f"size with types {[type(s) for s in sizes]}"
             )
         return [int(s) for s in sizes], [None] * n
     if isinstance(scale_factor, (list, tuple)):
         _same_number(spatial, scale_factor, "scale_factor of shape")
-    factors = list(scale_factor) if isinstance(scale_factor, (list, tuple)) else [scale_factor] * n
+        factors = [float(f) for f in scale_factor]
+    else:
+        factors = [float(scale_factor)] * n
     sizes = [math.floor(s * f) for s, f in zip(spatial, factors)]
     return sizes, [None] * n if recompute else [1 / f for f in factors]
 
@@ -100,9 +106,9 @@ def _wanted(spatial, size, scale_factor, recompute) -> tuple[list[int], list]:
 def _same_number(spatial, given, what: str) -> None:
     if len(given) != len(spatial):
         raise ValueError(
-            "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of "
-            f"{list(spatial)} and {what} {tuple(given)}. Give one number for all, or one for each of d1, d2, ...,dK of the "
-            "input (N, C, d1, d2, ...,dK)."
+            "Input and output must have the same number of spatial dimensions, but got input with spatial dimensions "
+            f"of {list(spatial)} and {what} {tuple(given)}. Give one number for all, or one for each of d1, d2, ...,dK "
+            "of the input (N, C, d1, d2, ...,dK)."
         )
 
 
@@ -110,16 +116,15 @@ def _resampled(input, size, factors, mode: str, align: bool, antialias: bool):
     """Half precision is computed in float32."""
     dtype = input._array.dtype
     x = input.to(dtypes.float32) if dtype in dtypes.HALF else input
-    weights = _filtered if antialias else _cubic if mode == "bicubic" else _linear
     for axis, (want, factor) in enumerate(zip(size, factors), 2):
         have = x._array.shape[axis]
-        if want == have and weights is not _cubic:
+        if want == have and (antialias or mode != "bicubic"):
             continue  # whatever the factor, as in PyTorch
-        if weights is _filtered:
-            matrix = _filtered(have, want, factor, align, *FILTERS[mode])
+        if antialias:
+            weights = _filtered(have, want, factor, align, *FILTERS[mode])
         else:
-            matrix = weights(have, want, factor, align)
-        matrix = matrix.astype(x._array.dtype)
+            weights = (_cubic if mode == "bicubic" else _linear)(have, want, factor, align)
+        matrix = weights.astype(x._array.dtype)
         shape = list(x._array.shape)
         if axis == len(shape) - 1:
             x = matmul(x, wrap(matrix.T))

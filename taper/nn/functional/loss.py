@@ -11,10 +11,8 @@ from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...autograd.tape import Variable
 from ...ops import loss as ops
-from ...tensor.activation import log_softmax, logsigmoid
-from ...tensor.selection import where
-from .distance import pairwise_distance
-
+from ...tensor.activation import log_softmax
+from .floating import needs_floating
 
 REDUCTIONS = ("mean", "sum", "none")
 INT64, UINT8 = np.dtype(np.int64), np.dtype(np.uint8)
@@ -25,7 +23,7 @@ def _word(array) -> str:
     return legacy_name(array.dtype).removeprefix("torch.").removesuffix("Tensor")
 
 
-def _how(reduction: str, size_average=None, reduce=None) -> str:
+def reduction_of(reduction: str, size_average=None, reduce=None) -> str:
     """The reduction, also from the arguments of old programs. ValueError for an unknown one."""
     if size_average is not None or reduce is not None:
         average = True if size_average is None else size_average
@@ -40,7 +38,8 @@ def _how(reduction: str, size_average=None, reduce=None) -> str:
     return reduction
 
 
-def _reduced(loss, reduction: str):
+def reduced(loss, reduction: str):
+    """The loss of all elements, reduced."""
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
@@ -50,8 +49,8 @@ def _sizes(name: str, input, target) -> None:
     """Warn of sizes that only broadcast, the usual mistake of (n, 1) against (n,)."""
     if input._array.shape != target._array.shape:
         warnings.warn(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely lead "
-            f"to incorrect results due to broadcasting. Please ensure they have the same size. ({name})",
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
+            f"likely lead to incorrect results due to broadcasting. Please ensure they have the same size. ({name})",
             UserWarning,
             stacklevel=3,
         )
@@ -59,30 +58,38 @@ def _sizes(name: str, input, target) -> None:
 
 def mse_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", weight=None):
     """(input - target) ** 2, reduced. Warns where the sizes differ."""
+    if input._array.dtype.kind != "f":
+        needs_floating("mse_cpu", input, target)
     if input._array.shape != target._array.shape:
         _sizes("mse_loss", input, target)
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = _how(reduction, size_average, reduce)
+        reduction = reduction_of(reduction, size_average, reduce)
     if weight is not None:
         loss = weight * apply(ops.mse_loss, input, target, reduction="none")
-        return loss.sum() / weight.sum() if reduction == "mean" else _reduced(loss, reduction)
+        return loss.sum() / weight.sum() if reduction == "mean" else reduced(loss, reduction)
     return apply(ops.mse_loss, input, target, reduction=reduction)
 
 
 def l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", weight=None):
     """|input - target|, reduced. Its gradient where both are equal is 0."""
     _sizes("l1_loss", input, target)
-    reduction = _how(reduction, size_average, reduce)
+    reduction = reduction_of(reduction, size_average, reduce)
+    if reduction == "mean" and input._array.dtype.kind in "biu" and target._array.dtype.kind in "biu":
+        raise RuntimeError(
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
+            f"{_word(input._array)} (l1_loss)"
+        )
     if weight is not None:
         loss = weight * apply(ops.l1_loss, input, target, reduction="none")
-        return loss.sum() / weight.sum() if reduction == "mean" else _reduced(loss, reduction)
+        return loss.sum() / weight.sum() if reduction == "mean" else reduced(loss, reduction)
     return apply(ops.l1_loss, input, target, reduction=reduction)
 
 
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", beta: float = 1.0):
     """d ** 2 / (2 beta) where d = |input - target| is below beta, else d - beta / 2; reduced."""
+    needs_floating("smooth_l1_cpu", input, target)
     _sizes("smooth_l1_loss", input, target)
-    reduction = _how(reduction, size_average, reduce)
+    reduction = reduction_of(reduction, size_average, reduce)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     if beta == 0:
@@ -92,13 +99,14 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction: str
 
 def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0, weight=None):
     """d ** 2 / 2 where d = |input - target| is at most delta, else delta * (d - delta / 2); reduced (Huber 1964)."""
+    needs_floating("huber_cpu", input, target)
     _sizes("huber_loss", input, target)
-    reduction = _how(reduction)
+    reduction = reduction_of(reduction)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     if weight is not None:
         loss = weight * apply(ops.huber_loss, input, target, delta=delta, reduction="none")
-        return loss.sum() / weight.sum() if reduction == "mean" else _reduced(loss, reduction)
+        return loss.sum() / weight.sum() if reduction == "mean" else reduced(loss, reduction)
     return apply(ops.huber_loss, input, target, delta=delta, reduction=reduction)
 
 
@@ -112,26 +120,26 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ):
-    """-log softmax(input)[target]: input (N, C, ...) or (C,) unnormalised scores, target class indices or probabilities.
+    """-log softmax(input)[target]: unnormalised scores (N, C, ...) or (C,), and class indices or probabilities.
 
-    weight: one a class. ignore_index: this target counts for nothing. label_smoothing mixes the uniform distribution in.
+    weight: one a class. ignore_index: this target counts for nothing. label_smoothing: how much of the uniform
+    distribution is mixed in.
     IndexError for a target outside [0, C), ValueError for batch sizes that differ, RuntimeError for other shapes.
     """
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = _how(reduction, size_average, reduce)
+        reduction = reduction_of(reduction, size_average, reduce)
     x, y = input._array, target._array
     if y.dtype.kind in "fV" and x.shape == y.shape and x.ndim:
         return _against_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
     if label_smoothing and not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if x.ndim == 1:
-        alone = _one(input, target)
-        options = dict(ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
-        return cross_entropy(*alone, weight, **options).reshape(())
-    _check_targets(x, y, weight, "cross_entropy")
-    return apply(
+        input, target = _one(input, target)
+    _check_targets(input._array, target._array, weight, "cross_entropy")
+    loss = apply(
         ops.cross_entropy, input, target, weight, ignore=ignore_index, smoothing=label_smoothing, reduction=reduction
     )
+    return loss if x.ndim > 1 else loss.reshape(())
 
 
 def _one(input, target):
@@ -143,45 +151,50 @@ def _one(input, target):
 
 def _check_targets(x, y, weight, name: str) -> None:
     """Refuse class indices that do not fit the scores (N, C, ...). Whether they are in range the operator tells."""
+    if x.dtype.kind not in "fV":
+        raise NotImplementedError(f"{name} is not implemented for '{_word(x)}'. Use floating-point scores: x.float().")
     if x.ndim < 2:
         raise RuntimeError(f"{name}: expected an input of 1 dimension at least, got a number")
     if y.dtype != INT64 and y.dtype != UINT8:
         if y.shape == x.shape and y.dtype.kind in "iub" and x.ndim > 2 and name == "cross_entropy":
             raise RuntimeError(
-                f"Expected floating point type for target with class probabilities, got {_word(y)}. A target in the input's "
-                "shape means probabilities."
+                f"Expected floating point type for target with class probabilities, got {_word(y)}. A target in the "
+                "input's shape means probabilities."
             )
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {_word(y)}. {name} takes class indices: target.long()."
         )
     if y.ndim == 0 or x.shape[0] != y.shape[0]:
         raise ValueError(
-            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({y.shape[0] if y.ndim else 0}). The input "
-            f"is {tuple(x.shape)}, the target {tuple(y.shape)}."
+            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({y.shape[0] if y.ndim else 0}). The "
+            f"input is {tuple(x.shape)}, the target {tuple(y.shape)}."
         )
     if y.shape[1:] != x.shape[2:]:
         if x.ndim == 2:
             raise RuntimeError(
-                f"0D or 1D target tensor expected, multi-target not supported: {name} got a target of {tuple(y.shape)}. "
-                "Squeeze it, or give probabilities as floating-point numbers."
+                f"0D or 1D target tensor expected, multi-target not supported: {name} got a target of "
+                f"{tuple(y.shape)}. Squeeze it, or give probabilities as floating-point numbers."
             )
         if name == "cross_entropy" and y.shape == x.shape:
             raise RuntimeError(
-                f"Expected floating point type for target with class probabilities, got {_word(y)}. A target in the input's "
-                "shape means probabilities."
+                f"Expected floating point type for target with class probabilities, got {_word(y)}. A target in the "
+                "input's shape means probabilities."
             )
         raise RuntimeError(f"Expected target size {[x.shape[0], *x.shape[2:]]}, got {list(y.shape)} ({name})")
     if weight is not None:
-        _weights(weight, x.shape[1])
+        class_weights_fit(weight, x.shape[1])
         if weight._array.dtype != x.dtype:
-            raise RuntimeError(f"expected scalar type {_word(x)} but found {_word(weight._array)} (the weight of {name})")
+            raise RuntimeError(
+                f"expected scalar type {_word(x)} but found {_word(weight._array)} (the weight of {name})"
+            )
 
 
-def _weights(weight, classes: int) -> None:
+def class_weights_fit(weight, classes: int) -> None:
+    """Refuse weights that are not one a class."""
     if weight is not None and weight._array.shape != (classes,):
         raise RuntimeError(
-            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of shape: "
-            f"{list(weight._array.shape)}"
+            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
+            f"shape: {list(weight._array.shape)}"
         )
 
 
@@ -192,7 +205,7 @@ def _against_probabilities(input, target, weight, ignore_index: int, reduction: 
         raise RuntimeError("ignore_index is not supported for floating point target")
     axis = 0 if input._array.ndim == 1 else 1
     classes = input._array.shape[axis]
-    _weights(weight, classes)
+    class_weights_fit(weight, classes)
     if smoothing:
         target = target * (1 - smoothing) + smoothing / classes
     logp = log_softmax(input, axis)
@@ -201,7 +214,7 @@ def _against_probabilities(input, target, weight, ignore_index: int, reduction: 
     loss = -(logp * target).sum(axis)
     if reduction == "mean":
         return loss.sum() / max(input._array.size // classes, 1)
-    return _reduced(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def nll_loss(
@@ -209,7 +222,7 @@ def nll_loss(
 ):
     """-input[target] for log-probabilities (N, C, ...) or (C,) and class indices. Errors as of cross_entropy."""
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
-        reduction = _how(reduction, size_average, reduce)
+        reduction = reduction_of(reduction, size_average, reduce)
     x, y = input._array, target._array
     if x.ndim == 1:
         alone = _one(input, target)
@@ -219,34 +232,40 @@ def nll_loss(
 
 
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
-    """-(y log x + (1 - y) log(1 - x)), logarithms at least -100; ValueError for sizes that differ, RuntimeError outside [0, 1]."""
-    reduction = _how(reduction, size_average, reduce)
+    """-(y log x + (1 - y) log(1 - x)), each logarithm at least -100.
+
+    ValueError for sizes that differ, RuntimeError for an input outside [0, 1].
+    """
+    reduction = reduction_of(reduction, size_average, reduce)
     if target._array.shape != input._array.shape:
         raise ValueError(
-            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. Please "
-            "ensure they have the same size."
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
+            "Please ensure they have the same size."
         )
     if target._array.dtype != input._array.dtype:
-        raise RuntimeError(f"Found dtype {_word(target._array)} but expected {_word(input._array)} (binary_cross_entropy)")
+        raise RuntimeError(
+            f"Found dtype {_word(target._array)} but expected {_word(input._array)} (binary_cross_entropy)"
+        )
     x = input._array
     if x.size and not ((x >= 0) & (x <= 1)).all():
         raise RuntimeError("all elements of input should be between 0 and 1")
     loss = apply(ops.binary_cross_entropy, input, target)
-    return _reduced(loss if weight is None else loss * weight, reduction)
+    return reduced(loss if weight is None else loss * weight, reduction)
 
 
 def binary_cross_entropy_with_logits(
     input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean", pos_weight=None
 ):
     """binary_cross_entropy of sigmoid(input), without overflow; pos_weight multiplies the positive part."""
-    reduction = _how(reduction, size_average, reduce)
+    reduction = reduction_of(reduction, size_average, reduce)
     if target._array.shape != input._array.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
+    needs_floating("binary_cross_entropy_with_logits", input)
     if pos_weight is None:
         loss = apply(ops.bce_with_logits, input, target)
     else:
         loss = apply(ops.weighted_bce_with_logits, input, target, pos_weight)
-    return _reduced(loss if weight is None else loss * weight, reduction)
+    return reduced(loss if weight is None else loss * weight, reduction)
 
 
 def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean", log_target: bool = False):
@@ -254,34 +273,38 @@ def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean
     if reduction != "batchmean":
         if reduction == "mean" and size_average is None and reduce is None:
             warnings.warn(
-                "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only "
-                "by the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as "
-                "'batchmean' in the next major release.",
+                "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' "
+                "divides only by the batch size, and aligns with the KL div math definition.'mean' will be changed "
+                "to behave the same as 'batchmean' in the next major release.",
                 UserWarning,
                 stacklevel=2,
             )
-        reduction = _how(reduction, size_average, reduce)
+        reduction = reduction_of(reduction, size_average, reduce)
+    if input._array.dtype.kind in "biu" or target._array.dtype.kind in "biu":
+        raise RuntimeError("kl_div: Integral inputs not supported.")
+    if input._array.dtype.kind == "c" or target._array.dtype.kind == "c":
+        raise RuntimeError("kl_div: Complex inputs not supported.")
     loss = target.exp() * (target - input) if log_target else target.xlogy(target) - target * input
     if reduction == "batchmean":
         return loss.sum() / input._array.shape[0] if input._array.ndim else loss.sum()
-    return _reduced(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def poisson_nll_loss(
     input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction: str = "mean"
 ):
     """The negative log-likelihood of Poisson counts, from log-rates (log_input) or rates; full adds Stirling's term."""
-    reduction = _how(reduction, size_average, reduce)
+    reduction = reduction_of(reduction, size_average, reduce)
     loss = input.exp() - target * input if log_input else input - target * (input + eps).log()
     if full:
         stirling = target * target.log() - target + 0.5 * (2 * math.pi * target).log()
         loss = loss + stirling.masked_fill(target <= 1, 0)
-    return _reduced(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reduction: str = "mean"):
     """The negative log-likelihood of a normal distribution of mean `input` and variance `var` (at least eps)."""
-    reduction = _how(reduction)
+    reduction = reduction_of(reduction)
     if not isinstance(var, Variable):
         if var < 0:
             raise ValueError("var has negative entry/entries")
@@ -298,130 +321,4 @@ def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reducti
     loss = 0.5 * (var.log() + (input - target) ** 2 / var)
     if full:
         loss = loss + 0.5 * math.log(2 * math.pi)
-    return _reduced(loss, reduction)
-
-
-def hinge_embedding_loss(input, target, margin: float = 1.0, size_average=None, reduce=None, reduction: str = "mean"):
-    """input where target is 1, max(0, margin - input) where it is -1."""
-    reduction = _how(reduction, size_average, reduce)
-    close = where(target != -1, input, 0.0)
-    far = where(target != 1, (margin - input).clamp_min(0), 0.0)
-    return _reduced(close + far, reduction)
-
-
-def margin_ranking_loss(
-    input1, input2, target, margin: float = 0, size_average=None, reduce=None, reduction: str = "mean"
-):
-    """max(0, -target * (input1 - input2) + margin)."""
-    reduction = _how(reduction, size_average, reduce)
-    if not input1._array.ndim == input2._array.ndim == target._array.ndim:
-        raise RuntimeError(
-            f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: {input1.shape}, input2: "
-            f"{input2.shape}, target: {target.shape} "
-        )
-    return _reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
-
-
-def soft_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
-    """log(1 + exp(-target * input))."""
-    reduction = _how(reduction, size_average, reduce)
-    return _reduced((-target * input).exp().log1p(), reduction)
-
-
-def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
-    """The mean over classes of the binary cross entropy of sigmoid(input)."""
-    reduction = _how(reduction, size_average, reduce)
-    loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
-    if weight is not None:
-        loss = loss * weight
-    return _reduced(loss.sum(-1) / input._array.shape[-1], reduction)
-
-
-def multi_margin_loss(
-    input, target, p: int = 1, margin: float = 1.0, weight=None, size_average=None, reduce=None, reduction: str = "mean"
-):
-    """The mean over the other classes of max(0, margin - input[target] + input) ** p."""
-    reduction = _how(reduction, size_average, reduce)
-    if p not in (1, 2):
-        raise ValueError("only p == 1 and p == 2 supported")
-    single = input._array.ndim == 1
-    x, y = (input.unsqueeze(0), target.reshape(1)) if single else (input, target)
-    n, classes = x._array.shape
-    _weights(weight, classes)
-    loss = (margin - x.gather(1, y.unsqueeze(1)) + x).clamp_min(0)
-    loss = loss**p if p > 1 else loss
-    if weight is not None:
-        loss = loss * weight[y].unsqueeze(1)
-    others = np.ones((n, classes), bool)
-    others[np.arange(n), y._array] = False
-    loss = (loss * x.new_tensor(others)).sum(1) / classes
-    return _reduced(loss.squeeze(0) if single else loss, reduction)
-
-
-def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
-    """The mean over pairs of a target class and another of max(0, 1 - (input[target] - input[other])).
-
-    A row of targets ends at its first -1.
-    """
-    reduction = _how(reduction, size_average, reduce)
-    single = input._array.ndim == 1
-    x, y = (input.unsqueeze(0), target.unsqueeze(0)) if single else (input, target)
-    listed = np.logical_and.accumulate(y._array >= 0, axis=1)
-    is_target = np.zeros(x._array.shape, bool)
-    rows, columns = np.nonzero(listed)
-    is_target[rows, y._array[rows, columns]] = True
-    picked = x.gather(1, y.clamp_min(0))
-    pair = (1 - (picked.unsqueeze(2) - x.unsqueeze(1))).clamp_min(0)
-    counted = listed[:, :, None] & ~is_target[:, None, :]
-    loss = (pair * x.new_tensor(counted)).sum((1, 2)) / x._array.shape[1]
-    return _reduced(loss.squeeze(0) if single else loss, reduction)
-
-
-def cosine_embedding_loss(
-    input1, input2, target, margin: float = 0, size_average=None, reduce=None, reduction: str = "mean"
-):
-    """1 - cos where target is 1, max(0, cos - margin) where it is -1."""
-    reduction = _how(reduction, size_average, reduce)
-    eps = 1e-12
-    square1, square2 = (input1 * input1).sum(-1) + eps, (input2 * input2).sum(-1) + eps
-    cos = (input1 * input2).sum(-1) / (square1 * square2).sqrt()
-    loss = where(target == 1, 1 - cos, 0.0) + where(target == -1, (cos - margin).clamp_min(0), 0.0)
-    return _reduced(loss, reduction)
-
-
-def triplet_margin_loss(
-    anchor,
-    positive,
-    negative,
-    margin: float = 1.0,
-    p: float = 2,
-    eps: float = 1e-6,
-    swap: bool = False,
-    size_average=None,
-    reduce=None,
-    reduction: str = "mean",
-):
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm distance (Balntas et al. 2016)."""
-    reduction = _how(reduction, size_average, reduce)
-    if margin <= 0:
-        raise ValueError(f"margin must be greater than 0, got {margin}")
-    near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
-    if swap:
-        far = far.minimum(pairwise_distance(positive, negative, p, eps))
-    return _reduced((near - far + margin).clamp_min(0), reduction)
-
-
-def triplet_margin_with_distance_loss(
-    anchor, positive, negative, *, distance_function=None, margin: float = 1.0, swap: bool = False, reduction: str = "mean"
-):
-    """`triplet_margin_loss` with a distance of one's own."""
-    reduction = _how(reduction)
-    distance = pairwise_distance if distance_function is None else distance_function
-    if margin <= 0:
-        raise ValueError(f"margin must be greater than 0, got {margin}")
-    near, far = distance(anchor, positive), distance(anchor, negative)
-    if swap:
-        far = far.minimum(distance(positive, negative))
-    return _reduced((near - far + margin).clamp_min(0), reduction)
-
-
+    return reduced(loss, reduction)

@@ -1,4 +1,6 @@
-"""Normalisation (Ioffe and Szegedy 2015; Ba et al. 2016; Ulyanov et al. 2016; Wu and He 2018; Zhang and Sennrich 2019)."""
+"""Normalisation by batch (Ioffe and Szegedy 2015), layer (Ba et al. 2016), instance (Ulyanov et al. 2016), group (Wu
+and He 2018) and root mean square (Zhang and Sennrich 2019).
+"""
 
 from __future__ import annotations
 
@@ -10,21 +12,26 @@ from ... import dtypes
 from ...autograd.dispatch import apply, into
 from ...autograd.tape import changed
 from ...ops import normalization as ops
-from .pooling import avg_pool2d, avg_pool3d
+from .floating import fits, needs_floating
 from .padding import pad
+from .pooling import avg_pool2d, avg_pool3d
 
 
 def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
-    """Each channel (dimension 1) normalised: in training by the batch's own mean and variance, else by the running ones.
+    """Each channel (dimension 1) normalised: in training by the batch's mean and variance, else by the running ones.
 
     In training running_mean and running_var, if given, move towards the batch's by `momentum`. ValueError for a single
     value a channel in training.
     """
     x = input._array
+    needs_floating("batch_norm", input)
+    fits(input, weight, bias, running_mean, running_var)
     if training:
         count = x.size // x.shape[1] if x.ndim > 1 and x.shape[1] else 0
         if count == 1:
-            raise ValueError(f"Expected more than 1 value per channel when training, got input size torch.Size({list(x.shape)})")
+            raise ValueError(
+                f"Expected more than 1 value per channel when training, got input size torch.Size({list(x.shape)})"
+            )
     if x.ndim < 2:
         raise RuntimeError(f"batch_norm: expected an input of 2 dimensions at least, got {x.ndim}")
     for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
@@ -62,10 +69,13 @@ def instance_norm(
 ):
     """Each channel of each sample normalised over its spatial dimensions."""
     x = input._array
+    needs_floating("batch_norm", input)
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     if math.prod(x.shape[2:]) == 1:
-        raise ValueError(f"Expected more than 1 spatial element when training, got input size torch.Size({list(x.shape)})")
+        raise ValueError(
+            f"Expected more than 1 spatial element when training, got input size torch.Size({list(x.shape)})"
+        )
     n, c = x.shape[:2]
     out, mean, variance = apply(ops.batch_norm, input.reshape(1, n * c, *x.shape[2:]), None, None, eps=eps)
     if running_mean is not None:
@@ -76,22 +86,27 @@ def instance_norm(
 
 
 def _affine(out, weight, bias):
-    """A weight and a bias a channel."""
+    """A weight and a bias a channel; the dtype stays."""
+    dtype = out._array.dtype
     shape = (1, -1, *(1,) * (out._array.ndim - 2))
     if weight is not None:
         out = out * weight.reshape(shape)
-    return out if bias is None else out + bias.reshape(shape)
+    if bias is not None:
+        out = out + bias.reshape(shape)
+    return out if out._array.dtype == dtype else out.to(dtypes.from_numpy(dtype))
 
 
 def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5):
     """Groups of channels of each sample normalised. RuntimeError unless num_groups divides the channels."""
     x = input._array
+    needs_floating("GroupNormKernelImpl", input)
+    fits(input, weight, bias)
     if x.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {x.ndim}")
     if x.shape[1] % num_groups:
         raise RuntimeError(
-            f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(x.shape)} and "
-            f"num_groups={num_groups}"
+            "Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(x.shape)} and num_groups={num_groups}"
         )
     if x.shape[0] * x.shape[1] // num_groups * math.prod(x.shape[2:]) == 1:
         raise ValueError(
@@ -100,8 +115,8 @@ def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5
     for name, t in (("weight", weight), ("bias", bias)):
         if t is not None and t._array.shape != (x.shape[1],):
             raise RuntimeError(
-                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape "
-                f"{list(t._array.shape)} and input of shape {list(x.shape)}"
+                f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
+                f"shape {list(t._array.shape)} and input of shape {list(x.shape)}"
             )
     groups = input.reshape(x.shape[0], num_groups, math.prod(x.shape[1:]) // num_groups)
     out = apply(ops.layer_norm, groups, None, None, axes=(2,), eps=eps)
@@ -114,8 +129,8 @@ def _last(input, normalized_shape, name: str) -> tuple[int, ...]:
     x = input._array
     if not shape or x.shape[-len(shape) :] != shape:
         raise RuntimeError(
-            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of "
-            f"size{list(x.shape)} ({name})"
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but "
+            f"got input of size{list(x.shape)} ({name})"
         )
     return tuple(range(x.ndim - len(shape), x.ndim))
 
@@ -123,22 +138,26 @@ def _last(input, normalized_shape, name: str) -> tuple[int, ...]:
 def _like(normalized_shape, name: str, t) -> None:
     if t is not None and t._array.shape != normalized_shape:
         raise RuntimeError(
-            f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(t._array.shape)} and "
-            f"normalized_shape = {list(normalized_shape)}"
+            f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape {list(t._array.shape)} "
+            f"and normalized_shape = {list(normalized_shape)}"
         )
 
 
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps: float = 1e-5):
     """Normalised over the last dimensions, whose sizes are normalized_shape (RuntimeError if not)."""
+    needs_floating("LayerNormKernelImpl", input)
     axes = _last(input, normalized_shape, "layer_norm")
     shape = input._array.shape[axes[0] :]
     _like(shape, "weight", weight)
     _like(shape, "bias", bias)
+    if weight is not None or bias is not None:
+        fits(input, weight, bias)
     return apply(ops.layer_norm, input, weight, bias, axes=axes, eps=eps)
 
 
 def rms_norm(input, normalized_shape, weight=None, eps: float | None = None):
     """Divided by the root mean square over the last dimensions. eps defaults to the dtype's."""
+    needs_floating("rms_norm", input)
     axes = _last(input, normalized_shape, "rms_norm")
     _like(input._array.shape[axes[0] :], "weight", weight)
     if eps is None:
@@ -150,7 +169,9 @@ def local_response_norm(input, size: int, alpha: float = 1e-4, beta: float = 0.7
     """Divided by (k + alpha * mean square over `size` neighbouring channels) ** beta (Krizhevsky et al. 2012)."""
     x = input._array
     if x.ndim < 3:
-        raise ValueError(f"Expected 3D or higher dimensionality                          input (got {x.ndim} dimensions)")
+        raise ValueError(
+            f"Expected 3D or higher dimensionality                          input (got {x.ndim} dimensions)"
+        )
     if x.size == 0:
         return input
     square = (input * input).unsqueeze(1)
@@ -158,7 +179,9 @@ def local_response_norm(input, size: int, alpha: float = 1e-4, beta: float = 0.7
         mean = avg_pool2d(pad(square, (0, 0, size // 2, (size - 1) // 2)), (size, 1), 1).squeeze(1)
     else:
         flat = square.reshape(x.shape[0], 1, x.shape[1], x.shape[2], -1)
-        mean = avg_pool3d(pad(flat, (0, 0, 0, 0, size // 2, (size - 1) // 2)), (size, 1, 1), 1).squeeze(1).reshape(x.shape)
+        mean = (
+            avg_pool3d(pad(flat, (0, 0, 0, 0, size // 2, (size - 1) // 2)), (size, 1, 1), 1).squeeze(1).reshape(x.shape)
+        )
     return input / (mean * alpha + k).pow(beta)
 
 
@@ -167,5 +190,3 @@ def normalize(input, p: float = 2.0, dim=1, eps: float = 1e-12, out=None):
     norm = input.norm(p, dim, keepdim=True).clamp_min(eps)
     result = input / norm.expand_as(input)
     return result if out is None else into(out, result)
-
-

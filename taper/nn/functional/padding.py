@@ -22,8 +22,8 @@ def pad(input, pad, mode: str = "constant", value=None):
         raise RuntimeError("Padding length must be divisible by 2")
     if len(pad) // 2 > array.ndim:
         raise RuntimeError(
-            f"Padding length should be less than or equal to two times the input dimension but got padding length {len(pad)} "
-            f"and input of dimension {array.ndim}"
+            "Padding length should be less than or equal to two times the input dimension but got padding length "
+            f"{len(pad)} and input of dimension {array.ndim}"
         )
     sides = [(pad[2 * i], pad[2 * i + 1]) for i in range(len(pad) // 2)][::-1]
     sides = [(0, 0)] * (array.ndim - len(sides)) + sides
@@ -35,8 +35,8 @@ def pad(input, pad, mode: str = "constant", value=None):
         raise RuntimeError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if not (len(pad) // 2 in (1, 2, 3) and array.ndim - len(pad) // 2 in (1, 2)):
         raise NotImplementedError(
-            f"Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: mode {mode!r} pads the last 1, 2 or 3 "
-            "dimensions of a tensor with one or two more"
+            f"Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: mode {mode!r} pads the last "
+            "1, 2 or 3 dimensions of a tensor with one or two more"
         )
     for axis, (before, after) in enumerate(sides):
         if before or after:
@@ -69,7 +69,9 @@ def _constant(x, sides, value):
     crop = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(array.shape, sides))
     if any(a < 0 or b < 0 for a, b in sides):
         if any(s.stop - s.start < 0 for s in crop):
-            raise RuntimeError(f"The input size {list(array.shape)}, plus negative padding, resulted in a negative output size")
+            raise RuntimeError(
+                f"The input size {list(array.shape)}, plus negative padding, resulted in a negative output size"
+            )
         x = x[crop]
     shape = tuple(n + a + b for n, (a, b) in zip(array.shape, sides))
     inner = tuple(slice(max(a, 0), max(a, 0) + n) for (a, _), n in zip(sides, x._array.shape))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ...autograd.dispatch import apply
 from ...ops import pooling as ops
-from ...tensor.elementwise import sign
 from ...tensor.activation import relu
+from ...tensor.elementwise import sign
+from .floating import needs_floating
 from .sizes import per_dim
 
 
@@ -13,7 +14,10 @@ def _batched(name: str, n: int, input):
     """The input with batch dimension, and whether it had one."""
     ndim = input._array.ndim
     if ndim not in (n + 1, n + 2):
-        raise RuntimeError(f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor, but got {ndim}D of shape {tuple(input._array.shape)}")
+        raise RuntimeError(
+            f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor, but got {ndim}D of shape "
+            f"{tuple(input._array.shape)}"
+        )
     return (input, True) if ndim == n + 2 else (input.unsqueeze(0), False)
 
 
@@ -25,13 +29,15 @@ def _max_pool(n: int):
         options["dilation"] = per_dim(dilation, n, "dilation", name)
         options["ceil_mode"] = bool(ceil_mode)
         x, batched = _batched(name, n, input)
+        if x._array.dtype.kind in "bc":
+            needs_floating(name, x)
         out, where = apply(ops.max_pool, x, **options)
         if not batched:
             out, where = out.squeeze(0), where.squeeze(0)
         return (out, where) if return_indices else out
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""The largest element of each window over {n} dimension(s); with return_indices also where it is.
+    function.__doc__ = f"""The largest element of each window over {n} dimension(s); with return_indices also its place.
 
     Padding counts as minus infinity. RuntimeError for padding of more than half a window, or no output.
     """
@@ -55,6 +61,7 @@ def _avg_pool(n: int):
     ):
         options = _windows(n, name, kernel_size, stride, padding)
         x, batched = _batched(name, n, input)
+        needs_floating(name, x)
         out = apply(
             ops.avg_pool,
             x,
@@ -88,6 +95,7 @@ def _adaptive_avg(n: int):
     name = f"adaptive_avg_pool{n}d"
 
     def function(input, output_size):
+        needs_floating(name, input)
         x, batched = _batched(name, n, input)
         out = apply(ops.adaptive_avg_pool, x, size=_target(n, name, output_size, x._array.shape[2:]))
         return out if batched else out.squeeze(0)
@@ -101,6 +109,7 @@ def _adaptive_max(n: int):
     name = f"adaptive_max_pool{n}d"
 
     def function(input, output_size, return_indices=False):
+        needs_floating(name, input)
         x, batched = _batched(name, n, input)
         out, where = apply(ops.adaptive_max_pool, x, size=_target(n, name, output_size, x._array.shape[2:]))
         if not batched:
@@ -151,9 +160,7 @@ def _unpooled(size: tuple, have: tuple, options: dict) -> tuple:
     for d, (want, m, k, s, p) in enumerate(zip(size, have, options["kernel"], options["stride"], options["padding"])):
         default = (m - 1) * s - 2 * p + k
         if not default - s < want < default + s:
-            raise ValueError(
-                f'invalid output_size "{size}" (dim {d} must be between {default - s} and {default + s})'
-            )
+            raise ValueError(f'invalid output_size "{size}" (dim {d} must be between {default - s} and {default + s})')
     return size
 
 
@@ -175,7 +182,9 @@ def _max_unpool(n: int):
         for size in spatial:
             limit *= size
         if array.size and (array.min() < 0 or array.max() >= limit):
-            raise RuntimeError(f"Found an invalid max index: {int(array.max())} (output volumes are of size {list(spatial)})")
+            raise RuntimeError(
+                f"Found an invalid max index: {int(array.max())} (output volumes are of size {list(spatial)})"
+            )
         flat = x.new_zeros((*x._array.shape[:2], limit))
         out = flat.scatter(2, where.flatten(2), x.flatten(2)).reshape(*x._array.shape[:2], *spatial)
         return out if batched else out.squeeze(0)
@@ -186,3 +195,21 @@ def _max_unpool(n: int):
 
 
 max_unpool1d, max_unpool2d, max_unpool3d = _max_unpool(1), _max_unpool(2), _max_unpool(3)
+
+
+def _with_indices(function):
+    name = f"{function.__name__}_with_indices"
+
+    def both(input, *arguments, return_indices=True, **options):
+        return function(input, *arguments, return_indices=True, **options)
+
+    both.__name__ = both.__qualname__ = name
+    both.__doc__ = f"`{function.__name__}` with return_indices=True."
+    return both
+
+
+max_pool1d_with_indices, max_pool2d_with_indices = _with_indices(max_pool1d), _with_indices(max_pool2d)
+max_pool3d_with_indices = _with_indices(max_pool3d)
+adaptive_max_pool1d_with_indices = _with_indices(adaptive_max_pool1d)
+adaptive_max_pool2d_with_indices = _with_indices(adaptive_max_pool2d)
+adaptive_max_pool3d_with_indices = _with_indices(adaptive_max_pool3d)

@@ -13,7 +13,7 @@ from ...tensor.selection import where
 
 
 def rrelu(input, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False):
-    """Leaky relu whose slope is drawn for each negative element in training, and the mean slope otherwise (Xu et al. 2015)."""
+    """Leaky relu whose slope is drawn for each negative element in training, else the mean one (Xu et al. 2015)."""
     if lower > upper:
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     array = input._array
@@ -25,6 +25,11 @@ def rrelu(input, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool 
     else:
         result = leaky_relu(input, (lower + upper) / 2)
     return assign(input, result) if inplace else result
+
+
+def rrelu_(input, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False):
+    """`rrelu` in place."""
+    return rrelu(input, lower, upper, training, inplace=True)
 
 
 def gumbel_softmax(logits, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1):

@@ -8,6 +8,7 @@ from math import prod
 
 import numpy as np
 
+from ... import dtypes
 from ...autograd.tape import wrap
 from ...tensor.products import matmul
 
@@ -15,8 +16,9 @@ from ...tensor.products import matmul
 def _default(align_corners) -> bool:
     if align_corners is None:
         warnings.warn(
-            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
-            "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
+            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please "
+            "specify align_corners=True if the old behavior is desired. See the documentation of grid_sample for "
+            "details.",
             UserWarning,
             stacklevel=3,
         )
@@ -42,7 +44,8 @@ def affine_grid(theta, size, align_corners=None):
         )
     if t.ndim != 3 or t.shape[1:] != (n, n + 1):
         raise ValueError(
-            f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {tuple(size)}. Got {theta.shape}."
+            f"Expected a batch of {n}D affine matrices of shape Nx{n}x{n + 1} for size {tuple(size)}. Got "
+            f"{theta.shape}."
         )
     if min(size) < 1:
         raise ValueError(f"Expected non-zero, positive output size. Got {tuple(size)}")
@@ -85,7 +88,9 @@ def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros"
             at = _bounded(at, size, padding_mode, align)
         places.insert(0, at)
     if mode == "nearest":
-        return _picked(input, [np.rint(p._array) for p in places])
+        out = _picked(input, [np.rint(p._array) for p in places])
+        # The grid has a gradient, though it is 0 wherever it exists.
+        return out + (grid.sum(-1) * 0).unsqueeze(1) if grid.requires_grad else out
     low = [np.floor(p._array) for p in places]
     shares = [p - wrap(b) for p, b in zip(places, low)]
     reach = (-1, 0, 1, 2) if mode == "bicubic" else (0, 1)
@@ -119,8 +124,14 @@ def _check(x, g, mode: str) -> None:
         raise RuntimeError(f"grid_sampler(): expected input to have non-empty spatial dimensions, but {shapes}")
     if mode == "bicubic" and x.ndim != 4:
         raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")
+    if x.dtype.kind != "f" and x.dtype not in dtypes.HALF:
+        raise NotImplementedError(
+            f"grid_sample is not implemented for {x.dtype}. Use floating-point numbers: x.float()."
+        )
     if x.dtype != g.dtype:
-        raise RuntimeError(f"grid_sampler(): expected input and grid to have same dtype, but got {x.dtype} and {g.dtype}")
+        raise RuntimeError(
+            f"grid_sampler(): expected input and grid to have same dtype, but got {x.dtype} and {g.dtype}"
+        )
 
 
 def _bounded(at, size: int, padding: str, align: bool):

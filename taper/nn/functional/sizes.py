@@ -10,7 +10,9 @@ def per_dim(value, n: int, name: str, operator: str) -> tuple[int, ...]:
         if len(found) == 1:
             return found * n
         if len(found) != n:
-            raise RuntimeError(f"expected {name} to be a single integer value or a list of {n} values to match the convolution "
-                               f"dimensions, but got {name}={list(found)} ({operator})")
+            raise RuntimeError(
+                f"expected {name} to be a single integer value or a list of {n} values to match the convolution "
+                f"dimensions, but got {name}={list(found)} ({operator})"
+            )
         return found
     return (int(value),) * n

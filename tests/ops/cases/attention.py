@@ -27,8 +27,25 @@ CASES = [
     Case("attention.matrices", F(), (Q[0, 0].copy(), K[0, 0].copy(), V[0, 0].copy())),
     Case("attention.broadcast", F(), (Q, K[:1, :1].copy(), V[:, :1].copy())),
     Case("attention.groups of heads", F(enable_gqa=True), GROUPS, second=False),
-
-    Error("attention with a mask and causal", F(is_causal=True), RuntimeError, "attn_mask should not be set when is_causal=True", (Q, K, V, ADDED)),
-    Error("attention of two dtypes", lambda T, q, k, v: F()(T, q, k.float(), v), RuntimeError, "to have the same dtype", (Q, K, V)),
-    Error("attention with a mask of integers", F(), RuntimeError, "attn_mask dtype to be bool or float", (Q, K, V, np.ones((4, 6), np.int64))),
+    Error(
+        "attention with a mask and causal",
+        F(is_causal=True),
+        RuntimeError,
+        "attn_mask should not be set when is_causal=True",
+        (Q, K, V, ADDED),
+    ),
+    Error(
+        "attention of two dtypes",
+        lambda T, q, k, v: F()(T, q, k.float(), v),
+        RuntimeError,
+        "to have the same dtype",
+        (Q, K, V),
+    ),
+    Error(
+        "attention with a mask of integers",
+        F(),
+        RuntimeError,
+        "attn_mask dtype to be bool or float",
+        (Q, K, V, np.ones((4, 6), np.int64)),
+    ),
 ]

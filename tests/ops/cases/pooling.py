@@ -37,7 +37,13 @@ CASES = [
     Case("max_pool2d.dilated", F("max_pool2d", 2, 1, dilation=(2, 3)), (distinct(1, 2, 6, 6),), ops=MAX),
     Case("max_pool2d.indices", F("max_pool2d", 2, return_indices=True), (distinct(1, 2, 6, 6),), ops=MAX),
     Case("max_pool2d.unbatched indices", F("max_pool2d", 2, return_indices=True), (distinct(2, 6, 6),), ops=MAX),
-    Case("max_pool2d.NaN", F("max_pool2d", 2, 1, return_indices=True), (np.where(distinct(1, 1, 4, 4) > 0.6, np.nan, 1.0),), ops=MAX, smooth=False),
+    Case(
+        "max_pool2d.NaN",
+        F("max_pool2d", 2, 1, return_indices=True),
+        (np.where(distinct(1, 1, 4, 4) > 0.6, np.nan, 1.0),),
+        ops=MAX,
+        smooth=False,
+    ),
     Case("max_pool3d", F("max_pool3d", 2, 1), (distinct(1, 2, 3, 4, 3),), ops=MAX),
     Case("max_pool3d.indices", F("max_pool3d", 2, padding=1, return_indices=True), (distinct(1, 2, 3, 4, 3),), ops=MAX),
     Case("avg_pool1d", F("avg_pool1d", 3, 2, 1), (real(2, 3, 8),), ops=AVG, dtypes=ALL),
@@ -52,7 +58,9 @@ CASES = [
     Case("adaptive_avg_pool2d.kept", F("adaptive_avg_pool2d", (None, 7)), (real(3, 4, 4),), ops=MEAN),
     Case("adaptive_avg_pool3d", F("adaptive_avg_pool3d", (2, 1, 3)), (real(1, 2, 3, 4, 4),), ops=MEAN),
     Case("adaptive_max_pool1d", F("adaptive_max_pool1d", 3), (distinct(2, 3, 8),), ops=MOST),
-    Case("adaptive_max_pool2d", F("adaptive_max_pool2d", (2, 3), return_indices=True), (distinct(2, 3, 5, 6),), ops=MOST),
+    Case(
+        "adaptive_max_pool2d", F("adaptive_max_pool2d", (2, 3), return_indices=True), (distinct(2, 3, 5, 6),), ops=MOST
+    ),
     Case("adaptive_max_pool3d", F("adaptive_max_pool3d", 2), (distinct(2, 3, 5, 4),), ops=MOST),
     Case("lp_pool1d", F("lp_pool1d", 2, 3, 2), (real(2, 3, 8),), ops=AVG),
     Case("lp_pool2d", F("lp_pool2d", 3.0, 2, ceil_mode=True), (real(1, 2, 5, 4, low=0.5),), ops=AVG),
@@ -60,12 +68,43 @@ CASES = [
     Case("max_unpool1d", unpooled(1), (distinct(2, 3, 7),), ops=MAX),
     Case("max_unpool2d", unpooled(2), (distinct(2, 3, 6, 5),), ops=MAX),
     Case("max_unpool3d", unpooled(3), (distinct(1, 2, 4, 4, 2),), ops=MAX),
-
-    Error("max_pool2d of much padding", F("max_pool2d", 2, 2, 2), RuntimeError, "pad should be at most half of effective kernel size", (real(1, 1, 4, 4),)),
-    Error("max_pool2d of a small image", F("max_pool2d", 5), RuntimeError, "Output size is too small", (real(1, 1, 4, 4),)),
+    Error(
+        "max_pool2d of much padding",
+        F("max_pool2d", 2, 2, 2),
+        RuntimeError,
+        "pad should be at most half of effective kernel size",
+        (real(1, 1, 4, 4),),
+    ),
+    Error(
+        "max_pool2d of a small image", F("max_pool2d", 5), RuntimeError, "Output size is too small", (real(1, 1, 4, 4),)
+    ),
     Error("max_pool2d of a vector", F("max_pool2d", 2), RuntimeError, "max_pool2d", (real(4),)),
-    Error("max_pool2d of stride 0", F("max_pool2d", 2, 0), RuntimeError, "stride should not be zero", (real(1, 1, 4, 4),)),
-    Error("avg_pool2d of divisor 0", F("avg_pool2d", 2, divisor_override=0), RuntimeError, "divisor must be not zero", (real(1, 1, 4, 4),)),
+    Error(
+        "max_pool2d of stride 0", F("max_pool2d", 2, 0), RuntimeError, "stride should not be zero", (real(1, 1, 4, 4),)
+    ),
+    Error(
+        "avg_pool2d of divisor 0",
+        F("avg_pool2d", 2, divisor_override=0),
+        RuntimeError,
+        "divisor must be not zero",
+        (real(1, 1, 4, 4),),
+    ),
     Error("avg_pool2d of three sizes", F("avg_pool2d", (2, 2, 2)), RuntimeError, "kernel_size", (real(1, 1, 4, 4),)),
-    Error("adaptive_avg_pool2d of a vector", F("adaptive_avg_pool2d", 2), RuntimeError, "adaptive_avg_pool2d", (real(4),)),
+    Error(
+        "adaptive_avg_pool2d of a vector", F("adaptive_avg_pool2d", 2), RuntimeError, "adaptive_avg_pool2d", (real(4),)
+    ),
+    Error(
+        "max_pool2d of booleans",
+        lambda T, x: T.nn.functional.max_pool2d(x > 0, 2),
+        NotImplementedError,
+        "not implemented for 'Bool'",
+        (real(1, 1, 4, 4),),
+    ),
+    Error(
+        "adaptive_avg_pool2d of integers",
+        lambda T, x: T.nn.functional.adaptive_avg_pool2d(x.long(), 2),
+        NotImplementedError,
+        "not implemented for 'Long'",
+        (real(1, 1, 4, 4),),
+    ),
 ]

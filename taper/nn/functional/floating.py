@@ -1,0 +1,30 @@
+"""Which dtypes a function takes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ... import dtypes
+from ...autograd.inplace import legacy_name
+
+
+def needs_floating(kernel: str, *tensors) -> None:
+    """NotImplementedError, worded as PyTorch's, where none of the tensors has a floating-point dtype."""
+    for t in tensors:
+        if t._array.dtype.kind in "fV":
+            return
+    raise NotImplementedError(
+        f"\"{kernel}\" not implemented for '{legacy_name(tensors[0]._array.dtype)}'. Use floating-point numbers: "
+        "x.float()."
+    )
+
+
+def fits(input, *parameters) -> None:
+    """RuntimeError for parameters of another dtype than the input's; half precision also takes float32 ones."""
+    dtype = input._array.dtype
+    for p in parameters:
+        if p is not None and p._array.dtype != dtype and not (dtype in dtypes.HALF and p._array.dtype == np.float32):
+            raise RuntimeError(
+                f"mixed dtype (CPU): expect parameter to have scalar type of {legacy_name(dtype)}, got "
+                f"{legacy_name(p._array.dtype)}. Convert one of them with .to(dtype)."
+            )

@@ -1,0 +1,141 @@
+"""Losses with a margin: they push scores or distances apart until they differ by enough."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...tensor.activation import logsigmoid
+from ...tensor.selection import where
+from .distance import pairwise_distance
+from .loss import class_weights_fit, reduced, reduction_of
+
+
+def hinge_embedding_loss(input, target, margin: float = 1.0, size_average=None, reduce=None, reduction: str = "mean"):
+    """input where target is 1, max(0, margin - input) where it is -1."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    close = where(target != -1, input, 0.0)
+    far = where(target != 1, (margin - input).clamp_min(0), 0.0)
+    return reduced(close + far, reduction)
+
+
+def margin_ranking_loss(
+    input1, input2, target, margin: float = 0, size_average=None, reduce=None, reduction: str = "mean"
+):
+    """max(0, -target * (input1 - input2) + margin)."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    if not input1._array.ndim == input2._array.ndim == target._array.ndim:
+        raise RuntimeError(
+            "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
+            f"{input1.shape}, input2: {input2.shape}, target: {target.shape} "
+        )
+    return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
+
+
+def soft_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
+    """log(1 + exp(-target * input))."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    return reduced((-target * input).exp().log1p(), reduction)
+
+
+def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
+    """The mean over classes of the binary cross entropy of sigmoid(input)."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
+    if weight is not None:
+        loss = loss * weight
+    return reduced(loss.sum(-1) / input._array.shape[-1], reduction)
+
+
+def multi_margin_loss(
+    input, target, p: int = 1, margin: float = 1.0, weight=None, size_average=None, reduce=None, reduction: str = "mean"
+):
+    """The mean over the other classes of max(0, margin - input[target] + input) ** p."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    if p not in (1, 2):
+        raise ValueError("only p == 1 and p == 2 supported")
+    single = input._array.ndim == 1
+    x, y = (input.unsqueeze(0), target.reshape(1)) if single else (input, target)
+    n, classes = x._array.shape
+    class_weights_fit(weight, classes)
+    loss = (margin - x.gather(1, y.unsqueeze(1)) + x).clamp_min(0)
+    loss = loss**p if p > 1 else loss
+    if weight is not None:
+        loss = loss * weight[y].unsqueeze(1)
+    others = np.ones((n, classes), bool)
+    others[np.arange(n), y._array] = False
+    loss = (loss * x.new_tensor(others)).sum(1) / classes
+    return reduced(loss.squeeze(0) if single else loss, reduction)
+
+
+def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
+    """The mean over pairs of a target class and another of max(0, 1 - (input[target] - input[other])).
+
+    A row of targets ends at its first -1.
+    """
+    reduction = reduction_of(reduction, size_average, reduce)
+    single = input._array.ndim == 1
+    x, y = (input.unsqueeze(0), target.unsqueeze(0)) if single else (input, target)
+    listed = np.logical_and.accumulate(y._array >= 0, axis=1)
+    is_target = np.zeros(x._array.shape, bool)
+    rows, columns = np.nonzero(listed)
+    is_target[rows, y._array[rows, columns]] = True
+    picked = x.gather(1, y.clamp_min(0))
+    pair = (1 - (picked.unsqueeze(2) - x.unsqueeze(1))).clamp_min(0)
+    counted = listed[:, :, None] & ~is_target[:, None, :]
+    loss = (pair * x.new_tensor(counted)).sum((1, 2)) / x._array.shape[1]
+    return reduced(loss.squeeze(0) if single else loss, reduction)
+
+
+def cosine_embedding_loss(
+    input1, input2, target, margin: float = 0, size_average=None, reduce=None, reduction: str = "mean"
+):
+    """1 - cos where target is 1, max(0, cos - margin) where it is -1."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    eps = 1e-12
+    square1, square2 = (input1 * input1).sum(-1) + eps, (input2 * input2).sum(-1) + eps
+    cos = (input1 * input2).sum(-1) / (square1 * square2).sqrt()
+    loss = where(target == 1, 1 - cos, 0.0) + where(target == -1, (cos - margin).clamp_min(0), 0.0)
+    return reduced(loss, reduction)
+
+
+def triplet_margin_loss(
+    anchor,
+    positive,
+    negative,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-6,
+    swap: bool = False,
+    size_average=None,
+    reduce=None,
+    reduction: str = "mean",
+):
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin), d the p-norm distance (Balntas et al. 2016)."""
+    reduction = reduction_of(reduction, size_average, reduce)
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
+    if swap:
+        far = far.minimum(pairwise_distance(positive, negative, p, eps))
+    return reduced((near - far + margin).clamp_min(0), reduction)
+
+
+def triplet_margin_with_distance_loss(
+    anchor,
+    positive,
+    negative,
+    *,
+    distance_function=None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+):
+    """`triplet_margin_loss` with a distance of one's own."""
+    reduction = reduction_of(reduction)
+    distance = pairwise_distance if distance_function is None else distance_function
+    if margin <= 0:
+        raise ValueError(f"margin must be greater than 0, got {margin}")
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = far.minimum(distance(positive, negative))
+    return reduced((near - far + margin).clamp_min(0), reduction)

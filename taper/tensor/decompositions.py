@@ -1,0 +1,79 @@
+"""The older functions of matrices that `torch` has outside `linalg`, and the methods of tensors."""
+
+from __future__ import annotations
+
+from ..autograd.dispatch import into
+from . import factorizations, return_types, systems
+from .factorizations import geqrf, orgqr
+from .matrix_checks import NOT_POSITIVE, check_info, check_matrices, check_square
+from .matrix_functions import matrix_exp, matrix_power
+from .shape import adjoint
+from .systems import cholesky_inverse, cholesky_solve, det, inverse, logdet, pinverse, triangular_solve
+
+__all__ = ["cholesky", "qr", "svd", "lu", "lu_solve", "slogdet"]
+
+
+def cholesky(input, upper: bool = False, *, out=None):
+    """`linalg.cholesky`: L with A = L L^H, or U with A = U^H U if upper."""
+    check_square("cholesky", input)
+    L, info = factorizations.cholesky_ex(input, upper=upper)
+    check_info("cholesky", info, NOT_POSITIVE)
+    return L if out is None else into(out, L)
+
+
+def qr(input, some: bool = True, *, out=None):
+    """(Q, R): `linalg.qr` with mode "reduced", or "complete" if not `some`."""
+    return return_types.qr(factorizations.qr(input, "reduced" if some else "complete", out=out))
+
+
+def svd(input, some: bool = True, compute_uv: bool = True, *, out=None):
+    """(U, S, V) with A = U S V^H: `linalg.svd`, which gives V^H. Without compute_uv U and V are square zeros."""
+    check_matrices("linalg.svd", input)
+    if not compute_uv:
+        m, n = input._array.shape[-2:]
+        lead = input._array.shape[:-2]
+        return return_types.svd(
+            input.new_zeros((*lead, m, m)), factorizations.svdvals(input), input.new_zeros((*lead, n, n))
+        )
+    U, S, Vh = factorizations.svd(input, not some)
+    return return_types.svd(U, S, adjoint(Vh))
+
+
+def lu(A, pivot: bool = True, get_infos: bool = False, out=None):
+    """(LU, pivots), and infos if get_infos: `linalg.lu_factor_ex`."""
+    LU, pivots, infos = factorizations.lu_factor_ex(A, pivot=pivot)
+    return return_types.lu_with_info(LU, pivots, infos) if get_infos else (LU, pivots)
+
+
+def lu_solve(b, LU_data, LU_pivots, *, out=None):
+    """X with A X = b, from `lu(A)`: `linalg.lu_solve` with the operands in another order."""
+    return factorizations.lu_solve(LU_data, LU_pivots, b, out=out)
+
+
+def slogdet(input):
+    """(sign, logabsdet): `linalg.slogdet`."""
+    return return_types.slogdet(systems.slogdet(input))
+
+
+class MatrixMethods:
+    """Functions of matrices as methods."""
+
+    __slots__ = ()
+
+    det = det
+    slogdet = slogdet
+    logdet = logdet
+    inverse = inverse
+    pinverse = pinverse
+    cholesky = cholesky
+    cholesky_solve = cholesky_solve
+    cholesky_inverse = cholesky_inverse
+    triangular_solve = triangular_solve
+    qr = qr
+    geqrf = geqrf
+    orgqr = orgqr
+    svd = svd
+    lu = lu
+    lu_solve = lu_solve
+    matrix_power = matrix_power
+    matrix_exp = matrix_exp
