@@ -18,8 +18,8 @@ The rules run on arrays, and once more on tensors when a derivative is itself di
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
+from inspect import CO_VARARGS
 
 # How an operator's inputs are brought to one dtype before forward runs.
 ARITHMETIC = "arithmetic"  # PyTorch's promotion; the result has the promoted type
@@ -103,7 +103,7 @@ class Plan:
 
     def _positions(self, rule: Callable) -> tuple[int, ...]:
         positions = []
-        for name in list(inspect.signature(rule).parameters)[2:]:
+        for name in rule.__code__.co_varnames[2 : rule.__code__.co_argcount]:
             key = self._key(name)
             if key not in self.keep:
                 self.keep.append(key)
@@ -132,14 +132,13 @@ class Plan:
 
 def _parameters(forward: Callable) -> tuple[tuple[str, ...], bool, tuple[str, ...]]:
     """Names of a forward function's inputs, whether they are one `*xs`, and names of its attributes."""
-    inputs, attrs, variadic = [], [], False
-    for p in list(inspect.signature(forward).parameters.values())[1:]:
-        if p.kind is p.KEYWORD_ONLY:
-            attrs.append(p.name)
-        else:
-            inputs.append(p.name)
-            variadic = variadic or p.kind is p.VAR_POSITIONAL
-    return tuple(inputs), variadic, tuple(attrs)
+    # The code object knows; `inspect.signature` would take half of Taper's import time.
+    code = forward.__code__
+    n, m = code.co_argcount, code.co_kwonlyargcount
+    names = code.co_varnames
+    variadic = bool(code.co_flags & CO_VARARGS)
+    inputs = names[1:n] + (names[n + m : n + m + 1] if variadic else ())
+    return inputs, variadic, names[n : n + m]
 
 
 def op(

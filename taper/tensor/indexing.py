@@ -101,7 +101,8 @@ def _named(basic: tuple):
 
 def _no_dimensions() -> IndexError:
     return IndexError(
-        "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim "
+        "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ "
+        "to convert a 0-dim "
         "tensor to a number"
     )
 
@@ -111,7 +112,7 @@ def _out_of_bounds(index: int, dim: int, size: int) -> IndexError:
 
 
 def _parsed(array: np.ndarray, index):
-    """An index as its view part (a tuple, or None), and the spec and positions of its gathering part (or None, None)."""
+    """An index as its view part (a tuple or None), and the spec and positions of its gathering part (or None, None)."""
     if isinstance(index, list) and _is_tuple(index):
         warnings.warn(
             "Using a non-tuple sequence for multidimensional indexing is deprecated: write x[tuple(index)], or "
@@ -170,7 +171,7 @@ def _parsed(array: np.ndarray, index):
 
 
 def _is_tuple(index) -> bool:
-    """Whether an index is a tuple, or a short list that PyTorch takes for one: with a sequence, slice or None inside."""
+    """Whether an index is a tuple, or a short list that PyTorch takes for one: with a sequence, slice or None in it."""
     if isinstance(index, tuple):
         return True
     if not isinstance(index, list) or len(index) >= 32:
@@ -266,7 +267,8 @@ def _check_masks(array: np.ndarray, spec: tuple, positions: tuple) -> None:
         for i, n in enumerate(p.shape):
             if array.shape[dim + i] != n:
                 raise IndexError(
-                    f"The shape of the mask {list(p.shape)} at index {i} does not match the shape of the indexed tensor "
+                    f"The shape of the mask {list(p.shape)} at index {i} does not match the shape of "
+                    "the indexed tensor "
                     f"{list(array.shape)} at index {dim + i}"
                 )
         dim += p.ndim

@@ -78,7 +78,7 @@ concat = concatenate = cat
 
 
 def stack(tensors, dim: int = 0, *, out=None, **named):
-    """The tensors, of one shape, along a new dimension. RuntimeError for different shapes, IndexError for a wrong dim."""
+    """The tensors, of one shape, along a new dimension. RuntimeError for other shapes, IndexError for a wrong dim."""
     dim = named.pop("axis", dim)
     found = _common(tensors, "stack")
     if not found:
@@ -88,7 +88,8 @@ def stack(tensors, dim: int = 0, *, out=None, **named):
     for i, x in enumerate(found):
         if x._array.shape != shape:
             raise RuntimeError(
-                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and {list(x._array.shape)} at "
+                f"stack expects each tensor to be equal size, but got {list(shape)} at entry 0 and "
+                f"{list(x._array.shape)} at "
                 f"entry {i}"
             )
     result = apply(movement.stack, *found, axis=axis)
@@ -154,7 +155,8 @@ def split(tensor, split_size_or_sections, dim: int = 0):
         sizes = [int(s) for s in split_size_or_sections]
         if sum(sizes) != n or any(s < 0 for s in sizes):
             raise RuntimeError(
-                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at dimension {axis}), but "
+                f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at "
+                f"dimension {axis}), but "
                 f"got split_sizes={sizes}"
             )
     else:
@@ -199,7 +201,7 @@ def _where_to_cut(given, sections, indices, name: str):
 
 
 def tensor_split(input, indices_or_sections=None, dim: int = 0, *, sections=None, indices=None):
-    """Pieces along a dimension, views: as many as a number says, sizes differing by one at most, or cut at positions."""
+    """Pieces along a dimension, views: as many as a number says, nearly equal, or cut at positions."""
     indices_or_sections = _where_to_cut(indices_or_sections, sections, indices, "tensor_split")
     if input._array.ndim == 0:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
@@ -241,12 +243,14 @@ def _cut(x, where, dim: int, name: str, least: int = 1):
         where = int(where)
     if x._array.ndim < least:
         raise RuntimeError(
-            f"torch.{name} requires a tensor with at least {least} dimension{'s' if least > 1 else ''}, but got a tensor with "
+            f"torch.{name} requires a tensor with at least {least} "
+            f"dimension{'s' if least > 1 else ''}, but got a tensor with "
             f"{x._array.ndim} dimensions!"
         )
     if isinstance(where, int) and (where <= 0 or x._array.shape[dim] % where):
         raise RuntimeError(
-            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {x._array.shape[dim]} is "
+            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension "
+            f"{x._array.shape[dim]} is "
             f"not divisible by the split_size {where}!"
         )
     return tensor_split(x, where, dim)

@@ -78,7 +78,8 @@ def as_strided(input, size, stride, storage_offset=None):
     if last > have or offset < 0:
         raise RuntimeError(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
-            f"{array.itemsize} requiring a storage size of {last * array.itemsize} are out of bounds for storage of size "
+            f"{array.itemsize} requiring a storage size of {last * array.itemsize} are out of bounds "
+            "for storage of size "
             f"{have * array.itemsize}"
         )
     there = dict(x_strides=tuple([s // array.itemsize for s in array.strides]), x_offset=own)
@@ -174,6 +175,11 @@ def resize_(self, *sizes, memory_format=None):
     return self
 
 
+def resize_as_(self, other, memory_format=None):
+    """Give this tensor the shape of `other`; new memory beyond the old is uninitialised. Returns it."""
+    return resize_(self, other._array.shape)
+
+
 def set_(self, source=None, storage_offset=0, size=None, stride=None):
     """Let this tensor be another view of the memory of `source`, by default the same one; returns it."""
     if source is None:
@@ -210,6 +216,7 @@ class MemoryMethods:
     element_size = element_size
     is_set_to = is_set_to
     resize_ = resize_
+    resize_as_ = resize_as_
     set_ = set_
 
     def numel(self) -> int:

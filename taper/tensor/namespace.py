@@ -20,6 +20,7 @@ from ..ops import convolution as _convolution
 from ..ops import ctc as _ctc
 from ..ops import cumulative as _cumulative
 from ..ops import elementwise as _elementwise
+from ..ops import fourier as _fourier
 from ..ops import indexing as _indexing
 from ..ops import linalg as _linalg
 from ..ops import movement as _movement
@@ -600,3 +601,17 @@ def pseudo_inverse(x, cutoff, hermitian):
 def exp_of_matrix(x):
     """The exponential of square matrices."""
     return apply(_linalg.matrix_exp, x)
+
+def fourier(x, axes, forward, scale):
+    """The Fourier transform over axes."""
+    return apply(_fourier.c2c, x, axes=axes, forward=forward, scale=scale)
+
+
+def real_to_fourier(x, axis, scale):
+    """The first half of the Fourier transform of real numbers."""
+    return apply(_fourier.r2c, x, axis=axis, scale=scale)
+
+
+def fourier_to_real(x, axis, n, scale):
+    """The real numbers of which x is the first half of the Fourier transform."""
+    return apply(_fourier.c2r, x, axis=axis, n=n, scale=scale)

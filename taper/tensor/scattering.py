@@ -36,7 +36,8 @@ def _checked(x, dim: int, index, src, name: str) -> tuple:
     have, want = src._array.shape or (1,), index._array.shape or (1,)
     if len(have) != len(want):
         raise RuntimeError(
-            f"Index tensor must have the same number of dimensions as src tensor; {name} got {len(want)} and {len(have)}"
+            f"Index tensor must have the same number of dimensions as src tensor; {name} got "
+            f"{len(want)} and {len(have)}"
         )
     if any(n < m for n, m in zip(have, want)):
         raise RuntimeError(
@@ -122,7 +123,8 @@ def _aligned(input, dim: int, index, source, name: str) -> tuple:
     if len(mine) > 1 and len(mine) != len(theirs):
         wrong = IndexError if name == "index_copy_" else RuntimeError
         raise wrong(
-            f"{name}(): When source and destination are not scalars, their dimensionality must match. Source dimensionality "
+            f"{name}(): When source and destination are not scalars, their dimensionality must match. "
+            "Source dimensionality "
             f"({len(theirs)}), destination dimensionality ({len(mine)})"
         )
     if index._array.size != theirs[axis]:
@@ -206,7 +208,8 @@ def _with_part(x, part, src, name: str):
     target = part(made)
     if target._array.shape != src._array.shape:
         raise RuntimeError(
-            f"expected src to have a size equal to the slice of self. src size = {list(src._array.shape)}, slice size = "
+            "expected src to have a size equal to the slice of self. src size = "
+            f"{list(src._array.shape)}, slice size = "
             f"{list(target._array.shape)} ({name})"
         )
     copy_(target, src)

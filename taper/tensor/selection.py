@@ -66,7 +66,8 @@ def _broadcasting(name: str, operator, *inputs):
     except ValueError:
         shapes = ", ".join(str(tuple(t._array.shape)) for t in inputs)
         raise RuntimeError(
-            f"The size of tensor a must match the size of tensor b at non-singleton dimension; {name} got shapes {shapes}."
+            f"The size of tensor a must match the size of tensor b at non-singleton dimension; {name} "
+            f"got shapes {shapes}."
         ) from None
     return apply(operator, *inputs)
 
@@ -94,7 +95,8 @@ def masked_fill(input, mask, value):
     if isinstance(value, Variable):
         if value._array.ndim:
             raise RuntimeError(
-                f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value._array.ndim} dimension(s)."
+                "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
+                f"{value._array.ndim} dimension(s)."
             )
         value = _as(value, input._array.dtype)
     else:
@@ -107,14 +109,16 @@ def masked_scatter(input, mask, source):
     _check_mask(mask, "masked_scatter")
     if input._array.dtype != source._array.dtype:
         raise RuntimeError(
-            f"masked_scatter: expected self and source to have same dtypes but got {legacy_name(input._array.dtype)} and "
+            "masked_scatter: expected self and source to have same dtypes but got "
+            f"{legacy_name(input._array.dtype)} and "
             f"{legacy_name(source._array.dtype)}"
         )
     input, mask = broadcast_tensors(input, mask)
     count = int(np.count_nonzero(mask._array))
     if source._array.size < count:
         raise RuntimeError(
-            f"Number of elements of source < number of ones in mask: masked_scatter has {source._array.size} for {count}"
+            "Number of elements of source < number of ones in mask: masked_scatter has "
+            f"{source._array.size} for {count}"
         )
     flat = viewed(ops.part_slice, reshaped(source, (source._array.size,)), index=(slice(count),))
     return apply(ops.where, mask, apply(ops.put_masked, flat, mask, shape=mask._array.shape), input)
@@ -168,7 +172,8 @@ def check_ranks(x, index, name: str, axis: int) -> None:
         )
     if any(d != axis and m > n for d, (m, n) in enumerate(zip(b, a))):
         raise RuntimeError(
-            f"Size does not match: expected index {list(b)} to be no larger than self {list(a)} apart from dimension {axis} "
+            f"Size does not match: expected index {list(b)} to be no larger than self {list(a)} apart "
+            f"from dimension {axis} "
             f"({name})"
         )
 
@@ -348,7 +353,8 @@ def one_hot(input, num_classes: int = -1):
     array = input._array
     if array.dtype != np.int64:
         raise RuntimeError(
-            f"one_hot is only applicable to index tensor of type LongTensor, not {input.dtype}. Convert it: input.long()."
+            f"one_hot is only applicable to index tensor of type LongTensor, not {input.dtype}. "
+            "Convert it: input.long()."
         )
     if array.size == 0:
         if num_classes <= 0:

@@ -44,7 +44,8 @@ def _inferred(shape, size: int) -> tuple[int, ...]:
         raise _unfit(shape, size)
     if known == 0:
         raise RuntimeError(
-            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 can be "
+            f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified "
+            "dimension size -1 can be "
             "any value and is ambiguous"
         )
     return (*shape[:at], size // known, *shape[at + 1 :])
@@ -140,7 +141,7 @@ def _is_view(array: np.ndarray, target: tuple[int, ...]) -> bool:
 
 
 def bits(input, dtype: dtypes.dtype):
-    """Complex numbers as pairs of real ones or the reverse, differentiable; the last dimension is twice, or half, as long."""
+    """Complex numbers as pairs of real ones or the reverse: the last dimension is twice, or half, as long."""
     return _reread(ops.bits, input, dtype)
 
 
@@ -154,7 +155,8 @@ def _reread(operator, input, dtype: dtypes.dtype):
             raise RuntimeError("self.stride(-1) must be 1 to view a tensor as a dtype of another element size")
         if array.shape[-1] * array.itemsize % np_dtype.itemsize:
             raise RuntimeError(
-                f"self.size(-1) must be divisible by {np_dtype.itemsize // array.itemsize} to view {input.dtype} as {dtype} "
+                f"self.size(-1) must be divisible by {np_dtype.itemsize // array.itemsize} to view "
+                f"{input.dtype} as {dtype} "
                 f"(different element sizes), but got {array.shape[-1]}"
             )
     return viewed(operator, input, dtype=np_dtype)
@@ -200,7 +202,8 @@ def unflatten(input, dim: int, sizes):
         if sizes.count(-1) > 1:
             raise
         raise RuntimeError(
-            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {axis} ({shape[axis]}) in the "
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {axis} "
+            f"({shape[axis]}) in the "
             "input tensor"
         ) from error
     return view(input, (*shape[:axis], *sizes, *shape[axis + 1 :]))
@@ -276,7 +279,8 @@ def permute(input, *dims_, **named):
     ndim = input._array.ndim
     if len(order) != ndim:
         raise RuntimeError(
-            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired ordering "
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length "
+            "of the desired ordering "
             f"of dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(order)}"
         )
     axes = tuple([dims.one(d, ndim) for d in order])
@@ -294,7 +298,8 @@ def movedim(input, source, destination):
     destination = (destination,) if isinstance(destination, int) else tuple(destination)
     if len(source) != len(destination):
         raise RuntimeError(
-            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should contain the same number of "
+            f"movedim: Invalid source or destination dims: source ({list(source)} dims) should "
+            "contain the same number of "
             f"dims as destination ({list(destination)} dims)"
         )
     origins, targets = [dims.one(d, ndim) for d in source], [dims.one(d, ndim) for d in destination]
@@ -327,7 +332,7 @@ def _conjugated(x):
 
 
 def expand(self, *sizes, implicit: bool = False, **named):
-    """Dimensions of size 1 repeated to the given sizes, without copying; -1 keeps a size. RuntimeError if they do not fit."""
+    """Dimensions of size 1 repeated to the given sizes, without copying; -1 keeps a size. RuntimeError if that fails."""
     return expanded(self, sizes_of(sizes, named, "size", "expand"))
 
 
@@ -337,7 +342,8 @@ def expanded(x, sizes):
     lead = len(sizes) - len(shape)
     if lead < 0:
         raise RuntimeError(
-            f"expand({x.type()}{{{list(shape)}}}, size={list(sizes)}): the number of sizes provided ({len(sizes)}) must "
+            f"expand({x.type()}{{{list(shape)}}}, size={list(sizes)}): the number of sizes provided "
+            f"({len(sizes)}) must "
             f"be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     target = []
@@ -351,7 +357,8 @@ def expanded(x, sizes):
             n = have
         elif have is not None and have != 1 and have != n:
             raise RuntimeError(
-                f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton dimension "
+                f"The expanded size of the tensor ({n}) must match the existing size ({have}) at "
+                "non-singleton dimension "
                 f"{i}.  Target sizes: {list(sizes)}.  Tensor sizes: {list(shape)}"
             )
         elif n < 0:
@@ -392,8 +399,8 @@ def broadcast_tensors(*tensors):
     except ValueError:
         shapes = ", ".join(str(tuple(x._array.shape)) for x in tensors)
         raise RuntimeError(
-            "The size of tensor a must match the size of tensor b at non-singleton dimension: broadcast_tensors got shapes "
-            + shapes
+            "The size of tensor a must match the size of tensor b at non-singleton dimension: "
+            "broadcast_tensors got shapes " + shapes
         ) from None
     return tuple([x if x._array.shape == shape else expanded(x, shape) for x in tensors])
 

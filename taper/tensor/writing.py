@@ -70,7 +70,8 @@ def unfit(have, want) -> RuntimeError:
                 f"non-singleton dimension {i + lead}.  Target sizes: {list(want)}.  Tensor sizes: {list(have)}"
             )
     return RuntimeError(
-        f"expand: the number of sizes provided ({len(want)}) must be greater or equal to the number of dimensions in the "
+        f"expand: the number of sizes provided ({len(want)}) must be greater or equal to the number "
+        "of dimensions in the "
         f"tensor ({len(have)}): the value has shape {list(have)}, its place {list(want)}"
     )
 

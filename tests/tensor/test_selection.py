@@ -45,7 +45,10 @@ def test_nonzero_in_both_forms():
 
 def test_masked_fill_converts_and_broadcasts():
     x = taper.zeros(2, 3)
-    assert x.masked_fill(taper.tensor([True, False, True]), -float("inf")).tolist() == [[-float("inf"), 0.0, -float("inf")]] * 2
+    assert (
+        x.masked_fill(taper.tensor([True, False, True]), -float("inf")).tolist()
+        == [[-float("inf"), 0.0, -float("inf")]] * 2
+    )
     assert x.masked_fill_(taper.tensor([[True], [False]]), 1) is x and x.tolist() == [[1.0] * 3, [0.0] * 3]
     assert x.half().masked_fill(x > 0, 1e9).tolist()[0] == [float("inf")] * 3
     with pytest.raises(RuntimeError, match="leaf Variable"):

@@ -146,6 +146,7 @@ def test_resize_and_set():
     x = taper.arange(6)
     assert x.resize_(2, 2).tolist() == [[0, 1], [2, 3]]
     assert x.resize_(3, 3).shape == (3, 3) and x.flatten()[:4].tolist() == [0, 1, 2, 3]
+    assert x.resize_as_(taper.empty(1, 2)).tolist() == [[0, 1]]
     with pytest.raises(RuntimeError, match="require grad"):
         taper.ones(3, requires_grad=True).resize_(2)
     source = taper.arange(4.0)

@@ -17,6 +17,7 @@ from .triangular import *  # noqa: E402, F403
 from .ctc import *  # noqa: E402, F403
 from .counting import *  # noqa: E402, F403
 from .cumulative import *  # noqa: E402, F403
+from .fourier import *  # noqa: F403
 from .indexing import *  # noqa: E402, F403
 from .loss import *  # noqa: E402, F403
 from .normalization import *  # noqa: E402, F403

@@ -1,7 +1,7 @@
 """Views of memory by strides, and the copies that undo them, on NumPy arrays.
 
-`numpy.lib.stride_tricks` hides whose memory its views look at, and marks most of them read-only; these keep the owner of
-the memory as their base, so that views of one tensor are known to share it, and can be written.
+`numpy.lib.stride_tricks` hides whose memory its views look at, and marks most of them read-only; these keep the owner
+of the memory as their base, so that views of one tensor are known to share it, and can be written.
 """
 
 from __future__ import annotations

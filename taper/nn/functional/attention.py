@@ -42,15 +42,17 @@ def scaled_dot_product_attention(
         value = value.repeat_interleave(heads // value._array.shape[-3], -3)
     if scale is None:
         scale = 1 / math.sqrt(query._array.shape[-1])
-    drop = None
-    if dropout_p:
-        drop = dropout(wrap(np.ones(_scores_shape(query, key), query._array.dtype)), dropout_p)
+    drop = _dropout_mask(query, key, dropout_p)
     return apply(attention, query, key, value, attn_mask, drop, scale=scale, causal=bool(is_causal))
 
 
-def _scores_shape(query, key) -> tuple:
+def _dropout_mask(query, key, p: float):
+    """What multiplies the weights (..., L, S) in dropout; None without."""
+    if not p:
+        return None
     q, k = query._array.shape, key._array.shape
-    return (*np.broadcast_shapes(q[:-2], k[:-2]), q[-2], k[-2])
+    shape = (*np.broadcast_shapes(q[:-2], k[:-2]), q[-2], k[-2])
+    return dropout(wrap(np.ones(shape, query._array.dtype)), p)
 
 
 def _check_attention(query, key, value, mask) -> None:
@@ -154,23 +156,23 @@ def multi_head_attention_forward(
             .reshape(batch * num_heads, 1, keys)
         )
         attn_mask = hidden if attn_mask is None else attn_mask + hidden
-    scores = matmul(q * math.sqrt(1.0 / head), k.transpose(1, 2))
-    if attn_mask is not None:
-        scores = scores + attn_mask
-    weights = softmax(scores, -1)
-    shown = weights
-    if training and dropout_p:
-        weights = dropout(weights, dropout_p)
-    out = matmul(weights, v).transpose(0, 1).reshape(length * batch, width)
+    weights, dropped = None, dropout_p if training else 0.0
+    if need_weights:
+        scores = matmul(q * math.sqrt(1.0 / head), k.transpose(1, 2))
+        weights = softmax(scores if attn_mask is None else scores + attn_mask, -1)
+        weights = dropout(weights, dropped)
+        out = matmul(weights, v)
+    else:
+        drop = _dropout_mask(q, k, dropped)
+        out = apply(attention, q, k, v, attn_mask, drop, scale=math.sqrt(1.0 / head), causal=False)
+    out = out.transpose(0, 1).reshape(length * batch, width)
     out = linear(out, out_proj_weight, out_proj_bias).reshape(length, batch, width)
+    if weights is not None:
+        weights = weights.reshape(batch, num_heads, length, keys)
+        weights = weights.mean(1) if average_attn_weights else weights
     if not batched:
-        out = out.squeeze(1)
-    if not need_weights:
-        return out, None
-    shown = (weights if training and dropout_p else shown).reshape(batch, num_heads, length, keys)
-    if average_attn_weights:
-        shown = shown.mean(1)
-    return out, shown if batched else shown.squeeze(0)
+        out, weights = out.squeeze(1), None if weights is None else weights.squeeze(0)
+    return out, weights
 
 
 def _as_added(mask, dtype):

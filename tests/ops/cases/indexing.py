@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..case import FLOATS, HALVES, INTEGERS, Case, Error, booleans, integers, real
 
 X = real(3, 4, 5)
-I, J = integers(2, 3, high=3), integers(2, 3, high=4, seed="j")
+ROWS, COLUMNS = integers(2, 3, high=3), integers(2, 3, high=4, seed="j")
 MASK = booleans(3, 4)
 EVERY = (*FLOATS, *HALVES, *INTEGERS)
 
@@ -37,7 +37,7 @@ CASES = [
     Case(
         "index",
         lambda T, x, i, j: (x[i], x[i, j], x[:, j], x[i, :, j], x[0, :, j], x[..., i[0]]),
-        (X, I, J),
+        (X, ROWS, COLUMNS),
         dtypes=EVERY,
     ),
     Case(
@@ -55,7 +55,7 @@ CASES = [
     Case(
         "index.mixed",
         lambda T, x, i, m: (x[m[:, 0], 1], x[i[0], None], x[None, i[0]], x[1:, i[0]], x[0, i[0], 1:]),
-        (X, I, MASK),
+        (X, ROWS, MASK),
     ),
     Case(
         "index.negative",
@@ -68,14 +68,14 @@ CASES = [
     Case(
         "index.scalar_masks", lambda T, x: (x[True], x[False], x[T.tensor(True)], x[None, True]), (real(3),), grad=False
     ),
-    Case("add_at", lambda T, x, i, j: x[i, j] ** 2, (X, I, J), ops=("add_at", "index")),
+    Case("add_at", lambda T, x, i, j: x[i, j] ** 2, (X, ROWS, COLUMNS), ops=("add_at", "index")),
     Case(
         "index_put",
         changed(lambda T, y, i, j, v: y.__setitem__((i, j), v)),
-        (X, integers(2, 3, high=3, seed="u"), J, real(5)),
+        (X, integers(2, 3, high=3, seed="u"), COLUMNS, real(5)),
         smooth=False,
     ),
-    Case("index_put.accumulate", lambda T, x, i, v: x.index_put((i,), v, accumulate=True), (X, I, real(4, 5))),
+    Case("index_put.accumulate", lambda T, x, i, v: x.index_put((i,), v, accumulate=True), (X, ROWS, real(4, 5))),
     Case("index_put.mask", changed(lambda T, y, m: y.__setitem__(m, 2.5)), (X, MASK), ops=("index_put",)),
     Case("index_put.slice", changed(_set((slice(None), 1), 7.0)), (X,), ops=("copy",)),
     Case("index_put.part", changed(lambda T, y, v: y.__setitem__((0, slice(1, 3)), v)), (X, real(5)), ops=("copy",)),
@@ -109,7 +109,7 @@ CASES = [
     Case(
         "index_put.dtypes",
         changed(lambda T, y, i: (y.__setitem__(i[0], 3), y.__setitem__((..., 0), 2.5), y.__setitem__(y > 2, True))),
-        (X, I),
+        (X, ROWS),
         ops=("index_put",),
         dtypes=(*HALVES, *INTEGERS),
         grad=False,
@@ -120,7 +120,9 @@ CASES = [
         (X,),
         second=False,
     ),
-    Case("index.contiguous", lambda T, x, i: (x[:, i].view(-1), x[..., i[0]].view(-1), x.mT[i, :, i].view(-1)), (X, I)),
+    Case(
+        "index.contiguous", lambda T, x, i: (x[:, i].view(-1), x[..., i[0]].view(-1), x.mT[i, :, i].view(-1)), (X, ROWS)
+    ),
     Error("index.int16", lambda T, x: x[T.tensor([1], dtype=T.int16)], IndexError, "must be long", (X,)),
     Error(
         "setitem.dtype", lambda T, x: x.__setitem__([0], T.ones(1, dtype=T.int8)), RuntimeError, "dtypes match", (X,)
