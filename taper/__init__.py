@@ -45,11 +45,11 @@ half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
 
-from . import autograd  # noqa: E402
+from . import autograd, backends, cuda  # noqa: E402
 from .tensor import special  # noqa: E402
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
-_ROOMS = ("linalg", "nn", "optim", "serialization", "utils", "vision", "viz")
+_ROOMS = ("fft", "linalg", "nn", "optim", "serialization", "utils", "vision", "viz")
 _LENT = {"save": "serialization", "load": "serialization"}
 
 

@@ -1,8 +1,8 @@
 """torch.fft: discrete Fourier transforms and their frequencies.
 
 `norm` says where the factor 1 / n goes: "backward" (the default) into the inverse transform, "forward" into the forward
-one, "ortho" its root into both. Sizes (`n`, `s`) crop the input, or fill it up with zeros, before the transform. Integers
-are taken as the default floating type; half precision is refused with RuntimeError.
+one, "ortho" its root into both. Sizes (`n`, `s`) crop the input, or fill it up with zeros, before the transform.
+Integers are taken as the default floating type; half precision is refused with RuntimeError.
 """
 
 from __future__ import annotations
@@ -162,9 +162,7 @@ def _sizes(x, s, dim, last: bool = False) -> list[tuple[int, int]]:
     dim = (dim,) if isinstance(dim, int) else dim
     if dim is None:
         if s is not None and len(s) > len(shape):
-            raise RuntimeError(
-                f"Got shape with {len(s)} values but input tensor only has {len(shape)} dimensions."
-            )
+            raise RuntimeError(f"Got shape with {len(s)} values but input tensor only has {len(shape)} dimensions.")
         dim = range(len(shape)) if s is None else range(len(shape) - len(s), len(shape))
     axes = [_axis(d, len(shape)) for d in dim]
     if len(set(axes)) != len(axes):

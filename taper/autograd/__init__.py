@@ -1,6 +1,6 @@
 """Differentiation: the tape, backward and grad, grad modes, functions of your own, checks."""
 
-from . import functional
+from . import function, functional
 from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from .backward import backward, grad
 from .function import Function

@@ -479,6 +479,16 @@ def record(operator: Operator, inputs, attrs: dict, mask: int, result, aux, shap
     return cls(plan, edges, saved, versions, shapes, half)
 
 
+def record_inputs(operator: Operator, inputs, edges: tuple, mask: int) -> Node:
+    """`record` for an operator whose rules need nothing but inputs, all tensors; edges: the inputs' nodes."""
+    plan = operator.plan(mask)
+    cls = plan.node_class
+    if cls is None:
+        cls = plan.node_class = node_class(operator.grad_name)
+    saved = [inputs[where] for _, where in plan.keep]
+    return cls(plan, edges, saved, [version(t) for t in saved], None, None)
+
+
 def needs(t) -> bool:
     """Whether an operator's argument is a variable that needs a gradient."""
     return isinstance(t, Variable) and node_of(t) is not None

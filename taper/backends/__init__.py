@@ -10,7 +10,7 @@ from types import ModuleType
 
 from numpy import generic, ndarray
 
-from . import cpu
+from . import cpu, cudnn, mps
 
 # `generic`: arithmetic on arrays without dimensions gives NumPy's scalars.
 NAMESPACES: dict[type, ModuleType] = {ndarray: cpu, generic: cpu}

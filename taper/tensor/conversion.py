@@ -17,7 +17,7 @@ from .formats import strided
 
 __all__ = [
     *("is_tensor", "is_storage", "is_floating_point", "is_complex", "is_signed", "is_nonzero", "numel"),
-    *("result_type", "from_dlpack", "to_dlpack"),
+    *("result_type", "promote_types", "from_dlpack", "to_dlpack"),
 ]
 
 
@@ -153,11 +153,16 @@ def result_type(tensor1, tensor2) -> dtypes.dtype:
     return dtypes.from_numpy(dtypes.result_type(plain))
 
 
+def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
+    """The smallest dtype to which both convert."""
+    return dtypes.from_numpy(dtypes.promote_types(type1.np, type2.np))
+
+
 def _only_element(self):
     """The single element, as Python's number protocols need it."""
     array = self._array
     if array.size != 1:
-        raise RuntimeError(f"a Tensor with {array.size} elements cannot be converted to Scalar")
+        raise ValueError(f"only one element tensors can be converted to Python scalars, not one of {array.size} elements")
     return array.item()
 
 

@@ -171,6 +171,16 @@ def _summed(x, labels: list, needed):
     return (x.sum(gone), [label for label in labels if label in needed]) if gone else (x, labels)
 
 
+def _arranged(x, order: tuple):
+    """The dimensions in this order; x itself if that is how they are."""
+    return x if order == tuple(range(len(order))) else permute(x, order)
+
+
+def _shaped(x, shape: tuple):
+    """x in this shape; itself if it has it."""
+    return x if x._array.shape == shape else reshape(x, shape)
+
+
 def _contracted(x, left: list, y, right: list, needed: set):
     """Two operands as one: a batched matrix product over the labels that nothing else needs."""
     x, left = _summed(x, left, needed.union(right))
@@ -184,16 +194,16 @@ def _contracted(x, left: list, y, right: list, needed: set):
     batch = [label for label in left if label in right and label in needed]
     summed = [label for label in left if label in right and label not in needed]
     only_x, only_y = [label for label in left if label not in right], [label for label in right if label not in left]
-    x = permute(x, tuple([left.index(label) for label in batch + only_x + summed]))
-    y = permute(y, tuple([right.index(label) for label in batch + summed + only_y]))
+    x = _arranged(x, tuple([left.index(label) for label in batch + only_x + summed]))
+    y = _arranged(y, tuple([right.index(label) for label in batch + summed + only_y]))
     shape_x, shape_y = tuple(x._array.shape), tuple(y._array.shape)
     nb, nx, ns = len(batch), len(only_x), len(summed)
     labels = batch + only_x + only_y
     if not summed:
-        y = reshape(y, (*shape_y[:nb], *(1,) * nx, *shape_y[nb:]))
-        return mul(reshape(x, (*shape_x, *(1,) * len(only_y))), y), labels
+        y = _shaped(y, (*shape_y[:nb], *(1,) * nx, *shape_y[nb:]))
+        return mul(_shaped(x, (*shape_x, *(1,) * len(only_y))), y), labels
     inner = math.prod(shape_x[nb + nx :])
-    a = reshape(x, (*shape_x[:nb], math.prod(shape_x[nb : nb + nx]), inner))
-    b = reshape(y, (*shape_y[:nb], inner, math.prod(shape_y[nb + ns :])))
+    a = _shaped(x, (*shape_x[:nb], math.prod(shape_x[nb : nb + nx]), inner))
+    b = _shaped(y, (*shape_y[:nb], inner, math.prod(shape_y[nb + ns :])))
     z = matmul(a, b)
-    return reshape(z, (*z._array.shape[:-2], *shape_x[nb : nb + nx], *shape_y[nb + ns :])), labels
+    return _shaped(z, (*z._array.shape[:-2], *shape_x[nb : nb + nx], *shape_y[nb + ns :])), labels

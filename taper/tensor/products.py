@@ -9,7 +9,8 @@ import numpy as np
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import assign, legacy_name
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Variable, node_of, record, wrap
+from ..autograd.tape import Variable, node_of, record_inputs, wrap
+from ..backends import cpu
 from ..dtypes import float32, float64
 from ..ops import linear as ops
 from . import dims
@@ -95,9 +96,10 @@ def _matrices(input, other):
         return apply(ops.matmul, input, other)
     result = wrap(np.matmul(a, b))
     if is_grad_enabled():
-        mask = (node_of(input) is not None) | (node_of(other) is not None) << 1
-        if mask:
-            result._node = record(ops.matmul, (input, other), {}, mask, result, ())
+        nx, ny = node_of(input), node_of(other)
+        if nx is not None or ny is not None:
+            mask = (nx is not None) | (ny is not None) << 1
+            result._node = record_inputs(ops.matmul, (input, other), (nx, ny), mask)
     return result
 
 
@@ -378,6 +380,9 @@ def _paired(wanted, ndim_a: int, ndim_b: int) -> tuple[list[int], list[int]]:
     left, right = ([d] if isinstance(d, int) else list(d) for d in wanted)
     if len(left) != len(right):
         raise RuntimeError(f"both dimension lists should have same length, got {left} and {right}")
+    for listed, ndim in ((left, ndim_a), (right, ndim_b)):
+        if listed and not ndim:
+            raise IndexError(f"Dimension specified as {listed[0]} but tensor has no dimensions")
     return list(dims.several(left, ndim_a, "tensordot") or ()), list(dims.several(right, ndim_b, "tensordot") or ())
 
 
@@ -409,7 +414,7 @@ def linear(input, weight, bias=None):
         raise
     if w.ndim == 2 and x.ndim and x.dtype == w.dtype and x.shape[-1] == w.shape[1] and x.dtype.kind not in "bu":
         if bias is None or (bias._array.dtype == w.dtype and bias._array.shape == w.shape[:1]):
-            return apply(ops.linear, input, weight, bias)
+            return _affine(input, weight, bias)
     if x.ndim == 0 or w.ndim == 0:
         raise RuntimeError(f"both arguments to linear need to be at least 1D, but they are {x.ndim}D and {w.ndim}D")
     if w.ndim > 2:
@@ -437,6 +442,20 @@ def linear(input, weight, bias=None):
         )
     check_expandable(bias, product._array.shape)
     return product + bias
+
+
+def _affine(input, weight, bias):
+    """`linear` of arguments that fit: what `apply` does, without what it need not ask."""
+    x, w = input._array, weight._array
+    if (w.dtype is not F32 and w.dtype is not F64) or not (x.__class__ is w.__class__ is np.ndarray):
+        return apply(ops.linear, input, weight, bias)
+    result = wrap(cpu.affine(x, w, None if bias is None else bias._array))
+    if is_grad_enabled():
+        nx, nw, nb = node_of(input), node_of(weight), None if bias is None else node_of(bias)
+        if nx is not None or nw is not None or nb is not None:
+            mask = (nx is not None) | (nw is not None) << 1 | (nb is not None) << 2
+            result._node = record_inputs(ops.linear, (input, weight, bias), (nx, nw, nb), mask)
+    return result
 
 
 def _operand(other):

@@ -58,7 +58,7 @@ class Generator:
         """Continue from a state that `get_state` gave. TypeError for what is no byte tensor, RuntimeError for a wrong one."""
         if not isinstance(new_state, Variable) or new_state._array.dtype != np.uint8:
             raise TypeError("expected a torch.ByteTensor, but got " + type(new_state).__name__)
-        self.stream.set_state(new_state._array.tobytes())
+        self.stream.set_state(np.ascontiguousarray(new_state._array))
 
     def clone_state(self):
         """A generator that will give the same numbers."""
@@ -201,7 +201,8 @@ def _like(name: str, draw):
         place(device)
         np_dtype = element_type(dtype, name, input._array.dtype)
         _check_real(name.removesuffix("_like"), np_dtype)
-        return leaf(draw(stream_of(generator), input._array.shape, np_dtype), requires_grad)
+        stream = stream_of(generator)
+        return leaf(_in_memory_order(input, lambda shape: draw(stream, shape, np_dtype)), requires_grad)
 
     factory.__name__ = factory.__qualname__ = name
     return factory

@@ -82,6 +82,8 @@ def scatter_reduce(input, dim: int, index, src, reduce: str, *, include_self: bo
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
     axis, src = _checked(input, dim, index, src, "scatter_reduce")
+    if input._array.dtype.kind == "c" and reduce in ("amax", "amin"):
+        raise NotImplementedError(f"scatter_reduce: complex numbers have no order, so no {reduce}")
     if index._array.size:
         result = apply(ops.reduce_at, input, src, index, axis=axis, how=reduce, include_self=include_self)
     else:

@@ -332,7 +332,7 @@ def _conjugated(x):
 
 
 def expand(self, *sizes, implicit: bool = False, **named):
-    """Dimensions of size 1 repeated to the given sizes, without copying; -1 keeps a size. RuntimeError if that fails."""
+    """Dimensions of size 1 repeated to the given sizes, without copying; -1 keeps a size. RuntimeError if not."""
     return expanded(self, sizes_of(sizes, named, "size", "expand"))
 
 

@@ -202,8 +202,8 @@ def lstsq(A, B, rcond=None, *, driver: str | None = None):
     """(solution, residuals, rank, singular_values): the shortest X for which the norm of A X - B is smallest.
 
     rcond: singular values up to rcond * the largest count as zero (eps * max(m, n) by default). driver: which of
-    LAPACK's algorithms PyTorch would use; Taper always takes singular values, and fills in the results that the driver
-    has: residuals where A has full rank and more rows than columns (not with "gelsy", the default), rank (not with "gels"),
+    LAPACK's algorithms PyTorch would use; Taper always takes singular values, and fills in what the driver has:
+    residuals where A has full rank and more rows than columns (all but "gelsy", the default), rank (all but "gels"),
     singular_values ("gelsd", "gelss").
     """
     name = "torch.linalg.lstsq"

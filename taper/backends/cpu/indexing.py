@@ -11,27 +11,9 @@ from math import prod
 import numpy as np
 
 __all__ = [
-    *(
-        "put_part",
-        "take_at",
-        "add_at",
-        "put_at",
-        "write_at",
-        "take_along",
-        "scatter_along",
-        "scatter",
-        "scatter_reduce",
-    ),
-    *(
-        "add_rows",
-        "add_embedding",
-        "put_masked",
-        "pick_masked",
-        "run_numbers",
-        "one_hot",
-        "scatter_count",
-        "argwhere_of",
-    ),
+    *("put_part", "take_at", "add_at", "put_at", "write_at", "take_along", "scatter_along", "scatter"),
+    *("scatter_reduce", "add_rows", "add_embedding", "put_masked", "pick_masked", "run_numbers", "one_hot"),
+    "argwhere_of",
 ]
 
 
@@ -148,11 +130,6 @@ def scatter_along(g, index, axis, shape):
     return out.astype(g.dtype, copy=False)
 
 
-def scatter_count(index, axis, shape):
-    """How often `index` points at each element of an array of a shape along an axis."""
-    return scatter_along(np.ones(index.shape, np.int64), index, axis, shape)
-
-
 def scatter(x, source, index, axis):
     """A copy of x with `source` written at `index` along an axis; of repeated positions the last counts."""
     out = np.array(x)
@@ -176,8 +153,7 @@ def scatter_reduce(x, source, index, axis, how, include_self):
     source = source[tuple([slice(n) for n in index.shape])]
     where = _grid(index, axis)
     if not include_self:
-        neutral = {"prod": 1, "amax": _lowest(out.dtype), "amin": _highest(out.dtype)}.get(how, 0)
-        out[where] = neutral
+        out[where] = _neutral(how, out.dtype)
     _REDUCERS[how].at(out, where, source)
     if how == "mean":
         count = np.full(out.shape, 1 if include_self else 0, np.int64)
@@ -187,12 +163,15 @@ def scatter_reduce(x, source, index, axis, how, include_self):
     return out.reshape(shape)
 
 
-def _lowest(dtype):
-    return False if dtype.kind == "b" else -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
-
-
-def _highest(dtype):
-    return True if dtype.kind == "b" else np.inf if dtype.kind == "f" else np.iinfo(dtype).max
+def _neutral(how, dtype):
+    """What a reduction starts from."""
+    if how not in ("amax", "amin"):
+        return 1 if how == "prod" else 0
+    if dtype.kind == "b":
+        return how == "amin"
+    if dtype.kind == "f":
+        return -np.inf if how == "amax" else np.inf
+    return np.iinfo(dtype).min if how == "amax" else np.iinfo(dtype).max
 
 
 def add_rows(g, index, axis, shape):
