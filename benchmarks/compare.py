@@ -37,7 +37,9 @@ def _time(seconds: float) -> str:
     raise AssertionError
 
 
-def measure(name: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int = 9, seconds: float = 0.2) -> Result:
+def measure(
+    name: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int = 9, seconds: float = 0.2
+) -> Result:
     """Call both sides in turns, each for about `seconds` a round, and compare the medians of the rounds."""
     counts = []
     for side in (ours, theirs):

@@ -30,14 +30,24 @@ def main() -> None:
     for T in (taper, torch):
         T.manual_seed(0)
     loaders = [
-        iter(T.utils.data.DataLoader(T.utils.data.TensorDataset(T.from_numpy(images), T.from_numpy(labels)), 256, shuffle=True))
+        iter(
+            T.utils.data.DataLoader(
+                T.utils.data.TensorDataset(T.from_numpy(images), T.from_numpy(labels)), 256, shuffle=True
+            )
+        )
         for T in (taper, torch)
     ]
     ours, theirs = (next(loader) for loader in loaders)
     assert (ours[0].numpy() == theirs[0].numpy()).all()
     assert (ours[1].numpy() == theirs[1].numpy()).all()
     print(HEADER)
-    print(measure("DataLoader(TensorDataset(60000 images), 256, shuffle=True)", epoch(taper, images, labels), epoch(torch, images, labels)).row())
+    print(
+        measure(
+            "DataLoader(TensorDataset(60000 images), 256, shuffle=True)",
+            epoch(taper, images, labels),
+            epoch(torch, images, labels),
+        ).row()
+    )
 
 
 if __name__ == "__main__":

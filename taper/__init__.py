@@ -36,7 +36,7 @@ from .dtypes import (
     uint32,
     uint64,
 )
-from .tensor import *  # noqa: F403
+from .tensor import *
 from .tensor import random
 from .tensor.size import Size
 
@@ -45,8 +45,8 @@ half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
 
-from . import autograd, backends, cuda  # noqa: E402
-from .tensor import special  # noqa: E402
+from . import autograd, backends, cuda
+from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
 _ROOMS = ("fft", "linalg", "nn", "optim", "serialization", "utils", "vision", "viz")

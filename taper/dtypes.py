@@ -19,7 +19,17 @@ class dtype:
     `np` is the NumPy dtype, `kind` its letter (so that rules may ask arrays and tensors alike), `itemsize` its size in bytes, `category` one of BOOL, INTEGER, FLOATING, COMPLEX.
     """
 
-    __slots__ = ("name", "np", "kind", "itemsize", "category", "is_floating_point", "is_complex", "is_signed", "__weakref__")
+    __slots__ = (
+        "name",
+        "np",
+        "kind",
+        "itemsize",
+        "category",
+        "is_floating_point",
+        "is_complex",
+        "is_signed",
+        "__weakref__",
+    )
 
     def __init__(self, name: str, np_dtype: np.dtype, category: int):
         self.name = name

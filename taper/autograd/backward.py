@@ -25,7 +25,13 @@ def backward(
     for higher derivatives. inputs: only these get a gradient.
     Raises RuntimeError if a tensor needs no gradient, is not a scalar and has no weight, or the graph was freed.
     """
-    if grad_tensors is None and inputs is None and tensors.__class__ is tuple and len(tensors) == 1 and grad_variables is None:
+    if (
+        grad_tensors is None
+        and inputs is None
+        and tensors.__class__ is tuple
+        and len(tensors) == 1
+        and grad_variables is None
+    ):
         # The usual call, `loss.backward()`.
         root = tensors[0]
         array = root._array
@@ -72,9 +78,13 @@ def grad(
     Touches no `.grad`. Raises RuntimeError as `backward` does.
     """
     if not only_inputs:
-        warnings.warn("only_inputs argument is deprecated and is ignored now (defaults to True)", FutureWarning, stacklevel=2)
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True)", FutureWarning, stacklevel=2
+        )
     if allow_unused is False and materialize_grads:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     roots, wanted = _sequence(outputs), _sequence(inputs)
     if is_grads_batched:
         if grad_outputs is None:

@@ -271,8 +271,10 @@ def not_a_tensor(operator: Operator, value) -> TypeError:
 def into(out: Variable, result: Variable) -> Variable:
     """Put a result where `out=` says: `out` is resized to the result's shape and keeps its dtype."""
     if is_grad_enabled() and (node_of(out) is not None or node_of(result) is not None):
-        raise RuntimeError("functions with out=... arguments don't support automatic differentiation, but one of the "
-                           "arguments requires grad.")
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of the "
+            "arguments requires grad."
+        )
     if dtypes.category(result._array.dtype) > dtypes.category(out._array.dtype):
         raise cannot_cast(result._array.dtype, out._array.dtype)
     if out._array.shape != result._array.shape:
@@ -430,4 +432,3 @@ def cannot_broadcast(operator: Operator, a, b) -> RuntimeError:
                 f"dimension {where}; {operator.name} got shapes {tuple(sa)} and {tuple(sb)}."
             )
     return RuntimeError(f"{operator.name}: shapes {tuple(sa)} and {tuple(sb)} do not fit")
-

@@ -294,7 +294,9 @@ def check_for_nan(node, results) -> None:
             continue
         array = r._array if isinstance(r, Variable) else r
         if array.dtype.kind in "fc" and bool((array != array).any()):
-            raise with_forward_stack(node, RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output."))
+            raise with_forward_stack(
+                node, RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.")
+            )
 
 
 def with_forward_stack(node, error: RuntimeError) -> RuntimeError:

@@ -1,18 +1,18 @@
 """`Function`: operations with a backward of one's own.
 
-    class Exp(Function):
-        @staticmethod
-        def forward(ctx, x):
-            y = x.exp()
-            ctx.save_for_backward(y)
-            return y
+class Exp(Function):
+    @staticmethod
+    def forward(ctx, x):
+        y = x.exp()
+        ctx.save_for_backward(y)
+        return y
 
-        @staticmethod
-        def backward(ctx, g):
-            (y,) = ctx.saved_tensors
-            return g * y
+    @staticmethod
+    def backward(ctx, g):
+        (y,) = ctx.saved_tensors
+        return g * y
 
-    y = Exp.apply(x)
+y = Exp.apply(x)
 """
 
 from __future__ import annotations
@@ -123,15 +123,21 @@ class FunctionNode(Node):
                 results.append(None)
                 continue
             if not isinstance(r, Variable):
-                raise RuntimeError(f"function {self.name()} returned a gradient of type {type(r).__name__} for input {i}, expected a Tensor")
+                raise RuntimeError(
+                    f"function {self.name()} returned a gradient of type {type(r).__name__} for input {i}, expected a Tensor"
+                )
             if r._array.shape != shape:
-                if r._array.ndim < len(shape) or any(a != b and b != 1 for a, b in zip(r._array.shape[::-1], shape[::-1])):
+                if r._array.ndim < len(shape) or any(
+                    a != b and b != 1 for a, b in zip(r._array.shape[::-1], shape[::-1])
+                ):
                     raise RuntimeError(
                         f"Function {self.name()} returned an invalid gradient at index {i} - got {list(r._array.shape)} but "
                         f"expected shape compatible with {list(shape)}"
                     )
                 lead = r._array.ndim - len(shape)
-                r = r.sum(tuple(range(lead)) + tuple(lead + j for j, b in enumerate(shape) if b == 1), keepdim=True).reshape(shape)
+                r = r.sum(
+                    tuple(range(lead)) + tuple(lead + j for j, b in enumerate(shape) if b == 1), keepdim=True
+                ).reshape(shape)
             results.append(r if differentiable else r._array)
         return tuple(results)
 
@@ -165,9 +171,7 @@ class Function:
     @staticmethod
     def forward(*args, **kwargs):
         """Compute the result."""
-        raise NotImplementedError(
-            "You must implement the forward function for custom autograd.Function."
-        )
+        raise NotImplementedError("You must implement the forward function for custom autograd.Function.")
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -200,7 +204,9 @@ class Function:
         outputs = list(output) if several else [output]
         for t in outputs:
             if t is not None and not isinstance(t, Variable) and not several:
-                raise TypeError(f"{cls.__name__}.forward: expected to return a Tensor or a tuple of them, got {type(t).__name__}")
+                raise TypeError(
+                    f"{cls.__name__}.forward: expected to return a Tensor or a tuple of them, got {type(t).__name__}"
+                )
         dirty = {id(t) for t in ctx._dirty}
         inputs = {id(a) for a in args if isinstance(a, Variable)}
         fixed = {id(t) for t in ctx._not_differentiable}
@@ -280,8 +286,4 @@ class _Refusal(Node):
         super().__init__(None, edges, (), (), None, None)
 
     def run(self, g, differentiable: bool) -> tuple:
-        raise RuntimeError(
-            "trying to differentiate twice a function that was marked with @once_differentiable"
-        )
-
-
+        raise RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")

@@ -48,7 +48,9 @@ def _grads(outputs, inputs, weights, create_graph: bool, strict: bool, name: str
         found = grad([y for y, _ in tied], inputs, [w for _, w in tied], True, create_graph, allow_unused=True)
     if strict and any(g is None for g in found):
         i = next(i for i, g in enumerate(found) if g is None)
-        raise RuntimeError(f"Output of the user-provided function is independent of input {i}. This is not allowed in strict mode. ({name})")
+        raise RuntimeError(
+            f"Output of the user-provided function is independent of input {i}. This is not allowed in strict mode. ({name})"
+        )
     return tuple(wrap(np.zeros(t._array.shape, t._array.dtype)) if g is None else g for g, t in zip(found, inputs))
 
 
@@ -56,7 +58,9 @@ def _weights(v, outputs, name: str) -> tuple:
     """The given vectors, or 1 for a single number."""
     if v is None:
         if len(outputs) != 1 or outputs[0]._array.size != 1:
-            raise RuntimeError(f"The vector v can only be None if the user-provided function returns a single Tensor with a single element. ({name})")
+            raise RuntimeError(
+                f"The vector v can only be None if the user-provided function returns a single Tensor with a single element. ({name})"
+            )
         return (wrap(np.ones_like(outputs[0]._array)),)
     vs, _ = _tuple(v, "vector v", name)
     if len(vs) != len(outputs):
@@ -88,7 +92,14 @@ def jvp(func, inputs, v=None, create_graph: bool = False, strict: bool = False):
     return (ys[0] if one_out else ys), (products[0] if one_out else products)
 
 
-def jacobian(func, inputs, create_graph: bool = False, strict: bool = False, vectorize: bool = False, strategy: str = "reverse-mode"):
+def jacobian(
+    func,
+    inputs,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    strategy: str = "reverse-mode",
+):
     """The derivatives of every element of func's outputs by every element of the inputs.
 
     For one input and one output a tensor of shape output + input; tuples of them, outputs first, otherwise.
@@ -102,7 +113,12 @@ def jacobian(func, inputs, create_graph: bool = False, strict: bool = False, vec
                 unit = np.zeros(y._array.size, y._array.dtype)
                 unit[i] = 1
                 rows.append(_grads((y,), xs, (wrap(unit.reshape(y._array.shape)),), create_graph, strict, "jacobian"))
-            table.append(tuple(_stacked(column, y, x, k) for k, (x, column) in enumerate(zip(xs, zip(*rows) if rows else [()] * len(xs)))))
+            table.append(
+                tuple(
+                    _stacked(column, y, x, k)
+                    for k, (x, column) in enumerate(zip(xs, zip(*rows) if rows else [()] * len(xs)))
+                )
+            )
     table = tuple(_finish(row, create_graph) for row in table)
     if one_in:
         table = tuple(row[0] for row in table)
@@ -116,7 +132,14 @@ def _stacked(column, y, x, k: int):
     return stack_rows(column).reshape(*y._array.shape, *x._array.shape)
 
 
-def hessian(func, inputs, create_graph: bool = False, strict: bool = False, vectorize: bool = False, outer_jacobian_strategy: str = "reverse-mode"):
+def hessian(
+    func,
+    inputs,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    outer_jacobian_strategy: str = "reverse-mode",
+):
     """The second derivatives of a function with a single number as result."""
     xs, one = _tuple(inputs, "inputs", "hessian")
 

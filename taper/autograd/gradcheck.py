@@ -59,7 +59,9 @@ def _results(func, inputs) -> tuple:
 def _check(func, inputs, eps, atol, rtol, nondet_tol, fast) -> bool:
     wanted = [t for t in inputs if isinstance(t, Variable) and node_of(t) is not None]
     if not wanted:
-        raise ValueError("gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.")
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
+        )
     for i, t in enumerate(wanted):
         if t._array.dtype.itemsize // (2 if t._array.dtype.kind == "c" else 1) < 8:
             warnings.warn(
@@ -72,7 +74,9 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, fast) -> bool:
     for k, y in enumerate(outputs):
         weights = _probes(y, fast)
         if node_of(y) is None:
-            if any(np.abs(_difference(func, inputs, t, k, w, eps)).max(initial=0) > atol for t in wanted for w in weights):
+            if any(
+                np.abs(_difference(func, inputs, t, k, w, eps)).max(initial=0) > atol for t in wanted for w in weights
+            ):
                 raise GradcheckError(f"output {k} does not require grad, though the function depends on the inputs")
             continue
         for w in weights:
@@ -82,7 +86,9 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, fast) -> bool:
             for i, (t, a, b) in enumerate(zip(wanted, found, again)):
                 analytic = np.zeros_like(t._array) if a is None else a._array
                 if b is not None and np.abs(analytic - b._array).max(initial=0) > nondet_tol:
-                    raise GradcheckError(f"Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different values (output {k}, input {i})")
+                    raise GradcheckError(
+                        f"Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different values (output {k}, input {i})"
+                    )
                 numeric = _difference(func, inputs, t, k, w, eps)
                 if not np.allclose(analytic, numeric, rtol, atol, equal_nan=True):
                     raise GradcheckError(
@@ -149,7 +155,9 @@ def gradgradcheck(
         outputs = [y for y in _results(func, inputs) if node_of(y) is not None]
     if grad_outputs is None:
         random = np.random.default_rng(0)
-        weights = tuple(wrap(random.standard_normal(y._array.shape).astype(y._array.dtype)).requires_grad_() for y in outputs)
+        weights = tuple(
+            wrap(random.standard_normal(y._array.shape).astype(y._array.dtype)).requires_grad_() for y in outputs
+        )
     else:
         weights = tuple(w if node_of(w) is not None else w.detach().requires_grad_() for w in _tuple(grad_outputs))
     n = len(inputs)
@@ -165,7 +173,13 @@ def gradgradcheck(
         return tuple(g for g in found if g is not None)
 
     return gradcheck(
-        slopes, (*inputs, *weights), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception, nondet_tol=nondet_tol,
+        slopes,
+        (*inputs, *weights),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
         fast_mode=fast_mode,
     )
 

@@ -124,7 +124,9 @@ def how_viewed(t: Variable) -> tuple[Operator, dict]:
     strides, x_strides = tuple([s // size for s in array.strides]), tuple([s // size for s in base.strides])
     offset = start // size
     least = min(offset, 0)
-    return strided, dict(shape=array.shape, strides=strides, offset=offset - least, x_strides=x_strides, x_offset=-least)
+    return strided, dict(
+        shape=array.shape, strides=strides, offset=offset - least, x_strides=x_strides, x_offset=-least
+    )
 
 
 def address(array) -> int:
@@ -292,7 +294,10 @@ def _made_flow(plan: Plan):
 
     A small backward step is mostly the interpreter's work, and this halves it.
     """
-    lines = ["def flow(node, g, xp):", " saved, versions, edges, shapes = node.saved, node.versions, node.edges, node.shapes"]
+    lines = [
+        "def flow(node, g, xp):",
+        " saved, versions, edges, shapes = node.saved, node.versions, node.edges, node.shapes",
+    ]
     for k, (kind, _) in enumerate(plan.keep):
         lines.append(f" v{k} = saved[{k}]")
         if kind == Plan.INPUT:

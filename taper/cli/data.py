@@ -10,6 +10,7 @@ import numpy as np
 
 from ..utils.data import DataLoader, Dataset, Subset
 from ..vision import datasets, transforms
+from ..vision.datasets.folder import pil_loader
 from .errors import UserError
 
 NAMES = ("digits", "mnist", "fashion-mnist", "cifar10")
@@ -66,14 +67,22 @@ def _folder(path: Path, train: bool, transform) -> Dataset:
         raise UserError(f"{what}. Check the name, or give a folder that holds one folder of images for each class.")
     part = path / ("train" if train else "test")
     if (path / "train").is_dir() and part.is_dir():
-        return datasets.ImageFolder(str(part), transform=transform)
-    whole = datasets.ImageFolder(str(path), transform=transform)
+        return datasets.ImageFolder(str(part), transform=transform, loader=read_file)
+    whole = datasets.ImageFolder(str(path), transform=transform, loader=read_file)
     # Without a split of its own, every fifth image of each class is for testing.
     targets = np.asarray(whole.targets)
     test = np.zeros(len(targets), bool)
     for label in range(len(whole.classes)):
         test[np.flatnonzero(targets == label)[4::5]] = True
     return Subset(whole, np.flatnonzero(~test if train else test).tolist())
+
+
+def read_file(path: str):
+    """An image file as an RGB image. UserError that names a file that cannot be read."""
+    try:
+        return pil_loader(path)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UserError(f"image {path} cannot be read ({error}). Remove or replace it.") from None
 
 
 def labels_of(dataset: Dataset) -> np.ndarray:
@@ -96,7 +105,14 @@ def describe(name: str, dataset: Dataset) -> Facts:
     channels = pixels.shape[-1]
     values = pixels.reshape(-1, channels).astype(np.float64) / 255
     std = np.maximum(values.std(0), 1e-3)
-    return Facts(name, classes, channels, (pixels.shape[1], pixels.shape[2]), values.mean(0).round(6).tolist(), std.round(6).tolist())
+    return Facts(
+        name,
+        classes,
+        channels,
+        (pixels.shape[1], pixels.shape[2]),
+        values.mean(0).round(6).tolist(),
+        std.round(6).tolist(),
+    )
 
 
 def _sample(dataset: Dataset, count: int = 256) -> np.ndarray:

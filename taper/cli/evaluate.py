@@ -23,7 +23,9 @@ def evaluate(run: str, data_root: str | None) -> None:
     model, facts, settings = open_run(Path(run))
     folder = settings.dataset not in data.NAMES
     transform = data.folder_transform(facts, False) if folder else facts.transform()
-    dataset = data.open_dataset(settings.dataset, Path(data_root or settings.data_root), False, settings.download, transform)
+    dataset = data.open_dataset(
+        settings.dataset, Path(data_root or settings.data_root), False, settings.download, transform
+    )
     scores, labels = scores_of(model, data.loader(dataset, 500, False))
     matrix = confusion_matrix(labels, scores.argmax(1), len(facts.classes))
     table = Table("class", "images", "recall", "precision")

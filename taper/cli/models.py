@@ -54,5 +54,7 @@ def build(name: str, channels: int, size: tuple[int, int], classes: int, dropout
     if name not in MODELS:
         raise UserError(f"unknown model '{name}'. Choose one of: {', '.join(MODELS)}.")
     if name == "lenet" and min(size) < 8:
-        raise UserError(f"model 'lenet' needs images of 8 x 8 pixels or more, these are {size[0]} x {size[1]}. Use --model mlp.")
+        raise UserError(
+            f"model 'lenet' needs images of 8 x 8 pixels or more, these are {size[0]} x {size[1]}. Use --model mlp."
+        )
     return MODELS[name](channels, size, classes, dropout)

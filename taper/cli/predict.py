@@ -26,7 +26,9 @@ def read_image(path: Path, facts: Facts):
     except FileNotFoundError:
         raise UserError(f"image {path} does not exist. Check the path.") from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"image {path} cannot be read ({error}). Give a PNG, JPEG or another common image file.") from None
+        raise UserError(
+            f"image {path} cannot be read ({error}). Give a PNG, JPEG or another common image file."
+        ) from None
     height, width = facts.size
     return facts.transform()(image.resize((width, height)))
 

@@ -46,7 +46,9 @@ def write(path: Path, trainer: Trainer, facts: Facts, settings: Settings) -> str
     return f"test accuracy {accuracy:.4f} (best epoch {best} of {trainer.epoch} by {trainer.judge} accuracy); {path}"
 
 
-def _mistakes(path: Path, trainer: Trainer, facts: Facts, scores: np.ndarray, labels: np.ndarray, most: int = 40) -> None:
+def _mistakes(
+    path: Path, trainer: Trainer, facts: Facts, scores: np.ndarray, labels: np.ndarray, most: int = 40
+) -> None:
     """The images that were mistaken with the highest confidence."""
     probabilities = np.exp(scores - scores.max(1, keepdims=True))
     probabilities /= probabilities.sum(1, keepdims=True)

@@ -11,7 +11,17 @@ from typing import Any
 from ..serialization import load, save
 from .errors import UserError
 
-COLUMNS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "test_loss", "test_accuracy", "lr", "images_per_second")
+COLUMNS = (
+    "epoch",
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "lr",
+    "images_per_second",
+)
 
 
 def new(parent: Path, name: str) -> Path:
@@ -24,7 +34,9 @@ def new(parent: Path, name: str) -> Path:
         except FileExistsError:
             continue
         except OSError as error:
-            raise UserError(f"the run's folder {path} cannot be made ({error.strerror}). Give --out another folder.") from None
+            raise UserError(
+                f"the run's folder {path} cannot be made ({error.strerror}). Give --out another folder."
+            ) from None
     raise UserError(f"{parent} holds too many runs named {name}. Give --out another folder.")
 
 
@@ -43,7 +55,9 @@ def checkpoint(path: Path, content: dict[str, Any]) -> None:
     try:
         save(content, path)
     except OSError as error:
-        raise UserError(f"{path} cannot be written ({error.strerror}). Make room, or give --out another folder.") from None
+        raise UserError(
+            f"{path} cannot be written ({error.strerror}). Make room, or give --out another folder."
+        ) from None
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

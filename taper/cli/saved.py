@@ -24,5 +24,7 @@ def open_run(path: Path) -> tuple[nn.Module, Facts, Settings]:
         model = build(settings.model, facts.channels, facts.size, len(facts.classes), settings.dropout)
         model.load_state_dict(content["model"])
     except (KeyError, TypeError, RuntimeError, AttributeError) as error:
-        raise UserError(f"the checkpoint in {path} does not hold a model of taper train ({error}). Train again.") from None
+        raise UserError(
+            f"the checkpoint in {path} does not hold a model of taper train ({error}). Train again."
+        ) from None
     return model.eval(), facts, settings

@@ -59,11 +59,15 @@ class Settings:
             if not holds:
                 raise UserError(message + ".")
         if self.early_stopping and not self.val_split and not self.kfold:
-            raise UserError("--early-stopping watches the validation loss: give --val-split too, for example --val-split 0.1.")
+            raise UserError(
+                "--early-stopping watches the validation loss: give --val-split too, for example --val-split 0.1."
+            )
         if self.kfold and self.val_split:
             raise UserError("--kfold makes its own validation sets: leave out --val-split.")
         if self.device != "cpu":
-            raise UserError(f"device '{self.device}' is not available here. Use --device cpu; `taper info` lists devices.")
+            raise UserError(
+                f"device '{self.device}' is not available here. Use --device cpu; `taper info` lists devices."
+            )
 
     def write(self, path: Path) -> None:
         """Keep the settings as JSON."""
@@ -78,5 +82,5 @@ class Settings:
             return cls(**{k: v for k, v in found.items() if k in names})
         except FileNotFoundError:
             raise UserError(f"'{path.parent}' is no run of taper train: it has no {path.name}.") from None
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise UserError(f"{path} cannot be read ({error}). Restore it, or train again.") from None

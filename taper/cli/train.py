@@ -33,12 +33,22 @@ from .trainer import Trainer
 @click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="adam", show_default=True)
 @click.option("--momentum", type=float, default=0.9, show_default=True, help="Momentum of sgd.")
 @click.option("--weight-decay", type=float, default=0.0, show_default=True)
-@click.option("--scheduler", type=click.Choice(SCHEDULERS), default="none", show_default=True, help="Learning-rate schedule.")
+@click.option(
+    "--scheduler", type=click.Choice(SCHEDULERS), default="none", show_default=True, help="Learning-rate schedule."
+)
 @click.option("--dropout", type=float, default=0.0, show_default=True, help="Dropout probability.")
 @click.option("--label-smoothing", type=float, default=0.0, show_default=True)
 @click.option("--augment", is_flag=True, help="Shift (and, where it makes sense, mirror) training images at random.")
-@click.option("--val-split", type=float, default=0.0, show_default=True, help="Share of the training images kept for validation.")
-@click.option("--early-stopping", type=int, default=0, metavar="PATIENCE", help="Stop after this many epochs without a lower validation loss.")
+@click.option(
+    "--val-split", type=float, default=0.0, show_default=True, help="Share of the training images kept for validation."
+)
+@click.option(
+    "--early-stopping",
+    type=int,
+    default=0,
+    metavar="PATIENCE",
+    help="Stop after this many epochs without a lower validation loss.",
+)
 @click.option("--kfold", type=int, default=0, metavar="K", help="Train K times, each time validating on another K-th.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--threads", type=int, default=0, help="Threads of matrix products.  [default: all cores]")
@@ -58,7 +68,9 @@ def train(out: str, resume: str | None, **options: Any) -> None:
         path = Path(resume)
         settings = Settings.read(path / "config.json")
         if settings.kfold:
-            raise UserError("--kfold runs cannot be resumed as a whole: resume one of the folders inside, or train again.")
+            raise UserError(
+                "--kfold runs cannot be resumed as a whole: resume one of the folders inside, or train again."
+            )
         prepare(settings)
         run_one(settings, path, resuming=True)
         return
@@ -77,10 +89,18 @@ def train(out: str, resume: str | None, **options: Any) -> None:
             folds(settings, opened, path)
         else:
             run_one(settings, path, opened=opened)
-    except (UserError, KeyboardInterrupt, OSError):
-        if not any(path.rglob("*.pt")):
-            shutil.rmtree(path, ignore_errors=True)
+    except OSError as error:
+        discard(path)
+        raise UserError(f"{path} cannot be written ({error}). Make room, or give --out another folder.") from None
+    except UserError:
+        discard(path)
         raise
+
+
+def discard(path: Path) -> None:
+    """Remove the folder of a run of which no epoch was finished."""
+    if not any(path.rglob("best.pt")):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def prepare(settings: Settings) -> None:
@@ -101,7 +121,9 @@ class Opened:
         raw = data.open_dataset(settings.dataset, root, True, settings.download)
         self.labels = data.labels_of(raw)
         if len(self.labels) < 2:
-            raise UserError(f"dataset '{settings.dataset}' has {len(self.labels)} training images: that is too few to learn from.")
+            raise UserError(
+                f"dataset '{settings.dataset}' has {len(self.labels)} training images: that is too few to learn from."
+            )
         self.facts = data.describe(settings.dataset, raw)
         if settings.kfold > len(self.labels):
             raise UserError(f"--kfold {settings.kfold} is more than the {len(self.labels)} training images.")
@@ -131,20 +153,32 @@ class Opened:
             return None
         count = round(len(self.labels) * share)
         if not 0 < count < len(self.labels):
-            raise UserError(f"--val-split {share} of {len(self.labels)} images leaves an empty split. Choose another share.")
+            raise UserError(
+                f"--val-split {share} of {len(self.labels)} images leaves an empty split. Choose another share."
+            )
         return np.sort(np.random.default_rng(self.settings.seed).permutation(len(self.labels))[:count])
 
 
-def run_one(settings: Settings, path: Path, opened: Opened | None = None, held_out=None, resuming: bool = False) -> Trainer:
+def run_one(
+    settings: Settings, path: Path, opened: Opened | None = None, held_out=None, resuming: bool = False
+) -> Trainer:
     """Train in a folder, from the beginning or from its last checkpoint, and leave its report."""
     found = rundir.read_checkpoint(path / "last.pt") if resuming else None
     opened = opened or Opened(settings)
     if held_out is None:
-        held_out = np.asarray(found["held_out"]) if found is not None and found.get("held_out") is not None else opened.validation()
+        held_out = (
+            np.asarray(found["held_out"])
+            if found is not None and found.get("held_out") is not None
+            else opened.validation()
+        )
     facts = opened.facts
     model = build(settings.model, facts.channels, facts.size, len(facts.classes), settings.dropout)
     trainer = Trainer(model, settings, opened.loaders(held_out))
-    extra = {"facts": asdict(facts), "settings": asdict(settings), "held_out": None if held_out is None else held_out.tolist()}
+    extra = {
+        "facts": asdict(facts),
+        "settings": asdict(settings),
+        "held_out": None if held_out is None else held_out.tolist(),
+    }
     if found is not None:
         trainer.restore(found)
     else:
@@ -182,7 +216,9 @@ def one_epoch(trainer: Trainer, console: Console) -> None:
         TextColumn(f"epoch {epoch}/{epochs}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.4f}  {task.fields[speed]:,.0f} images/s"),
+        TextColumn(
+            "loss {task.fields[loss]:.4f}  accuracy {task.fields[accuracy]:.4f}  {task.fields[speed]:,.0f} images/s"
+        ),
         TimeRemainingColumn(compact=True),
     )
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -216,6 +252,10 @@ def folds(settings: Settings, opened: Opened, path: Path) -> None:
         last = trainer.history[-1]
         results.append({"fold": i, "val_accuracy": last["val_accuracy"], "test_accuracy": last["test_accuracy"]})
     accuracies = np.array([r["val_accuracy"] for r in results])
-    summary = {"folds": results, "mean_val_accuracy": float(accuracies.mean()), "std_val_accuracy": float(accuracies.std())}
+    summary = {
+        "folds": results,
+        "mean_val_accuracy": float(accuracies.mean()),
+        "std_val_accuracy": float(accuracies.std()),
+    }
     (path / "folds.json").write_text(json.dumps(summary, indent=2) + "\n")
     click.echo(f"{settings.kfold} folds: validation accuracy {accuracies.mean():.4f} +- {accuracies.std():.4f}; {path}")

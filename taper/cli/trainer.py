@@ -129,6 +129,7 @@ class Trainer:
         for split in ("val", "test"):
             if split in self.loaders:
                 row[f"{split}_loss"], row[f"{split}_accuracy"] = self.measure(split)
+                self._check_finite(row[f"{split}_loss"], f"on the {split} images")
         if self.scheduler is not None and not self.every_batch:
             if self.settings.scheduler == "plateau":
                 self.scheduler.step(row[f"{self.judge}_loss"])
@@ -155,11 +156,7 @@ class Trainer:
             scores = self.model(images)
             loss = self.loss(scores, labels)
             value = loss.item()
-            if not math.isfinite(value):
-                raise UserError(
-                    f"the loss became {value} in epoch {self.epoch + 1}, batch {step + 1}. Lower --lr (now {self.settings.lr}), "
-                    "or use --optimizer adam."
-                )
+            self._check_finite(value, f"batch {step + 1}")
             self.optimizer.zero_grad()
             loss.backward()
             self.optimizer.step()
@@ -171,6 +168,14 @@ class Trainer:
             seen += n
             watch(seen, total / seen, right / seen)
         return total / max(seen, 1), right / max(seen, 1), seen
+
+    def _check_finite(self, loss: float, where: str) -> None:
+        """UserError for a loss that is no number any more."""
+        if not math.isfinite(loss):
+            raise UserError(
+                f"the loss became {loss} in epoch {self.epoch + 1}, {where}. Lower --lr (now {self.settings.lr}), or use "
+                "--optimizer adam."
+            )
 
     def measure(self, split: str) -> tuple[float, float]:
         """Mean loss and accuracy on a split."""

@@ -279,7 +279,9 @@ def _lerp(xp, x, y, w):
 
 def _refused(name: str):
     """What PyTorch says of an operator without a derivative."""
-    raise RuntimeError(f"derivative for aten::{name} is not implemented. Use div(..., rounding_mode='floor'), whose gradient is zero.")
+    raise RuntimeError(
+        f"derivative for aten::{name} is not implemented. Use div(..., rounding_mode='floor'), whose gradient is zero."
+    )
 
 
 def _trunc_divide(xp, x, y):

@@ -86,7 +86,7 @@ class Plan:
         self.keep: list[tuple[int, int | str]] = []
         self.steps: list[tuple[int, Callable, tuple[int, ...]]] = []
         self.node_class = None
-        self.flow = None  # made by the tape when first needed
+        self.flow: Callable | None = None  # made by the tape when first needed
         self.general = operator.joint is not None or operator.variadic
         if operator.joint is not None:
             self.steps.append((-1, operator.joint, self._positions(operator.joint)))

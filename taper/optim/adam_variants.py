@@ -213,7 +213,12 @@ class RAdam(_DecayingAdam):
             rectified = math.sqrt(
                 (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
             ) * math.sqrt(correction2)
-        return {**self._numbers(group, step), "lr": float(group["lr"]), "correction": correction1, "rectified": rectified}
+        return {
+            **self._numbers(group, step),
+            "lr": float(group["lr"]),
+            "correction": correction1,
+            "rectified": rectified,
+        }
 
     @staticmethod
     def update(xp, p, g, m, v, *, b1, b2, eps, l2, shrink, maximize, lr, correction, rectified):

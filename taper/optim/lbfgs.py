@@ -51,7 +51,10 @@ class LBFGS(Optimizer):
     def _gradient(self) -> np.ndarray:
         """All gradients as one vector, zeros where there is none."""
         return np.concatenate(
-            [np.zeros(p._array.size, p._array.dtype) if p._grad is None else p._grad._array.reshape(-1) for p in self._params()]
+            [
+                np.zeros(p._array.size, p._array.dtype) if p._grad is None else p._grad._array.reshape(-1)
+                for p in self._params()
+            ]
         )
 
     def _move(self, step, direction: np.ndarray) -> None:
@@ -88,7 +91,11 @@ class LBFGS(Optimizer):
         ys = [_array(v) for v in state.get("old_dirs", [])]
         ss = [_array(v) for v in state.get("old_stps", [])]
         rho = [float(v) if not hasattr(v, "_array") else float(v._array) for v in state.get("ro", [])]
-        scale, g_before, loss_before = state.get("H_diag", 1.0), _array(state.get("prev_flat_grad")), state.get("prev_loss")
+        scale, g_before, loss_before = (
+            state.get("H_diag", 1.0),
+            _array(state.get("prev_flat_grad")),
+            state.get("prev_loss"),
+        )
         if hasattr(scale, "_array"):
             scale = float(scale._array)
 
@@ -188,8 +195,10 @@ def cubic_minimum(x1, f1, g1, x2, f2, g2, bounds=None) -> float:
     if not square >= 0:
         return (low + high) / 2
     d2 = square**0.5
-    x = x2 - (x2 - x1) * ((g2 + d2 - d1) / (g2 - g1 + 2 * d2)) if x1 <= x2 else x1 - (x1 - x2) * (
-        (g1 + d2 - d1) / (g1 - g2 + 2 * d2)
+    x = (
+        x2 - (x2 - x1) * ((g2 + d2 - d1) / (g2 - g1 + 2 * d2))
+        if x1 <= x2
+        else x1 - (x1 - x2) * ((g1 + d2 - d1) / (g1 - g2 + 2 * d2))
     )
     return min(max(x, low), high)
 

@@ -98,8 +98,10 @@ class Optimizer:
         if isinstance(params, Tensor):
             params = [params]
         elif isinstance(params, set):
-            raise TypeError("optimizer parameters need to be organized in ordered collections, but the ordering of tensors "
-                            "in sets will change between runs. Please use a list instead.")
+            raise TypeError(
+                "optimizer parameters need to be organized in ordered collections, but the ordering of tensors "
+                "in sets will change between runs. Please use a list instead."
+            )
         params = list(params)
         param_group["params"] = params
         if params and isinstance(params[0], tuple):
@@ -241,7 +243,9 @@ class Optimizer:
         if len(saved) != len(self.param_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
         if any(len(a["params"]) != len(b["params"]) for a, b in zip(self.param_groups, saved)):
-            raise ValueError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+            )
         by_number = dict(
             zip(
                 itertools.chain.from_iterable(g["params"] for g in saved),
@@ -311,7 +315,9 @@ def _with_hooks(step: Callable) -> Callable:
             replaced = hook(self, args, kwargs)
             if replaced is not None:
                 if not (isinstance(replaced, tuple) and len(replaced) == 2):
-                    raise RuntimeError(f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {replaced}.")
+                    raise RuntimeError(
+                        f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {replaced}."
+                    )
                 args, kwargs = replaced
         result = step(self, *args, **kwargs)
         for hook in (*self._step_post_hooks.values(), *_global_post_hooks.values()):
@@ -352,7 +358,10 @@ def _fitted(p: Tensor, value):
         same = array.dtype == p._array.dtype or array.dtype.kind in "biu" or (array.ndim == 0 and p._array.ndim > 0)
         return wrap(array.copy() if same else array.astype(p._array.dtype))
     if isinstance(value, dict):
-        return {k: wrap(np.array(v._array)) if k == "step" and isinstance(v, Tensor) else _fitted(p, v) for k, v in value.items()}
+        return {
+            k: wrap(np.array(v._array)) if k == "step" and isinstance(v, Tensor) else _fitted(p, v)
+            for k, v in value.items()
+        }
     if isinstance(value, (list, tuple)):
         return type(value)(_fitted(p, v) for v in value)
     return copy.deepcopy(value)

@@ -33,7 +33,9 @@ class Rprop(Optimizer):
     ):
         at_least_zero("learning rate", lr)
         if not 0 < etas[0] < 1 < etas[1]:
-            raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}. They must lie about 1: 0 < first < 1 < second.")
+            raise ValueError(
+                f"Invalid eta values: {etas[0]}, {etas[1]}. They must lie about 1: 0 < first < 1 < second."
+            )
         defaults = dict(
             lr=lr,
             etas=etas,

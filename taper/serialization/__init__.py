@@ -10,6 +10,11 @@ from .checkpoint import load, save
 from .safe_globals import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
 
 __all__ = [
-    *("save", "load", "safetensors"),
-    *("add_safe_globals", "clear_safe_globals", "get_safe_globals", "safe_globals"),
+    "save",
+    "load",
+    "safetensors",
+    "add_safe_globals",
+    "clear_safe_globals",
+    "get_safe_globals",
+    "safe_globals",
 ]

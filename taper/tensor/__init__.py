@@ -32,8 +32,9 @@ from .scattering import *
 from .selection import *
 from .shape import *
 from .sorting import *
-from .systems import *
 from .special import digamma, erf, erfc, erfinv, i0, lgamma, mvlgamma, polygamma, sinc
+from .spectrum import *
+from .systems import *
 from .threads import *
 
 results_are(Tensor, namespace)

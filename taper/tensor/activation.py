@@ -16,8 +16,19 @@ from .selection import where
 
 # The functions that PyTorch has at top level; all are in nn.functional.
 __all__ = [
-    *("relu", "relu_", "selu", "selu_", "celu", "celu_", "hardshrink", "threshold", "threshold_", "softmax"),
-    *("log_softmax", "prelu", "logit"),
+    "relu",
+    "relu_",
+    "selu",
+    "selu_",
+    "celu",
+    "celu_",
+    "hardshrink",
+    "threshold",
+    "threshold_",
+    "softmax",
+    "log_softmax",
+    "prelu",
+    "logit",
 ]
 
 _relu, _selu, _gelu, _gelu_tanh = unary(ops.relu), unary(ops.selu), unary(ops.gelu), unary(ops.gelu_tanh)
@@ -51,7 +62,9 @@ def prelu(input, weight):
     """input where positive, else weight * input; one weight, or one for each channel (dimension 1)."""
     n = weight._array.size
     if weight._array.ndim > 1:
-        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight._array.ndim}")
+        raise RuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight._array.ndim}"
+        )
     if n != 1:
         channels = input._array.shape[1] if input._array.ndim >= 2 else 1
         if n != channels:
@@ -199,7 +212,9 @@ def _soft(operator, input, dim, dtype, name: str):
     if dtype is not None and dtype.np != input._array.dtype:
         input = apply(astype, input, dtype=dtype.np)
     if input._array.dtype.kind in "biu":
-        raise NotImplementedError(f"\"{name}_kernel_impl\" not implemented for '{input.type().removeprefix('torch.').removesuffix('Tensor')}'. Convert first: input.float().")
+        raise NotImplementedError(
+            f"\"{name}_kernel_impl\" not implemented for '{input.type().removeprefix('torch.').removesuffix('Tensor')}'. Convert first: input.float()."
+        )
     if input._array.ndim == 0:
         return apply(operator, input.reshape(1), axis=0).reshape(())
     return apply(operator, input, axis=axis)

@@ -12,9 +12,30 @@ from ..ops import elementwise as ops
 from ..ops.movement import astype
 
 __all__ = [
-    *("add", "sub", "subtract", "mul", "multiply", "div", "divide", "true_divide", "floor_divide", "remainder", "fmod"),
-    *("pow", "rsub", "neg", "negative", "positive", "abs", "absolute", "square", "reciprocal", "addcmul", "addcdiv"),
-    *("lerp", "float_power"),
+    "add",
+    "sub",
+    "subtract",
+    "mul",
+    "multiply",
+    "div",
+    "divide",
+    "true_divide",
+    "floor_divide",
+    "remainder",
+    "fmod",
+    "pow",
+    "rsub",
+    "neg",
+    "negative",
+    "positive",
+    "abs",
+    "absolute",
+    "square",
+    "reciprocal",
+    "addcmul",
+    "addcdiv",
+    "lerp",
+    "float_power",
 ]
 
 _add, _mul, _div, _sub = binary(ops.add), binary(ops.mul), binary(ops.div), binary(ops.sub)
@@ -138,7 +159,11 @@ def pow(input, exponent, *, out=None):
             result = _sqrt(input)
             return result if out is None else into(out, result)
     elif isinstance(exponent, Variable) and exponent._array.dtype.kind == "i":
-        base = input._array.dtype.kind if isinstance(input, Variable) else ("f" if isinstance(input, (float, complex)) else "i")
+        base = (
+            input._array.dtype.kind
+            if isinstance(input, Variable)
+            else ("f" if isinstance(input, (float, complex)) else "i")
+        )
         if base in "iub" and exponent._array.size and exponent._array.min() < 0:
             return _integer_power(input, exponent)
     return _pow(input, exponent, out=out)
@@ -155,6 +180,7 @@ def _integer_power(x, y):
 
 def float_power(input, exponent, *, out=None):
     """input ** exponent in double precision."""
+
     def wide(v):
         if not isinstance(v, Variable):
             return v
@@ -240,7 +266,10 @@ _rsub = binary(ops.sub, swapped=True, protocol=True)
 __add__, __mul__ = binary(ops.add, protocol=True), binary(ops.mul, protocol=True)
 _quick_sub, _quick_pow = binary(ops.sub, protocol=True), binary(ops.pow, protocol=True)
 _rpow = binary(ops.pow, swapped=True, protocol=True)
-_rfloor, _rremainder = binary(ops.floor_divide, swapped=True, protocol=True), binary(ops.remainder, swapped=True, protocol=True)
+_rfloor, _rremainder = (
+    binary(ops.floor_divide, swapped=True, protocol=True),
+    binary(ops.remainder, swapped=True, protocol=True),
+)
 _pfloor, _premainder = binary(ops.floor_divide, protocol=True), binary(ops.remainder, protocol=True)
 
 

@@ -10,10 +10,39 @@ from ..autograd.tape import Variable, wrap
 from ..ops import comparison as ops
 
 __all__ = [
-    *("eq", "ne", "not_equal", "lt", "less", "le", "less_equal", "gt", "greater", "ge", "greater_equal", "equal"),
-    *("isclose", "allclose", "isnan", "isinf", "isfinite", "isposinf", "isneginf", "isreal", "signbit"),
-    *("logical_and", "logical_or", "logical_xor", "logical_not", "bitwise_and", "bitwise_or", "bitwise_xor"),
-    *("bitwise_not", "bitwise_left_shift", "bitwise_right_shift", "gcd", "lcm"),
+    "eq",
+    "ne",
+    "not_equal",
+    "lt",
+    "less",
+    "le",
+    "less_equal",
+    "gt",
+    "greater",
+    "ge",
+    "greater_equal",
+    "equal",
+    "isclose",
+    "allclose",
+    "isnan",
+    "isinf",
+    "isfinite",
+    "isposinf",
+    "isneginf",
+    "isreal",
+    "signbit",
+    "logical_and",
+    "logical_or",
+    "logical_xor",
+    "logical_not",
+    "bitwise_and",
+    "bitwise_or",
+    "bitwise_xor",
+    "bitwise_not",
+    "bitwise_left_shift",
+    "bitwise_right_shift",
+    "gcd",
+    "lcm",
 ]
 
 eq = binary(ops.eq, "Where input == other: a bool tensor.")
@@ -81,7 +110,9 @@ def _of_integers(operator, doc: str):
         for t in (input, other):
             if isinstance(t, (float, complex)) or (isinstance(t, Variable) and t._array.dtype.kind in "fcV"):
                 kind = "Float" if not isinstance(t, Variable) else legacy_name(t._array.dtype)
-                raise NotImplementedError(f"\"{operator.name}_cpu\" not implemented for '{kind}'. Convert to integers first.")
+                raise NotImplementedError(
+                    f"\"{operator.name}_cpu\" not implemented for '{kind}'. Convert to integers first."
+                )
         return call(input, other, out=out)
 
     return named(function, operator, doc)

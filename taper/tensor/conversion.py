@@ -16,8 +16,17 @@ from .factory import place
 from .formats import strided
 
 __all__ = [
-    *("is_tensor", "is_storage", "is_floating_point", "is_complex", "is_signed", "is_nonzero", "numel"),
-    *("result_type", "promote_types", "from_dlpack", "to_dlpack"),
+    "is_tensor",
+    "is_storage",
+    "is_floating_point",
+    "is_complex",
+    "is_signed",
+    "is_nonzero",
+    "numel",
+    "result_type",
+    "promote_types",
+    "from_dlpack",
+    "to_dlpack",
 ]
 
 
@@ -162,7 +171,9 @@ def _only_element(self):
     """The single element, as Python's number protocols need it."""
     array = self._array
     if array.size != 1:
-        raise ValueError(f"only one element tensors can be converted to Python scalars, not one of {array.size} elements")
+        raise ValueError(
+            f"only one element tensors can be converted to Python scalars, not one of {array.size} elements"
+        )
     return array.item()
 
 
@@ -271,7 +282,9 @@ def _copied_memory(array: np.ndarray, memo: dict) -> np.ndarray:
     if not owner.flags.forc or twin.strides != owner.strides:
         return array.copy(order="K")
     offset = array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
-    return np.ndarray(array.shape, array.dtype, twin.data.cast("B") if twin.flags.c_contiguous else twin.T, offset, array.strides)
+    return np.ndarray(
+        array.shape, array.dtype, twin.data.cast("B") if twin.flags.c_contiguous else twin.T, offset, array.strides
+    )
 
 
 def __reduce_ex__(self, protocol):
@@ -280,7 +293,12 @@ def __reduce_ex__(self, protocol):
         raise RuntimeError(
             "Only leaf tensors can be pickled: detach() this result of a computation first, its history cannot be stored."
         )
-    return _rebuilt, (self.__class__, np.ascontiguousarray(self._array).reshape(self._array.shape), self.requires_grad, state)
+    return _rebuilt, (
+        self.__class__,
+        np.ascontiguousarray(self._array).reshape(self._array.shape),
+        self.requires_grad,
+        state,
+    )
 
 
 def _rebuilt(cls, array, requires_grad, state):

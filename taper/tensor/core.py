@@ -48,6 +48,7 @@ from .shape import ShapeMethods
 from .size import Size
 from .sorting import SortingMethods
 from .special import SpecialMethods
+from .spectrum import SpectrumMethods
 from .writing import WritingMethods
 
 
@@ -74,6 +75,7 @@ class Tensor(
     ShapeMethods,
     SortingMethods,
     SpecialMethods,
+    SpectrumMethods,
     WritingMethods,
     Variable,
 ):
@@ -187,7 +189,9 @@ class Tensor(
     def grad(self, value) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {value.__class__.__name__}")
+                raise TypeError(
+                    f"assigned grad expected to be a Tensor or None but got grad of type {value.__class__.__name__}"
+                )
             if value is self:
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._array.shape != self._array.shape:

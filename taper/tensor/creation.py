@@ -18,9 +18,26 @@ from .factory import check_layout, element_type, leaf, place, sequence_of, size_
 from .literals import array_of, check_array
 
 __all__ = [
-    *("tensor", "as_tensor", "asarray", "from_numpy", "frombuffer", "scalar_tensor"),
-    *("zeros", "ones", "empty", "full", "empty_strided", "zeros_like", "ones_like", "empty_like", "full_like"),
-    *("arange", "range", "linspace", "logspace", "eye"),
+    "tensor",
+    "as_tensor",
+    "asarray",
+    "from_numpy",
+    "frombuffer",
+    "scalar_tensor",
+    "zeros",
+    "ones",
+    "empty",
+    "full",
+    "empty_strided",
+    "zeros_like",
+    "ones_like",
+    "empty_like",
+    "full_like",
+    "arange",
+    "range",
+    "linspace",
+    "logspace",
+    "eye",
 ]
 
 
@@ -108,15 +125,19 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     if size == 0 or count == 0:
         raise ValueError(f"both buffer length ({size}) and count ({count}) must not be 0")
     if not 0 <= offset < size:
-        raise ValueError(f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) minus 1")
+        raise ValueError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) minus 1"
+        )
     if count < 0 and (size - offset) % np_dtype.itemsize:
         raise ValueError(
             f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of element size "
             f"({np_dtype.itemsize})"
         )
     if count > 0 and offset + count * np_dtype.itemsize > size:
-        raise ValueError(f"requested buffer length ({count * np_dtype.itemsize} bytes) after offset ({offset} bytes) must not be "
-                         f"greater than actual buffer length ({size} bytes)")
+        raise ValueError(
+            f"requested buffer length ({count * np_dtype.itemsize} bytes) after offset ({offset} bytes) must not be "
+            f"greater than actual buffer length ({size} bytes)"
+        )
     return leaf(np.frombuffer(buffer, np_dtype, count, offset), requires_grad)
 
 
@@ -141,7 +162,9 @@ def _filled(name, make):
     ):
         if also:
             if set(also) != {"size"} or size:
-                raise TypeError(f"{name}() got an unexpected keyword argument '{min(set(also) - {'size'}, default='size')}'")
+                raise TypeError(
+                    f"{name}() got an unexpected keyword argument '{min(set(also) - {'size'}, default='size')}'"
+                )
             size = (also["size"],)
         elif not size:
             raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
@@ -185,7 +208,9 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, require
     np_dtype = element_type(dtype, "empty_strided")
     shape, strides = tuple(size), tuple(stride)
     if len(shape) != len(strides):
-        raise RuntimeError(f"mismatch in length of strides and shape: {len(strides)} strides for {len(shape)} dimensions")
+        raise RuntimeError(
+            f"mismatch in length of strides and shape: {len(strides)} strides for {len(shape)} dimensions"
+        )
     n = 0 if 0 in shape else 1 + sum((d - 1) * s for d, s in zip(shape, strides))
     bytes_ = [s * np_dtype.itemsize for s in strides]
     return leaf(np.lib.stride_tricks.as_strided(np.empty(n, np_dtype), shape, bytes_), requires_grad)
@@ -217,7 +242,15 @@ empty_like.__doc__ = "An uninitialised tensor of the shape, dtype and memory ord
 
 
 def full_like(
-    input, fill_value, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
+    input,
+    fill_value,
+    *,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
 ):
     """`fill_value` in every element of a tensor of the shape and dtype of `input`."""
     made = empty_like(input, dtype=dtype, layout=layout, device=device)
@@ -236,9 +269,7 @@ def _number(value, name: str):
     return value
 
 
-def arange(
-    *bounds, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **named
-):
+def arange(*bounds, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, **named):
     """start, start + step, ... up to but without `end`: `arange(end)`, `arange(start, end)`, `arange(start, end, step)`.
 
     int64 if all bounds are integers, else the default floating type. RuntimeError if `end` cannot be reached.
@@ -336,7 +367,9 @@ def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str) -> np.ndarray
     if np_dtype.kind in "iu":
         step = (end - start) / (steps - 1)
         i = np.arange(steps)
-        return np.where(i < steps // 2, np.trunc(start + step * i), np.trunc(end - step * (steps - 1 - i))).astype(np_dtype)
+        return np.where(i < steps // 2, np.trunc(start + step * i), np.trunc(end - step * (steps - 1 - i))).astype(
+            np_dtype
+        )
     number = np_dtype.type
     start, end = number(start), number(end)
     step = (end - start) / number(steps - 1)

@@ -15,7 +15,15 @@ from .joining import cat
 from .reduction import array_of
 
 __all__ = [
-    *("cumsum", "cumprod", "cummax", "cummin", "logcumsumexp", "diff", "trapezoid", "trapz", "cumulative_trapezoid"),
+    "cumsum",
+    "cumprod",
+    "cummax",
+    "cummin",
+    "logcumsumexp",
+    "diff",
+    "trapezoid",
+    "trapz",
+    "cumulative_trapezoid",
 ]
 
 

@@ -5,17 +5,76 @@ from __future__ import annotations
 from .. import dtypes
 from ..autograd.dispatch import apply, binary, into, unary
 from ..autograd.inplace import inplace
-
 from ..ops import elementwise as ops
-from .arithmetic import square
 
 __all__ = [
-    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "logaddexp", "logaddexp2", "sqrt", "rsqrt", "square"),
-    *("sin", "cos", "tan", "asin", "acos", "atan", "arcsin", "arccos", "arctan", "atan2", "arctan2", "sinh", "cosh"),
-    *("tanh", "asinh", "acosh", "atanh", "arcsinh", "arccosh", "arctanh", "sigmoid", "hypot", "copysign", "floor"),
-    *("ceil", "trunc", "fix", "round", "frac", "sign", "sgn", "heaviside", "nextafter", "maximum", "minimum", "fmax"),
-    *("fmin", "clamp", "clip", "clamp_min", "clamp_max", "nan_to_num", "xlogy", "deg2rad", "rad2deg", "conj", "real"),
-    *("imag", "angle", "complex", "polar", "view_as_real", "view_as_complex", "conj_physical", "resolve_conj", "resolve_neg"),
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "logaddexp",
+    "logaddexp2",
+    "sqrt",
+    "rsqrt",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "arcsin",
+    "arccos",
+    "arctan",
+    "atan2",
+    "arctan2",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "arcsinh",
+    "arccosh",
+    "arctanh",
+    "sigmoid",
+    "hypot",
+    "copysign",
+    "floor",
+    "ceil",
+    "trunc",
+    "fix",
+    "round",
+    "frac",
+    "sign",
+    "sgn",
+    "heaviside",
+    "nextafter",
+    "maximum",
+    "minimum",
+    "fmax",
+    "fmin",
+    "clamp",
+    "clip",
+    "clamp_min",
+    "clamp_max",
+    "nan_to_num",
+    "xlogy",
+    "deg2rad",
+    "rad2deg",
+    "conj",
+    "real",
+    "imag",
+    "angle",
+    "complex",
+    "polar",
+    "view_as_real",
+    "view_as_complex",
+    "conj_physical",
+    "resolve_conj",
+    "resolve_neg",
 ]
 
 exp = unary(ops.exp, "e ** input.")
@@ -163,7 +222,9 @@ def complex(real, imag, *, out=None):
         if t._array.dtype.kind not in "f":
             raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {t.type()}")
     if real._array.dtype != imag._array.dtype:
-        raise RuntimeError(f"Expected object of scalar type {real.type()} but got scalar type {imag.type()} for second argument")
+        raise RuntimeError(
+            f"Expected object of scalar type {real.type()} but got scalar type {imag.type()} for second argument"
+        )
     result = apply(ops.make_complex, real, imag)
     return result if out is None else into(out, result)
 
@@ -188,7 +249,9 @@ def view_as_complex(input):
 
     array = input._array
     if array.dtype.kind not in "f":
-        raise RuntimeError(f"view_as_complex is only supported for floating point tensors, but got a tensor of scalar type: {input.dtype}")
+        raise RuntimeError(
+            f"view_as_complex is only supported for floating point tensors, but got a tensor of scalar type: {input.dtype}"
+        )
     if not array.ndim or array.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
     if array.strides[-1] != array.itemsize:

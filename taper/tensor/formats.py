@@ -37,6 +37,16 @@ channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 
 __all__ = [
-    *("layout", "memory_format", "strided", "sparse_coo", "sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc"),
-    *("preserve_format", "contiguous_format", "channels_last", "channels_last_3d"),
+    "layout",
+    "memory_format",
+    "strided",
+    "sparse_coo",
+    "sparse_csr",
+    "sparse_csc",
+    "sparse_bsr",
+    "sparse_bsc",
+    "preserve_format",
+    "contiguous_format",
+    "channels_last",
+    "channels_last_3d",
 ]

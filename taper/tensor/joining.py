@@ -17,8 +17,24 @@ from .arrangement import atleast_1d, atleast_2d, atleast_3d
 from .shape import reshaped, unsqueeze
 
 __all__ = [
-    *("cat", "concat", "concatenate", "stack", "hstack", "vstack", "row_stack", "dstack", "column_stack"),
-    *("split", "split_with_sizes", "chunk", "tensor_split", "hsplit", "vsplit", "dsplit", "unbind", "block_diag"),
+    "cat",
+    "concat",
+    "concatenate",
+    "stack",
+    "hstack",
+    "vstack",
+    "row_stack",
+    "dstack",
+    "column_stack",
+    "split",
+    "split_with_sizes",
+    "chunk",
+    "tensor_split",
+    "hsplit",
+    "vsplit",
+    "dsplit",
+    "unbind",
+    "block_diag",
 ]
 
 

@@ -48,7 +48,9 @@ class _LegacyType(type):
 
 
 def _legacy(dtype: dtypes.dtype) -> _LegacyType:
-    return _LegacyType(legacy_type(dtype).removeprefix("torch."), (), {"dtype": dtype, "__doc__": f"Tensors of {dtype!r}."})
+    return _LegacyType(
+        legacy_type(dtype).removeprefix("torch."), (), {"dtype": dtype, "__doc__": f"Tensors of {dtype!r}."}
+    )
 
 
 FloatTensor = _legacy(dtypes.float32)
@@ -63,6 +65,14 @@ LongTensor = _legacy(dtypes.int64)
 BoolTensor = _legacy(dtypes.bool_)
 
 __all__ = [
-    *("FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor", "ByteTensor", "CharTensor", "ShortTensor"),
-    *("IntTensor", "LongTensor", "BoolTensor"),
+    "FloatTensor",
+    "DoubleTensor",
+    "HalfTensor",
+    "BFloat16Tensor",
+    "ByteTensor",
+    "CharTensor",
+    "ShortTensor",
+    "IntTensor",
+    "LongTensor",
+    "BoolTensor",
 ]

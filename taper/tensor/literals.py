@@ -69,9 +69,11 @@ def _array_of_arrays(data, wanted: np.dtype | None) -> np.ndarray:
             return [plain(part) for part in item]
         if isinstance(item, Variable):
             if item._array.size != 1 or (item._array.ndim and wanted is None and item._array.dtype.kind in "biu"):
-                raise TypeError("only integer tensors of a single element can be converted to an index") if (
-                    (wanted or item._array.dtype).kind in "biu"
-                ) else ValueError("only one element tensors can be converted to Python scalars")
+                raise (
+                    TypeError("only integer tensors of a single element can be converted to an index")
+                    if ((wanted or item._array.dtype).kind in "biu")
+                    else ValueError("only one element tensors can be converted to Python scalars")
+                )
             if wanted is not None and wanted.kind in "biu" and item._array.dtype.kind not in "biu":
                 raise TypeError("only integer tensors of a single element can be converted to an index")
             found.append(item._array.dtype)
@@ -109,7 +111,9 @@ def _array_of_mixture(data, wanted: np.dtype | None) -> np.ndarray:
     kind = wanted.kind if wanted is not None else "i"
     values = [item.item() if isinstance(item, (Variable, np.generic)) else item for item in data]
     if kind in "fcV" or any(isinstance(v, (float, complex)) for v in values):
-        return _cast(np.array([complex(v) if isinstance(v, complex) else float(v) for v in values]).reshape(shape), wanted, data)
+        return _cast(
+            np.array([complex(v) if isinstance(v, complex) else float(v) for v in values]).reshape(shape), wanted, data
+        )
     if kind == "b":
         return np.array([v != 0 for v in values]).reshape(shape)
     if any(not -(2**63) <= v < 2**63 for v in values):

@@ -280,7 +280,9 @@ def take(x, index, axis):
 
 def add_rows(g, index, axis, shape):
     """Zeros of a shape with slices of g added at positions along an axis."""
-    return apply(_indexing.add_rows, g, index if isinstance(index, Variable) else wrap(index), axis=axis, shape=tuple(shape))
+    return apply(
+        _indexing.add_rows, g, index if isinstance(index, Variable) else wrap(index), axis=axis, shape=tuple(shape)
+    )
 
 
 def add_embedding(g, index, shape, padding):
@@ -551,6 +553,7 @@ def ctc(x, labels, lengths, label_lengths, blank, zero_infinity):
     sizes = dict(lengths=lengths, label_lengths=label_lengths, blank=blank, zero_infinity=zero_infinity)
     return None, apply(_ctc.ctc_slope, x, labels, **sizes)
 
+
 def inverse(x):
     """The inverse of square matrices."""
     return apply(_linalg.inv, x)[0]
@@ -601,6 +604,7 @@ def pseudo_inverse(x, cutoff, hermitian):
 def exp_of_matrix(x):
     """The exponential of square matrices."""
     return apply(_linalg.matrix_exp, x)
+
 
 def fourier(x, axes, forward, scale):
     """The Fourier transform over axes."""

@@ -11,6 +11,7 @@ from ..autograd.inplace import assign, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, node_of, record_inputs, wrap
 from ..backends import cpu
+from ..backends.quiet import QUIET, enter, leave
 from ..dtypes import float32, float64
 from ..ops import linear as ops
 from . import dims
@@ -94,7 +95,10 @@ def _matrices(input, other):
         or not (a.__class__ is b.__class__ is np.ndarray)
     ):
         return apply(ops.matmul, input, other)
-    result = wrap(np.matmul(a, b))
+    token = enter(QUIET)
+    made = np.matmul(a, b)
+    leave(token)
+    result = wrap(made)
     if is_grad_enabled():
         nx, ny = node_of(input), node_of(other)
         if nx is not None or ny is not None:
@@ -449,7 +453,10 @@ def _affine(input, weight, bias):
     x, w = input._array, weight._array
     if (w.dtype is not F32 and w.dtype is not F64) or not (x.__class__ is w.__class__ is np.ndarray):
         return apply(ops.linear, input, weight, bias)
-    result = wrap(cpu.affine(x, w, None if bias is None else bias._array))
+    token = enter(QUIET)
+    made = cpu.affine(x, w, None if bias is None else bias._array)
+    leave(token)
+    result = wrap(made)
     if is_grad_enabled():
         nx, nw, nb = node_of(input), node_of(weight), None if bias is None else node_of(bias)
         if nx is not None or nw is not None or nb is not None:

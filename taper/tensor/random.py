@@ -20,9 +20,25 @@ from ..errors import mismatch
 from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
 
 __all__ = [
-    *("Generator", "default_generator", "manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state"),
-    *("rand", "randn", "rand_like", "randn_like", "randint", "randint_like", "randperm", "normal", "bernoulli"),
-    *("multinomial", "poisson", "binomial"),
+    "Generator",
+    "default_generator",
+    "manual_seed",
+    "seed",
+    "initial_seed",
+    "get_rng_state",
+    "set_rng_state",
+    "rand",
+    "randn",
+    "rand_like",
+    "randn_like",
+    "randint",
+    "randint_like",
+    "randperm",
+    "normal",
+    "bernoulli",
+    "multinomial",
+    "poisson",
+    "binomial",
 ]
 
 
@@ -146,7 +162,9 @@ def _options(name: str, draw):
     ):
         if also:
             if set(also) != {"size"} or size:
-                raise TypeError(f"{name}() got an unexpected keyword argument '{min(set(also) - {'size'}, default='size')}'")
+                raise TypeError(
+                    f"{name}() got an unexpected keyword argument '{min(set(also) - {'size'}, default='size')}'"
+                )
             size = (also["size"],)
         elif not size:
             raise TypeError(f"{name}() received an invalid combination of arguments - got (): it takes a size")
@@ -165,7 +183,7 @@ def _check_real(name: str, np_dtype: np.dtype) -> None:
     if np_dtype.kind in "biu":
         word = {"rand": "check_uniform_bounds", "randn": "normal_kernel_cpu"}.get(name, name)
         raise NotImplementedError(
-            f'"{word}" not implemented for \'{dtypes.from_numpy(np_dtype).name}\'. Use a floating dtype, or randint.'
+            f"\"{word}\" not implemented for '{dtypes.from_numpy(np_dtype).name}'. Use a floating dtype, or randint."
         )
 
 
@@ -265,7 +283,17 @@ def randperm(
 
 
 def normal(
-    mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+    mean,
+    std=1.0,
+    size=None,
+    *,
+    generator=None,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
 ):
     """Normal random numbers: one for each element of the tensors `mean` and `std`, or of a shape `size` for two numbers."""
     place(device)
@@ -286,7 +314,9 @@ def normal(
 
 def _check_std(std) -> None:
     if (np.min(std, initial=0.0) if isinstance(std, np.ndarray) else std) < 0:
-        raise RuntimeError(f"normal expects std >= 0.0, but found std {std if not isinstance(std, np.ndarray) else std.min()}")
+        raise RuntimeError(
+            f"normal expects std >= 0.0, but found std {std if not isinstance(std, np.ndarray) else std.min()}"
+        )
 
 
 def _normal_each(stream, mean, std) -> np.ndarray:
@@ -321,7 +351,9 @@ def bernoulli(input, p=None, *, generator=None, out=None):
         made = _bernoulli(stream, array.shape, p, array.dtype)
     else:
         if array.dtype.kind in "biu":
-            raise NotImplementedError(f'"bernoulli_tensor_cpu_p_" not implemented for \'{dtypes.from_numpy(array.dtype).name}\'')
+            raise NotImplementedError(
+                f"\"bernoulli_tensor_cpu_p_\" not implemented for '{dtypes.from_numpy(array.dtype).name}'"
+            )
         made = stream.bernoulli_each(array, array.dtype)
     return wrap(made) if out is None else into(out, wrap(made))
 
@@ -425,13 +457,17 @@ def geometric_(self, p, *, generator=None):
 def cauchy_(self, median=0, sigma=1, *, generator=None):
     """Fill with numbers of the Cauchy distribution; returns the tensor."""
     stream, np_dtype = stream_of(generator), self._array.dtype
-    return _fill(self, _in_memory_order(self, lambda shape: stream.cauchy(shape, float(median), float(sigma), np_dtype)))
+    return _fill(
+        self, _in_memory_order(self, lambda shape: stream.cauchy(shape, float(median), float(sigma), np_dtype))
+    )
 
 
 def log_normal_(self, mean=1, std=2, *, generator=None):
     """Fill with numbers whose logarithm is normal; returns the tensor."""
     stream, np_dtype = stream_of(generator), self._array.dtype
-    return _fill(self, _in_memory_order(self, lambda shape: stream.log_normal(shape, float(mean), float(std), np_dtype)))
+    return _fill(
+        self, _in_memory_order(self, lambda shape: stream.log_normal(shape, float(mean), float(std), np_dtype))
+    )
 
 
 class RandomMethods:

@@ -22,8 +22,26 @@ from ..ops.operator import Plan
 from . import dims, return_types
 
 __all__ = [
-    *("sum", "nansum", "mean", "nanmean", "prod", "max", "min", "amax", "amin", "aminmax", "argmax", "argmin", "all"),
-    *("any", "var", "std", "var_mean", "std_mean", "logsumexp", "count_nonzero"),
+    "sum",
+    "nansum",
+    "mean",
+    "nanmean",
+    "prod",
+    "max",
+    "min",
+    "amax",
+    "amin",
+    "aminmax",
+    "argmax",
+    "argmin",
+    "all",
+    "any",
+    "var",
+    "std",
+    "var_mean",
+    "std_mean",
+    "logsumexp",
+    "count_nonzero",
 ]
 
 

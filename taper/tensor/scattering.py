@@ -16,8 +16,18 @@ from .shape import check_tensor, expanded, reshaped
 from .writing import copy_
 
 __all__ = [
-    *("scatter", "scatter_add", "scatter_reduce", "put", "index_put", "index_add", "index_copy", "index_fill"),
-    *("index_reduce", "select_scatter", "slice_scatter", "diagonal_scatter"),
+    "scatter",
+    "scatter_add",
+    "scatter_reduce",
+    "put",
+    "index_put",
+    "index_add",
+    "index_copy",
+    "index_fill",
+    "index_reduce",
+    "select_scatter",
+    "slice_scatter",
+    "diagonal_scatter",
 ]
 
 

@@ -18,8 +18,21 @@ from .shape import broadcast_tensors, check_tensor, expanded, reshaped
 from .writing import number_for
 
 __all__ = [
-    *("where", "masked_select", "masked_fill", "masked_scatter", "nonzero", "argwhere", "gather", "take"),
-    *("take_along_dim", "index_select", "narrow", "narrow_copy", "select", "select_copy", "repeat_interleave"),
+    "where",
+    "masked_select",
+    "masked_fill",
+    "masked_scatter",
+    "nonzero",
+    "argwhere",
+    "gather",
+    "take",
+    "take_along_dim",
+    "index_select",
+    "narrow",
+    "narrow_copy",
+    "select",
+    "select_copy",
+    "repeat_interleave",
 ]
 
 

@@ -17,8 +17,23 @@ from . import dims
 from .size import Size
 
 __all__ = [
-    *("reshape", "flatten", "unflatten", "ravel", "squeeze", "unsqueeze", "transpose", "swapaxes", "swapdims", "t"),
-    *("permute", "movedim", "moveaxis", "adjoint", "broadcast_to", "broadcast_tensors", "broadcast_shapes"),
+    "reshape",
+    "flatten",
+    "unflatten",
+    "ravel",
+    "squeeze",
+    "unsqueeze",
+    "transpose",
+    "swapaxes",
+    "swapdims",
+    "t",
+    "permute",
+    "movedim",
+    "moveaxis",
+    "adjoint",
+    "broadcast_to",
+    "broadcast_tensors",
+    "broadcast_shapes",
 ]
 
 

@@ -42,7 +42,6 @@ def polygamma(n: int, input, *, out=None):
 def multigammaln(input, p: int, *, out=None):
     """The logarithm of the multivariate gamma function of dimension p."""
 
-
     result = p * (p - 1) / 4 * math.log(math.pi)
     total = lgamma(input)
     for i in range(1, p):
@@ -54,9 +53,36 @@ def multigammaln(input, p: int, *, out=None):
 mvlgamma = multigammaln
 
 __all__ = [
-    *("digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammaln", "i0", "i0e", "i1", "i1e"),
-    *("log1p", "log_ndtr", "log_softmax", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri", "polygamma", "psi"),
-    *("round", "sinc", "softmax", "xlog1py", "xlogy", "zeta"),
+    "digamma",
+    "entr",
+    "erf",
+    "erfc",
+    "erfcx",
+    "erfinv",
+    "exp2",
+    "expit",
+    "expm1",
+    "gammaln",
+    "i0",
+    "i0e",
+    "i1",
+    "i1e",
+    "log1p",
+    "log_ndtr",
+    "log_softmax",
+    "logit",
+    "logsumexp",
+    "multigammaln",
+    "ndtr",
+    "ndtri",
+    "polygamma",
+    "psi",
+    "round",
+    "sinc",
+    "softmax",
+    "xlog1py",
+    "xlogy",
+    "zeta",
 ]
 
 

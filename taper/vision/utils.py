@@ -11,7 +11,15 @@ from ..tensor.joining import stack
 from .pillow import image_module
 
 
-def make_grid(tensor, nrow: int = 8, padding: int = 2, normalize: bool = False, value_range=None, scale_each: bool = False, pad_value: float = 0.0):
+def make_grid(
+    tensor,
+    nrow: int = 8,
+    padding: int = 2,
+    normalize: bool = False,
+    value_range=None,
+    scale_each: bool = False,
+    pad_value: float = 0.0,
+):
     """Images (N, C, H, W), or a list of (C, H, W), as one (3, H', W') with nrow images a row.
 
     normalize: values shifted and scaled to [0, 1], from value_range or from the smallest and largest, of each image if

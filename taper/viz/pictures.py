@@ -55,14 +55,24 @@ def confusion(matrix: np.ndarray, classes: Sequence[str], path: Path, title: str
             for j in range(n):
                 if matrix[i, j]:
                     dark = share[i, j] > 0.5
-                    axis.text(j, i, str(int(matrix[i, j])), ha="center", va="center", fontsize=8, color="white" if dark else "black")
+                    axis.text(
+                        j,
+                        i,
+                        str(int(matrix[i, j])),
+                        ha="center",
+                        va="center",
+                        fontsize=8,
+                        color="white" if dark else "black",
+                    )
     made.colorbar(image, ax=axis, label="share of the true class")
     if title:
         axis.set_title(title)
     made.savefig(path, dpi=120, format="png")
 
 
-def mistakes(images: Sequence[np.ndarray], captions: Sequence[str], path: Path, title: str = "", columns: int = 8) -> None:
+def mistakes(
+    images: Sequence[np.ndarray], captions: Sequence[str], path: Path, title: str = "", columns: int = 8
+) -> None:
     """A grid of images with captions. images: (H, W) or (H, W, 3), 0 to 1."""
     rows = max(1, -(-len(images) // columns))
     made = figure(columns * 1.3, rows * 1.6 + 0.5)

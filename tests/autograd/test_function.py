@@ -167,7 +167,9 @@ def test_gradcheck_tells_right_from_wrong(T):
     assert T.autograd.gradcheck(lambda x: (x.sin(), x @ x), (x,))
     assert T.autograd.gradgradcheck(lambda x: (x.sin() * x).sum(), (x,))
     assert not T.autograd.gradcheck(Wrong.apply, (x,), raise_exception=False)
-    with pytest.raises(T.autograd.gradcheck.GradcheckError if hasattr(T.autograd.gradcheck, "GradcheckError") else RuntimeError):
+    with pytest.raises(
+        T.autograd.gradcheck.GradcheckError if hasattr(T.autograd.gradcheck, "GradcheckError") else RuntimeError
+    ):
         T.autograd.gradcheck(Wrong.apply, (x,))
     with pytest.raises(ValueError, match="requires_grad"):
         T.autograd.gradcheck(lambda x: x, (x.detach(),))

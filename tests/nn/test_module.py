@@ -296,7 +296,7 @@ def test_what_does_not_fit_is_reported_in_full():
     assert str(caught.value) == (
         'Error(s) in loading state_dict for Net:\n\tMissing key(s) in state_dict: "shift". \n\tUnexpected key(s) in '
         'state_dict: "x", "first.y". \n\tsize mismatch for first.weight: copying a param with shape torch.Size([4]) '
-        'from '
+        "from "
         "checkpoint, the shape in current model is torch.Size([3]).\n\tWhile copying the parameter named "
         "\"second.seen\", expected torch.Tensor or Tensor-like object from checkpoint but received <class 'int'>"
     )

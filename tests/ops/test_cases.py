@@ -82,7 +82,9 @@ def same(case, dtype, found, expected):
             assert f == e
             continue
         assert str(f.dtype) == str(e.dtype), f"{case.name} result {i}: dtype {f.dtype}, expected {e.dtype}"
-        assert tuple(f.shape) == tuple(e.shape), f"{case.name} result {i}: shape {tuple(f.shape)}, expected {tuple(e.shape)}"
+        assert tuple(f.shape) == tuple(e.shape), (
+            f"{case.name} result {i}: shape {tuple(f.shape)}, expected {tuple(e.shape)}"
+        )
         np.testing.assert_allclose(values(f), values(e), **tolerances(case, dtype), err_msg=f"{case.name} result {i}")
 
 
@@ -176,7 +178,10 @@ def test_gradients_are_pytorchs(case):
             a = np.zeros(()) if a is None else values(a)
             b = np.zeros(()) if b is None else values(b)
             np.testing.assert_allclose(
-                *np.broadcast_arrays(a, b), rtol=case.slope_rtol, atol=1e-9, err_msg=f"{case.name}: derivative {order} of input {i}"
+                *np.broadcast_arrays(a, b),
+                rtol=case.slope_rtol,
+                atol=1e-9,
+                err_msg=f"{case.name}: derivative {order} of input {i}",
             )
 
 

@@ -69,7 +69,9 @@ def test_steps_are_pytorchs(name, options, dtype):
         run(optimizer, loss, 12)
         results.append([p.detach().numpy() for p in params])
     for ours, theirs in zip(*results):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-9 if dtype == "float64" else 2e-4, atol=1e-10 if dtype == "float64" else 1e-4)
+        np.testing.assert_allclose(
+            ours, theirs, rtol=1e-9 if dtype == "float64" else 2e-4, atol=1e-10 if dtype == "float64" else 1e-4
+        )
 
 
 @each
@@ -86,7 +88,9 @@ def test_state_dict_is_pytorchs_and_continues(name, options):
         kept = {k for k, v in theirs["state"][key].items() if v is not None}
         assert kept == {k for k, v in ours["state"][key].items() if v is not None}
         for k in kept:
-            np.testing.assert_allclose(np.asarray(ours["state"][key][k]), np.asarray(theirs["state"][key][k]), rtol=1e-6)
+            np.testing.assert_allclose(
+                np.asarray(ours["state"][key][k]), np.asarray(theirs["state"][key][k]), rtol=1e-6
+            )
     assert set(theirs["param_groups"][0]) == set(ours["param_groups"][0])
 
     params, loss = problem(taper)
@@ -179,4 +183,6 @@ def test_groups_hooks_and_repr():
         assert a.grad.tolist() == [0, 0]
         optimizer.zero_grad()
         assert a.grad is None
-    assert repr(taper.optim.SGD([taper.ones(1, requires_grad=True)], lr=0.1)) == repr(torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=0.1))
+    assert repr(taper.optim.SGD([taper.ones(1, requires_grad=True)], lr=0.1)) == repr(
+        torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=0.1)
+    )

@@ -28,7 +28,9 @@ MAKE = {
     "CyclicLR.triangular2": lambda s, o: s.CyclicLR(o, 0.01, [0.2, 0.3], 4, mode="triangular2"),
     "CyclicLR.exp_range": lambda s, o: s.CyclicLR(o, 0.01, 0.2, 4, mode="exp_range", gamma=0.9, cycle_momentum=False),
     "OneCycleLR": lambda s, o: s.OneCycleLR(o, 0.3, total_steps=30),
-    "OneCycleLR.three": lambda s, o: s.OneCycleLR(o, [0.3, 0.4], epochs=5, steps_per_epoch=6, three_phase=True, anneal_strategy="linear"),
+    "OneCycleLR.three": lambda s, o: s.OneCycleLR(
+        o, [0.3, 0.4], epochs=5, steps_per_epoch=6, three_phase=True, anneal_strategy="linear"
+    ),
     "SequentialLR": lambda s, o: s.SequentialLR(o, [s.ConstantLR(o, 0.1, 3), s.ExponentialLR(o, 0.9)], [5]),
     "ChainedScheduler": lambda s, o: s.ChainedScheduler([s.ConstantLR(o, 0.1, 3), s.ExponentialLR(o, 0.9)]),
 }
@@ -68,7 +70,10 @@ def test_resumed_rates_are_the_same(name):
     np.testing.assert_allclose(rates(taper, name, resume_at=11), rates(taper, name), rtol=1e-12)
 
 
-@pytest.mark.parametrize("options", [dict(), dict(mode="max", threshold_mode="abs", threshold=0.1), dict(cooldown=2, min_lr=0.02, factor=0.5)])
+@pytest.mark.parametrize(
+    "options",
+    [dict(), dict(mode="max", threshold_mode="abs", threshold=0.1), dict(cooldown=2, min_lr=0.02, factor=0.5)],
+)
 def test_plateau_is_pytorchs(options):
     metrics = np.random.default_rng(0).standard_normal(40).round(1).tolist()
     found = []

@@ -11,7 +11,11 @@ from math import prod
 import numpy as np
 
 __all__ = [
-    *("cross_entropy", "cross_entropy_grad", "nll_loss", "nll_loss_grad", "class_shares"),
+    "cross_entropy",
+    "cross_entropy_grad",
+    "nll_loss",
+    "nll_loss_grad",
+    "class_shares",
 ]
 
 FEW = 64

@@ -11,8 +11,21 @@ from math import prod
 import numpy as np
 
 __all__ = [
-    *("put_part", "take_at", "add_at", "put_at", "write_at", "take_along", "scatter_along", "scatter"),
-    *("scatter_reduce", "add_rows", "add_embedding", "put_masked", "pick_masked", "run_numbers", "one_hot"),
+    "put_part",
+    "take_at",
+    "add_at",
+    "put_at",
+    "write_at",
+    "take_along",
+    "scatter_along",
+    "scatter",
+    "scatter_reduce",
+    "add_rows",
+    "add_embedding",
+    "put_masked",
+    "pick_masked",
+    "run_numbers",
+    "one_hot",
     "argwhere_of",
 ]
 

@@ -12,8 +12,15 @@ import numpy as np
 from .linear import column_sums
 
 __all__ = [
-    *("batch_norm", "batch_norm_grad", "batch_norm_by", "batch_norm_by_grad", "layer_norm", "layer_norm_grad"),
-    *("rms_norm", "rms_norm_grad", "channel_sums"),
+    "batch_norm",
+    "batch_norm_grad",
+    "batch_norm_by",
+    "batch_norm_by_grad",
+    "layer_norm",
+    "layer_norm_grad",
+    "rms_norm",
+    "rms_norm_grad",
+    "channel_sums",
 ]
 
 

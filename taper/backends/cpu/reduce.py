@@ -12,8 +12,20 @@ from builtins import min as smaller
 import numpy as np
 
 __all__ = [
-    *("all", "any", "max", "min", "prod", "sum", "argmax", "argmin", "count_nonzero"),
-    *("mean_of", "variance", "logsumexp", "vector_norm", "broadcast_to"),
+    "all",
+    "any",
+    "max",
+    "min",
+    "prod",
+    "sum",
+    "argmax",
+    "argmin",
+    "count_nonzero",
+    "mean_of",
+    "variance",
+    "logsumexp",
+    "vector_norm",
+    "broadcast_to",
 ]
 
 _LONG = 4096

@@ -7,8 +7,14 @@ import numpy as np
 from .indexing import take_along
 
 __all__ = [
-    *("sorted_positions", "top_positions", "kth_position", "mode_position", "median_position", "median_of"),
-    *("pick_along", "search"),
+    "sorted_positions",
+    "top_positions",
+    "kth_position",
+    "mode_position",
+    "median_position",
+    "median_of",
+    "pick_along",
+    "search",
 ]
 
 

@@ -9,14 +9,23 @@ import os
 
 import numpy as np
 
-_NAMES = ("scipy_openblas_{}_num_threads64_", "scipy_openblas_{}_num_threads", "openblas_{}_num_threads64_", "openblas_{}_num_threads")
+_NAMES = (
+    "scipy_openblas_{}_num_threads64_",
+    "scipy_openblas_{}_num_threads",
+    "openblas_{}_num_threads64_",
+    "openblas_{}_num_threads",
+)
 
 
 @functools.cache
 def _library():
     """The BLAS library that NumPy loaded, and the pattern of its function names; None if it is not OpenBLAS."""
     root = os.path.dirname(np.__file__)
-    places = [os.path.join(root, ".libs", "*openblas*"), os.path.join(root + ".libs", "*openblas*"), os.path.join(root, ".dylibs", "*openblas*")]
+    places = [
+        os.path.join(root, ".libs", "*openblas*"),
+        os.path.join(root + ".libs", "*openblas*"),
+        os.path.join(root, ".dylibs", "*openblas*"),
+    ]
     for path in [p for place in places for p in glob.glob(place)]:
         try:
             library = ctypes.CDLL(path)

@@ -9,7 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 __all__ = [
-    *("expanded", "window_of", "laid_over", "sliding_windows", "add_windows", "diagonal_of", "put_diagonal", "bits"),
+    "expanded",
+    "window_of",
+    "laid_over",
+    "sliding_windows",
+    "add_windows",
+    "diagonal_of",
+    "put_diagonal",
+    "bits",
 ]
 
 

@@ -10,8 +10,14 @@ from ...dtypes import int64
 from ...tensor import arange, as_tensor, cat, empty_like, full, stack, tensor
 
 __all__ = [
-    *("PackedSequence", "invert_permutation", "pack_padded_sequence", "pad_packed_sequence", "pad_sequence"),
-    *("unpad_sequence", "pack_sequence", "unpack_sequence"),
+    "PackedSequence",
+    "invert_permutation",
+    "pack_padded_sequence",
+    "pad_packed_sequence",
+    "pad_sequence",
+    "unpad_sequence",
+    "pack_sequence",
+    "unpack_sequence",
 ]
 
 

@@ -141,8 +141,10 @@ def for_each_group(optimizer: Optimizer, name: str, value) -> list:
     if not isinstance(value, (list, tuple)):
         return [value] * len(optimizer.param_groups)
     if len(value) != len(optimizer.param_groups):
-        raise ValueError(f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, "
-                         f"param_groups has {len(optimizer.param_groups)}.")
+        raise ValueError(
+            f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, "
+            f"param_groups has {len(optimizer.param_groups)}."
+        )
     return list(value)
 
 

@@ -47,7 +47,9 @@ class _Several(LRScheduler):
 class SequentialLR(_Several):
     """The first schedule up to the first milestone, then the second, and so on; each starts from its own step 0."""
 
-    def __init__(self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1):
+    def __init__(
+        self, optimizer: Optimizer, schedulers: list[LRScheduler], milestones: list[int], last_epoch: int = -1
+    ):
         _same_optimizer(type(self).__name__, optimizer, schedulers)
         if len(milestones) != len(schedulers) - 1:
             raise ValueError(

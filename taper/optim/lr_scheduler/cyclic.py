@@ -23,7 +23,6 @@ def _set_momentum(group: dict, key: str, value: float) -> None:
     group[key] = (value, *group["betas"][1:]) if key == "betas" else value
 
 
-
 class CyclicLR(LRScheduler):
     """The rate goes from base_lr up to max_lr in `step_size_up` steps and down in `step_size_down`, again and again.
 
@@ -137,9 +136,7 @@ class OneCycleLR(LRScheduler):
                     raise ValueError(f"Expected positive integer {name}, but got {value}")
             self.total_steps = epochs * steps_per_epoch
         else:
-            raise ValueError(
-                "You must define either total_steps OR (epochs AND steps_per_epoch)"
-            )
+            raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
         n = self.total_steps
         if three_phase:
             self._phases = [
@@ -186,9 +183,7 @@ class OneCycleLR(LRScheduler):
         self._warn_outside_step()
         step = self.last_epoch
         if step > self.total_steps:
-            raise ValueError(
-                f"Tried to step {step} times. The specified number of total steps is {self.total_steps}"
-            )
+            raise ValueError(f"Tried to step {step} times. The specified number of total steps is {self.total_steps}")
         rates = []
         for group in self.optimizer.param_groups:
             start = 0.0

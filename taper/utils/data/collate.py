@@ -42,7 +42,9 @@ def default_collate(batch):
     if isinstance(first, (np.ndarray, np.generic)):
         if first.dtype.kind in "SUO":
             raise TypeError(MUST.format(first.dtype))
-        return stack([as_tensor(b) for b in batch], 0) if isinstance(first, np.ndarray) else as_tensor(np.asarray(batch))
+        return (
+            stack([as_tensor(b) for b in batch], 0) if isinstance(first, np.ndarray) else as_tensor(np.asarray(batch))
+        )
     if isinstance(first, float):
         return tensor(batch, dtype=float64)
     if isinstance(first, int):
@@ -52,10 +54,10 @@ def default_collate(batch):
     if isinstance(first, Mapping):
         return type(first)({k: default_collate([b[k] for b in batch]) for k in first})
     if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(default_collate(list(items)) for items in zip(*batch)))
+        return type(first)(*(default_collate(items) for items in zip(*batch)))
     if isinstance(first, Sequence):
         if any(len(b) != len(first) for b in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
-        columns = [default_collate(list(items)) for items in zip(*batch)]
+        columns = [default_collate(items) for items in zip(*batch)]
         return columns if isinstance(first, (tuple, list)) else type(first)(columns)
     raise TypeError(MUST.format(type(first)))

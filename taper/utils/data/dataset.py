@@ -74,7 +74,9 @@ class StackDataset(Dataset):
 
     def __init__(self, *args, **kwargs):
         if args and kwargs:
-            raise ValueError("Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like input/output, but both types are given.")
+            raise ValueError(
+                "Supported either ``tuple``- (via ``args``) or``dict``- (via ``kwargs``) like input/output, but both types are given."
+            )
         if not args and not kwargs:
             raise ValueError("At least one dataset should be passed")
         self.datasets = kwargs or args
@@ -156,7 +158,11 @@ class Subset(Dataset):
 
     def __getbatch__(self, indices: np.ndarray):
         inner = getattr(self.dataset, "__getbatch__", None)
-        if inner is None or type(self).__getitem__ is not Subset.__getitem__ or type(self).__getitems__ is not Subset.__getitems__:
+        if (
+            inner is None
+            or type(self).__getitem__ is not Subset.__getitem__
+            or type(self).__getitems__ is not Subset.__getitems__
+        ):
             return NotImplemented
         return inner(np.asarray(self.indices, dtype=np.int64)[indices])
 
@@ -178,7 +184,9 @@ def random_split(dataset, lengths, generator=None) -> list[Subset]:
         lengths = sizes
         for i, size in enumerate(lengths):
             if size == 0:
-                warnings.warn(f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=2)
+                warnings.warn(
+                    f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=2
+                )
     if sum(lengths) != n:
         raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
     order = randperm(sum(lengths), generator=generator or default_generator).tolist()

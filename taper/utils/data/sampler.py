@@ -51,7 +51,12 @@ class RandomSampler(Sampler):
     """A permutation of all indices, or num_samples of them drawn with replacement."""
 
     def __init__(self, data_source, replacement: bool = False, num_samples: int | None = None, generator=None):
-        self.data_source, self.replacement, self._num_samples, self.generator = data_source, replacement, num_samples, generator
+        self.data_source, self.replacement, self._num_samples, self.generator = (
+            data_source,
+            replacement,
+            num_samples,
+            generator,
+        )
         if not isinstance(replacement, bool):
             raise TypeError(f"replacement should be a boolean value, but got replacement={replacement}")
         if not isinstance(self.num_samples, int) or isinstance(self.num_samples, bool) or self.num_samples <= 0:
@@ -74,7 +79,9 @@ class RandomSampler(Sampler):
         stream, dtype = generator.stream, np.dtype(np.int64)
         parts = [stream.permutation(n, dtype) for _ in range(self.num_samples // n)]
         # The rest comes from one more permutation, which is drawn even if nothing of it is used.
-        parts.append(stream.permutation(n, dtype)[: self.num_samples % n] if self.num_samples % n else np.empty(0, dtype))
+        parts.append(
+            stream.permutation(n, dtype)[: self.num_samples % n] if self.num_samples % n else np.empty(0, dtype)
+        )
         return np.concatenate(parts) if len(parts) > 2 or parts[-1].size else parts[0]
 
     def __iter__(self):
@@ -109,7 +116,9 @@ class WeightedRandomSampler(Sampler):
             raise ValueError(f"replacement should be a boolean value, but got replacement={replacement}")
         self.weights = as_tensor(weights).double()
         if self.weights.dim() != 1:
-            raise ValueError(f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}")
+            raise ValueError(
+                f"weights should be a 1d sequence but given weights have shape {tuple(self.weights.shape)}"
+            )
         self.num_samples, self.replacement, self.generator = num_samples, replacement, generator
 
     def __iter__(self):
@@ -139,9 +148,14 @@ class BatchSampler(Sampler):
     def arrays(self) -> Iterator[np.ndarray] | None:
         """The batches as arrays, without a Python number an index; None where the sampler gives no array."""
         order = getattr(self.sampler, "order", None)
-        if order is None or type(self).__iter__ is not BatchSampler.__iter__ or type(self.sampler).__iter__ not in (
-            SequentialSampler.__iter__,
-            RandomSampler.__iter__,
+        if (
+            order is None
+            or type(self).__iter__ is not BatchSampler.__iter__
+            or type(self.sampler).__iter__
+            not in (
+                SequentialSampler.__iter__,
+                RandomSampler.__iter__,
+            )
         ):
             return None
         return self._cut(order)

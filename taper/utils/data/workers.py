@@ -167,7 +167,7 @@ def _work(dataset, collate, batched, drop_last, seed, init, number, count, tasks
             init(number)
         if iterable:
             samples = iter(dataset)
-    except Exception:  # noqa: BLE001  (whatever the user's code raises is the parent's to raise again)
+    except Exception:
         broken = _failure(f"in DataLoader worker process {number}")
     ended = False
     with contextlib.suppress(KeyboardInterrupt):
@@ -202,7 +202,7 @@ def _work(dataset, collate, batched, drop_last, seed, init, number, count, tasks
                         answer = collate(fetch(dataset, list(indices)))
                 if not isinstance(answer, (_End, _Failure)):
                     answer = _packed(answer, held)
-            except Exception:  # noqa: BLE001
+            except Exception:
                 answer = _failure(f"in DataLoader worker process {number}")
             results.put((index, number, answer))
             for memory in held:
@@ -247,8 +247,20 @@ class _Pool:
         self.processes = [
             context.Process(
                 target=_work,
-                args=(loader.dataset, loader.collate_fn, batched, loader.drop_last, seed, loader.worker_init_fn, i, self.count,
-                      self.tasks[i], self.results, os.getpid(), whole),
+                args=(
+                    loader.dataset,
+                    loader.collate_fn,
+                    batched,
+                    loader.drop_last,
+                    seed,
+                    loader.worker_init_fn,
+                    i,
+                    self.count,
+                    self.tasks[i],
+                    self.results,
+                    os.getpid(),
+                    whole,
+                ),
                 daemon=True,
             )
             for i in range(self.count)
@@ -267,7 +279,7 @@ def _stop(processes, tasks, results) -> None:
     for q in tasks:
         with contextlib.suppress(ValueError, OSError):
             q.put(None)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 1
     while any(p.is_alive() for p in processes) and time.monotonic() < deadline:
         with contextlib.suppress(queue.Empty, OSError, EOFError, ValueError):
             _discard(results.get(timeout=0.05)[2])

@@ -63,7 +63,11 @@ class ArrayDataset(VisionDataset):
         return self.finished(image, int(self.labels()[index]))
 
     def __getbatch__(self, indices: np.ndarray):
-        if type(self).__getitem__ is not ArrayDataset.__getitem__ or self.transforms is not None or self.target_transform is not None:
+        if (
+            type(self).__getitem__ is not ArrayDataset.__getitem__
+            or self.transforms is not None
+            or self.target_transform is not None
+        ):
             return NotImplemented
         batch = getattr(self.transform, "batch", None)
         if batch is None:

@@ -18,13 +18,18 @@ from .download import checksum, download
 class _Arrays(pickle.Unpickler):
     """Reads dictionaries of lists, bytes and NumPy arrays, and refuses everything else."""
 
-    _ALLOWED = {("numpy.core.multiarray", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
+    _ALLOWED = {
+        ("numpy._core.multiarray", "_reconstruct"),
+        ("numpy", "ndarray"),
+        ("numpy", "dtype"),
+        ("_codecs", "encode"),
+    }
 
     def find_class(self, module: str, name: str):
+        # NumPy 2 has renamed the module that older files name.
+        module = module.replace("numpy.core.", "numpy._core.")
         if (module, name) not in self._ALLOWED:
             raise pickle.UnpicklingError(f"{module}.{name} has no place in a CIFAR batch")
-        if module == "numpy.core.multiarray":
-            module = "numpy._core.multiarray" if int(np.__version__.split(".")[0]) >= 2 else module
         return super().find_class(module, name)
 
 
@@ -32,7 +37,16 @@ def read_batch(path: Path) -> dict:
     """One batch file. RuntimeError that names it if it is damaged."""
     try:
         return _Arrays(io.BytesIO(path.read_bytes()), encoding="latin1").load()
-    except (pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError, UnicodeDecodeError) as error:
+    except (
+        pickle.UnpicklingError,
+        EOFError,
+        ValueError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        TypeError,
+        UnicodeDecodeError,
+    ) as error:
         raise RuntimeError(f"{path} is damaged ({error}). Delete it and download the dataset again.") from None
 
 

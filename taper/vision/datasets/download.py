@@ -43,13 +43,17 @@ def download(urls: list[str], path: Path, md5: str) -> None:
             continue
         os.replace(part, path)
         return
-    raise RuntimeError(f"{path.name} could not be downloaded ({'; '.join(failures)}). Try again later, or put it into {path.parent}.")
+    raise RuntimeError(
+        f"{path.name} could not be downloaded ({'; '.join(failures)}). Try again later, or put it into {path.parent}."
+    )
 
 
 def fetch(url: str, part: Path, label: str) -> None:
     """Fetch what is missing of a file; what came before an interruption is kept."""
     have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": "taper", **({"Range": f"bytes={have}-"} if have else {})})
+    request = urllib.request.Request(
+        url, headers={"User-Agent": "taper", **({"Range": f"bytes={have}-"} if have else {})}
+    )
     try:
         response = urllib.request.urlopen(request, timeout=60)
     except urllib.error.HTTPError as error:
@@ -62,7 +66,10 @@ def fetch(url: str, part: Path, label: str) -> None:
         length = response.headers.get("Content-Length")
         total = (int(length) + (have if resumed else 0)) if length else None
         bars = (TextColumn(label), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        with part.open("ab" if resumed else "wb") as file, Progress(*bars, console=Console(stderr=True), transient=True) as progress:
+        with (
+            part.open("ab" if resumed else "wb") as file,
+            Progress(*bars, console=Console(stderr=True), transient=True) as progress,
+        ):
             task = progress.add_task("", total=total, completed=have if resumed else 0)
             while chunk := response.read(CHUNK):
                 file.write(chunk)

@@ -27,7 +27,9 @@ def find_classes(directory) -> tuple[list[str], dict[str, int]]:
     return classes, {name: i for i, name in enumerate(classes)}
 
 
-def make_dataset(directory, class_to_idx=None, extensions=None, is_valid_file=None, allow_empty: bool = False) -> list[tuple[str, int]]:
+def make_dataset(
+    directory, class_to_idx=None, extensions=None, is_valid_file=None, allow_empty: bool = False
+) -> list[tuple[str, int]]:
     """(path, class number) of every file that counts. FileNotFoundError for a class without any."""
     if class_to_idx is None:
         class_to_idx = find_classes(directory)[1]
@@ -36,6 +38,7 @@ def make_dataset(directory, class_to_idx=None, extensions=None, is_valid_file=No
     if extensions is not None:
         endings = (extensions,) if isinstance(extensions, str) else tuple(extensions)
         is_valid_file = lambda path: path.lower().endswith(endings)
+    assert is_valid_file is not None
     found, empty = [], set(class_to_idx)
     for name in sorted(class_to_idx):
         for root, _, files in sorted(os.walk(os.path.join(directory, name), followlinks=True)):
@@ -47,7 +50,9 @@ def make_dataset(directory, class_to_idx=None, extensions=None, is_valid_file=No
     if empty and not allow_empty:
         message = f"Found no valid file for the classes {', '.join(sorted(empty))}."
         if extensions is not None:
-            message += f" Supported extensions are: {extensions if isinstance(extensions, str) else ', '.join(extensions)}"
+            message += (
+                f" Supported extensions are: {extensions if isinstance(extensions, str) else ', '.join(extensions)}"
+            )
         raise FileNotFoundError(message)
     return found
 
@@ -55,7 +60,16 @@ def make_dataset(directory, class_to_idx=None, extensions=None, is_valid_file=No
 class DatasetFolder(VisionDataset):
     """Files in class folders, read by `loader`; those count that have one of `extensions`, or pass `is_valid_file`."""
 
-    def __init__(self, root, loader, extensions=None, transform=None, target_transform=None, is_valid_file=None, allow_empty: bool = False):
+    def __init__(
+        self,
+        root,
+        loader,
+        extensions=None,
+        transform=None,
+        target_transform=None,
+        is_valid_file=None,
+        allow_empty: bool = False,
+    ):
         super().__init__(str(root), transform=transform, target_transform=target_transform)
         self.classes, self.class_to_idx = self.find_classes(self.root)
         self.samples = self.make_dataset(self.root, self.class_to_idx, extensions, is_valid_file, allow_empty)
@@ -82,7 +96,15 @@ class DatasetFolder(VisionDataset):
 class ImageFolder(DatasetFolder):
     """Images in class folders: root/cat/1.png, root/dog/2.png, ..."""
 
-    def __init__(self, root, transform=None, target_transform=None, loader=default_loader, is_valid_file=None, allow_empty: bool = False):
+    def __init__(
+        self,
+        root,
+        transform=None,
+        target_transform=None,
+        loader=default_loader,
+        is_valid_file=None,
+        allow_empty: bool = False,
+    ):
         extensions = IMG_EXTENSIONS if is_valid_file is None else None
         super().__init__(root, loader, extensions, transform, target_transform, is_valid_file, allow_empty)
         self.imgs = self.samples

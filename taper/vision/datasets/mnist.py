@@ -29,7 +29,9 @@ def read_idx(path: Path) -> np.ndarray:
         dtype = np.dtype(_TYPES[code])
         count = int(np.prod(shape, dtype=np.int64))
         if len(content) - 4 - 4 * ndim != count * dtype.itemsize:
-            raise ValueError(f"it holds {len(content) - 4 - 4 * ndim} bytes of data, its header says {count * dtype.itemsize}")
+            raise ValueError(
+                f"it holds {len(content) - 4 - 4 * ndim} bytes of data, its header says {count * dtype.itemsize}"
+            )
         array = np.frombuffer(content, dtype, count, 4 + 4 * ndim).reshape(shape)
         return array.astype(dtype.newbyteorder("="))
     except (struct.error, ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -50,7 +52,18 @@ class MNIST(ArrayDataset):
         ("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d022fa330f9573f3"),
         ("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c"),
     )
-    classes = ["0 - zero", "1 - one", "2 - two", "3 - three", "4 - four", "5 - five", "6 - six", "7 - seven", "8 - eight", "9 - nine"]
+    classes = [
+        "0 - zero",
+        "1 - one",
+        "2 - two",
+        "3 - three",
+        "4 - four",
+        "5 - five",
+        "6 - six",
+        "7 - seven",
+        "8 - eight",
+        "9 - nine",
+    ]
 
     def __init__(self, root, train: bool = True, transform=None, target_transform=None, download: bool = False):
         super().__init__(str(root), transform=transform, target_transform=target_transform)
@@ -88,9 +101,13 @@ class MNIST(ArrayDataset):
 
     def _load_data(self):
         kind = "train" if self.train else "t10k"
-        images, labels = (read_idx(self._file(f"{kind}-{what}.gz")) for what in ("images-idx3-ubyte", "labels-idx1-ubyte"))
+        images, labels = (
+            read_idx(self._file(f"{kind}-{what}.gz")) for what in ("images-idx3-ubyte", "labels-idx1-ubyte")
+        )
         if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
-            raise RuntimeError(f"{self.raw_folder}: {images.shape} images and {labels.shape} labels do not fit. Download them again.")
+            raise RuntimeError(
+                f"{self.raw_folder}: {images.shape} images and {labels.shape} labels do not fit. Download them again."
+            )
         return wrap(np.ascontiguousarray(images, np.uint8)), wrap(labels.astype(np.int64))
 
     def pixels(self) -> np.ndarray:

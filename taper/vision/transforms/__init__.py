@@ -1,7 +1,19 @@
 """Transforms of images."""
 
 from . import functional
-from .fixed import CenterCrop, Compose, ConvertImageDtype, Grayscale, Lambda, Normalize, Pad, PILToTensor, Resize, ToPILImage, ToTensor
+from .fixed import (
+    CenterCrop,
+    Compose,
+    ConvertImageDtype,
+    Grayscale,
+    Lambda,
+    Normalize,
+    Pad,
+    PILToTensor,
+    Resize,
+    ToPILImage,
+    ToTensor,
+)
 from .functional import InterpolationMode
 from .random import (
     ColorJitter,

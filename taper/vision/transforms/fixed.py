@@ -145,7 +145,13 @@ class CenterCrop:
     """The middle of an image."""
 
     def __init__(self, size):
-        self.size = (int(size), int(size)) if isinstance(size, int) else (tuple(size) * 2)[:2] if len(size) == 1 else tuple(size)
+        self.size = (
+            (int(size), int(size))
+            if isinstance(size, int)
+            else (tuple(size) * 2)[:2]
+            if len(size) == 1
+            else tuple(size)
+        )
 
     def __call__(self, img):
         return F.center_crop(img, self.size)

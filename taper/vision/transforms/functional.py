@@ -104,8 +104,10 @@ def to_pil_image(pic, mode: str | None = None):
         raise TypeError(f"pic should be Tensor or ndarray. Got {type(pic)}.")
     if array.shape[2] not in (1, 2, 3, 4):
         raise ValueError(f"pic should not have > 4 channels. Got {array.shape[2]} channels.")
-    return image_module().fromarray(np.ascontiguousarray(array[:, :, 0] if array.shape[2] == 1 else array)) if mode is None else (
-        image_module().fromarray(np.ascontiguousarray(array[:, :, 0] if array.shape[2] == 1 else array), mode)
+    return (
+        image_module().fromarray(np.ascontiguousarray(array[:, :, 0] if array.shape[2] == 1 else array))
+        if mode is None
+        else (image_module().fromarray(np.ascontiguousarray(array[:, :, 0] if array.shape[2] == 1 else array), mode))
     )
 
 
@@ -135,7 +137,9 @@ def normalize(tensor, mean, std, inplace: bool = False):
     if tensor._array.dtype.kind != "f":
         raise TypeError(f"Input tensor should be a float tensor. Got {tensor.dtype}.")
     if tensor._array.ndim < 3:
-        raise ValueError(f"Expected tensor to be a tensor image of size (..., C, H, W). Got tensor.size() = {tensor.size()}")
+        raise ValueError(
+            f"Expected tensor to be a tensor image of size (..., C, H, W). Got tensor.size() = {tensor.size()}"
+        )
     array = normalized(tensor._array, mean, std)
     if inplace:
         tensor._array[...] = array
@@ -162,7 +166,9 @@ def _target_size(height: int, width: int, size, max_size: int | None) -> tuple[i
     long = int(short * high / low)
     if max_size is not None:
         if max_size <= short:
-            raise ValueError(f"max_size = {max_size} must be strictly greater than the requested size for the smaller edge size = {size}")
+            raise ValueError(
+                f"max_size = {max_size} must be strictly greater than the requested size for the smaller edge size = {size}"
+            )
         if long > max_size:
             short, long = int(max_size * short / long), max_size
     return (short, long) if height <= width else (long, short)
@@ -181,12 +187,16 @@ def resize(img, size, interpolation=InterpolationMode.BILINEAR, max_size=None, a
     if antialias and getattr(interpolation, "value", interpolation) in ("bilinear", "bicubic", 2, 3):
         # Pillow's own filters on each channel, in floating point.
         Image = image_module()
-        planes = [np.asarray(Image.fromarray(p.astype(np.float32)).resize((w, h), _resample(interpolation))) for p in flat]
+        planes = [
+            np.asarray(Image.fromarray(p.astype(np.float32)).resize((w, h), _resample(interpolation))) for p in flat
+        ]
         out = np.stack(planes).reshape(*array.shape[:-2], h, w)
     else:
         mode = getattr(interpolation, "value", interpolation)
         options = {} if mode.startswith("nearest") else {"align_corners": False}
-        out = interpolate(wrap(flat[None].astype(np.float32)), (h, w), mode=mode, **options)._array.reshape(*array.shape[:-2], h, w)
+        out = interpolate(wrap(flat[None].astype(np.float32)), (h, w), mode=mode, **options)._array.reshape(
+            *array.shape[:-2], h, w
+        )
     if array.dtype.kind in "iu":
         out = np.clip(np.round(out), np.iinfo(array.dtype).min, np.iinfo(array.dtype).max)
     return wrap(out.astype(array.dtype))
@@ -206,7 +216,13 @@ def crop(img, top: int, left: int, height: int, width: int):
 
 def center_crop(img, output_size):
     """The middle of an image; smaller images are padded with black."""
-    th, tw = (output_size, output_size) if isinstance(output_size, int) else (output_size * 2)[:2] if len(output_size) == 1 else output_size
+    th, tw = (
+        (output_size, output_size)
+        if isinstance(output_size, int)
+        else (output_size * 2)[:2]
+        if len(output_size) == 1
+        else output_size
+    )
     _, height, width = dimensions(img)
     if tw > width or th > height:
         sides = [
@@ -283,7 +299,11 @@ def rotate(img, angle: float, interpolation=InterpolationMode.NEAREST, expand: b
     planes = array.reshape(-1, *array.shape[-2:])
     Image = image_module()
     turned = [
-        np.asarray(Image.fromarray(p.astype(np.float32)).rotate(angle, _resample(interpolation), expand, center, fillcolor=0 if fill is None else fill))
+        np.asarray(
+            Image.fromarray(p.astype(np.float32)).rotate(
+                angle, _resample(interpolation), expand, center, fillcolor=0 if fill is None else fill
+            )
+        )
         for p in planes
     ]
     out = np.stack(turned)
@@ -387,7 +407,9 @@ def erase(img, i: int, j: int, h: int, w: int, v, inplace: bool = False):
     return out
 
 
-def resized_crop(img, top: int, left: int, height: int, width: int, size, interpolation=InterpolationMode.BILINEAR, antialias=True):
+def resized_crop(
+    img, top: int, left: int, height: int, width: int, size, interpolation=InterpolationMode.BILINEAR, antialias=True
+):
     """A part of an image, resized."""
     return resize(crop(img, top, left, height, width), size, interpolation, antialias=antialias)
 
@@ -402,7 +424,13 @@ def kernel_of(size: int, sigma: float) -> np.ndarray:
 def gaussian_blur(img, kernel_size, sigma=None):
     """The image blurred by a Gaussian; sigma defaults to 0.3 ((size - 1) / 2 - 1) + 0.8."""
     sizes = [kernel_size] * 2 if isinstance(kernel_size, int) else list(kernel_size)
-    sigmas = [0.15 * k + 0.35 for k in sizes] if sigma is None else [sigma] * 2 if isinstance(sigma, (int, float)) else list(sigma)
+    sigmas = (
+        [0.15 * k + 0.35 for k in sizes]
+        if sigma is None
+        else [sigma] * 2
+        if isinstance(sigma, (int, float))
+        else list(sigma)
+    )
     array = np.asarray(img) if is_pil(img) else img._array
     axes = (1, 0) if is_pil(img) else (-1, -2)
     out = array.astype(np.float64)
@@ -414,5 +442,3 @@ def gaussian_blur(img, kernel_size, sigma=None):
         out = windows @ kernel_of(size, s)
     out = (np.round(out) if array.dtype.kind in "iu" else out).astype(array.dtype)
     return image_module().fromarray(out) if is_pil(img) else wrap(out)
-
-

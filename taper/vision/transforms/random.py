@@ -72,7 +72,13 @@ class RandomCrop:
     """A random part of an image, which may be padded first. ValueError if the image is smaller."""
 
     def __init__(self, size, padding=None, pad_if_needed: bool = False, fill=0, padding_mode: str = "constant"):
-        self.size = (int(size), int(size)) if isinstance(size, int) else (tuple(size) * 2)[:2] if len(size) == 1 else tuple(size)
+        self.size = (
+            (int(size), int(size))
+            if isinstance(size, int)
+            else (tuple(size) * 2)[:2]
+            if len(size) == 1
+            else tuple(size)
+        )
         self.padding, self.pad_if_needed, self.fill, self.padding_mode = padding, pad_if_needed, fill, padding_mode
 
     def _corner(self, height: int, width: int) -> tuple[int, int]:
@@ -129,7 +135,14 @@ class RandomCrop:
 class RandomResizedCrop:
     """A random part of random size and proportions, resized (Szegedy et al. 2015)."""
 
-    def __init__(self, size, scale=(0.08, 1.0), ratio=(3.0 / 4.0, 4.0 / 3.0), interpolation=InterpolationMode.BILINEAR, antialias=True):
+    def __init__(
+        self,
+        size,
+        scale=(0.08, 1.0),
+        ratio=(3.0 / 4.0, 4.0 / 3.0),
+        interpolation=InterpolationMode.BILINEAR,
+        antialias=True,
+    ):
         self.size = (size, size) if isinstance(size, int) else (tuple(size) * 2)[:2] if len(size) == 1 else tuple(size)
         self.scale, self.ratio, self.interpolation, self.antialias = scale, ratio, interpolation, antialias
 
@@ -152,7 +165,9 @@ class RandomResizedCrop:
         return (height - h) // 2, (width - w) // 2, h, w
 
     def __call__(self, img):
-        return F.resized_crop(img, *self.get_params(img, self.scale, self.ratio), self.size, self.interpolation, self.antialias)
+        return F.resized_crop(
+            img, *self.get_params(img, self.scale, self.ratio), self.size, self.interpolation, self.antialias
+        )
 
 
 class RandomRotation:
@@ -259,7 +274,11 @@ class RandomErasing:
             h, w = int(round(math.sqrt(target * proportion))), int(round(math.sqrt(target / proportion)))
             if not (h < height and w < width):
                 continue
-            v = empty(channels, h, w).normal_() if self.value == "random" else img.new_tensor(self.value).reshape(-1, 1, 1)
+            v = (
+                empty(channels, h, w).normal_()
+                if self.value == "random"
+                else img.new_tensor(self.value).reshape(-1, 1, 1)
+            )
             i, j = randint(0, height - h + 1, size=(1,)).item(), randint(0, width - w + 1, size=(1,)).item()
             return F.erase(img, i, j, h, w, v, self.inplace)
         return img

@@ -11,8 +11,14 @@ ODD = np.array([1.0, np.nan, np.inf, -np.inf, 0.0, -0.0])
 
 
 def pair(name, **options):
-    return Case(name, lambda T, x, y, i, j: (getattr(T, name)(x, y), getattr(T, name)(i, j)), (X, Y, I, J), grad=False,
-                dtypes=(*FLOATS, *HALVES), **options)
+    return Case(
+        name,
+        lambda T, x, y, i, j: (getattr(T, name)(x, y), getattr(T, name)(i, j)),
+        (X, Y, I, J),
+        grad=False,
+        dtypes=(*FLOATS, *HALVES),
+        **options,
+    )
 
 
 def whole(name):
@@ -27,15 +33,32 @@ CASES = [
         for name in ("isnan", "isinf", "isfinite", "signbit")
     ],
     Case("isposinf", lambda T, x: (T.isposinf(x), T.isneginf(x)), (ODD,), grad=False, ops=("eq",)),
-    Case("isclose", lambda T, x: (T.isclose(x, x + 1e-6), T.isclose(x, x, equal_nan=True), T.isclose(x, x)), (ODD,), grad=False,
-         dtypes=("float64",)),
+    Case(
+        "isclose",
+        lambda T, x: (T.isclose(x, x + 1e-6), T.isclose(x, x, equal_nan=True), T.isclose(x, x)),
+        (ODD,),
+        grad=False,
+        dtypes=("float64",),
+    ),
     Case("isclose.ints", lambda T, i, j: T.isclose(i, j, atol=1), (I, J), grad=False),
-    Case("isclose.values", lambda T, x: (T.allclose(x, x + 1e-3), T.allclose(x, x + 1e-12), T.equal(x, x.clone())), (X,), grad=False,
-         dtypes=("float64",)),
-    *[whole(n) for n in ("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift", "gcd", "lcm")],
+    Case(
+        "isclose.values",
+        lambda T, x: (T.allclose(x, x + 1e-3), T.allclose(x, x + 1e-12), T.equal(x, x.clone())),
+        (X,),
+        grad=False,
+        dtypes=("float64",),
+    ),
+    *[
+        whole(n)
+        for n in ("bitwise_and", "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift", "gcd", "lcm")
+    ],
     Case("bitwise_not", lambda T, i, b: (~i, ~b), (I, booleans(3)), grad=False),
-    Case("bitwise_and.python", lambda T, b, c, i: (b & c, b | c, b ^ c, i & 1, 3 | i, i << 2, i >> 1, True & b),
-         (booleans(5), booleans(5, seed="c"), integers(5)), grad=False),
+    Case(
+        "bitwise_and.python",
+        lambda T, b, c, i: (b & c, b | c, b ^ c, i & 1, 3 | i, i << 2, i >> 1, True & b),
+        (booleans(5), booleans(5, seed="c"), integers(5)),
+        grad=False,
+    ),
     Case("eq.numbers", lambda T, x, i: (x == 1, i == 1.0, i > 0.5, x == x), (X, I), grad=False),
     Case("eq.dtypes", lambda T, i: (i == i.float(), i < i.to(T.uint8) + 1), (I,), grad=False),
     Case("lt.broadcast", lambda T, x, y: x < y, (real(3, 1), real(4)), grad=False, dtypes=(*FLOATS, *INTEGERS)),

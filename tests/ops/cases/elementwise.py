@@ -81,7 +81,12 @@ SMOOTH = [
     binary("fmod", X * 5, POSITIVE, np.fmod, FLOATS, smooth=False),
     binary("xlogy", X, POSITIVE, lambda x, y: x * np.log(y), FLOATS),
     Case("clamp", lambda T, x: T.clamp(x, -0.31, 0.31), (AWAY,), dtypes=ALL),
-    Case("clamp.tensors", lambda T, x, a, b: T.clamp(x, a, b), (AWAY, real(4, low=-0.5, high=-0.2), real(3, 1, low=0.1, high=0.4)), smooth=False),
+    Case(
+        "clamp.tensors",
+        lambda T, x, a, b: T.clamp(x, a, b),
+        (AWAY, real(4, low=-0.5, high=-0.2), real(3, 1, low=0.1, high=0.4)),
+        smooth=False,
+    ),
     Case("clamp_min", lambda T, x: T.clamp(x, min=0.11), (AWAY,), dtypes=ALL),
     Case("clamp_max", lambda T, x: T.clamp(x, max=0.11), (AWAY,), dtypes=ALL),
     Case("lerp", lambda T, x, y, w: T.lerp(x, y, w), (X, Y, real(3, 4, low=0, high=1))),
@@ -89,7 +94,9 @@ SMOOTH = [
     Case("addcmul", lambda T, x, a, b: T.addcmul(x, a, b, value=0.3), (X, Y, real(4, seed="b"))),
     Case("addcdiv", lambda T, x, a, b: T.addcdiv(x, a, b, value=0.3), (X, Y, POSITIVE)),
     Case("nan_to_num", lambda T, x: T.nan_to_num(x), (np.array([1.0, np.nan, np.inf, -np.inf, 2.0]),), smooth=False),
-    Case("sigmoid.extreme", lambda T, x: T.sigmoid(x), (np.array([-1000.0, -100.0, 0.0, 100.0, 1000.0]),), smooth=False),
+    Case(
+        "sigmoid.extreme", lambda T, x: T.sigmoid(x), (np.array([-1000.0, -100.0, 0.0, 100.0, 1000.0]),), smooth=False
+    ),
 ]
 
 SHAPES = [
@@ -116,18 +123,34 @@ SHAPES = [
 MIXED = [
     Case("add.int_float", lambda T, i, x: i + x, (integers(3), real(3)), second=False),
     Case("mul.bool_float", lambda T, b, x: b * x, (booleans(3), real(3))),
-    Case("add.float32_float64", lambda T, x: x.float() + x, (real(3),), dtypes=("float64",), smooth=False, second=False),
+    Case(
+        "add.float32_float64", lambda T, x: x.float() + x, (real(3),), dtypes=("float64",), smooth=False, second=False
+    ),
     Case("mul.int_number", lambda T, i: i * 2.5, (integers(3),), grad=False),
     Case("add.zero_dim_int", lambda T, i: i + T.tensor(1.5), (integers(3),), grad=False),
     Case("add.zero_dim_double", lambda T, x: x.float() + T.tensor(1.5, dtype=T.float64), (real(3),), grad=False),
-    Case("floor_divide.ints", lambda T, a, b: (a // b, a % b, T.div(a, b, rounding_mode="trunc"), T.fmod(a, b)),
-         (integers(20, low=-9, high=9), integers(20, low=1, high=5)), grad=False, ops=("floor_divide", "trunc_divide")),
+    Case(
+        "floor_divide.ints",
+        lambda T, a, b: (a // b, a % b, T.div(a, b, rounding_mode="trunc"), T.fmod(a, b)),
+        (integers(20, low=-9, high=9), integers(20, low=1, high=5)),
+        grad=False,
+        ops=("floor_divide", "trunc_divide"),
+    ),
     Case("div.ints", lambda T, a, b: a / b, (integers(20, low=-9, high=9), integers(20, low=1, high=5)), grad=False),
-    Case("pow.ints", lambda T, a: (a**3, 2**a.abs(), a ** a.abs()), (integers(9, low=-4, high=5),), grad=False),
+    Case("pow.ints", lambda T, a: (a**3, 2 ** a.abs(), a ** a.abs()), (integers(9, low=-4, high=5),), grad=False),
     Case("add.uint8_wraps", lambda T, a: a.to(T.uint8) + 250, (integers(5),), grad=False),
-    Case("real", lambda T, x: (T.complex(x, 2 * x).real, T.complex(x, x).imag), (X,), ops=("real", "imag", "make_complex")),
-    Case("conjugate", lambda T, x, y: T.view_as_real((T.complex(x, y) * T.complex(y, x).conj()).resolve_conj()), (X, Y),
-         ops=("conjugate", "bits")),
+    Case(
+        "real",
+        lambda T, x: (T.complex(x, 2 * x).real, T.complex(x, x).imag),
+        (X,),
+        ops=("real", "imag", "make_complex"),
+    ),
+    Case(
+        "conjugate",
+        lambda T, x, y: T.view_as_real((T.complex(x, y) * T.complex(y, x).conj()).resolve_conj()),
+        (X, Y),
+        ops=("conjugate", "bits"),
+    ),
     Case("abs.complex", lambda T, x, y: T.complex(x, y).abs(), (AWAY, POSITIVE)),
     Case("angle.complex", lambda T, x, y: T.complex(x, y).angle(), (AWAY, POSITIVE)),
     Case("sgn.complex", lambda T, x, y: T.view_as_real(T.complex(x, y).sgn()), (AWAY, POSITIVE)),
@@ -144,15 +167,33 @@ ERRORS = [
     Error("pow.int_negative", lambda T, x: x**-1, RuntimeError, "negative integer powers", (integers(3),)),
     Error("add.inplace_float_in_int", lambda T, x: x.add_(1.5), RuntimeError, "can't be cast", (integers(3),)),
     Error("div.inplace_int", lambda T, x: x.div_(2), RuntimeError, "can't be cast", (integers(3),)),
-    Error("add.inplace_shape", lambda T, x: x.add_(T.ones(2, 3)), RuntimeError, "doesn't match the broadcast shape", (real(3),)),
-    Error("add.leaf_inplace", lambda T, x: x.requires_grad_().add_(1), RuntimeError, "leaf Variable that requires grad", (real(3),)),
+    Error(
+        "add.inplace_shape",
+        lambda T, x: x.add_(T.ones(2, 3)),
+        RuntimeError,
+        "doesn't match the broadcast shape",
+        (real(3),),
+    ),
+    Error(
+        "add.leaf_inplace",
+        lambda T, x: x.requires_grad_().add_(1),
+        RuntimeError,
+        "leaf Variable that requires grad",
+        (real(3),),
+    ),
     Error("add.string", lambda T, x: x + "a", TypeError, "", (real(3),)),
     Error("clamp.none", lambda T, x: T.clamp(x), RuntimeError, "must not be None", (real(3),)),
     Error("lerp.dtypes", lambda T, x: T.lerp(x, x.float(), 0.5), RuntimeError, "dtype", (real(3),)),
     Error("imag.real", lambda T, x: x.imag, RuntimeError, "not implemented", (real(3),)),
     Error("div.rounding", lambda T, x: T.div(x, 2, rounding_mode="up"), RuntimeError, "rounding_mode", (real(3),)),
     Error("exp.list", lambda T: T.exp([1.0]), TypeError, "must be Tensor"),
-    Error("out.requires_grad", lambda T, x: T.exp(x.requires_grad_(), out=T.empty(3, dtype=T.float64)), RuntimeError, "out=", (real(3),)),
+    Error(
+        "out.requires_grad",
+        lambda T, x: T.exp(x.requires_grad_(), out=T.empty(3, dtype=T.float64)),
+        RuntimeError,
+        "out=",
+        (real(3),),
+    ),
 ]
 
 CASES = [*SMOOTH, *SHAPES, *MIXED, *ERRORS]

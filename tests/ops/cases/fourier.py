@@ -115,6 +115,66 @@ CASES = [
         ops=("fft_c2c",),
         grad=False,
     ),
+    *[
+        Case(
+            f"stft.{n}.{hop}.{center}.{onesided}.{mode}",
+            lambda T, x, w, n=n, hop=hop, center=center, onesided=onesided, mode=mode: (
+                T.stft(x, n, hop, window=w[:n], center=center, pad_mode=mode, onesided=onesided, return_complex=True),
+                T.stft(x[0], n, hop, n - 2, w[: n - 2], center, mode, True, onesided, False),
+            ),
+            (real(2, 20), real(8, low=0.5, high=1.0)),
+            ops=("fft_r2c", "fft_c2c"),
+            **TOLERANCE,
+        )
+        for n, hop, center, onesided, mode in (
+            (8, None, True, None, "reflect"),
+            (7, 3, True, False, "constant"),
+            (8, 2, False, True, "reflect"),
+        )
+    ],
+    *[
+        Case(
+            f"istft.{n}.{hop}.{onesided}.{length}",
+            lambda T, x, y, w, n=n, hop=hop, onesided=onesided, length=length: (
+                T.istft(T.complex(x, y), n, hop, window=w[:n], onesided=onesided, length=length),
+                T.istft(
+                    T.complex(x, y)[0], n, hop, n - 2, w[: n - 2], normalized=True, onesided=onesided, length=length
+                ),
+            ),
+            (real(2, rows, 5), real(2, rows, 5, seed="i"), real(8, low=0.5, high=1.0)),
+            ops=("fft_c2r", "add_windows"),
+            **TOLERANCE,
+        )
+        for n, hop, onesided, length, rows in ((8, 2, True, None, 5), (7, 3, True, 9, 4), (8, 2, False, None, 8))
+    ],
+    Error(
+        "stft.return_complex", lambda T, x: T.stft(x, 4), RuntimeError, "requires the return_complex parameter", (X,)
+    ),
+    Error(
+        "stft.points",
+        lambda T, x, w: T.stft(x, 8, window=w, center=False, return_complex=True),
+        RuntimeError,
+        "expected 0 < n_fft",
+        (X, real(8)),
+    ),
+    Error(
+        "stft.window",
+        lambda T, x: T.stft(x, 4, window=T.ones(3), return_complex=True),
+        RuntimeError,
+        "expected a 1D window",
+        (X,),
+    ),
+    Error(
+        "stft.reflect",
+        lambda T, x, w: T.stft(x, 8, window=w, return_complex=True),
+        RuntimeError,
+        "Padding size should be less",
+        (X, real(8)),
+    ),
+    Error("istft.real", lambda T, x: T.istft(x, 4), RuntimeError, "complex-valued input", (X,)),
+    Error(
+        "istft.rows", lambda T, x: T.istft(T.complex(x, x), 8), RuntimeError, "expected the frequency dimension", (X,)
+    ),
     Error("fft.norm", lambda T, x: T.fft.fft(x, norm="unit"), RuntimeError, "Invalid normalization mode", (X,)),
     Error(
         "fft.points", lambda T, x: T.fft.fft(x, 0), RuntimeError, "Invalid number of data points .0. specified", (X,)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from ..case import FLOATS, HALVES, Case, Error, distinct, integers, real
 
-X, AWAY, POSITIVE, UNIT = real(3, 4), distinct(3, 4) * 8 + 0.01, real(3, 4, low=0.2, high=4), real(3, 4, low=-0.9, high=0.9)
-F = lambda name: (lambda T, x: getattr(T.nn.functional, name)(x))
-S = lambda name: (lambda T, x: getattr(T.special, name)(x))
+X, AWAY, POSITIVE, UNIT = (
+    real(3, 4),
+    distinct(3, 4) * 8 + 0.01,
+    real(3, 4, low=0.2, high=4),
+    real(3, 4, low=-0.9, high=0.9),
+)
+F = lambda name: lambda T, x: getattr(T.nn.functional, name)(x)
+S = lambda name: lambda T, x: getattr(T.special, name)(x)
 ALL = (*FLOATS, *HALVES)
 
 CASES = [
-    *[Case(n, S(n), (X,), rtol=2e-5) for n in ("erf", "erfc", "erfcx", "ndtr", "log_ndtr", "i0", "i0e", "i1", "i1e", "sinc")],
+    *[
+        Case(n, S(n), (X,), rtol=2e-5)
+        for n in ("erf", "erfc", "erfcx", "ndtr", "log_ndtr", "i0", "i0e", "i1", "i1e", "sinc")
+    ],
     Case("erfinv", S("erfinv"), (UNIT,), rtol=2e-5),
     Case("ndtri", S("ndtri"), (real(3, 4, low=0.1, high=0.9),), rtol=2e-5, smooth=False),
     Case("lgamma", lambda T, x: T.lgamma(x), (POSITIVE,), rtol=2e-5),
@@ -51,7 +59,9 @@ CASES = [
     Case("glu", lambda T, x: T.nn.functional.glu(x, 1), (X,), ops=("split", "sigmoid")),
     Case("prelu", lambda T, x, w: T.nn.functional.prelu(x, w), (distinct(2, 3, 4), real(3)), ops=("where",)),
     Case("relu6", F("relu6"), (AWAY,), ops=("hardtanh",)),
-    Error("softmax.ints", lambda T, i: T.softmax(i, 0), NotImplementedError, "not implemented for 'Long'", (integers(3),)),
+    Error(
+        "softmax.ints", lambda T, i: T.softmax(i, 0), NotImplementedError, "not implemented for 'Long'", (integers(3),)
+    ),
     Error("softmax.dim", lambda T, x: T.softmax(x, 2), IndexError, "Dimension out of range", (X,)),
     Error("glu.odd", lambda T, x: T.nn.functional.glu(x), RuntimeError, "must be even", (real(3),)),
     Error("softshrink.negative", lambda T, x: T.nn.functional.softshrink(x, -1), RuntimeError, "lambda", (real(3),)),

@@ -45,7 +45,9 @@ SCENARIOS = {
     "concat": lambda T, D: [(D.ConcatDataset([range(3), range(5)]))[i] for i in (0, 4, -1)],
     "stack": lambda T, D: list(D.DataLoader(D.StackDataset(T.arange(4), T.arange(4) * 2), 2)),
     "split": lambda T, D: [s.indices for s in D.random_split(range(10), [0.25, 0.75])],
-    "split_lengths": lambda T, D: [s.indices for s in D.random_split(range(10), [3, 7], generator=T.Generator().manual_seed(1))],
+    "split_lengths": lambda T, D: [
+        s.indices for s in D.random_split(range(10), [3, 7], generator=T.Generator().manual_seed(1))
+    ],
     "random": lambda T, D: list(D.RandomSampler(range(7))),
     "replacement": lambda T, D: list(D.RandomSampler(range(7), replacement=True, num_samples=40)),
     "more_samples": lambda T, D: list(D.RandomSampler(range(5), num_samples=12)),
@@ -53,7 +55,11 @@ SCENARIOS = {
     "weighted": lambda T, D: list(D.WeightedRandomSampler([0.1, 3.0, 1.0], 9)),
     "weighted_once": lambda T, D: list(D.WeightedRandomSampler([0.1, 3.0, 1.0], 3, replacement=False)),
     "batches": lambda T, D: list(D.BatchSampler(D.SequentialSampler(range(7)), 3, False)),
-    "lengths": lambda T, D: [len(D.DataLoader(range(7), 2)), len(D.DataLoader(range(7), 2, drop_last=True)), len(D.BatchSampler(range(7), 3, True))],
+    "lengths": lambda T, D: [
+        len(D.DataLoader(range(7), 2)),
+        len(D.DataLoader(range(7), 2, drop_last=True)),
+        len(D.BatchSampler(range(7), 3, True)),
+    ],
     "default_convert": lambda T, D: D.default_convert({"a": np.ones(2), "b": (1, "x")}),
     "empty": lambda T, D: list(D.DataLoader([], 2)),
 }
@@ -93,7 +99,12 @@ def test_batches_are_pytorchs(name):
 @pytest.mark.parametrize("name", ERRORS)
 def test_errors(name, T):
     expected = {
-        **{"abstract": NotImplementedError, "sizes": AssertionError, "collate_object": TypeError, "collate_lengths": RuntimeError},
+        **{
+            "abstract": NotImplementedError,
+            "sizes": AssertionError,
+            "collate_object": TypeError,
+            "collate_lengths": RuntimeError,
+        },
         **{"collate_shapes": RuntimeError, "replacement": TypeError, "concat_nothing": AssertionError},
     }
     with pytest.raises(expected.get(name, ValueError)) as caught:

@@ -77,7 +77,9 @@ def test_persistent_workers_serve_every_epoch():
 
 
 def test_an_exception_arrives_with_its_traceback():
-    with pytest.raises(ValueError, match=r"(?s)Caught ValueError in DataLoader worker process.*Original Traceback.*seven"):
+    with pytest.raises(
+        ValueError, match=r"(?s)Caught ValueError in DataLoader worker process.*Original Traceback.*seven"
+    ):
         list(data.DataLoader(Squares("raise"), 4, num_workers=2))
 
 
