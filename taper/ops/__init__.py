@@ -1,0 +1,1 @@
+"""What each operator computes, and its derivatives: one definition an operator, one file a family."""
