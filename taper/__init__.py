@@ -51,6 +51,14 @@ from .tensor import special
 # These rooms are opened when first asked for, so that `import taper` stays quick.
 _ROOMS = ("fft", "linalg", "nn", "optim", "serialization", "utils", "vision", "viz")
 _LENT = {"save": "serialization", "load": "serialization"}
+_LENT |= dict.fromkeys(
+    (
+        *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "max_pool1d"),
+        *("max_pool2d", "max_pool3d", "avg_pool1d", "adaptive_avg_pool1d", "cosine_similarity", "pairwise_distance"),
+        *("pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "pdist", "bilinear", "layer_norm", "group_norm"),
+    ),
+    "nn.functional",
+)
 
 
 def __getattr__(name: str):

@@ -30,6 +30,7 @@ from .random import *
 from .reduction import *
 from .scattering import *
 from .selection import *
+from .settings import *
 from .shape import *
 from .sorting import *
 from .special import digamma, erf, erfc, erfinv, i0, lgamma, mvlgamma, polygamma, sinc

@@ -1,0 +1,78 @@
+"""Settings that programs make for a whole process, and mathematical constants."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+from .. import dtypes
+from ..backends.device import CPU, device
+from .factory import place
+
+__all__ = [
+    "pi",
+    "e",
+    "inf",
+    "nan",
+    "newaxis",
+    "set_float32_matmul_precision",
+    "get_float32_matmul_precision",
+    "use_deterministic_algorithms",
+    "are_deterministic_algorithms_enabled",
+    "set_default_device",
+    "get_default_device",
+    "set_default_tensor_type",
+]
+
+pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
+newaxis = None
+
+_precision = "highest"
+_deterministic = False
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Accepted and without effect: products of float32 are computed in float32. Warns of an unknown precision."""
+    global _precision
+    if precision not in ("highest", "high", "medium"):
+        warnings.warn(
+            f"{precision} is not one of 'highest', 'high', or 'medium'; the current setting stays.", stacklevel=2
+        )
+        return
+    _precision = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What `set_float32_matmul_precision` was told."""
+    return _precision
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Accepted and without effect: all operators are deterministic."""
+    global _deterministic
+    _deterministic = bool(mode)
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """What `use_deterministic_algorithms` was told."""
+    return _deterministic
+
+
+def set_default_device(device) -> None:
+    """Make new tensors on a device: "cpu", or an error that says why not."""
+    place(device)
+
+
+def get_default_device() -> device:
+    """Where new tensors are made."""
+    return CPU
+
+
+def set_default_tensor_type(t) -> None:
+    """Make new floating tensors of a legacy class's dtype, such as FloatTensor or "torch.DoubleTensor"."""
+    words = {"Float": dtypes.float32, "Double": dtypes.float64, "Half": dtypes.float16, "BFloat16": dtypes.bfloat16}
+    name = t if isinstance(t, str) else f"torch.{t.__name__}"
+    word = name.removeprefix("torch.").removesuffix("Tensor")
+    if word not in words:
+        raise TypeError(f"invalid type object: only floating-point types are supported as the default type, not {name}")
+    dtypes.set_default_dtype(words[word])
