@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 
@@ -37,5 +37,7 @@ def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
             os.chmod(draft, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(draft, target)
     except BaseException:
-        os.unlink(draft)
+        # Ctrl-C may come when the draft has just taken its place.
+        with suppress(FileNotFoundError):
+            os.unlink(draft)
         raise
