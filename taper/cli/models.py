@@ -26,18 +26,21 @@ def mlp(channels: int, size: tuple[int, int], classes: int, dropout: float) -> n
 
 
 def lenet(channels: int, size: tuple[int, int], classes: int, dropout: float) -> nn.Module:
-    """LeNet-5 (LeCun et al. 1998) with ReLU and max pooling; small images are padded in its second layer too."""
-    padding = 0 if min(size) >= 20 else 2
-    height, width = (((n // 2 + 2 * padding - 4) // 2) for n in size)
+    """LeNet-5 (LeCun et al. 1998) with ReLU and max pooling. Images below 20 pixels get 3 x 3 kernels, padded, and more of
+    them, since there is little to pool."""
+    small = min(size) < 20
+    kernel, wide, wider = (3, 16, 32) if small else (5, 6, 16)
+    padding = 1 if small else 0
+    height, width = ((n // 2 + 2 * padding - kernel + 1) // 2 for n in size)
     return nn.Sequential(
-        nn.Conv2d(channels, 6, 5, padding=2),
+        nn.Conv2d(channels, wide, kernel, padding=kernel // 2),
         nn.ReLU(),
         nn.MaxPool2d(2),
-        nn.Conv2d(6, 16, 5, padding=padding),
+        nn.Conv2d(wide, wider, kernel, padding=padding),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(16 * height * width, 120),
+        nn.Linear(wider * height * width, 120),
         nn.ReLU(),
         nn.Dropout(dropout),
         nn.Linear(120, 84),

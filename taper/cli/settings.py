@@ -19,7 +19,7 @@ class Settings:
 
     dataset: str
     model: str = "lenet"
-    epochs: int = 10
+    epochs: int | None = None
     batch_size: int = 64
     lr: float | None = None
     optimizer: str = "adam"
@@ -40,8 +40,12 @@ class Settings:
     pictures: bool = True
 
     def __post_init__(self) -> None:
+        # Digits are few and small: they want more passes, and bear larger steps.
+        small = self.dataset == "digits"
+        if self.epochs is None:
+            self.epochs = 20 if small else 10
         if self.lr is None:
-            self.lr = RATES.get(self.optimizer, 1e-3)
+            self.lr = RATES.get(self.optimizer, 3e-3 if small else 1e-3)
         checks = (
             (self.epochs >= 1, "--epochs must be 1 or more"),
             (self.batch_size >= 1, "--batch-size must be 1 or more"),

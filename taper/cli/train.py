@@ -27,9 +27,11 @@ from .trainer import Trainer
 @click.command(short_help="Train an image classifier and leave a run to look at.")
 @click.argument("dataset", default="digits", required=False)
 @click.option("--model", default="lenet", help=f"One of: {', '.join(MODELS)}.", show_default=True)
-@click.option("--epochs", type=int, default=10, show_default=True, help="Passes over the training images.")
+@click.option("--epochs", type=int, default=None, help="Passes over the training images.  [default: 10, for digits 20]")
 @click.option("--batch-size", type=int, default=64, show_default=True)
-@click.option("--lr", type=float, default=None, help="Learning rate.  [default: what suits the optimizer]")
+@click.option(
+    "--lr", type=float, default=None, help="Learning rate.  [default: what suits the optimizer and the dataset]"
+)
 @click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="adam", show_default=True)
 @click.option("--momentum", type=float, default=0.9, show_default=True, help="Momentum of sgd.")
 @click.option("--weight-decay", type=float, default=0.0, show_default=True)
