@@ -35,10 +35,11 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         status = cli.main(args=arguments, prog_name="taper", standalone_mode=False)
         return status if isinstance(status, int) else 0
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        return 2
     except click.ClickException as error:
+        if not error.message.strip() or "\n" in error.message:
+            # A command without arguments: its help.
+            click.echo(error.format_message(), err=True)
+            return 2
         return _said(error.format_message())
     except UserError as error:
         return _said(str(error))
