@@ -70,4 +70,6 @@ def test_exported_names_exist(name):
 
 def test_import_loads_no_optional_library():
     code = "import sys, taper; print([m for m in ('PIL', 'matplotlib', 'sklearn', 'torch', 'scipy', 'cupy', 'click', 'rich') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+    )

@@ -163,7 +163,7 @@ floor = op("floor", lambda xp, x: x if x.dtype.kind in "biu" else xp.floor(x), p
 ceil = op("ceil", lambda xp, x: x if x.dtype.kind in "biu" else xp.ceil(x), promote=ARITHMETIC, x=lambda xp, g: xp.zeros_like(g))
 trunc = op("trunc", lambda xp, x: x if x.dtype.kind in "biu" else xp.trunc(x), promote=ARITHMETIC, x=lambda xp, g: xp.zeros_like(g))
 round = op("round", lambda xp, x, *, decimals: xp.round(x, decimals), promote=ARITHMETIC, x=lambda xp, g: xp.zeros_like(g))
-sign = op("sign", lambda xp, x: x if x.dtype.kind == "b" else xp.sign(x), promote=ARITHMETIC, x=lambda xp, g: xp.zeros_like(g))
+sign = op("sign", lambda xp, x: x if x.dtype.kind == "b" else sign_of(xp, x), promote=ARITHMETIC, x=lambda xp, g: xp.zeros_like(g))
 heaviside = op("heaviside", lambda xp, x, y: xp.where(x == 0, y, xp.astype(x > 0, x.dtype)), promote=ARITHMETIC)
 nextafter = op("nextafter", lambda xp, x, y: xp.nextafter(x, y), promote=ARITHMETIC)
 
@@ -251,7 +251,12 @@ def sgn_of(xp, x):
     if x.dtype.kind == "c":
         size = xp.abs(x)
         return xp.where(size == 0, xp.zeros_like(x), x / xp.where(size == 0, xp.ones_like(size), size))
-    return xp.sign(x)
+    return sign_of(xp, x)
+
+
+def sign_of(xp, x):
+    """-1, 0 or 1; 0 for NaN, where NumPy says NaN."""
+    return xp.where(x == x, xp.sign(x), 0) if x.dtype.kind == "f" else xp.sign(x)
 
 
 def _sgn_slope(xp, g, x, out):

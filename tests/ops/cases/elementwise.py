@@ -100,6 +100,7 @@ SMOOTH = [
 ]
 
 SHAPES = [
+    Case("sign.nan", lambda T, x: (T.sign(x), T.sgn(x)), (np.array([np.nan, -0.0, np.inf, -3.0]),), smooth=False),
     Case("add.broadcast", lambda T, x, y: x + y, (real(3, 1), real(1, 4)), dtypes=ALL),
     Case("mul.zero_dim", lambda T, x, y: x * y, (real(), real(3))),
     Case("div.zero_dims", lambda T, x, y: x / y, (real(), real(low=1))),
