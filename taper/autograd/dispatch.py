@@ -6,6 +6,8 @@ float32 and float64 without any conversion (a small operation is mostly dispatch
 
 from __future__ import annotations
 
+import numbers
+
 from numpy import asarray, generic, ndarray
 
 from .. import dtypes
@@ -115,7 +117,7 @@ def _common_namespace(operator: Operator, arrays: list):
 def _mixed_namespace(operator: Operator, arrays: list):
     found = None
     for a in arrays:
-        if a is None or a.__class__ in _SCALARS:
+        if a is None or a.__class__ in _SCALARS or hasattr(a, "node_as"):
             continue
         xp = namespace_of(a)
         if found is None or xp is found:
@@ -171,14 +173,14 @@ _UNVERSIONED = [None] * 10
 
 def memory_owner(array):
     """The array that owns the memory which `array` looks at."""
-    while array.base is not None and isinstance(array.base, ndarray):
+    while array.base is not None and isinstance(array.base, (ndarray, array.__class__)):
         array = array.base
     return array
 
 
 def promoted(operator: Operator, inputs: tuple) -> list:
     """The inputs in the dtype in which the operator computes; tensors are converted by the recorded `astype`."""
-    plain = [t._array if isinstance(t, Variable) else _number(operator, t) for t in inputs if t is not None]
+    plain = [t._array if isinstance(t, Variable) else _value(_number(operator, t)) for t in inputs if t is not None]
     common = dtypes.result_type(plain)
     if operator.promote is FLOAT and dtypes.category(common) < dtypes.FLOATING:
         common = dtypes.get_default_dtype().np
@@ -195,7 +197,7 @@ def promoted(operator: Operator, inputs: tuple) -> list:
 
 def _number(operator: Operator, value):
     """A Python number for what stands in a number's place; TypeError for what cannot."""
-    if value.__class__ in _SCALARS:
+    if value.__class__ in _SCALARS or hasattr(value, "node_as"):
         return value
     item = getattr(value, "item", None)
     if item is not None and getattr(value, "ndim", 1) == 0:
@@ -211,8 +213,15 @@ def _number(operator: Operator, value):
     )
 
 
+def _value(number):
+    """A number that a captured step reads at each call is, for promotion, what it is now."""
+    return number.value if hasattr(number, "node_as") else number
+
+
 def _scalar(value, common):
     """A number as an operand of arrays of dtype `common`, wrapped around where an integer type is too small for it."""
+    if hasattr(value, "node_as"):
+        return value
     if common.kind in "biu" and value.__class__ is not bool:
         return asarray(int(value)).astype(common) if common.kind != "b" else asarray(bool(value))
     return asarray(value, dtype=common) if common in dtypes.HALF else value
@@ -319,7 +328,7 @@ def binary(operator: Operator, doc: str = "", *, swapped: bool = False, protocol
     differentiable = operator.differentiable
 
     def slow(x, y):
-        if protocol and not isinstance(y, (Variable, int, float, complex, ndarray, generic)):
+        if protocol and not isinstance(y, (Variable, numbers.Number, ndarray, generic)):
             return NotImplemented
         if y.__class__ is ndarray:
             y = wrap(y)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+
 import numpy as np
 
 from .. import dtypes
@@ -286,7 +288,7 @@ def __rsub__(self, other):
 
 
 def __pow__(self, other):
-    if isinstance(other, (Variable, int, float)):
+    if isinstance(other, (Variable, numbers.Real)):
         return pow(self, other)
     return _quick_pow(self, other)
 
@@ -298,7 +300,7 @@ def __rpow__(self, other):
 
 
 def _foreign(other) -> bool:
-    return not isinstance(other, (Variable, int, float, complex, np.ndarray, np.generic))
+    return not isinstance(other, (Variable, numbers.Number, np.ndarray, np.generic))
 
 
 def __floordiv__(self, other):
