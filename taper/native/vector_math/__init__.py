@@ -10,8 +10,8 @@ from .error import erf
 from .exponential import exp, exp2, expm1
 from .hyperbolic import sigmoid, tanh
 from .logarithm import log, log1p, log2, log10
-from .power import rsqrt, sqrt
+from .power import pow, rsqrt, sqrt
 
 FUNCTIONS = {
-    f.__name__: f for f in (exp, exp2, expm1, log, log2, log10, log1p, sqrt, rsqrt, tanh, sigmoid, erf)
+    f.__name__: f for f in (exp, exp2, expm1, log, log2, log10, log1p, sqrt, rsqrt, tanh, sigmoid, erf, pow)
 }

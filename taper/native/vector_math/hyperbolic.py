@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from ..text import Builder, Value
-from .exponential import LOWEST, exp_in_range, exp_less_one, reduced, scaled
+from .exponential import LOWEST, exp_in_range, near_one, reduced, scaled
 from .lanes import Lanes
 
 # (tanh(x) / x - 1) / x**2 in x**2, for |x| <= ln(3) / 2.
@@ -38,5 +38,8 @@ def sigmoid(b: Builder, x: Value) -> Value:
     """1 / (1 + e**-x), and e**x / (1 + e**x) below 0: never infinity over infinity, small results exact to the last bits."""
     m = Lanes(b, x.type)
     bits, r = reduced(m, m.at_least(m.neg(m.abs(x)), LOWEST[m.element]), 2 * m.format.bias)
-    e = scaled(m, m.add(1.0, exp_less_one(m, r)), bits)
-    return m.div(m.select(m.compare("<", x, 0.0), e, 1.0), m.add(e, 1.0))
+    e = scaled(m, near_one(m, r), bits)
+    q = m.div(e, m.add(e, 1.0))
+    # e - e q = e / (1 + e) with a smaller rounding error than the quotient's, and 1 - q = 1 / (1 + e).
+    whole = m.select(m.compare("<", x, 0.0), e, 1.0)
+    return m.fma(m.neg(whole), q, whole)
