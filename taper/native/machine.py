@@ -30,6 +30,11 @@ class Machine:
     l2: int = 1 << 20
     l3: int = 4 << 20
 
+    @property
+    def fused(self) -> bool:
+        """Whether x y + z in one rounding is an instruction."""
+        return self.vector_bits > 128 or self.triple.startswith(("aarch64", "arm64"))
+
     def lanes(self, type: str) -> int:
         """How many numbers of an LLVM type fit into a register."""
         from .text import BITS

@@ -78,10 +78,15 @@ def i64(value: int) -> Value:
 
 @dataclass
 class Module:
-    """The functions of one compilation, and what they declare."""
+    """The functions of one compilation, and what they declare.
+
+    fused: whether the machine multiplies and adds in one rounding (`Machine.fused`); where it does not, error terms
+    of products are found by splitting, since an emulated `fma` is a slow call.
+    """
 
     functions: list[str] = field(default_factory=list)
     declarations: dict[str, str] = field(default_factory=dict)
+    fused: bool = True
 
     def __str__(self) -> str:
         return "\n".join([*self.declarations.values(), "", *self.functions])
