@@ -105,7 +105,13 @@ class Builder:
     """Writes the function `name(arguments) -> returns` of a module; `finish` adds it there."""
 
     def __init__(
-        self, module: Module, name: str, arguments: Sequence[str], returns: str = "void", attributes: str = "nounwind"
+        self,
+        module: Module,
+        name: str,
+        arguments: Sequence[str],
+        returns: str = "void",
+        attributes: str = "nounwind",
+        linkage: str = "",
     ):
         self.module = module
         self.name = name
@@ -115,6 +121,7 @@ class Builder:
         self.counter = 0
         self.block = "entry"
         self.attributes = attributes
+        self.linkage = linkage and f"{linkage} "
 
     # Text.
 
@@ -141,7 +148,14 @@ class Builder:
         self.lines.append("  ret void" if result is None else f"  ret {result}")
         arguments = ", ".join(map(str, self.args))
         self.module.functions.append(
-            "\n".join([f"define {self.returns} @{self.name}({arguments}) {self.attributes} {{", "entry:", *self.lines, "}\n"])
+            "\n".join(
+                [
+                    f"define {self.linkage}{self.returns} @{self.name}({arguments}) {self.attributes} {{",
+                    "entry:",
+                    *self.lines,
+                    "}\n",
+                ]
+            )
         )
 
     # Arithmetic, polymorphic in type and width.
