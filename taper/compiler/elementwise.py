@@ -21,7 +21,7 @@ class Elementwise(NamedTuple):
 
 
 _ARITHMETIC = (
-    "add subtract multiply divide floor_divide remainder fmod power negative absolute sign square sqrt reciprocal "
+    "add subtract multiply divide floor_divide remainder fmod power negative positive absolute sign square sqrt reciprocal "
     "maximum minimum fmax fmin copysign heaviside floor ceil trunc rint "
     "exp exp2 expm1 log log2 log10 log1p sin cos tan arcsin arccos arctan arctan2 sinh cosh tanh arcsinh arccosh arctanh "
     "hypot logaddexp bitwise_and bitwise_or bitwise_xor invert left_shift right_shift"

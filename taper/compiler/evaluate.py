@@ -15,11 +15,12 @@ def evaluate(results: list[Node], leaves: Mapping[Node, np.ndarray]) -> list[np.
     values: dict[Node, np.ndarray] = {}
     with np.errstate(all="ignore"):
         for node in reached(results):
-            values[node] = leaves[node] if node in leaves else _computed(node, [values[n] for n in node.inputs])
+            values[node] = leaves[node] if node in leaves else compute(node, [values[n] for n in node.inputs])
     return [np.asarray(values[n]) for n in results]
 
 
-def _computed(node: Node, x: list):
+def compute(node: Node, x: list):
+    """One node's value from those of its inputs."""
     op, attrs = node.op, node.attrs
     if op == "constant":
         return value_of(node)

@@ -118,6 +118,7 @@ class Builder:
         self.returns = returns
         self.args = [Value(f"%a{i}", type) for i, type in enumerate(arguments)]
         self.lines: list[str] = []
+        self.places: list[str] = []
         self.counter = 0
         self.block = "entry"
         self.attributes = attributes
@@ -152,11 +153,25 @@ class Builder:
                 [
                     f"define {self.linkage}{self.returns} @{self.name}({arguments}) {self.attributes} {{",
                     "entry:",
+                    *self.places,
                     *self.lines,
                     "}\n",
                 ]
             )
         )
+
+    def place(self, type: str, count: int = 1, align: int = 64) -> Value:
+        """Memory on the stack for `count` values, reserved once at the function's start."""
+        self.counter += 1
+        pointer = Value(f"%v{self.counter}", "ptr")
+        self.places.append(f"  {pointer.text} = alloca {type}, i64 {count}, align {align}")
+        return pointer
+
+    def variable(self, first: Value) -> Value:
+        """A place on the stack that holds `first` from here on; LLVM makes a register of it."""
+        pointer = self.place(first.type)
+        self.store(first, pointer)
+        return pointer
 
     # Arithmetic, polymorphic in type and width.
 
@@ -304,6 +319,16 @@ class Builder:
     def masked_store(self, value: Value, pointer: Value, mask: Value) -> None:
         name = f"llvm.masked.store.{mangle(value.type)}.p0"
         self.call(name, "void", value, pointer, i32(BITS[element(value.type)] // 8), mask)
+
+    def gather(self, type: str, pointers: Value, mask: Value) -> Value:
+        """One lane from each pointer whose mask is set, zero in the others."""
+        name = f"llvm.masked.gather.{mangle(type)}.v{lanes(type)}p0"
+        return self.call(name, type, pointers, i32(BITS[element(type)] // 8), mask, Value("zeroinitializer", type))
+
+    def scatter(self, value: Value, pointers: Value, mask: Value) -> None:
+        """Each lane whose mask is set to its pointer."""
+        name = f"llvm.masked.scatter.{mangle(value.type)}.v{lanes(value.type)}p0"
+        self.call(name, "void", value, pointers, i32(BITS[element(value.type)] // 8), mask)
 
     def prefetch(self, pointer: Value) -> None:
         self.call("llvm.prefetch.p0", "void", pointer, i32(0), i32(3), i32(1))
