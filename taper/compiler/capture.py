@@ -19,6 +19,7 @@ import numpy as np
 
 from ..autograd.tape import Variable, node_of, wrap
 from ..tensor.random import Generator, default_generator
+from .backward import Gradients, captured_gradients
 from .errors import CaptureError, Uninitialised
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
@@ -92,6 +93,7 @@ class Captured:
     needing: list[tuple[Variable, bool]]
     plain: list[tuple[dict, object, object]]
     plain_cells: list[tuple[types.CellType, object]]
+    gradients: Gradients | None = None
 
 
 @dataclass
@@ -102,6 +104,7 @@ class Output:
     requires_grad: bool = False
     same: Source | None = None
     tensor: Variable | None = None
+    live: bool = False
 
 
 class _Stream:
@@ -163,6 +166,7 @@ class Capture:
                 result = self.function(*args, **kwargs)
                 outputs, result_tree = self._outputs(result, tensors, before, arguments)
                 effects = self._effects(tensors, before, arguments)
+                gradients = self._gradients(outputs, tensors, before)
             finally:
                 problem = found.changed()
                 found.restore()
@@ -175,7 +179,7 @@ class Capture:
         plain, cells = found.plain(self.numbered)
         return Captured(
             self.graph, self.sources, self.draws, self.questions, effects, outputs, result_tree, found, self.checks,
-            assumed, no_grads, needing, plain, cells,
+            assumed, no_grads, needing, plain, cells, gradients,
         )  # fmt: skip
 
     # What the function sees in place of the real things.
@@ -316,6 +320,20 @@ class Capture:
                 outputs.append(Output(self.graph.constant(np.array(v._array)), node_of(v) is not None, tensor=v))
         return outputs, tree
 
+    def _gradients(self, outputs, tensors, before) -> Gradients | None:
+        """For results that the caller may differentiate: their gradients, for a backward program."""
+        live = [
+            (i, o.tensor)
+            for i, o in enumerate(outputs)
+            if isinstance(o, Output) and o.requires_grad and o.value is not None and not _spent(o.tensor)
+        ]
+        if not live:
+            return None
+        for i, _ in live:
+            outputs[i].live = True
+        wanted = [t for t, s in zip(tensors, before) if s.node is not None and s.symbol.memory.value is not None]
+        return captured_gradients(self.graph, live, wanted)
+
     def _effects(self, tensors, before, arguments) -> list[Effect]:
         effects = []
         for t, state in zip(tensors, before):
@@ -338,6 +356,13 @@ class Capture:
                     raise CaptureError("a gradient is set to a tensor that the step does not compute")
                 effects.append(Effect(Source("grad", tensor=t), grad._array.node(), fresh=True))
         return effects
+
+
+def _spent(t: Variable) -> bool:
+    """Whether the graph behind a tensor was used, and freed, by a backward pass inside the step."""
+    node = t._node
+    node = getattr(node, "node", node)
+    return bool(node.edges) and node.saved is None
 
 
 def _same_leaf(a, b) -> bool:

@@ -8,21 +8,20 @@ general routine would look up at each call is known when the step is made.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 
 import numpy as np
 
 from .. import dtypes
-from ..autograd.function import Function, once_differentiable
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Node as TapeNode
 from ..autograd.tape import Variable, wrap
 from ..native import team
+from .backward import BackwardProgram, CompiledFunction
 from .capture import Captured, Effect, Output, Source
 from .entry import Record, entrance, readable
 from .errors import CaptureError
 from .evaluate import evaluate
-from .graph import LEAVES, Graph, Node, reached, value_of
+from .graph import LEAVES, Graph, Node, reached
 from .numbers import RELATIONS
 from .program import Program
 from .trees import flatten, rebuild
@@ -44,21 +43,6 @@ class _Spent(TapeNode):
 
     def __init__(self):
         super().__init__(None, (), None, (), None, None)
-
-
-def is_spent(t: Variable) -> bool:
-    """Whether the graph of a tensor has been used and freed by a backward pass."""
-    node = t._node
-    node = getattr(node, "node", node)
-    return node is not None and node.edges != () and node.saved is None
-
-
-@dataclass
-class Guard:
-    """Source of one condition, and the objects that it names."""
-
-    text: str
-    names: dict[str, object]
 
 
 class Step:
@@ -89,6 +73,8 @@ class Step:
         self.fresh: list[tuple[Effect, Node]] = []
         self.written: list[tuple[Source, Node]] = []
         self.cleared: list[Source] = []
+        gradients = self.captured.gradients
+        self.backward = None if gradients is None else BackwardProgram(gradients)
         for output in self.captured.outputs:
             if isinstance(output, Output) and output.value is not None:
                 node = g.copied(output.value)
@@ -96,6 +82,14 @@ class Step:
                 self.returned.append((output, node))
             else:
                 self.returned.append((output, None))
+        self.saved: list[tuple[Node, Source | None]] = []
+        for node in [] if self.backward is None else self.backward.saved:
+            source = self.captured.sources.get(node)
+            if source is not None and source.kind != "number":
+                self.saved.append((node, source))
+            else:
+                self.saved.append((g.copied(node), None))
+                self.results.append(self.saved[-1][0])
         for effect in self.captured.effects:
             if effect.value is None:
                 self.cleared.append(effect.source)
@@ -123,6 +117,7 @@ class Step:
         new = dict(zip(self.results, self.program.results))
         self.returned = [(o, new.get(n)) for o, n in self.returned]
         self.fresh = [(e, new[n]) for e, n in self.fresh]
+        self.saved = [(new.get(n, n), s) for n, s in self.saved]
 
     # Where inputs come from.
 
@@ -203,6 +198,11 @@ class Step:
                 scope[f"S{i}"], scope[f"T{i}"] = node.shape, node.dtype
                 body.append(f"o{i} = empty(S{i}, T{i})")
                 passed(f"o{i}", node, False, True)
+        for i, (node, source) in enumerate(self.saved):
+            if source is None:
+                scope[f"SS{i}"], scope[f"ST{i}"] = node.shape, node.dtype
+                body.append(f"s{i} = empty(SS{i}, ST{i})")
+                passed(f"s{i}", node, False, True)
         for i, (effect, node) in enumerate(self.fresh):
             t = effect.source.tensor
             scope[f"G{i}"], scope[f"GS{i}"], scope[f"GT{i}"] = t, node.shape, node.dtype
@@ -439,18 +439,45 @@ class Step:
             lines += [f"c = {name}._counter", "if c is not None: c[0] += 1"]
         for i, _ in enumerate(self.fresh):
             lines.append(f"G{i}._grad = wrap(g{i})")
+        if self.backward is not None:
+            lines.append(self._recorded())
         for i, source in enumerate(self.cleared):
             scope[f"B{i}"] = source.tensor
             lines.append(f"B{i}._grad = None")
         return lines
 
+    def _recorded(self) -> str:
+        """The line that makes the differentiable results, recorded as one call."""
+        scope = self.scope
+        scope.update(record=CompiledFunction.apply, backward=self.backward)
+        live = [i for i, (o, _) in enumerate(self.returned) if isinstance(o, Output) and o.live]
+        places = {id(t): i for i, t in enumerate(self.given) if isinstance(t, Variable)}
+        inputs = []
+        for i, t in enumerate(self.backward.gradients.wanted):
+            scope[f"I{i}"] = t
+            inputs.append(f"v{places[id(t)]}" if id(t) in places else f"I{i}")
+        saved = []
+        for i, (_, source) in enumerate(self.saved):
+            if source is None:
+                saved.append(f"s{i}")
+            elif source.kind == "argument":
+                saved.append(f"x{source.place}")
+            else:
+                scope[f"J{i}"] = source
+                saved.append(f"J{i}.tensor._array")
+        outputs = ", ".join(f"o{i}" for i in live)
+        return f"made = record(backward, [{outputs}], [{', '.join(saved)}], {', '.join(inputs)})"
+
     def _result(self) -> str:
         """The expression of what the function returns."""
         scope = self.scope
         parts = []
+        live = [i for i, (o, _) in enumerate(self.returned) if isinstance(o, Output) and o.live]
         for i, (output, node) in enumerate(self.returned):
             if node is not None:
-                if output.requires_grad:
+                if output.live:
+                    parts.append(f"made[{live.index(i)}]")
+                elif output.requires_grad:
                     scope[f"P{i}"] = _Spent()
                     parts.append(f"wrap(o{i}, P{i})")
                 else:
@@ -493,6 +520,3 @@ class _Share:
     def __exit__(self, *error):
         if self.crew is not None:
             self.crew.lock.release()
-
-
-__all__ = ["MISS", "Step", "Function", "once_differentiable", "is_spent", "value_of"]
