@@ -11,7 +11,8 @@ from .exponential import exp, exp2, expm1
 from .hyperbolic import sigmoid, tanh
 from .logarithm import log, log1p, log2, log10
 from .power import pow, rsqrt, sqrt
+from .trigonometric import cos, sin, tan
 
 FUNCTIONS = {
-    f.__name__: f for f in (exp, exp2, expm1, log, log2, log10, log1p, sqrt, rsqrt, tanh, sigmoid, erf, pow)
+    f.__name__: f for f in (exp, exp2, expm1, log, log2, log10, log1p, sqrt, rsqrt, tanh, sigmoid, erf, pow, sin, cos, tan)
 }
