@@ -24,6 +24,13 @@ _DOUBLE = (
     0.6666666666666734, 0.3999999999941666, 0.28571428742026606, 0.22222198604964039, 0.1818356286633565,
     0.1531408422790188, 0.14795641778573146,
 )  # fmt: skip
+# The first in double, to 2**-37.
+_SHORT = (
+    -0.5,
+    0.33333333892336375, -0.2500000078992747, 0.19999922263572936, -0.16666652428481926, 0.14289587789417107,
+    -0.12501054121574043, 0.11024037905978562, -0.09920039231467061, 0.0995018338476302, -0.09794406853256785,
+    0.05310337937262784,
+)  # fmt: skip
 
 # 1 / ln b and log_b(2), each in two parts; k times the first part of the latter is exact.
 _BASE_2 = {
@@ -86,6 +93,14 @@ def special(m: Lanes, x: Value, y: Value) -> Value:
 def positive_log(m: Lanes, x: Value) -> Value:
     """The natural logarithm of a positive finite x."""
     return natural(m, *decomposed(m, x))
+
+
+def short_log(m: Lanes, x: Value) -> Value:
+    """The natural logarithm of a normal positive x in double, to the precision of a float result."""
+    k, one_and_f = exponent(m, x)
+    f = m.sub(m.from_bits(one_and_f), 1.0)
+    y = m.fma(m.mul(f, f), m.polynomial(f, _SHORT), f)
+    return m.fma(as_number(m, k, 2.0**m.format.fraction + m.format.bias), math.log(2), y)
 
 
 def log(b: Builder, x: Value) -> Value:

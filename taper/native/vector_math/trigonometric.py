@@ -22,19 +22,17 @@ _SIN = {
     ),
 }  # fmt: skip
 
-# For |r| <= pi / 4: the same, and (cos(r) - 1) / r**2 in r**2; first for results in float, then in double.
-_SIN_QUARTER = {
-    "float": (-0.1666666664158894, 0.008333329381464243, -0.0001983933337378259, 2.718297232280637e-06),
-    "double": (
-        -0.16666666666666632, 0.008333333333322484, -0.00019841269829853442, 2.75573137054616e-06,
-        -2.5050759979041516e-08, 1.589689201456054e-10,
+# (tan(r) / r - 1) / r**2 in r**2, for |r| <= pi / 4.
+_TAN = {
+    "float": (
+        0.3333335220813751, 0.13332583010196686, 0.05406865105032921, 0.021238617599010468, 0.010945514775812626,
+        -4.615710349753499e-05, 0.004441825207322836,
     ),
-}  # fmt: skip
-_COS_QUARTER = {
-    "float": (-0.49999999724691185, 0.04166662327523072, -0.0013886762171174617, 2.4390292379934257e-05),
     "double": (
-        -0.4999999999999948, 0.04166666666650232, -0.0013888888871652048, 2.480157898918028e-05,
-        -2.755529191862081e-07, 2.063332244844989e-09,
+        0.3333333333333338, 0.13333333333325256, 0.05396825397296447, 0.02186948839758333, 0.008863237948829802,
+        0.0035921006373889073, 0.0014560469735706717, 0.0005888592137357828, 0.00024376355585851411,
+        8.354483957870843e-05, 6.721406978062119e-05, -2.55810853876876e-05, 4.855643441695598e-05,
+        -2.4217309019973614e-05, 9.78272232039017e-06,
     ),
 }  # fmt: skip
 
@@ -117,26 +115,40 @@ def cos(b: Builder, x: Value) -> Value:
 def tan(b: Builder, x: Value) -> Value:
     """The tangent."""
     m = Lanes(b, x.type)
-    if m.single:
-        return b.convert(_tangent(b, b.convert(x, "double"), "float"), "float")
-    return _tangent(b, x, "double")
-
-
-def _tangent(b: Builder, x: Value, precision: str) -> Value:
-    """tan(x) in double, to the precision of a float or double result."""
-    m = Lanes(b, x.type)
+    if m.single and not b.module.fused:
+        return b.convert(tan(b, b.convert(x, "double")), "float")
     turns = m.fma(x, 2 / math.pi, m.format.ones)
     n = m.sub(turns, m.format.ones)
-    r, q = _less_multiple(m, x, n, 0.5), m.to_bits(turns)
+    # x = n pi / 2 + r + low, where low holds what r loses: the first step loses nothing.
+    parts = [part / 2 for part in (_PI[m.element] if b.module.fused else _PI_SPLIT)]
+    first = m.fma(n, -parts[0], x)
+    if b.module.fused:
+        second, error = m.two_product(n, m.of(parts[1]))
+    else:
+        second, error = m.mul(n, parts[1]), m.of(0.0)
+    r = m.sub(first, second)
+    low = m.sub(m.sub(m.sub(first, r), second), error)
+    for part in parts[2:]:
+        low = m.fma(n, -part, low)
+    if not b.module.fused:
+        r, low = m.fast_two_sum(r, low)
     large = m.compare(">", m.abs(x), _limit(m))
-    with b.detour(b.any(large), [r, q]) as way:
-        q_large, r_large = quadrant(m, x)
-        way.values = [m.select(large, r_large, r), b.select(large, q_large, q)]
-    r, q = way.results
-    z = m.mul(r, r)
-    sine = m.fma(m.mul(r, z), m.polynomial(z, _SIN_QUARTER[precision]), r)
-    cosine = m.fma(z, m.polynomial(z, _COS_QUARTER[precision]), 1.0)
-    # tan(q pi / 2 + r) is sin / cos for even q and -cos / sin for odd q.
-    odd = b.compare("!=", m.integer_op("and", q, 1), m.whole(0))
-    y = m.div(m.select(odd, m.neg(cosine), sine), m.select(odd, sine, cosine))
+    if m.single:
+        with b.detour(b.any(large), [_tangent(m, m.to_bits(turns), r, low)]) as way:
+            way.values = [b.convert(tan(b, b.convert(x, "double")), "float")]
+        y = way.results[0]
+    else:
+        with b.detour(b.any(large), [m.to_bits(turns), r, low]) as way:
+            q_large, r_large = quadrant(m, x)
+            q = b.select(large, q_large, m.to_bits(turns))
+            way.values = [q, m.select(large, r_large, r), m.select(large, 0.0, low)]
+        y = _tangent(m, *way.results)
     return m.select(m.compare("==", x, 0.0), x, y)
+
+
+def _tangent(m: Lanes, q: Value, r: Value, low: Value) -> Value:
+    """tan(q pi / 2 + r + low) for |r| <= pi / 4 and a tiny low: t, or -1 / t for odd q."""
+    z = m.mul(r, r)
+    t = m.add(r, m.fma(m.mul(r, z), m.polynomial(z, _TAN[m.element]), m.fma(low, z, low)))
+    odd = m.b.compare("!=", m.integer_op("and", q, 1), m.whole(0))
+    return m.div(m.select(odd, -1.0, t), m.select(odd, t, 1.0))
