@@ -1,6 +1,6 @@
 """erf, erfc, erfinv and ndtr, the normal distribution's cumulative function.
 
-Far from 0 erfc(a) = e**-a**2 g(a) with a slowly varying g, a polynomial in 1 / (a + 3); the square is kept to twice the
+Far from 0 erfc(a) = e**-a**2 g(a) with a slowly varying g, a polynomial in 1 / (a + 4); the square is kept to twice the
 precision. erfinv is a polynomial in x**2 near 0 and elsewhere one in (s - 1.5) / (s + 1.5) with s = sqrt(-log(1 - |x|)).
 Those that need care in float are evaluated in double, to fewer terms. Coefficients are minimax fits (Remez exchange).
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from ..text import Builder, Value
-from .exponential import exp_in_range, near_one, reduced, scaled, short_exp
+from .exponential import exp_in_range, exp_less_one, reduced, scaled, short_exp
 from .lanes import Lanes
 from .logarithm import positive_log, short_log
 
@@ -36,18 +36,18 @@ _FAR_SINGLE = (
     0.00415645819157362, -0.0004314485122449696, 2.0834562747040763e-05,
 )  # fmt: skip
 
-# (a + 3) e**a**2 erfc(a) in u = 1 - 6 / (a + 3): for 1 / 2 <= a <= 28, and to 2**-32 for a <= 10.3.
+# (a + 4) e**a**2 erfc(a) in 1 / 4 - 8 / (a + 4): for 1 / 2 <= a <= 28, and to 2**-30 for a <= 10.3.
 _SCALED = (
-    1.0740069070883398, -0.8833944531698837, 0.5902283571041087, -0.3104672619005547, 0.11952776128684843,
-    -0.02682723462480389, -0.0012124166161687914, 0.003034062003519511, -0.0005483098320270844,
-    -0.0002767778309371801, 0.00010756251336324513, 3.0397822280016596e-05, -1.7475160416526374e-05,
-    -4.746936379621623e-06, 2.7781874456493753e-06, 9.908600842023517e-07, -4.2971588393849705e-07,
-    -2.175912076138881e-07, 6.700028247918571e-08, 3.342769355097841e-08, -1.0355362013372543e-08,
+    0.6443776628548569, -0.3644704281861264, 0.19763287650671693, -0.10229660987567957, 0.05026880551494494,
+    -0.02328436009605322, 0.01006698422059351, -0.00400509617901463, 0.0014327965967633799,
+    -0.0004441903040589896, 0.00010308136202539142, -2.272742884262015e-05, -1.842730381272238e-05,
+    -1.617181115851467e-05, -2.0812277617386683e-05, -1.5425543699233024e-05, -9.132666649800011e-06,
+    -4.01494761746589e-06, -1.121769403746302e-06, -1.7540985280488342e-07, -1.1783507557776511e-08,
 )  # fmt: skip
 _SCALED_SHORT = (
-    1.0740069072651195, -0.8833944517316494, 0.590228327810418, -0.31046732886046313, 0.11952851848630561,
-    -0.026826247351693595, -0.0012192928198323605, 0.0030272861701804176, -0.0005218030593108784,
-    -0.0002541533222089941, 6.608270366251367e-05,
+    0.6443681193335231, -0.36462735051031714, 0.19649842425596636, -0.10705479543060645, 0.037408815023565176,
+    -0.04678061314050457, -0.019480943301845546, -0.029439294006001964, -0.013046652823156271,
+    -0.005428265000965043, -0.0006861799152809103,
 )  # fmt: skip
 
 # erfinv(x) / x - 1 in x**2 for |x| <= 1 / 2; erfinv / s in (s - 1.5) / (s + 1.5) beyond. The short ones: to 2**-30,
@@ -73,6 +73,9 @@ _INVERSE_FAR_SHORT = (
     0.11318668937449641, -0.11809171089823062, -0.03713306816678713, 0.09546782492526222, -0.04124765364720062,
 )  # fmt: skip
 
+# sqrt(1 / 2) less its value in double.
+_ROOT_LOW = -4.833646656726457e-17
+
 
 def erf(b: Builder, x: Value) -> Value:
     """The error function."""
@@ -90,15 +93,26 @@ def erf(b: Builder, x: Value) -> Value:
 
 def _complement(m: Lanes, a: Value, halved: bool, short: bool) -> Value:
     """erfc(a), or erfc(a / sqrt(2)) / 2 if `halved`, in double, where the argument is between 1/2 and 28 (`short`: 10.3)."""
-    z = m.mul(a, math.sqrt(0.5)) if halved else a
-    r = m.div(0.5 if halved else 1.0, m.add(z, 3.0))
-    g = m.mul(r, m.polynomial(m.fma(r, -12.0 if halved else -6.0, 1.0), _SCALED_SHORT if short else _SCALED))
     scale = -0.5 if halved else -1.0
     if short:
-        return m.mul(short_exp(m, m.mul(m.mul(a, a), scale)), g)
+        z = m.mul(a, math.sqrt(0.5)) if halved else a
+        r = m.div(1.0, m.add(z, 4.0))
+        g = m.mul(r, m.polynomial(m.fma(r, -8.0, 0.25), _SCALED_SHORT))
+        return m.mul(m.mul(short_exp(m, m.mul(m.mul(a, a), scale)), g), -scale)
+    # Errors of a + 4 and of the quotient would count several times: both are found and taken back.
+    z, z_low = m.two_product(a, m.of(math.sqrt(0.5))) if halved else (a, m.of(0.0))
+    t, t_low = m.two_sum(z, 4.0)
+    if halved:
+        t_low = m.add(t_low, m.fma(a, _ROOT_LOW, z_low))
+    r = m.div(1.0, t)
+    p, p_low = m.two_product(r, t)
+    r_low = m.mul(r, m.sub(m.sub(1.0, p), m.fma(r, t_low, p_low)))
+    u = m.fma(r_low, -8.0, m.fma(r, -8.0, 0.25))
+    g = m.polynomial(u, _SCALED)
+    g = m.mul(m.fma(r, g, m.mul(r_low, g)), -scale)
     square, low = m.two_product(a, a)
     bits, r = reduced(m, m.mul(square, scale), 2 * m.format.bias)
-    return scaled(m, m.mul(near_one(m, m.fma(low, scale, r)), g), bits)
+    return scaled(m, m.fma(g, exp_less_one(m, m.fma(low, scale, r)), g), bits)
 
 
 def _widened(b: Builder, x: Value, function) -> Value:

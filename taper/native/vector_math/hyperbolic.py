@@ -86,8 +86,9 @@ def cosh(b: Builder, x: Value) -> Value:
     """The hyperbolic cosine: cosh(r) cosh(n ln 2) + sinh(r) sinh(n ln 2)."""
     m = Lanes(b, x.type)
     sine, cosine, up, down = _exponential_parts(m, m.abs(x))
-    total = m.add(up, down)
-    return m.mul(m.add(total, m.fma(sine, m.sub(up, down), m.mul(cosine, total))), 2.0)
+    # The smaller power joins the small terms: added to the larger one it would lose its bits.
+    rest = m.fma(sine, m.sub(up, down), m.fma(cosine, m.add(up, down), down))
+    return m.mul(m.add(up, rest), 2.0)
 
 
 def asinh(b: Builder, x: Value) -> Value:
