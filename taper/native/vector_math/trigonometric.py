@@ -72,14 +72,16 @@ def _circular(b: Builder, x: Value, shifted: bool) -> Value:
     # The lowest bit of n as the sign: sin(n pi + r) = sin(r) for even n, cos((n + 1/2) pi + r) = sin(r) for odd n.
     odd = m.integer_op("shl", m.to_bits(turns), BITS[m.format.integer] - 1)
     flip = b.invert(odd) if shifted else odd
-    large = b.any(m.compare(">", m.abs(x), _limit(m)))
+    large = m.compare(">", m.abs(x), _limit(m))
     if m.single:
         y = _odd_part(m, r, flip)
-        with b.detour(large, [y]) as way:
-            way.values = [b.convert(_circular(b, b.convert(x, "double"), shifted), "float")]
+        with b.detour(b.any(large), [y]) as way:
+            wide = _circular(b, b.convert(x, "double"), shifted)
+            way.values = [m.select(large, b.convert(wide, "float"), y)]
         return way.results[0]
-    with b.detour(large, [r, flip]) as way:
-        way.values = list(_from_quadrant(m, x, r, flip, shifted))
+    with b.detour(b.any(large), [r, flip]) as way:
+        s, sign = _from_quadrant(m, x, shifted)
+        way.values = [m.select(large, s, r), b.select(large, sign, flip)]
     return _odd_part(m, *way.results)
 
 
@@ -87,19 +89,19 @@ def _odd_part(m: Lanes, r: Value, flip: Value) -> Value:
     """sin(r) for |r| <= pi / 2, negated where the highest bit of `flip` is set."""
     z = m.mul(r, r)
     y = m.fma(m.mul(r, z), m.polynomial(z, _SIN[m.element]), r)
+    # No sine exceeds 1, not by a rounding either.
+    y = m.at_most(m.abs(y), 1.0)
     return m.sign_of(y, m.from_bits(m.integer_op("xor", flip, m.to_bits(r))))
 
 
-def _from_quadrant(m: Lanes, x: Value, r: Value, flip: Value, shifted: bool) -> tuple[Value, Value]:
-    """r and flip where |x| is large, from x = q pi / 2 + s with |s| <= pi / 4."""
-    large = m.compare(">", m.abs(x), _limit(m))
+def _from_quadrant(m: Lanes, x: Value, shifted: bool) -> tuple[Value, Value]:
+    """r and flip of huge arguments, from x = q pi / 2 + s with |s| <= pi / 4."""
     q, s = quadrant(m, x)
     if shifted:
         q = m.integer_op("add", q, 1)
     swap = m.b.compare("!=", m.integer_op("and", q, 1), m.whole(0))
-    s = m.select(swap, m.sub(math.pi / 2, m.abs(s)), s)
     sign = m.integer_op("shl", m.integer_op("lshr", q, 1), BITS[m.format.integer] - 1)
-    return m.select(large, s, r), m.b.select(large, sign, flip)
+    return m.select(swap, m.sub(math.pi / 2, m.abs(s)), s), sign
 
 
 def sin(b: Builder, x: Value) -> Value:
@@ -134,8 +136,9 @@ def tan(b: Builder, x: Value) -> Value:
         r, low = m.fast_two_sum(r, low)
     large = m.compare(">", m.abs(x), _limit(m))
     if m.single:
-        with b.detour(b.any(large), [_tangent(m, m.to_bits(turns), r, low)]) as way:
-            way.values = [b.convert(tan(b, b.convert(x, "double")), "float")]
+        y = _tangent(m, m.to_bits(turns), r, low)
+        with b.detour(b.any(large), [y]) as way:
+            way.values = [m.select(large, b.convert(tan(b, b.convert(x, "double")), "float"), y)]
         y = way.results[0]
     else:
         with b.detour(b.any(large), [m.to_bits(turns), r, low]) as way:
