@@ -68,8 +68,9 @@ def kernel(name, type, width):
 
 def special_values(dtype):
     info = np.finfo(dtype)
-    positive = [0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 7, 7.5, 1e10, 2.0**info.nmant, 2.0**info.nmant + 1, 2.0 ** (info.nmant + 1)]
-    positive += [1 + info.eps, 1 - info.epsneg, info.tiny, info.smallest_subnormal, info.tiny / 2, info.max, np.inf, np.nan]
+    unit = 2.0**info.nmant
+    positive = [0, 0.25, 0.5, 1, 1.5, 2, 3, 4, 7, 7.5, 1e10, unit, unit + 1, 2 * unit, 1 + info.eps, 1 - info.epsneg]
+    positive += [info.tiny, info.tiny / 2, info.smallest_subnormal, info.max, np.inf, np.nan]
     positive = np.array(positive, dtype)
     return np.concatenate([positive, -positive])
 
@@ -85,7 +86,12 @@ def bit_patterns(dtype, count, seed):
 def samples(name, dtype, count):
     rng = np.random.default_rng(sum(map(ord, name)))
     low, high = DOMAINS.get(name, (-8, 8))
-    parts = [special_values(dtype), bit_patterns(dtype, count, 1), rng.uniform(low, high, count), rng.uniform(-1, 1, count // 2)]
+    parts = [
+        special_values(dtype),
+        bit_patterns(dtype, count, 1),
+        rng.uniform(low, high, count),
+        rng.uniform(-1, 1, count // 2),
+    ]
     parts.append(1 + rng.uniform(-0.3, 0.3, count // 2))
     return np.concatenate([part.astype(dtype) for part in parts])
 
@@ -100,7 +106,11 @@ def pairs(name, dtype, count):
     if name == "pow":
         top = np.log(float(np.finfo(dtype).max))
         exponents = rng.uniform(-1.06 * top, 1.02 * top, count)
-        for base in (np.exp(rng.uniform(-top, top, count)), 1 + rng.uniform(-0.5, 1, count), 1 + rng.uniform(-1, 1, count) * 1e-4):
+        for base in (
+            np.exp(rng.uniform(-top, top, count)),
+            1 + rng.uniform(-0.5, 1, count),
+            1 + rng.uniform(-1, 1, count) * 1e-4,
+        ):
             base = base.astype(dtype)
             with np.errstate(divide="ignore"):
                 parts.append((base, np.where(base == 1, 1, exponents / np.log(base.astype(np.float64)))))
@@ -200,7 +210,9 @@ def test_without_fused_operations():
         pytest.skip("every machine of this architecture has fused operations")
     if os.environ.get("TAPER_CPU") == "x86-64":
         pytest.skip("that is this process")
-    tests = [f"{__file__}::{test}" for test in ("test_float", "test_double", "test_of_two_arguments", "test_hard_values")]
+    tests = [
+        f"{__file__}::{test}" for test in ("test_float", "test_double", "test_of_two_arguments", "test_hard_values")
+    ]
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
         env=os.environ | {"TAPER_CPU": "x86-64"},

@@ -99,9 +99,7 @@ def ulps(found, expected):
     info = np.finfo(found.dtype)
     with np.errstate(all="ignore"):
         rounded = expected.astype(found.dtype)
-        same = (np.isnan(rounded) & np.isnan(found)) | (
-            (rounded == found) & (np.signbit(rounded) == np.signbit(found))
-        )
+        same = (np.isnan(rounded) & np.isnan(found)) | ((rounded == found) & (np.signbit(rounded) == np.signbit(found)))
         size = np.maximum(np.abs(expected), info.tiny)
         unit = np.ldexp(Wide(1), np.clip(np.frexp(size)[1] - 1 - info.nmant, -1100, 1100))
         distance = np.abs(found.astype(Wide) - expected) / unit

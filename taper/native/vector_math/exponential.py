@@ -7,7 +7,6 @@ result may be subnormal or overflow. The coefficients are minimax fits (Remez ex
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from ..text import Builder, Value
 from .lanes import Lanes

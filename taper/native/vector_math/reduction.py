@@ -99,9 +99,10 @@ def _scalar(b: Builder, x: Value) -> tuple[Value, Value]:
     top = b.intrinsic("fshl", "i64", turn[0], turn[1], i64(2))
     next_ = b.intrinsic("fshl", "i64", turn[1], turn[2], i64(2))
     # Parts of 53, 53 and 22 bits are exact as numbers.
+    middle_part = m.integer_op("or", m.integer_op("shl", top, 42), m.integer_op("lshr", next_, 22))
     parts = (
         (m.integer_op("and", top, -2048), 2.0**-64),
-        (m.integer_op("or", m.integer_op("shl", m.integer_op("and", top, 2047), 42), m.integer_op("lshr", next_, 22)), 2.0**-106),
+        (m.integer_op("and", middle_part, 2**53 - 1), 2.0**-106),
         (m.integer_op("and", next_, 2**22 - 1), 2.0**-128),
     )
     a, c, d = (m.mul(b.convert(part, "double"), unit) for part, unit in parts)
