@@ -54,11 +54,10 @@ def quadrant(m: Lanes, x: Value) -> tuple[Value, Value]:
 
 def _define(module: Module, name: str, type: str, pair: str) -> None:
     """The function that reduces every lane in turn, out of line: it is entered once in a blue moon."""
-    if f"@{name}" in module.declarations:
+    if any(f" @{name}(" in function for function in module.functions):
         return
     words = ", ".join(f"i64 {w}" for w in _inverse_of_two_pi())
     module.declarations[f"@{_TABLE}"] = f"@{_TABLE} = internal constant [{_WORDS} x i64] [{words}]"
-    module.declarations[f"@{name}"] = ""
     b = Builder(module, name, [type], f"internal {pair}", "nounwind noinline cold")
     width = lanes(type)
     quadrants = b.emit("ptr", f"alloca [{width} x i64], align 64")
