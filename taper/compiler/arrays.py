@@ -298,7 +298,7 @@ def concat(xs, axis=0, **options):
     dtype = np.result_type(*[x.dtype for x in xs])
     if axis is None:
         xs, axis = [x.reshape(-1) for x in xs], 0
-    axis %= max(xs[0].ndim, 1)
+    axis %= largest(xs[0].ndim, 1)
     kept = [x for x in xs if x.shape[axis] or len(xs) == 1] or xs[:1]
     shapes = {(*x.shape[:axis], *x.shape[axis + 1 :]) for x in xs}
     if len(shapes) > 1:
