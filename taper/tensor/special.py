@@ -33,6 +33,8 @@ expit = sigmoid
 
 def polygamma(n: int, input, *, out=None):
     """The n-th derivative of digamma. RuntimeError for negative n."""
+    if not isinstance(n, int):
+        raise TypeError(f"polygamma(): argument 'n' (position 1) must be int, not {n.__class__.__name__}")
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
     result = digamma(input) if n == 0 else apply(ops.polygamma, input, n=n)
