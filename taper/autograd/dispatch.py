@@ -278,10 +278,10 @@ def named(call, operator: Operator, doc: str):
     return call
 
 
-def not_a_tensor(operator: Operator, value) -> TypeError:
+def not_a_tensor(operator: Operator, value, name: str = "input", position: int = 1) -> TypeError:
     return TypeError(
-        f"{operator.name}(): argument 'input' (position 1) must be Tensor, not {value.__class__.__name__}. "
-        "Make it a tensor first: taper.tensor(value)."
+        f"{operator.name}(): argument '{name}' (position {position}) must be Tensor, not {value.__class__.__name__}. "
+        "Make it a tensor first: taper.as_tensor(value)."
     )
 
 
@@ -340,7 +340,7 @@ def binary(
     *,
     swapped: bool = False,
     protocol: bool = False,
-    numbers: tuple[int, ...] = (0, 1),
+    numbers: str = "either",
     names: tuple[str, str] = ("input", "other"),
     check=None,
 ):
@@ -348,10 +348,11 @@ def binary(
 
     swapped: it computes `operator(other, input)`. protocol: it stands for Python's `+` and the like, and returns
     NotImplemented for an operand that is neither a tensor, a number nor an array. numbers: which of the operands may be
-    numbers. check: called with the operator's operands, unless they are float32 or float64, to refuse them.
+    numbers: "both", "either" one, the "second", "none". check: called with the operator's operands, unless they are
+    float32 or float64, to refuse them.
     """
     forward = operator.forward
-    number_fits = 1 in numbers
+    number_fits = numbers != "none"
     plans = [operator.plan(mask) for mask in range(4)]
     simple = all(kind == Plan.INPUT for plan in plans for kind, _ in plan.keep)
     differentiable = operator.differentiable
@@ -363,8 +364,14 @@ def binary(
             y = wrap(y)
         elif isinstance(y, generic):
             y = y.item()
-        if numbers != (0, 1):
-            only_tensors(operator.name, **{names[i]: y if i else x for i in (0, 1) if i not in numbers})
+        if not isinstance(x, Variable):
+            alone = not isinstance(y, Variable)
+            if numbers in ("second", "none") or (alone and numbers != "both"):
+                raise not_a_tensor(operator, x, names[0])
+            if alone:
+                x = wrap(asarray(x, dtypes.result_type([x])))
+        if numbers == "none" and not isinstance(y, Variable):
+            raise not_a_tensor(operator, y, names[1], 2)
         if swapped:
             x, y = y, x
         if check is not None:

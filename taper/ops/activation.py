@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .elementwise import conj
+from .elementwise import conj, sgn_of
 from .operator import ARITHMETIC, FLOAT, op
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
@@ -19,7 +19,7 @@ relu = op("relu", lambda xp, x: xp.maximum(xp.zeros((), dtype=x.dtype), x), prom
 leaky_relu = op("leaky_relu", lambda xp, x, *, slope: xp.where(x > 0, x, x * slope), promote=ARITHMETIC, refuses="biuc",
                 x=lambda xp, g, x, slope: xp.where(x > 0, g, g * slope))
 
-prelu = op("prelu", lambda xp, x, w: xp.where(x > 0, x, x * w), broadcasts=True, grad_name="PreluKernelBackward0",
+prelu = op("prelu", lambda xp, x, w: xp.where(x > 0, x, x * w), promote=ARITHMETIC, refuses="biuc", grad_name="PreluKernelBackward0",
            x=lambda xp, g, x, w: xp.where(x > 0, g, g * w),
            w=lambda xp, g, x: xp.dropped(g * x, (x > 0)))
 
@@ -52,7 +52,7 @@ logsigmoid = op("logsigmoid", lambda xp, x: -_softplus(xp, -x), promote=ARITHMET
                 x=lambda xp, g, x: g * xp.sigmoid(-x))
 
 softsign = op("softsign", lambda xp, x: x / (1 + xp.abs(x)), promote=FLOAT, grad_name="DivBackward0",
-              x=lambda xp, g, x: g * _softsign_slope(xp, x))
+              x=lambda xp, g, x: _softsign_back(xp, g, x))
 
 hardtanh = op("hardtanh", lambda xp, x, *, low, high: xp.minimum(high, xp.maximum(low, x)), promote=ARITHMETIC, refuses="bc",
               x=lambda xp, g, x, low, high: xp.dropped(g, ((x <= low) | (x >= high))))
@@ -78,7 +78,7 @@ logit = op("logit", lambda xp, x, *, eps: _logit(xp, x, eps), promote=FLOAT, ref
 softmax = op("softmax", lambda xp, x, *, axis: xp.softmax(x, axis), promote=FLOAT, refuses="c",
              x=lambda xp, g, out, axis: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
 
-log_softmax = op("log_softmax", lambda xp, x, *, axis: xp.log_softmax(x, axis), promote=FLOAT,
+log_softmax = op("log_softmax", lambda xp, x, *, axis: xp.log_softmax(x, axis), promote=FLOAT, refuses="c",
                  x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
 # fmt: on
 
@@ -97,9 +97,12 @@ def _gelu_tanh_slope(xp, x):
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (ROOT_TWO_OVER_PI * (1 + 3 * 0.044715 * x * x))
 
 
-def _softsign_slope(xp, x):
-    below = 1 + xp.abs(x)
-    return 1 / (below * below)
+def _softsign_back(xp, g, x):
+    """g / (1 + |x|)^2; of a complex x, whose part along g counts."""
+    scale = 1 / (1 + xp.abs(x))
+    if x.dtype.kind != "c":
+        return g * scale * scale
+    return g * scale - sgn_of(xp, x) * xp.real(g * xp.conj(x)) * scale * scale
 
 
 def _logit(xp, x, eps):

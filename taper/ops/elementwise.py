@@ -23,6 +23,8 @@ def conj(xp, x):
     """The conjugate of x; x itself where it is real."""
     if x.__class__ is float or x.__class__ is int:
         return x
+    if x.__class__ is complex:
+        return x.conjugate()
     return xp.conj(x) if hasattr(x, "dtype") and x.dtype.kind == "c" else x
 
 
@@ -170,8 +172,10 @@ ceil = op("ceil", lambda xp, x: x if x.dtype.kind in "iu" else xp.ceil(x), promo
 trunc = op("trunc", lambda xp, x: x if x.dtype.kind in "iu" else xp.trunc(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
 round = op("round", lambda xp, x, *, decimals: xp.round(x, decimals), promote=ARITHMETIC, refuses="bc", x=_zeros)
 sign = op("sign", lambda xp, x: x if x.dtype.kind == "b" else xp.sign(x), promote=ARITHMETIC, x=_zeros)
-heaviside = op("heaviside", lambda xp, x, y: xp.where(x == 0, y, xp.astype(x > 0, x.dtype)), promote=ARITHMETIC)
-nextafter = op("nextafter", lambda xp, x, y: xp.nextafter(x, y), promote=ARITHMETIC, refuses="biuc")
+heaviside = op("heaviside", lambda xp, x, y: xp.where(x == 0, y, xp.astype(x > 0, x.dtype)), promote=ARITHMETIC,
+               x=lambda xp, g: _refused("heaviside"), y=lambda xp, g: _refused("heaviside"))
+nextafter = op("nextafter", lambda xp, x, y: xp.nextafter(x, y), promote=ARITHMETIC, refuses="biuc",
+               x=lambda xp, g, x, y: xp.dropped(g, x == y), y=_zeros)
 
 frac = op("frac", lambda xp, x: x - xp.trunc(x), promote=ARITHMETIC, refuses="biuc",
           x=lambda xp, g: g)
@@ -328,6 +332,9 @@ def _lerp(xp, x, y, w):
 
 def _refused(name: str):
     """What PyTorch says of an operator without a derivative."""
-    raise RuntimeError(
-        f"derivative for aten::{name} is not implemented. Use div(..., rounding_mode='floor'), whose gradient is zero."
+    cure = (
+        "Use div(..., rounding_mode='floor'), whose gradient is zero."
+        if name == "floor_divide"
+        else "detach() the inputs."
     )
+    raise RuntimeError(f"derivative for aten::{name} is not implemented. {cure}")

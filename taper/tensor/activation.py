@@ -77,6 +77,9 @@ def prelu(input, weight):
         weight = weight.reshape(-1, *(1,) * (input._array.ndim - 2))
     else:
         weight = weight.reshape(())
+    if input._array.dtype != weight._array.dtype:
+        kinds = (legacy_name(t._array.dtype) for t in (input, weight))
+        raise RuntimeError(f"prelu: Type promoting not supported. Got {' and '.join(kinds)}. Convert one of them.")
     return apply(ops.prelu, input, weight)
 
 
@@ -196,6 +199,10 @@ def glu(input, dim: int = -1):
     """The first half of a dimension times the sigmoid of the second. RuntimeError for an odd size."""
     if input._array.ndim == 0:
         raise RuntimeError("glu does not support 0-dimensional tensors")
+    if input._array.dtype.kind in "biuc":
+        raise NotImplementedError(
+            f"\"glu_cpu\" not implemented for '{legacy_name(input._array.dtype)}'. Convert it first."
+        )
     axis = dims.one(dim, input._array.ndim)
     n = input._array.shape[axis]
     if n % 2:

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import apply, binary, into, only_tensors, unary
-from ..autograd.inplace import inplace
+from ..autograd.inplace import inplace, legacy_name
 from ..autograd.tape import Variable
 from ..autograd.updates import binary_inplace, unary_inplace, update
 from ..ops import elementwise as ops
@@ -81,7 +81,8 @@ def fitting(x, y) -> None:
                 raise RuntimeError(f"value cannot be converted to type {t._array.dtype} without overflow: {number}")
 
 
-_add, _mul, _div, _sub = binary(ops.add), binary(ops.mul), binary(ops.div), binary(ops.sub, check=no_bools)
+_add, _mul, _div = (binary(operator, numbers="both") for operator in (ops.add, ops.mul, ops.div))
+_sub = binary(ops.sub, numbers="both", check=no_bools)
 _pow, _or = binary(ops.pow, check=fitting), binary(logical_or)
 _rounded, _trunc = binary(ops.rounded_divide, check=no_zero_divisor), binary(ops.trunc_divide, check=no_zero_divisor)
 
@@ -132,6 +133,11 @@ def div(input, other, *, rounding_mode=None, out=None):
         raise RuntimeError(
             "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '" + str(rounding_mode) + "'"
         )
+    if rounding_mode == "trunc" and any(
+        isinstance(t, Variable) and t._array.dtype in dtypes.HALF for t in (input, other)
+    ):
+        # PyTorch rounds the quotient to half precision first, which may carry it to the next integer.
+        return trunc(_div(input, other), out=out)
     return (_rounded if rounding_mode == "floor" else _trunc)(input, other, out=out)
 
 
@@ -143,6 +149,7 @@ def true_divide(input, other, *, out=None):
 floor_divide = binary(
     ops.floor_divide,
     "The largest integer not above input / other. RuntimeError for integers divided by zero.",
+    numbers="both",
     check=no_zero_divisor,
 )
 remainder = binary(
@@ -153,7 +160,7 @@ remainder = binary(
 fmod = binary(
     ops.fmod,
     "input - other * trunc(input / other): the sign is that of `input`. RuntimeError for integers divided by zero.",
-    numbers=(1,),
+    numbers="second",
     check=no_zero_divisor,
 )
 
@@ -200,6 +207,17 @@ def float_power(input, exponent, *, out=None):
     return pow(x, y, out=out)
 
 
+def _float_power_in_place(input, exponent):
+    """RuntimeError for a tensor that is not of double precision."""
+    wide = dtypes.complex128 if "c" in kind_of(input) + kind_of(exponent) else dtypes.float64
+    if input._array.dtype != wide.np:
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {legacy_name(input._array.dtype)} but the operation's result "
+            f"requires dtype {legacy_name(wide.np)}. Use input.float_power(exponent)."
+        )
+    return float_power(input, exponent)
+
+
 def _not_of_bool(input):
     """RuntimeError for the negative of a bool."""
     if input._array.dtype.kind == "b":
@@ -215,11 +233,19 @@ def _counted(input):
     return apply(astype, input, dtype=dtypes.int64.np) if input._array.dtype.kind == "b" else input
 
 
+trunc = unary(ops.trunc, "Each element without its fraction.")
 square = unary(ops.square, "The square of each element.", check=_counted)
 _sqrt = unary(ops.sqrt)
 reciprocal = unary(ops.reciprocal, "1 / input; integers give floats.")
 neg = unary(ops.neg, "-input. RuntimeError for bool.", check=_not_of_bool)
 abs = unary(ops.abs, "The absolute value; the modulus of complex numbers.")
+
+
+def _abs_in_place(input):
+    """RuntimeError for complex numbers, whose moduli are real."""
+    if input._array.dtype.kind == "c":
+        raise RuntimeError("In-place abs is not supported for complex tensors. Use input.abs().")
+    return abs(input)
 
 
 def positive(input):
@@ -248,6 +274,10 @@ def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
 
 def lerp(input, end, weight, *, out=None):
     """input + weight * (end - input). RuntimeError for different dtypes."""
+    if input._array.dtype.kind in "biu":
+        raise NotImplementedError(
+            f"\"lerp\" not implemented for '{legacy_name(input._array.dtype)}'. Convert it first."
+        )
     for name, t in (("end", end), ("weight", weight)):
         if isinstance(t, Variable) and t._array.dtype != input._array.dtype:
             raise RuntimeError(f"expected dtype {input.dtype} for `{name}` but got dtype {t.dtype}. Convert it first.")
@@ -299,12 +329,12 @@ class ArithmeticMethods:
     pow = pow
     pow_ = inplace(pow)
     float_power = float_power
-    float_power_ = inplace(float_power)
+    float_power_ = inplace(_float_power_in_place, "float_power_")
     neg = negative = neg
     neg_ = negative_ = unary_inplace(np.negative, neg)
     positive = positive
     abs = absolute = abs
-    abs_ = absolute_ = unary_inplace(np.abs, abs)
+    abs_ = absolute_ = unary_inplace(np.abs, _abs_in_place, "abs_")
     square = square
     square_ = unary_inplace(np.square, square)
     reciprocal = reciprocal

@@ -13,7 +13,7 @@ from ..autograd.tape import Variable
 from ..autograd.updates import unary_inplace, update
 from ..ops import elementwise as ops
 from . import return_types
-from .arithmetic import fitting
+from .arithmetic import fitting, kind_of, trunc
 
 __all__ = [
     "exp",
@@ -113,7 +113,7 @@ def _not_complex(message: str, error=NotImplementedError):
 
 floor = unary(ops.floor, "The largest integer not above each element.")
 ceil = unary(ops.ceil, "The smallest integer not below each element.")
-trunc = fix = unary(ops.trunc, "Each element without its fraction.")
+fix = trunc
 frac = unary(ops.frac, "The fraction of each element, with its sign.")
 sign = unary(
     ops.sign,
@@ -123,11 +123,11 @@ sign = unary(
     ),
 )
 sgn = unary(ops.sgn, "-1, 0 or 1; input / |input| for complex numbers.")
-logaddexp = binary(ops.logaddexp, "log(exp(input) + exp(other)), without overflow.", numbers=())
-logaddexp2 = binary(ops.logaddexp2, "log2(2 ** input + 2 ** other), without overflow.", numbers=())
-atan2 = arctan2 = binary(ops.atan2, "The angle of the point (other, input), in (-pi, pi].", numbers=())
-hypot = binary(ops.hypot, "sqrt(input ** 2 + other ** 2), without overflow.", numbers=())
-copysign = binary(ops.copysign, "The magnitude of input with the sign of other.", numbers=(1,))
+logaddexp = binary(ops.logaddexp, "log(exp(input) + exp(other)), without overflow.", numbers="none")
+logaddexp2 = binary(ops.logaddexp2, "log2(2 ** input + 2 ** other), without overflow.", numbers="none")
+atan2 = arctan2 = binary(ops.atan2, "The angle of the point (other, input), in (-pi, pi].", numbers="none")
+hypot = binary(ops.hypot, "sqrt(input ** 2 + other ** 2), without overflow.", numbers="none")
+copysign = binary(ops.copysign, "The magnitude of input with the sign of other.", numbers="second")
 
 
 def _one_dtype(x, y):
@@ -141,17 +141,17 @@ def _one_dtype(x, y):
 heaviside = binary(
     ops.heaviside,
     "0 below zero, 1 above, `values` at zero. RuntimeError for different dtypes.",
-    numbers=(),
+    numbers="none",
     names=("input", "values"),
     check=_one_dtype,
 )
-nextafter = binary(ops.nextafter, "The next floating number from input towards other.", numbers=())
+nextafter = binary(ops.nextafter, "The next floating number from input towards other.", numbers="none")
 
 
 def _extreme(operator, doc: str):
     """The callable of an operator that picks one of two tensors' elements."""
     check = _not_complex(f"{operator.name} not implemented for complex tensors.", RuntimeError)
-    return binary(operator, doc, numbers=(), check=check)
+    return binary(operator, doc, numbers="none", check=check)
 
 
 maximum = _extreme(ops.maximum, "The larger of both; NaN if either is NaN.")
@@ -171,6 +171,12 @@ def round(input, *, decimals: int = 0, out=None):
     return result if out is None else into(out, result)
 
 
+def _refuse_bools(bounds: list) -> None:
+    """NotImplementedError for bounds of a bool that are bools too, unless it is one tensor."""
+    if all(kind_of(b) == "b" for b in bounds) and (len(bounds) == 2 or not isinstance(bounds[0], Variable)):
+        raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'. Convert first: input.int().")
+
+
 def clamp(input, min=None, max=None, *, out=None):
     """Each element kept within [min, max], numbers or tensors, of which one may be None.
 
@@ -184,6 +190,8 @@ def clamp(input, min=None, max=None, *, out=None):
             fitting(input, bound)
     if min is not None and max is not None and isinstance(min, Variable) != isinstance(max, Variable):
         raise TypeError("clamp(): min and max must both be tensors or both be numbers. Make the number a tensor.")
+    if input._array.dtype.kind == "b":
+        _refuse_bools([bound for bound in (min, max) if bound is not None])
     if max is None:
         result = apply(ops.clamp_min, input, min)
     elif min is None:
@@ -242,7 +250,7 @@ def rad2deg(input, *, out=None):
     return result if out is None else into(out, result)
 
 
-ldexp = binary(ops.ldexp, "input * 2 ** other.", numbers=())
+ldexp = binary(ops.ldexp, "input * 2 ** other.", numbers="none")
 
 
 def frexp(input, *, out=None):

@@ -9,11 +9,24 @@ from ..autograd.inplace import inplace
 from ..autograd.tape import Variable
 from ..autograd.updates import binary_inplace
 from ..ops import elementwise as ops
-from .arithmetic import abs, floor_divide, integer_power, neg, no_bools, no_zero_divisor, positive, pow, remainder
+from .arithmetic import (
+    abs,
+    floor_divide,
+    integer_power,
+    kind_of,
+    neg,
+    no_bools,
+    no_zero_divisor,
+    positive,
+    pow,
+    remainder,
+)
 
 _add, _mul, _div = (binary(operator, protocol=True) for operator in (ops.add, ops.mul, ops.div))
 _sub = binary(ops.sub, protocol=True, check=no_bools)
 _pow, _reflected_pow = binary(ops.pow, protocol=True), binary(ops.pow, swapped=True, protocol=True)
+
+_INTEGERS = ("b", "i", "u")
 
 
 def _power(self, other):
@@ -23,7 +36,7 @@ def _power(self, other):
 
 def _power_of(self, other):
     """other ** self"""
-    if isinstance(other, int) and self._array.dtype.kind == "i" and self._array.size and self._array.min() < 0:
+    if self._array.dtype.kind == "i" and kind_of(other) in _INTEGERS and self._array.size and self._array.min() < 0:
         return integer_power(other, self)
     return _reflected_pow(self, other)
 

@@ -77,6 +77,12 @@ CASES = [
         "softmax.ints", lambda T, i: T.softmax(i, 0), NotImplementedError, "not implemented for 'Long'", (integers(3),)
     ),
     Error("softmax.dim", lambda T, x: T.softmax(x, 2), IndexError, "Dimension out of range", (X,)),
+    Case("softsign.complex", lambda T, x, y: T.view_as_real(F("softsign")(T, T.complex(x, y))), (X, POSITIVE)),
+    Error("prelu.dtypes", lambda T, x: T.prelu(x, x[:1, 0].float()), RuntimeError, "promoting", (X,)),
+    Error("prelu.ints", lambda T, i: T.prelu(i, i[:1]), NotImplementedError, "prelu", (integers(3),)),
+    Error("glu.ints", F("glu"), NotImplementedError, "glu", (integers(4),)),
+    Error("mvlgamma.bool", lambda T, b: T.mvlgamma(b, 1), RuntimeError, "boolean", (booleans(3),)),
+    Error("log_softmax.complex", lambda T, x: T.complex(x, x).log_softmax(0), NotImplementedError, "softmax", (X,)),
     Error("relu.bool", F("relu"), RuntimeError, "Boolean inputs", (booleans(3),)),
     Error("relu.complex", lambda T, x: T.relu(T.complex(x, x)), NotImplementedError, "relu", (X,)),
     Error("hardtanh.bool", F("hardtanh"), RuntimeError, "Bool inputs", (booleans(3),)),
