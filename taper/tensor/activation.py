@@ -146,7 +146,7 @@ def hardtanh(input, min_val: float = -1.0, max_val: float = 1.0, inplace: bool =
     kind = input._array.dtype.kind
     if kind == "b":
         raise RuntimeError("Bool inputs not supported for hardtanh. Convert first: input.float().")
-    if kind == "u" and min_val < 0:
+    if kind == "u" and int(min_val) < 0:
         raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits. Convert first: input.int().")
     if kind in "iu":
         min_val, max_val = int(min_val), int(max_val)

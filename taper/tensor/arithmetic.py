@@ -96,7 +96,7 @@ def _scaled(other, alpha, x):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if isinstance(alpha, complex) and dtypes.category(common) < dtypes.COMPLEX:
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
-    return _mul(other, alpha)
+    return _mul(other, alpha) if isinstance(other, Variable) else other * alpha
 
 
 def add(input, other, *, alpha=1, out=None):
