@@ -151,7 +151,7 @@ asinh = op("asinh", lambda xp, x: xp.arcsinh(x), promote=FLOAT,
            x=lambda xp, g, x: g * conj(xp, 1 / xp.sqrt(x * x + 1)))
 
 acosh = op("acosh", lambda xp, x: xp.arccosh(x), promote=FLOAT,
-           x=lambda xp, g, x: g * conj(xp, 1 / (xp.sqrt(x - 1) * xp.sqrt(x + 1))))
+           x=lambda xp, g, x: g * conj(xp, 1 / _root_of_square_less_one(xp, x)))
 
 atanh = op("atanh", lambda xp, x: xp.arctanh(x), promote=FLOAT,
            x=lambda xp, g, x: g / conj(xp, 1 - x * x))
@@ -279,6 +279,11 @@ def _sgn_slope(xp, g, x, out):
     safe = xp.where(size == 0, xp.ones_like(size), size)
     along = xp.real(g * xp.conj(out))
     return xp.where(size == 0, xp.zeros_like(g), (g - out * along) / safe)
+
+
+def _root_of_square_less_one(xp, x):
+    """sqrt(x^2 - 1); of a complex x on the branch of acosh."""
+    return xp.sqrt(x - 1) * xp.sqrt(x + 1) if x.dtype.kind == "c" else xp.sqrt((x - 1) * (x + 1))
 
 
 def _angle(xp, x):

@@ -84,7 +84,9 @@ def fitting(x, y) -> None:
 _add, _mul, _div = (binary(operator, numbers="both") for operator in (ops.add, ops.mul, ops.div))
 _sub = binary(ops.sub, numbers="both", check=no_bools)
 _pow, _or = binary(ops.pow, check=fitting), binary(logical_or)
-_rounded, _trunc = binary(ops.rounded_divide, check=no_zero_divisor), binary(ops.trunc_divide, check=no_zero_divisor)
+_rounded, _trunc = (
+    binary(operator, numbers="both", check=no_zero_divisor) for operator in (ops.rounded_divide, ops.trunc_divide)
+)
 
 
 def _scaled(other, alpha, x):
