@@ -6,6 +6,8 @@ float32 and float64 without any conversion (a small operation is mostly dispatch
 
 from __future__ import annotations
 
+import numbers
+
 from numpy import asarray, generic, ndarray
 
 from .. import dtypes
@@ -114,7 +116,7 @@ def _common_namespace(operator: Operator, arrays: list):
 def _mixed_namespace(operator: Operator, arrays: list):
     found = None
     for a in arrays:
-        if a is None or a.__class__ in _SCALARS:
+        if a is None or a.__class__ in _SCALARS or hasattr(a, "node_as"):
             continue
         xp = namespace_of(a)
         if found is None or xp is found:
@@ -170,14 +172,14 @@ _UNVERSIONED = [None] * 10
 
 def memory_owner(array):
     """The array that owns the memory which `array` looks at."""
-    while array.base is not None and isinstance(array.base, ndarray):
+    while array.base is not None and isinstance(array.base, (ndarray, array.__class__)):
         array = array.base
     return array
 
 
 def promoted(operator: Operator, inputs: tuple) -> list:
     """The inputs in the dtype in which the operator computes; tensors are converted by the recorded `astype`."""
-    plain = [t._array if isinstance(t, Variable) else _number(operator, t) for t in inputs if t is not None]
+    plain = [t._array if isinstance(t, Variable) else _value(_number(operator, t)) for t in inputs if t is not None]
     common = dtypes.result_type(plain)
     if operator.promote is FLOAT and dtypes.category(common) < dtypes.FLOATING:
         common = dtypes.get_default_dtype().np
@@ -203,7 +205,7 @@ def refused(operator: Operator, np_dtype) -> NotImplementedError:
 
 def _number(operator: Operator, value):
     """A Python number for what stands in a number's place; TypeError for what cannot."""
-    if value.__class__ in _SCALARS:
+    if value.__class__ in _SCALARS or hasattr(value, "node_as"):
         return value
     item = getattr(value, "item", None)
     if item is not None and getattr(value, "ndim", 1) == 0:
@@ -219,8 +221,15 @@ def _number(operator: Operator, value):
     )
 
 
+def _value(number):
+    """A number that a captured step reads at each call is, for promotion, what it is now."""
+    return number.value if hasattr(number, "node_as") else number
+
+
 def _scalar(value, common):
     """A number as an operand of arrays of dtype `common`, wrapped around where an integer type is too small for it."""
+    if hasattr(value, "node_as"):
+        return value
     if common.kind in "biu" and value.__class__ is not bool:
         return asarray(int(value)).astype(common) if common.kind != "b" else asarray(bool(value))
     return asarray(value, dtype=common) if common in dtypes.HALF else value
@@ -340,25 +349,25 @@ def binary(
     *,
     swapped: bool = False,
     protocol: bool = False,
-    numbers: str = "either",
+    scalars: str = "either",
     names: tuple[str, str] = ("input", "other"),
     check=None,
 ):
     """The callable of an elementwise operator of two inputs, tensors or Python numbers: `f(input, other, *, out=None)`.
 
     swapped: it computes `operator(other, input)`. protocol: it stands for Python's `+` and the like, and returns
-    NotImplemented for an operand that is neither a tensor, a number nor an array. numbers: which of the operands may be
+    NotImplemented for an operand that is neither a tensor, a number nor an array. scalars: which of the operands may be
     numbers: "both", "either" one, the "second", "none". check: called with the operator's operands, unless they are
     float32 or float64, to refuse them.
     """
     forward = operator.forward
-    number_fits = numbers != "none"
+    number_fits = scalars != "none"
     plans = [operator.plan(mask) for mask in range(4)]
     simple = all(kind == Plan.INPUT for plan in plans for kind, _ in plan.keep)
     differentiable = operator.differentiable
 
     def slow(x, y):
-        if protocol and not isinstance(y, (Variable, int, float, complex, ndarray, generic)):
+        if protocol and not isinstance(y, (Variable, numbers.Number, ndarray, generic)):
             return NotImplemented
         if y.__class__ is ndarray:
             y = wrap(y)
@@ -366,11 +375,11 @@ def binary(
             y = y.item()
         if not isinstance(x, Variable):
             alone = not isinstance(y, Variable)
-            if numbers in ("second", "none") or (alone and numbers != "both"):
+            if scalars in ("second", "none") or (alone and scalars != "both"):
                 raise not_a_tensor(operator, x, names[0])
             if alone:
                 x = wrap(asarray(x, dtypes.result_type([x])))
-        if numbers == "none" and not isinstance(y, Variable):
+        if scalars == "none" and not isinstance(y, Variable):
             raise not_a_tensor(operator, y, names[1], 2)
         if swapped:
             x, y = y, x

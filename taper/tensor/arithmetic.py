@@ -66,7 +66,7 @@ def no_bools(x, y) -> None:
 def no_zero_divisor(x, y) -> None:
     """RuntimeError for the division of integers by zero."""
     kinds = kind_of(x) + kind_of(y)
-    if kinds == "bb" or not set(kinds) <= set("biu"):
+    if len(kinds) < 2 or kinds == "bb" or not set(kinds) <= set("biu"):
         return
     if not y._array.all() if isinstance(y, Variable) else y == 0:
         raise RuntimeError("ZeroDivisionError")
@@ -81,11 +81,11 @@ def fitting(x, y) -> None:
                 raise RuntimeError(f"value cannot be converted to type {t._array.dtype} without overflow: {number}")
 
 
-_add, _mul, _div = (binary(operator, numbers="both") for operator in (ops.add, ops.mul, ops.div))
-_sub = binary(ops.sub, numbers="both", check=no_bools)
+_add, _mul, _div = (binary(operator, scalars="both") for operator in (ops.add, ops.mul, ops.div))
+_sub = binary(ops.sub, scalars="both", check=no_bools)
 _pow, _or = binary(ops.pow, check=fitting), binary(logical_or)
 _rounded, _trunc = (
-    binary(operator, numbers="both", check=no_zero_divisor) for operator in (ops.rounded_divide, ops.trunc_divide)
+    binary(operator, scalars="both", check=no_zero_divisor) for operator in (ops.rounded_divide, ops.trunc_divide)
 )
 
 
@@ -151,7 +151,7 @@ def true_divide(input, other, *, out=None):
 floor_divide = binary(
     ops.floor_divide,
     "The largest integer not above input / other. RuntimeError for integers divided by zero.",
-    numbers="both",
+    scalars="both",
     check=no_zero_divisor,
 )
 remainder = binary(
@@ -162,7 +162,7 @@ remainder = binary(
 fmod = binary(
     ops.fmod,
     "input - other * trunc(input / other): the sign is that of `input`. RuntimeError for integers divided by zero.",
-    numbers="second",
+    scalars="second",
     check=no_zero_divisor,
 )
 

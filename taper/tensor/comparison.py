@@ -45,16 +45,16 @@ __all__ = [
     "lcm",
 ]
 
-eq = binary(ops.eq, "Where input == other: a bool tensor.", numbers="second")
-ne = not_equal = binary(ops.ne, "Where input != other: a bool tensor.", numbers="second")
-lt = less = binary(ops.lt, "Where input < other: a bool tensor.", numbers="second")
-le = less_equal = binary(ops.le, "Where input <= other: a bool tensor.", numbers="second")
-gt = greater = binary(ops.gt, "Where input > other: a bool tensor.", numbers="second")
-ge = greater_equal = binary(ops.ge, "Where input >= other: a bool tensor.", numbers="second")
+eq = binary(ops.eq, "Where input == other: a bool tensor.", scalars="second")
+ne = not_equal = binary(ops.ne, "Where input != other: a bool tensor.", scalars="second")
+lt = less = binary(ops.lt, "Where input < other: a bool tensor.", scalars="second")
+le = less_equal = binary(ops.le, "Where input <= other: a bool tensor.", scalars="second")
+gt = greater = binary(ops.gt, "Where input > other: a bool tensor.", scalars="second")
+ge = greater_equal = binary(ops.ge, "Where input >= other: a bool tensor.", scalars="second")
 
-logical_and = binary(ops.logical_and, "Where both are nonzero: a bool tensor.", numbers="none")
-logical_or = binary(ops.logical_or, "Where either is nonzero: a bool tensor.", numbers="none")
-logical_xor = binary(ops.logical_xor, "Where just one is nonzero: a bool tensor.", numbers="none")
+logical_and = binary(ops.logical_and, "Where both are nonzero: a bool tensor.", scalars="none")
+logical_or = binary(ops.logical_or, "Where either is nonzero: a bool tensor.", scalars="none")
+logical_xor = binary(ops.logical_xor, "Where just one is nonzero: a bool tensor.", scalars="none")
 logical_not = unary(ops.logical_not, "Where the elements are zero: a bool tensor.")
 
 
@@ -126,8 +126,8 @@ bitwise_or = binary(ops.bitwise_or, "The bits set in either; the logical or of b
 bitwise_xor = binary(ops.bitwise_xor, "The bits set in just one.")
 bitwise_left_shift = binary(ops.left_shift, "input * 2 ** other.")
 bitwise_right_shift = binary(ops.right_shift, "input / 2 ** other, rounded down.")
-gcd = binary(ops.gcd, "The greatest common divisor.", numbers="none")
-lcm = binary(ops.lcm, "The least common multiple.", numbers="none")
+gcd = binary(ops.gcd, "The greatest common divisor.", scalars="none")
+lcm = binary(ops.lcm, "The least common multiple.", scalars="none")
 bitwise_not = unary(
     ops.bitwise_not, "All bits turned round; the logical not of bools. NotImplementedError for floating numbers."
 )

@@ -123,11 +123,11 @@ sign = unary(
     ),
 )
 sgn = unary(ops.sgn, "-1, 0 or 1; input / |input| for complex numbers.")
-logaddexp = binary(ops.logaddexp, "log(exp(input) + exp(other)), without overflow.", numbers="none")
-logaddexp2 = binary(ops.logaddexp2, "log2(2 ** input + 2 ** other), without overflow.", numbers="none")
-atan2 = arctan2 = binary(ops.atan2, "The angle of the point (other, input), in (-pi, pi].", numbers="none")
-hypot = binary(ops.hypot, "sqrt(input ** 2 + other ** 2), without overflow.", numbers="none")
-copysign = binary(ops.copysign, "The magnitude of input with the sign of other.", numbers="second")
+logaddexp = binary(ops.logaddexp, "log(exp(input) + exp(other)), without overflow.", scalars="none")
+logaddexp2 = binary(ops.logaddexp2, "log2(2 ** input + 2 ** other), without overflow.", scalars="none")
+atan2 = arctan2 = binary(ops.atan2, "The angle of the point (other, input), in (-pi, pi].", scalars="none")
+hypot = binary(ops.hypot, "sqrt(input ** 2 + other ** 2), without overflow.", scalars="none")
+copysign = binary(ops.copysign, "The magnitude of input with the sign of other.", scalars="second")
 
 
 def _one_dtype(x, y):
@@ -141,17 +141,17 @@ def _one_dtype(x, y):
 heaviside = binary(
     ops.heaviside,
     "0 below zero, 1 above, `values` at zero. RuntimeError for different dtypes.",
-    numbers="none",
+    scalars="none",
     names=("input", "values"),
     check=_one_dtype,
 )
-nextafter = binary(ops.nextafter, "The next floating number from input towards other.", numbers="none")
+nextafter = binary(ops.nextafter, "The next floating number from input towards other.", scalars="none")
 
 
 def _extreme(operator, doc: str):
     """The callable of an operator that picks one of two tensors' elements."""
     check = _not_complex(f"{operator.name} not implemented for complex tensors.", RuntimeError)
-    return binary(operator, doc, numbers="none", check=check)
+    return binary(operator, doc, scalars="none", check=check)
 
 
 maximum = _extreme(ops.maximum, "The larger of both; NaN if either is NaN.")
@@ -250,7 +250,7 @@ def rad2deg(input, *, out=None):
     return result if out is None else into(out, result)
 
 
-ldexp = binary(ops.ldexp, "input * 2 ** other.", numbers="none")
+ldexp = binary(ops.ldexp, "input * 2 ** other.", scalars="none")
 
 
 def frexp(input, *, out=None):

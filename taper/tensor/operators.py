@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numbers
+
 import numpy as np
 
 from ..autograd.dispatch import binary
@@ -31,7 +33,7 @@ _INTEGERS = ("b", "i", "u")
 
 def _power(self, other):
     """self ** other"""
-    return pow(self, other) if isinstance(other, (Variable, int, float)) else _pow(self, other)
+    return pow(self, other) if isinstance(other, (Variable, numbers.Real)) else _pow(self, other)
 
 
 def _power_of(self, other):
