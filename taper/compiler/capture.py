@@ -19,9 +19,10 @@ import numpy as np
 
 from ..autograd.tape import Variable, node_of, wrap
 from ..tensor.random import Generator, default_generator
+from .backward import Gradients, captured_gradients
 from .errors import CaptureError, Uninitialised
 from .evaluate import evaluate
-from .graph import Graph, Node
+from .graph import LEAVES, Graph, Node, reached
 from .numbers import FixedNumberNeeded, Number, Question
 from .reach import Reach, reach
 from .symbol import Memory, Symbol, made, recording
@@ -33,12 +34,12 @@ capturing = threading.RLock()
 _PACKAGE = __name__.partition(".")[0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """Where an input comes from at each call.
 
     kind: "tensor" (that very tensor), "grad" (its gradient), "argument" (the tensor at that place of the arguments),
-    "number" (a mapping's entry, or the argument at that place), "draw", "check".
+    "number" (a mapping's entry, a closure's cell, or the argument at that place).
     """
 
     kind: str
@@ -47,6 +48,12 @@ class Source:
     mapping: dict | None = None
     key: object = None
     part: int | None = None
+    cell: types.CellType | None = None
+
+    def key_of(self) -> tuple:
+        """What tells it from other sources."""
+        where = self.place if self.place >= 0 else id(self.tensor)
+        return self.kind, where, id(self.mapping), self.key, self.part, id(self.cell)
 
 
 @dataclass(frozen=True)
@@ -81,8 +88,12 @@ class Captured:
     tree: object
     reach: Reach
     checks: list[tuple[Node, int, int, str]]
-    grads_assumed: list[Variable] = field(default_factory=list)
-    symbols: dict[int, Symbol] = field(default_factory=dict)
+    grads_assumed: set[int]
+    no_grads: list[Variable]
+    needing: list[tuple[Variable, bool]]
+    plain: list[tuple[dict, object, object]]
+    plain_cells: list[tuple[types.CellType, object]]
+    gradients: Gradients | None = None
 
 
 @dataclass
@@ -93,6 +104,7 @@ class Output:
     requires_grad: bool = False
     same: Source | None = None
     tensor: Variable | None = None
+    live: bool = False
 
 
 class _Stream:
@@ -131,7 +143,7 @@ class Capture:
     function: Callable
     args: tuple
     kwargs: dict
-    fixed_numbers: bool = False
+    fixed: frozenset = frozenset()
     assume_grads: bool = True
     graph: Graph = field(default_factory=Graph)
     sources: dict[Node, Source] = field(default_factory=dict)
@@ -139,6 +151,7 @@ class Capture:
     questions: list = field(default_factory=list)
     checks: list = field(default_factory=list)
     actual: dict[Node, np.ndarray] = field(default_factory=dict)
+    numbered: set = field(default_factory=set)
 
     def run(self) -> Captured:
         """The captured step. CaptureError if it cannot be, and Uninitialised if it should be run once before."""
@@ -153,30 +166,46 @@ class Capture:
                 result = self.function(*args, **kwargs)
                 outputs, result_tree = self._outputs(result, tensors, before, arguments)
                 effects = self._effects(tensors, before, arguments)
+                gradients = self._gradients(outputs, tensors, before)
             finally:
                 problem = found.changed()
                 found.restore()
         if problem is not None:
             raise Uninitialised(f"the function changes {problem}, which a program cannot do")
-        assumed = [t for t, state in zip(tensors, before) if state.assumed]
+        assumed = {id(t) for t, state in zip(tensors, before) if state.assumed}
+        touched = [t for t, s in zip(tensors, before) if s.symbol.memory.value is not None or s.grad_symbol is not None]
+        no_grads = [] if self.assume_grads else [t for t in touched if t._grad is None and t._node is not None]
+        needing = [(t, t._node is not None) for t in touched if id(t) not in arguments]
+        plain, cells = found.plain(self.numbered)
         return Captured(
             self.graph, self.sources, self.draws, self.questions, effects, outputs, result_tree, found, self.checks,
-            assumed, {id(t): s.symbol for t, s in zip(tensors, before)},
+            assumed, no_grads, needing, plain, cells, gradients,
         )  # fmt: skip
 
     # What the function sees in place of the real things.
 
     def _argument(self, value, place: int):
-        if isinstance(value, float) and type(value) is float and not self.fixed_numbers:
+        if type(value) is float:
             return self._number(Source("number", place=place), value)
         return value
 
-    def _number(self, source: Source, value: float) -> Number:
-        key = (source.place,) if source.mapping is None else (id(source.mapping), source.key, source.part)
+    def _number(self, source: Source, value: float):
+        """A number that is read at each call; the plain value if it turned out that it must be fixed."""
+        key = source.key_of()
+        if key in self.fixed:
+            return value
         node = self.graph.leaf("number", key, (), np.float64)
+        self.numbered.add(key)
         self.sources[node] = source
         self.actual[node] = np.float64(value)
         return Number(node)
+
+    def behind(self, node: Node) -> frozenset:
+        """The numbers that a computed number comes from; CaptureError if a tensor is among them."""
+        leaves = [n for n in reached([node]) if n.op in LEAVES and n.op != "constant"]
+        if any(n.op != "number" for n in leaves):
+            raise CaptureError("a number that is computed from a tensor is needed as a plain number")
+        return frozenset(self.sources[n].key_of() for n in leaves)
 
     def _present(self, node: Node) -> float:
         """What a number is now."""
@@ -186,8 +215,7 @@ class Capture:
         """Makes the input's node when its value is first read."""
 
         def fetch() -> Node:
-            key = source.kind, source.place if source.place >= 0 else id(source.tensor)
-            node = self.graph.leaf("input", key, array.shape, array.dtype)
+            node = self.graph.leaf("input", source.key_of(), array.shape, array.dtype)
             self.sources[node] = source
             self.actual[node] = array
             return node
@@ -229,27 +257,37 @@ class Capture:
 
     @contextmanager
     def _numbers(self, found: Reach):
-        kept = [(mapping, key, mapping[key]) for mapping, key in found.numbers]
-        states = {id(now): then for now, then in found.states}
+        """Numbers in place of floats that may change: hyperparameters, and what user code names."""
+        kept = [(mapping, key, mapping[key]) for mapping, key in (*found.numbers, *found.floats)]
+        cells = [(cell, value) for cell, value in found.cells if type(value) is float]
+        copies = {id(now): then for now, then in found.states}
         try:
             for mapping, key, value in kept:
                 if isinstance(value, tuple):
                     if not all(type(v) is float for v in value):
                         continue
-                    new = tuple(
+                    new: object = tuple(
                         self._number(Source("number", mapping=mapping, key=key, part=i), v) for i, v in enumerate(value)
                     )
                 else:
                     new = self._number(Source("number", mapping=mapping, key=key), value)
                 mapping[key] = new
-                if id(mapping) in states:
-                    states[id(mapping)][key] = new
+                if id(mapping) in copies:
+                    copies[id(mapping)][key] = new
+            found.globals = [(m, k, m.get(k)) for m, k, _ in found.globals]
+            for cell, value in cells:
+                cell.cell_contents = self._number(Source("number", cell=cell), value)
+            found.cells = [(c, c.cell_contents) for c, _ in found.cells]
             yield
         finally:
             for mapping, key, value in kept:
                 mapping[key] = value
-                if id(mapping) in states:
-                    states[id(mapping)][key] = value
+                if id(mapping) in copies:
+                    copies[id(mapping)][key] = value
+            for cell, value in cells:
+                cell.cell_contents = value
+            found.globals = [(m, k, m.get(k)) for m, k, _ in found.globals]
+            found.cells = [(c, c.cell_contents) for c, _ in found.cells]
 
     @contextmanager
     def _generators(self, found: Reach):
@@ -271,7 +309,7 @@ class Capture:
         outputs = []
         for v in leaves:
             if isinstance(v, Number):
-                raise FixedNumberNeeded("the function returns a number that it was given")
+                raise FixedNumberNeeded("the function returns a number that it was given", v.node)
             if not isinstance(v, Variable):
                 outputs.append(v)
             elif id(v) in own:
@@ -281,6 +319,20 @@ class Capture:
             else:
                 outputs.append(Output(self.graph.constant(np.array(v._array)), node_of(v) is not None, tensor=v))
         return outputs, tree
+
+    def _gradients(self, outputs, tensors, before) -> Gradients | None:
+        """For results that the caller may differentiate: their gradients, for a backward program."""
+        live = [
+            (i, o.tensor)
+            for i, o in enumerate(outputs)
+            if isinstance(o, Output) and o.requires_grad and o.value is not None and not _spent(o.tensor)
+        ]
+        if not live:
+            return None
+        for i, _ in live:
+            outputs[i].live = True
+        wanted = [t for t, s in zip(tensors, before) if s.node is not None and s.symbol.memory.value is not None]
+        return captured_gradients(self.graph, live, wanted)
 
     def _effects(self, tensors, before, arguments) -> list[Effect]:
         effects = []
@@ -304,6 +356,13 @@ class Capture:
                     raise CaptureError("a gradient is set to a tensor that the step does not compute")
                 effects.append(Effect(Source("grad", tensor=t), grad._array.node(), fresh=True))
         return effects
+
+
+def _spent(t: Variable) -> bool:
+    """Whether the graph behind a tensor was used, and freed, by a backward pass inside the step."""
+    node = t._node
+    node = getattr(node, "node", node)
+    return bool(node.edges) and node.saved is None
 
 
 def _same_leaf(a, b) -> bool:
@@ -359,18 +418,20 @@ def captured(function: Callable, args: tuple, kwargs: dict) -> Captured:
     """A function's run with these arguments as a graph. CaptureError with the user's line where it cannot be one."""
     with capturing, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fixed, assume = False, True
+        fixed: frozenset = frozenset()
+        assume = True
         while True:
             capture = Capture(function, args, kwargs, fixed, assume)
             try:
                 step = capture.run()
-            except FixedNumberNeeded:
-                if fixed:
+            except FixedNumberNeeded as error:
+                wanted = capture.behind(error.node)
+                if wanted <= fixed:
                     raise
-                fixed = True
+                fixed |= wanted
                 continue
             if assume and any(
-                s.kind == "grad" and s.tensor in step.grads_assumed and s.tensor._grad is None
+                s.kind == "grad" and id(s.tensor) in step.grads_assumed and s.tensor._grad is None
                 for s in capture.sources.values()
             ):
                 assume = False

@@ -174,6 +174,10 @@ class Graph:
                 return self.expand(self.elementwise("divide", self.scalar(1, dtype), x), shape)
         return None
 
+    def copied(self, x: Node, op: str = "positive") -> Node:
+        """A node of its own with the value of x; op "settle" for one that is computed after all other readers of x."""
+        return self.make(op, (x,), (len(self.nodes),), x.shape, x.dtype)
+
     # Movement.
 
     def reshape(self, x: Node, shape: tuple[int, ...]) -> Node:

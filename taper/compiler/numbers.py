@@ -20,6 +20,10 @@ from .symbol import graph, recording
 class FixedNumberNeeded(CaptureError):
     """A number went where only its value will do, such as into `math.sqrt`: capture again with a guard on its value."""
 
+    def __init__(self, message: str, node: Node):
+        super().__init__(message)
+        self.node = node
+
 
 class Question(NamedTuple):
     """What was asked about a number: `relation` of its value to `operand`, and the answer."""
@@ -55,7 +59,7 @@ class Number:
         return self.ask("truth", None, bool(self.value))
 
     def _fixed(self):
-        raise FixedNumberNeeded("a number that may change is needed as a plain number")
+        raise FixedNumberNeeded("a number that may change is needed as a plain number", self.node)
 
     def __float__(self):
         return self._fixed()

@@ -22,7 +22,7 @@ from ..native.machine import Machine, host
 from ..native.text import Builder, Module, Value, i64
 from .errors import CaptureError
 from .evaluate import compute
-from .graph import LEAVES, Node, reached, value_of
+from .graph import LEAVES, Graph, Node, reached, value_of
 from .lower.kernels import Kernel
 from .lower.loops import emit_loop
 from .lower.products import emit_pack_kernel, emit_product_kernel, emit_scatter, product_plan
@@ -74,10 +74,16 @@ class Program:
     outputs: nodes whose arrays the caller gives at each run. leaves: inputs, numbers and draws that are read.
     """
 
-    def __init__(self, results: list[Node], state: dict[Node, Node], machine: Machine | None = None):
+    def __init__(self, graph: Graph, results: list[Node], state: dict[Node, Node], machine: Machine | None = None):
         self.machine = machine or host()
+        self.kernels, unsafe = schedule(results, {}, state)
+        if unsafe:
+            settled = {r: graph.copied(r, "settle") for r in unsafe}
+            results = [settled.get(r, r) for r in results]
+            state = {settled.get(r, r): old for r, old in state.items()}
+            self.kernels, unsafe = schedule(results, {}, state)
+            assert not unsafe, unsafe
         self.results, self.state = results, state
-        self.kernels = schedule(results, {}, state)
         nodes = reached(results)
         self.leaves = [n for n in nodes if n.op in LEAVES and n.op != "constant"]
         self.entries: list[Entry] = []

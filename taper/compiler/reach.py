@@ -36,9 +36,45 @@ class Reach:
     tensors: list[Variable] = field(default_factory=list)
     generators: list[Generator] = field(default_factory=list)
     numbers: list[tuple[dict, str]] = field(default_factory=list)
+    floats: list[tuple[dict, str]] = field(default_factory=list)
+    objects: list[tuple[dict, bool]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
     states: list[tuple[object, object]] = field(default_factory=list)
     cells: list[tuple[types.CellType, object]] = field(default_factory=list)
     globals: list[tuple[dict, str, object]] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """When all is found: the attributes of user objects that are floats, and that user code names."""
+        for state, ours in self.objects:
+            if not ours:
+                self.floats += [(state, k) for k, v in state.items() if type(v) is float and k in self.names]
+        self.floats += [(names, name) for names, name, v in self.globals if type(v) is float]
+        self.floats = list({(id(m), k): (m, k) for m, k in self.floats}.values())
+
+    def plain(self, numbered: set) -> tuple[list[tuple[dict, object, object]], list[tuple]]:
+        """The plain values that user code and modules may look at, but for those in `numbered`: (mapping, key, value)."""
+        taken = {(key[2], key[3]) for key in numbered}
+        cells_taken = {key[5] for key in numbered}
+        found: list[tuple[dict, object, object]] = []
+        for state, ours in self.objects:
+            for key, value in state.items():
+                if isinstance(value, (bool, int, float, str, type(None))) and isinstance(key, str):
+                    if (ours or key in self.names) and (id(state), key) not in taken:
+                        found.append((state, key, value))
+        groups = {id(m): m for m, _ in self.numbers}
+        for group in groups.values():
+            for key, value in group.items():
+                if isinstance(value, (bool, int, float, type(None))) and (id(group), key) not in taken:
+                    found.append((group, key, value))
+        for names, name, value in self.globals:
+            if isinstance(value, (bool, int, float, str, type(None))) and (id(names), name) not in taken:
+                found.append((names, name, value))
+        cells = [
+            (cell, value)
+            for cell, value in self.cells
+            if isinstance(value, (bool, int, float, str, type(None))) and id(cell) not in cells_taken
+        ]
+        return found, cells
 
     def changed(self) -> str | None:
         """The first container that no longer holds what it held, in words; None if there is none."""
@@ -65,8 +101,8 @@ class Reach:
         for now, then in self.states:
             if isinstance(now, dict):
                 if now.keys() != then.keys() or any(now[k] is not then[k] for k in then):
-                    now.clear()
-                    now.update(then)
+                    dict.clear(now)
+                    dict.update(now, then)
             elif len(now) != len(then) or any(a is not b for a, b in zip(now, then)):
                 now[:] = then
         for cell, value in self.cells:
@@ -99,6 +135,7 @@ def reach(roots: Iterable) -> Reach:
                 f"the step reaches more than {LIMIT} Python objects; keep datasets out of the compiled function's closure"
             )
         _look(item, found, stack)
+    found.settle()
     return found
 
 
@@ -108,8 +145,7 @@ def _look(item, found: Reach, stack: list) -> None:
         found.tensors.append(item)
         stack.extend(v for k, v in item.__dict__.items() if k != "_grad")
     elif isinstance(item, dict):
-        if item:
-            _note(item, dict(item), found)
+        found.states.append((item, dict(item)))
         stack.extend(item.values())
         stack.extend(k for k in item if not isinstance(k, _PLAIN))
     elif isinstance(item, list):
@@ -135,6 +171,7 @@ def _look(item, found: Reach, stack: list) -> None:
         state = getattr(item, "__dict__", None)
         if type(state) is dict:
             found.states.append((state, dict(state)))
+            found.objects.append((state, _ours(type(item).__module__)))
             stack.extend(reversed(list(state.values())))
         for cls in type(item).__mro__:
             for name in _slots(cls):
@@ -148,10 +185,6 @@ def _look(item, found: Reach, stack: list) -> None:
                     stack.append(getattr(value, "__func__", value))
             if call is not None:
                 stack.append(call)
-
-
-def _note(item: dict, copy: dict, found: Reach) -> None:
-    found.states.append((item, copy))
 
 
 def _slots(cls) -> tuple:
@@ -181,7 +214,9 @@ def _look_at_function(function: types.FunctionType, found: Reach, stack: list) -
     stack.extend(function.__defaults__ or ())
     stack.extend((function.__kwdefaults__ or {}).values())
     names = function.__globals__
-    for name in names_in(function.__code__):
+    mentioned = names_in(function.__code__)
+    found.names.update(mentioned)
+    for name in mentioned:
         if name in names:
             value = names[name]
             if not isinstance(value, types.ModuleType):

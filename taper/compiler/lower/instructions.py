@@ -183,6 +183,7 @@ INSTRUCTIONS: dict[str, Emit] = {
     "power": _power,
     "negative": lambda b, x, t: b.neg(x),
     "positive": lambda b, x, t: x,
+    "settle": lambda b, x, t: x,
     "absolute": _absolute,
     "sign": _sign,
     "square": lambda b, x, t: b.mul(x, x) if t.kind != "b" else x,
@@ -239,5 +240,5 @@ def known(name: str, dtype: np.dtype) -> bool:
     if name in FLOATING_ONLY:
         return dtype.name in ("float32", "float64")
     if dtype.name in ("float16", "bfloat16"):
-        return name in ("where", "positive")
+        return name in ("where", "positive", "settle")
     return True

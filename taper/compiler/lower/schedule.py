@@ -21,13 +21,33 @@ HEAVY = 10
 """The cost, in simple operations, from which a value with several users is stored and not computed again."""
 
 
-def schedule(results: list[Node], layouts: Mapping[Node, tuple[int, ...]], state: Mapping[Node, Node]) -> list[Kernel]:
+def schedule(
+    results: list[Node], layouts: Mapping[Node, tuple[int, ...]], state: Mapping[Node, Node]
+) -> tuple[list[Kernel], set[Node]]:
     """The kernels that compute `results`, in an order of running.
 
     layouts: strides, in elements, of inputs that do not lie in C order. state: results that are written to the memory
-    of an input (the input's node), in place of its old value.
+    of an input (the input's node), in place of its old value. Also those of them that would be written before the old
+    value has been read by all: they must be settled (copied) at the end instead.
     """
-    return _Scheduler(results, layouts, state).run()
+    scheduler = _Scheduler(results, layouts, state)
+    return scheduler.run(), scheduler.unsafe
+
+
+def overwritten_too_soon(order: list[Kernel], state: Mapping[Node, Node]) -> set[Node]:
+    """The results of `state` whose input is still read by others, or at other places, when they are written."""
+    unsafe = set()
+    for i, kernel in enumerate(order):
+        for root in kernel.roots:
+            old = state.get(root.node)
+            if old is None:
+                continue
+            if any(old in k.loads() for k in order[i + 1 :]) or old in kernel.operands:
+                unsafe.add(root.node)
+            stored = next(a for r, a in kernel.walk().roots if r is root)
+            if any(n is old and a != stored for n, a in kernel.walk().loads):
+                unsafe.add(root.node)
+    return unsafe
 
 
 class _Scheduler:
@@ -75,7 +95,7 @@ class _Scheduler:
                 elif node.op in ("divide", "sqrt"):
                     own = 4
                 cost[node] = own + sum(cost[x] for x in node.inputs if x not in self.stored)
-                if node.op in INDEXED:
+                if node.op in INDEXED or node.op == "settle":
                     self.store(node.inputs[0])
                 if node.size > 1 and cost[node] >= HEAVY and self._shared(node):
                     self.stored.add(node)
@@ -254,7 +274,7 @@ class _Scheduler:
 
     def merged(self, a: Kernel, b: Kernel) -> Kernel | None:
         """One kernel for two, in the space of the one that reduces; None where they cannot be one."""
-        if a.kind != "loop" or b.kind != "loop" or any(r.into is not None for r in (*a.roots, *b.roots)):
+        if a.kind != "loop" or b.kind != "loop" or any(_alone(r) for r in (*a.roots, *b.roots)):
             return None
         spaces = {space_key(k.space): k.space for k in (a, b) if k.space.reduces}
         if len(spaces) > 1:
@@ -296,7 +316,7 @@ class _Scheduler:
             for consumer in [k for k in self.kernels if k.kind == "loop" and product.node in k.loads()]:
                 if consumer.space.reduces or consumer.space.size != product.space.size:
                     continue
-                if any(r.into is not None for r in consumer.roots) or self.depends(consumer, product, consumer):
+                if any(_alone(r) for r in consumer.roots) or self.depends(consumer, product, consumer):
                     continue
                 roots = [*product.roots, *consumer.roots]
                 made = Kernel("product", roots, product.space, self.stored, product.node, self.layouts, product.operands)
@@ -400,7 +420,13 @@ class _Scheduler:
         for k in sorted(self.kernels, key=lambda k: (k.writes_state, _last(k))):
             if k not in done:
                 place(k)
+        self.unsafe = overwritten_too_soon(order, self.state)
         return order
+
+
+def _alone(root: Root) -> bool:
+    """Whether a root keeps a kernel for itself: slices, and copies that must wait until all others have read."""
+    return root.into is not None or root.node.op == "settle"
 
 
 def _last(kernel: Kernel) -> int:
