@@ -26,6 +26,7 @@ from .symbol import (
     graph,
     made,
     node_for,
+    recording,
     reduced,
     symbol_of,
     taken,
@@ -364,6 +365,23 @@ def diagonal_of(x, offset, axis1, axis2):
 window_of = sliding_windows = bits = diagonal_of
 
 
+# What operators refuse.
+
+
+def found(condition) -> bool:
+    """Whether any element is true: asked when the program runs, which then leaves the call to the eager engine."""
+    if not isinstance(condition, Symbol):
+        return cpu.found(condition)
+    if condition.size:
+        recording.checks.append(condition.node())
+    return False
+
+
+def outside(index, limit: int) -> bool:
+    """Whether some position is not in [0, limit)."""
+    return found(applied(np.logical_or, (index < 0, index >= limit)))
+
+
 # Computing.
 
 
@@ -568,7 +586,14 @@ def class_shares(target, weight, x_shape, dtype, ignore, smoothing):
     return shares, reduced("sum", w, None, False)
 
 
+def _targets_fit(target, classes: int, ignore: int) -> None:
+    target = symbol_of(target)
+    wrong = applied(np.logical_or, (target < 0, target >= classes))
+    found(applied(np.logical_and, (wrong, target != ignore)))
+
+
 def cross_entropy(x, target, weight, ignore, smoothing, reduction):
+    _targets_fit(target, x.shape[1], ignore)
     shares, total = class_shares(target, weight, x.shape, x.dtype, ignore, smoothing)
     return _reduced_loss(-(shares * cpu.log_softmax(x, 1)).sum(1), total, reduction), (x, shares, total)
 
@@ -579,6 +604,7 @@ def cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, redu
 
 
 def nll_loss(x, target, weight, ignore, reduction):
+    _targets_fit(target, x.shape[1], ignore)
     shares, total = class_shares(target, weight, x.shape, x.dtype, ignore, 0.0)
     zero = x.dtype.type(0)
     picked = where(shares == 0, zero, shares * x).sum(1)

@@ -436,6 +436,17 @@ def taken(x: Symbol, index, axis: int) -> Symbol:
     g = graph()
     at = g.cast(_operand(index, None), np.int64)
     n = x.shape[axis]
+    if at.op == "constant":
+        if at.size and not -n <= value_of(at).min() <= value_of(at).max() < n:
+            raise IndexError(f"index out of range for an axis of size {n}")
+    elif at.size:
+        recording.checks.append(
+            g.elementwise(
+                "logical_or",
+                g.elementwise("less", at, g.scalar(-n, np.int64)),
+                g.elementwise("greater_equal", at, g.scalar(n, np.int64)),
+            )
+        )
     if not (at.op == "constant" and at.size and value_of(at).min() >= 0):
         at = g.elementwise(
             "where",
