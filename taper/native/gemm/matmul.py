@@ -42,9 +42,13 @@ class store_row_major:
     def begin(self, b: Builder) -> None:
         self.base = self.pointer(b)
 
-    def __call__(self, b: Builder, value: Value, batch: Value, row: Value, column: Value, mask: Value | None) -> None:
+    def place(self, b: Builder, type: str, batch: Value, row: Value, column: Value) -> Value:
+        """The address of C[batch, row, column]."""
         line = b.add(b.mul(batch, i64(self.rows)), row)
-        where = b.offset(self.base, b.add(b.mul(line, i64(self.columns)), column), element(value.type))
+        return b.offset(self.base, b.add(b.mul(line, i64(self.columns)), column), type)
+
+    def __call__(self, b: Builder, value: Value, batch: Value, row: Value, column: Value, mask: Value | None) -> None:
+        where = self.place(b, element(value.type), batch, row, column)
         if mask is None:
             b.store(value, where)
         else:
@@ -83,6 +87,8 @@ class _Driver:
                 )
             self.partial = operands.partial(b)
         self.width = plan.vectors * plan.lanes
+        # Whole tiles of a plain result are stored by the micro-kernel itself.
+        self.direct = finish if isinstance(finish, store_row_major) and not plan.needs_partial else None
         self.tile = b.emit("ptr", f"alloca [{plan.rows * self.width} x {p.type}], align 64")
         self.copy = None
         if plan.copies_a:
@@ -154,7 +160,7 @@ class _Driver:
                     self._each(rows, whole, self._clear)
                 with b.when(b.compare(">", block, i64(0))):
                     self._each(rows, whole, lambda *place: self._fetch(row, column, *place))
-            self._multiply(rows, whole, a, panel, count)
+            self._multiply(rows, whole, a, panel, count, row, column)
             if self.partial is None:
                 self._each(rows, whole, lambda *place: self._finished(row, column, *place))
             else:
@@ -182,7 +188,9 @@ class _Driver:
         """The sizes of row tiles that occur: at most two."""
         return sorted({self.plan.rows, self.plan.product.m // self.plan.row_tiles}, reverse=True)
 
-    def _multiply(self, rows: Value, whole: Value, a: Value, panel: Value, count: Value) -> None:
+    def _multiply(
+        self, rows: Value, whole: Value, a: Value, panel: Value, count: Value, row: Value, column: Value
+    ) -> None:
         """Call the micro-kernel that fits this tile."""
         b, plan = self.b, self.plan
         for size in self._row_sizes():
@@ -192,15 +200,19 @@ class _Driver:
                     continue
                 right = b.logical("and", right_rows, whole if is_whole else b.invert(whole))
                 with b.when(right):
-                    b.call_local(self._micro_kernel(size, is_whole), "void", a, panel, self.tile, count)
+                    out = self.tile
+                    if self.direct and is_whole:
+                        out = self.direct.place(b, plan.product.type, self.batch, row, column)
+                    b.call_local(self._micro_kernel(size, is_whole), "void", a, panel, out, count)
 
     def _micro_kernel(self, rows: int, whole: bool) -> str:
         plan, p = self.plan, self.plan.product
         vectors = plan.vectors if whole else plan.last_vectors
         tail = 0 if whole else plan.tail
+        width = self.direct.columns if self.direct and whole else self.width
         if plan.method == "dot":
             columns = tail or plan.lanes
-            dot = Dot(p.type, plan.lanes, rows, columns, p.k, p.a[-2], p.b[-1], self.width)
+            dot = Dot(p.type, plan.lanes, rows, columns, p.k, p.a[-2], p.b[-1], width)
             return emit_dot(self.b.module, dot, plan.machine)
         row_stride, step = copied_strides(plan) if plan.copies_a else p.a[-2:]
         packed = bool(plan.packed)
@@ -217,7 +229,7 @@ class _Driver:
                 row_stride=row_stride,
                 a_step=step,
                 b_step=vectors * plan.lanes if packed else p.b[-2],
-                width=self.width,
+                width=width,
                 accumulates=more,
             ),
         )
@@ -225,17 +237,26 @@ class _Driver:
     def _each(self, rows: Value, whole: Value, visit: Callable[[Value, Value, Value | None], None]) -> None:
         """visit(row in the tile, column in the tile, mask) for the tile's vectors."""
         b, plan = self.b, self.plan
-        last = plan.last_vectors - (plan.tail > 0)
-        vectors = i64(plan.vectors)
+        if plan.whole_panels and not self.direct:
+            with b.when(whole):
+                self._lines(rows, plan.vectors, 0, visit)
         if plan.whole_panels < plan.panels:
-            vectors = b.select(whole, vectors, i64(last)) if plan.whole_panels else i64(last)
+            with b.when(b.invert(whole)):
+                self._lines(rows, plan.last_vectors, plan.tail, visit)
+
+    def _lines(self, rows: Value, vectors: int, tail: int, visit: Callable[[Value, Value, Value | None], None]) -> None:
+        """`_each` for one width; a few vectors are written out, more are a loop."""
+        b, lanes = self.b, self.plan.lanes
+        unmasked = vectors - (tail > 0)
         with b.loop(i64(0), rows) as line:
-            if plan.whole_panels or last:
-                with b.loop(i64(0), vectors) as loop:
-                    visit(line.index, b.mul(loop.index, i64(plan.lanes)), None)
-            if plan.tail:
-                with b.when(b.invert(whole)):
-                    visit(line.index, i64(last * plan.lanes), prefix_mask(plan.tail, plan.lanes))
+            if unmasked <= 3:
+                for v in range(unmasked):
+                    visit(line.index, i64(v * lanes), None)
+            else:
+                with b.loop(i64(0), i64(unmasked)) as loop:
+                    visit(line.index, b.mul(loop.index, i64(lanes)), None)
+            if tail:
+                visit(line.index, i64(unmasked * lanes), prefix_mask(tail, lanes))
 
     def _spot(self, row: Value, column: Value) -> Value:
         b = self.b

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, prod
+from math import ceil, gcd, prod
 
 from ..machine import Machine
 from ..text import BITS
@@ -22,7 +22,7 @@ SMALL = 200_000
 CHUNKS = 16
 """Chunks of a large product: few enough that panels are reused, many enough to share out among a few threads."""
 
-COPY_BYTES = 48 << 10
+COPY_BYTES = 64 << 10
 """Most bytes that a copy of A's row tile may take on the stack."""
 
 
@@ -162,8 +162,11 @@ def steps(rows: int, vectors: int) -> float:
 
 
 def fits(rows: int, vectors: int, machine: Machine) -> bool:
-    """Whether a tile's accumulators, the shorter side's operands and one more fit into the registers."""
-    return rows * vectors + min(rows, vectors) + 1 <= machine.registers
+    """Whether a tile's accumulators, the shorter side's operands and a few in flight fit into the registers.
+
+    Measured with 32 registers: 13 x 2, 8 x 3 and 6 x 4 run at the machine's peak, 14 x 2 and 5 x 5 below it.
+    """
+    return rows * vectors + min(rows, vectors) + (3 if machine.registers > 16 else 1) <= machine.registers
 
 
 @lru_cache(None)
@@ -177,7 +180,9 @@ def register_tile(m: int, n: int, k: int, lanes: int, machine: Machine) -> tuple
         for rows in range(1, min(most, m) + 1):
             tiles = ceil(m / rows)
             even = m / tiles
-            cost = whole * (k * steps(even, vectors) + 30 + 4 * even * vectors)
+            # A panel that does not stay in the first cache comes from the second with about 24 bytes a cycle.
+            supply = vectors * 64 / 24 if k * vectors * 64 > machine.l1 // 2 else 0.0
+            cost = whole * (k * max(supply, steps(even, vectors)) + 30 + 4 * even * vectors)
             cost += (rest > 0) * (k * steps(even, rest) + 30 + 4 * even * rest)
             best = min(best, (tiles * cost, tiles, vectors))
     return best[1], best[2]
@@ -220,27 +225,24 @@ def plan_product(product: Product, machine: Machine) -> Plan:
     if along_k and a_step == 1 and k >= lanes and _dot_pays(p, along_columns, lanes, machine):
         columns = min(n, lanes)
         row_tiles = dot_rows(m, columns, k, lanes, machine)[1]
-        row_blocks, column_blocks, row_tiles = _chunks(p, machine, row_tiles, ceil(n / lanes), lanes, size)
+        row_blocks, column_blocks, row_tiles = _blocks(p, machine, row_tiles, ceil(n / lanes), 1, size, False)
         return Plan(p, machine, "dot", lanes, row_tiles, 1, row_blocks, column_blocks, max(1, k), False, False, 1)
 
-    packs = (
-        not along_columns
-        or row_tiles * prod(p.batch) > 8 * max(1, _distinct(p.batch, p.b))
-        and k * n * size > machine.l1
-    )
     panels = ceil(ceil(n / lanes) / vectors)
-    rows = ceil(m / row_tiles)
-    copies = _copy_pays(rows, row_stride, a_step, k, panels, size, machine)
-    k_block = max(256, machine.l2 // 2 // size // (rows + 2 * vectors * lanes) // 8 * 8)
+    sharing = row_tiles * prod(p.batch) // max(1, _distinct(p.batch, p.b))
+    packs = not along_columns or (sharing >= 8 and _collides(b_step * size, k, machine))
+    # A whose rows lie side by side is walked a line at a time, which no prefetcher follows; 5 to 10% slower than a copy.
+    copies = a_step != 1 and a_step * size >= 128 and k >= 32 and panels >= 4
+    k_block = max(256, machine.l2 // 2 // size // (ceil(m / row_tiles) + 2 * vectors * lanes) // 8 * 8)
     if copies:
-        k_block = min(k_block, COPY_BYTES // size // rows // 8 * 8)
+        k_block = min(k_block, COPY_BYTES // size // ceil(m / row_tiles) // 8 * 8)
     if k > k_block:
         k_block = ceil(ceil(k / ceil(k / k_block)) / 8) * 8
-    row_blocks, column_blocks, row_tiles = _chunks(p, machine, row_tiles, panels, vectors * lanes, size)
+    row_blocks, column_blocks, row_tiles = _blocks(p, machine, row_tiles, panels, vectors, size, copies)
     splits = 1
-    if packs:
+    if packs and k * n > 1 << 14:
         ways = _distinct(p.batch, p.b) * panels
-        splits = max(1, min(k // 64, ceil(CHUNKS / 2 / ways))) if k * n > 1 << 14 else 1
+        splits = max(1, min(k // 64, ceil(CHUNKS / 2 / ways)))
     return Plan(
         p, machine, "tile", lanes, row_tiles, vectors, row_blocks, column_blocks, max(1, k_block), copies, packs, splits
     )
@@ -265,39 +267,39 @@ def _dot_pays(p: Product, along_columns: bool, lanes: int, machine: Machine) -> 
     return dot < tile
 
 
-def _copy_pays(rows: int, row_stride: int, step: int, k: int, panels: int, size: int, machine: Machine) -> bool:
-    """Whether a row tile of A lies so badly for the first cache that a copy of it is read faster.
+def _collides(stride: int, count: int, machine: Machine) -> bool:
+    """Whether `count` rows so many bytes apart need more room than the sets of the second cache that they fall on have."""
+    lines, rest = divmod(stride, 64)
+    sets = machine.l2 // 64 // 16
+    return not rest and lines > 0 and count > 12 * (sets // gcd(lines, sets))
 
-    The cache's sets repeat every l1 / ways bytes; lines a large power of two apart fall on the same few.
+
+def _blocks(
+    p: Product, machine: Machine, row_tiles: int, panels: int, vectors: int, size: int, copies: bool
+) -> tuple[int, int, int]:
+    """Row blocks, column blocks, and the row tiles rounded up so that every row block has as many.
+
+    Costs in cycles: the tiles' own, their calls, copies of A and its way from the third cache for each column block, and
+    chunks that are too few, or of unequal widths.
     """
-    if panels < 4 or k < 16:
-        return False
-    stride = (row_stride if step == 1 else step) * size
-    lines = rows if step == 1 else k
-    if stride < 64:
-        return False
-    places = {(i * stride // 64) % 64 for i in range(min(lines, 512))}
-    return lines > 6 * len(places) or (step != 1 and lines * 64 > machine.l1 // 2)
-
-
-def _chunks(p: Product, machine: Machine, row_tiles: int, panels: int, width: int, size: int) -> tuple[int, int, int]:
-    """Row blocks, column blocks, and the row tiles rounded up so that every row block has as many."""
     batches = prod(p.batch)
-    flops = 2 * p.m * p.n * p.k
-    if flops * batches < SMALL:
+    flops = 2 * p.m * p.n * p.k * batches
+    if flops < SMALL:
         return 1, 1, row_tiles
+    wanted = CHUNKS if flops > 2000 * SMALL else CHUNKS // 2
     # The panels of a column block stay in half of the second cache while the row tiles pass by.
-    column_blocks = min(panels, max(1, ceil(p.k * p.n * size / (machine.l2 // 2))))
-    wanted = max(1, ceil(CHUNKS / batches)) if flops * batches > 4 * SMALL else max(1, ceil(CHUNKS / 2 / batches))
-    row_blocks = 1
-    while row_blocks * column_blocks < wanted:
-        # Cut the side with more work in it: rows times row tiles left, against panels.
-        if row_tiles // row_blocks >= 2 * (panels // column_blocks) and row_tiles // row_blocks > 1:
-            row_blocks = min(row_tiles, 2 * row_blocks)
-        elif panels // column_blocks > 1:
-            column_blocks = min(panels, 2 * column_blocks)
-        elif row_tiles // row_blocks > 1:
-            row_blocks = min(row_tiles, 2 * row_blocks)
-        else:
-            break
-    return row_blocks, column_blocks, min(max(p.m, 1), ceil(row_tiles / row_blocks) * row_blocks)
+    least = min(panels, max(1, ceil(p.k * p.n * size / (machine.l2 // 2))))
+    best = (float("inf"), 1, 1, row_tiles)
+    for row_blocks in range(1, min(row_tiles, CHUNKS) + 1):
+        tiles = ceil(row_tiles / row_blocks) * row_blocks
+        if tiles > p.m:
+            continue
+        for column_blocks in range(least, max(least, min(panels, 2 * CHUNKS)) + 1):
+            chunks = row_blocks * column_blocks * batches
+            cost = tiles * panels * (p.k * steps(p.m / tiles, vectors) + 100.0)
+            cost *= ceil(panels / column_blocks) * column_blocks / panels
+            cost += column_blocks * p.m * p.k * (size / 20 + copies * 0.3)
+            cost *= ceil(chunks / 4) * 4 / chunks
+            cost *= 1 + max(0.0, 1 - chunks / wanted) + 0.002 * chunks / wanted
+            best = min(best, (cost, row_blocks, column_blocks, tiles))
+    return best[1:]
