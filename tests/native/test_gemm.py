@@ -12,6 +12,7 @@ import pytest
 
 from taper.native import library
 from taper.native.gemm import Operands, Product, emit_pack, emit_product, plan_product, store_row_major
+from taper.native.gemm.tiling import plan_dots, plan_tiles
 from taper.native.machine import host, level
 from taper.native.text import Module, const, element, i64, lanes, vector
 
@@ -28,12 +29,12 @@ def pointer(index):
 def written(plan, finish=None):
     """The text of a plan's kernels, and their names: pack (if any), product."""
     module, number, names = Module(), f"{os.getpid()}_{next(unique)}", []
-    p = plan.product
+    p = plan.product.transposed() if plan.swapped else plan.product
+    operands = Operands(*map(pointer, (0, 1, 2, 4)))
     if plan.packed:
         names.append(f"test_gemm_pack{number}")
-        emit_pack(module, names[0], plan, pointer(1), pointer(2))
+        emit_pack(module, names[0], plan, operands)
     names.append(f"test_gemm{number}")
-    operands = Operands(pointer(0), pointer(2 if plan.packed else 1), pointer(4))
     emit_product(module, names[-1], plan, operands, finish or store_row_major(pointer(3), p.n, p.m))
     return str(module), names
 
@@ -152,11 +153,30 @@ def test_code_for_every_machine(name):
         assert "fmaf" not in code
 
 
+@pytest.mark.parametrize("type", TYPES)
+def test_swapped(type):
+    for shape in [(64, 48, 40), (33, 37, 41), (512, 10, 64), (70, 1, 30), (5, 130, 9), (1, 3, 2)]:
+        for a, b in transposes(*shape):
+            product = Product(*shape, (), type, a, b)
+            plan = plan_tiles(product.transposed(), host(), swapped=True)
+            Run(product, plan=plan).check()
+            Run(product, plan=replace(plan, packs_b=True, k_block=16, copies_a=a[0] != 1)).check()
+    product = Product(12, 30, 20, (2, 3), type, (0, 240, 20, 1), (3 * 600, 600, 1, 20))
+    Run(product, plan=plan_tiles(product.transposed(), host(), swapped=True)).check()
+
+
+@pytest.mark.parametrize("type", TYPES)
+def test_dot_products(type):
+    for shape in [(64, 48, 40), (33, 37, 41), (1, 10, 64), (7, 1, 30), (5, 130, 9), (1, 3, 2)]:
+        product = Product(*shape, (), type, (shape[2], 1), (1, shape[2]))
+        Run(product, plan=plan_dots(product, host())).check()
+
+
 def test_blocked_k():
     for a, b in transposes(30, 40, 700):
         for type in TYPES:
-            plan = plan_product(Product(30, 40, 700, (), type, a, b), host())
-            blocked = replace(plan, method="tile", packs_b=b[1] != 1, k_block=256)
+            plan = plan_tiles(Product(30, 40, 700, (), type, a, b), host())
+            blocked = replace(plan, k_block=256)
             assert blocked.k_blocks == 3 and blocked.needs_partial
             Run(blocked.product, plan=blocked).check()
             Run(blocked.product, plan=replace(blocked, copies_a=True)).check()
@@ -165,9 +185,8 @@ def test_blocked_k():
 @pytest.mark.parametrize("shape", [(64, 96, 80), (130, 70, 130), (100, 300, 10)], ids=str)
 def test_copies_and_panels_change_nothing(shape):
     for a, b in transposes(*shape):
-        run = Run(Product(*shape, (), "float", a, b))
-        if run.plan.method == "dot":
-            continue
+        product = Product(*shape, (), "float", a, b)
+        run = Run(product, plan=plan_tiles(product, host()))
         first = run.run()
         for copies_a in (False, True):
             other = Run(run.product, plan=replace(run.plan, copies_a=copies_a, packs_b=True, pack_splits=3))
@@ -227,7 +246,7 @@ def test_the_result_can_be_finished_on_the_way():
         store(b, b.select(b.compare(">", value, zero), value, zero), batch, row, column, mask)
         assert element(value.type) == "float"
 
-    run = Run(product, plan=replace(plan_product(product, host()), packs_b=False), finish=finish)
+    run = Run(product, plan=replace(plan_tiles(product, host()), packs_b=False), finish=finish)
     bias = np.random.default_rng(1).standard_normal(45).astype(np.float32)
     run.table[2] = bias.ctypes.data
     np.testing.assert_allclose(run.run(), np.maximum(run.expected + bias, 0), rtol=1e-4, atol=1e-5)
@@ -245,7 +264,12 @@ def test_wrong_strides_are_refused():
         Product(2, 3, 4, (5,), "float", (4, 1))
 
 
-def test_a_missing_buffer_for_partial_sums_is_refused():
-    plan = replace(plan_product(Product(30, 40, 700), host()), k_block=256)
+def test_missing_buffers_are_refused():
+    plan = plan_tiles(Product(30, 40, 700), host())
+    operands, store = Operands(pointer(0), pointer(1)), store_row_major(pointer(3), 40)
     with pytest.raises(ValueError, match="partial sums"):
-        emit_product(Module(), "f", plan, Operands(pointer(0), pointer(1)), store_row_major(pointer(3), 40))
+        emit_product(Module(), "f", replace(plan, k_block=256), operands, store)
+    with pytest.raises(ValueError, match="packed panels"):
+        emit_product(Module(), "f", replace(plan, packs_b=True), operands, store)
+    with pytest.raises(ValueError, match="packed panels"):
+        emit_pack(Module(), "f", replace(plan, packs_b=True), operands)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..text import Builder, Module, Value, const, element, i64, vector
 from .micro_kernel import Dot, Tile, emit_dot, emit_tile, load_vector, prefix_mask
-from .pack import copied_size, copied_strides, emit_copy, emit_panel_loop
+from .pack import copied_size, copied_strides, emit_copy, emit_panel_loop, piece_lanes, transpose
 from .tiling import Plan
 
 Pointer = Callable[[Builder], Value]
@@ -23,13 +23,14 @@ is called at the kernel's start, for what the loops should find ready in registe
 
 @dataclass(frozen=True)
 class Operands:
-    """Where a kernel finds A, B (or its panels, if packed) and, where k is blocked, a buffer for unfinished sums.
+    """Where kernels find A, B, the scratch for panels (if plan.packed) and for unfinished sums (if plan.needs_partial).
 
-    Each is called once, at the kernel's start, with its builder (`b.args[0]` is the table), and gives a pointer.
+    Each is called at most once, at a kernel's start, with its builder (`b.args[0]` is the table), and gives a pointer.
     """
 
     a: Pointer
     b: Pointer
+    packed: Pointer | None = None
     partial: Pointer | None = None
 
 
@@ -55,11 +56,18 @@ class store_row_major:
             b.masked_store(value, where, mask)
 
 
-def emit_pack(module: Module, name: str, plan: Plan, source: Pointer, target: Pointer) -> None:
-    """Write the kernel that packs B (`source`) into panels (`target`, plan.packed elements): plan.pack_chunks chunks."""
+def emit_pack(module: Module, name: str, plan: Plan, operands: Operands) -> None:
+    """Write the kernel that packs panels into operands.packed (plan.packed elements): plan.pack_chunks chunks."""
     b = Builder(module, name, ["ptr", "i64", "i64"])
-    emit_panel_loop(b, plan, source(b), target(b))
+    source = operands.a if plan.swapped else operands.b
+    emit_panel_loop(b, plan, source(b), _scratch(operands.packed, "packed panels")(b))
     b.finish()
+
+
+def _scratch(pointer: Pointer | None, what: str) -> Pointer:
+    if pointer is None:
+        raise ValueError(f"product: a buffer for {what} is needed")
+    return pointer
 
 
 def emit_product(module: Module, name: str, plan: Plan, operands: Operands, finish: Finish) -> None:
@@ -74,22 +82,24 @@ class _Driver:
 
     def __init__(self, b: Builder, plan: Plan, operands: Operands, finish: Finish):
         self.b, self.plan, self.finish = b, plan, finish
-        self.a, self.panels = operands.a(b), operands.b(b)
+        a, right = (operands.b, operands.a) if plan.swapped else (operands.a, operands.b)
+        self.a = a(b)
+        self.panels = (_scratch(operands.packed, "packed panels") if plan.packed else right)(b)
         p = plan.product
         begin = getattr(finish, "begin", None)
         if begin is not None:
             begin(b)
         self.partial = None
         if plan.needs_partial:
-            if operands.partial is None:
-                raise ValueError(
-                    f"product: k = {p.k} is blocked by {plan.k_block}; a buffer for partial sums is needed"
-                )
-            self.partial = operands.partial(b)
+            self.partial = _scratch(operands.partial, f"partial sums (k = {p.k} is blocked by {plan.k_block})")(b)
         self.width = plan.vectors * plan.lanes
         # Whole tiles of a plain result are stored by the micro-kernel itself.
-        self.direct = finish if isinstance(finish, store_row_major) and not plan.needs_partial else None
+        plain = isinstance(finish, store_row_major) and not plan.needs_partial and not plan.swapped
+        self.direct = finish if plain else None
         self.tile = b.emit("ptr", f"alloca [{plan.rows * self.width} x {p.type}], align 64")
+        self.turned = None
+        if plan.swapped:
+            self.turned = b.emit("ptr", f"alloca [{self.width * plan.lanes} x {p.type}], align 64")
         self.copy = None
         if plan.copies_a:
             self.copy = b.emit("ptr", f"alloca [{copied_size(plan)} x {p.type}], align 64")
@@ -162,13 +172,38 @@ class _Driver:
                     self._each(rows, whole, lambda *place: self._fetch(row, column, *place))
             self._multiply(rows, whole, a, panel, count, row, column)
             if self.partial is None:
-                self._each(rows, whole, lambda *place: self._finished(row, column, *place))
+                self._finish_tile(rows, whole, row, column)
             else:
                 last = b.compare("==", block, i64(plan.k_blocks - 1))
                 with b.when(b.invert(last)):
                     self._each(rows, whole, lambda *place: self._keep(row, column, *place))
                 with b.when(last):
-                    self._each(rows, whole, lambda *place: self._finished(row, column, *place))
+                    self._finish_tile(rows, whole, row, column)
+
+    def _finish_tile(self, rows: Value, whole: Value, row: Value, column: Value) -> None:
+        """Hand over a finished tile, vector by vector."""
+        b, plan, p = self.b, self.plan, self.plan.product
+        if self.turned is None:
+            self._each(rows, whole, lambda *place: self._finished(row, column, *place))
+            return
+        # The tile's columns are the result's rows: up to `lanes` of its rows at a time become a vector of each.
+        lanes, side = plan.lanes, piece_lanes(p.type)
+        left = b.sub(i64(p.n), column)
+        columns = b.select(b.compare("<", left, i64(self.width)), left, i64(self.width))
+        for size in self._row_sizes():
+            with b.when(b.compare("==", rows, i64(size))):
+                for first in range(0, size, lanes):
+                    count = min(lanes, size - first)
+                    with b.loop(i64(0), columns, i64(side)) as loop:
+                        spot = self._spot(i64(first), loop.index)
+                        target = b.offset(self.turned, b.mul(loop.index, i64(lanes)), p.type)
+                        transpose(b, p.type, lanes, side, count, self.width, spot, lanes, target)
+                    mask = prefix_mask(count, lanes) if count < lanes else None
+                    with b.loop(i64(0), columns) as loop:
+                        spot = b.offset(self.turned, b.mul(loop.index, i64(lanes)), p.type)
+                        value = b.load(vector(p.type, lanes), spot)
+                        there = b.add(row, i64(first))
+                        self.finish(b, value, self.batch, b.add(column, loop.index), there, mask)
 
     def _panel(self, index: Value, start: Value, whole: Value) -> Value:
         """Where the panel's part of B begins, for k from `start`."""

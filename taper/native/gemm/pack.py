@@ -60,7 +60,7 @@ def _panel(
                 value = load_vector(b, p.type, lanes, where, tail if v == vectors - 1 else 0)
                 b.store(value, b.offset(target, b.add(b.mul(loop.index, i64(width)), i64(v * lanes)), p.type))
         return
-    side = max(1, 128 // BITS[p.type])
+    side = piece_lanes(p.type)
     if step == 1 and lanes % side == 0:
         # Blocks of whole 128-bit pieces; k's last few one by one.
         even = b.logical("and", stop, i64(-side))
@@ -69,7 +69,7 @@ def _panel(
             with b.loop(start, even, i64(side)) as loop:
                 where = b.offset(source, b.add(loop.index, i64(v * lanes * stride)), p.type)
                 place = b.offset(target, b.add(b.mul(loop.index, i64(width)), i64(v * lanes)), p.type)
-                _transpose(b, p.type, lanes, side, count, stride, where, width, place)
+                transpose(b, p.type, lanes, side, count, stride, where, width, place)
         start = even
     with b.loop(start, stop) as loop:
         row = b.mul(loop.index, i64(width))
@@ -83,7 +83,12 @@ def _panel(
                 b.store(const(0, p.type), b.offset(target, b.add(row, columns.index), p.type))
 
 
-def _transpose(
+def piece_lanes(type: str) -> int:
+    """Elements of a 128-bit piece of a register, the side of the blocks that `transpose` turns round."""
+    return max(1, 128 // BITS[type])
+
+
+def transpose(
     b: Builder, type: str, lanes: int, side: int, count: int, stride: int, source: Value, width: int, target: Value
 ) -> None:
     """target[i * width + c] = source[c * stride + i], i < side, c < lanes; zero for c >= count.
@@ -180,4 +185,4 @@ def copied_strides(plan: Plan) -> tuple[int, int]:
 def copied_size(plan: Plan) -> int:
     """Elements of the copy of A's row tile."""
     to_row, to_step = copied_strides(plan)
-    return plan.rows * to_row if to_step == 1 else plan.k_block * to_step
+    return (plan.rows - 1) * to_row + (plan.k_block - 1) * to_step + 1

@@ -67,11 +67,12 @@ def _contiguous(batch: tuple[int, ...], rows: int, columns: int) -> tuple[int, .
 class Plan:
     """A product cut up.
 
-    method: "tile" (lanes run along columns) or "dot" (lanes run along k, A's rows with B's columns).
+    product: what is computed: the product asked for, or its transpose where `swapped`; A, B, rows and columns below are
+    those of `product`. method: "tile" (lanes run along columns) or "dot" (lanes run along k, A's rows with B's columns).
     row_tiles: row tile i starts at row i * m // row_tiles. vectors: a panel's width. panels: how many; the last may
     be narrower. row_blocks, column_blocks: chunks in each direction. k_block: how much of k is done at a time.
     copies_a: each row tile of A is copied to the stack first. packed: elements of scratch for B's panels, 0 if B is
-    used in place. chunks, pack_chunks: what a kernel's [begin, end) counts. needs_partial: a row-major buffer (batch, m, n)
+    used in place (of A's, then, if swapped). chunks, pack_chunks: what a kernel's [begin, end) counts. needs_partial: a row-major buffer (batch, m, n)
     for unfinished sums is needed, since k is blocked. flops: floating operations of the whole product.
     """
 
@@ -87,6 +88,7 @@ class Plan:
     copies_a: bool
     packs_b: bool
     pack_splits: int
+    swapped: bool = False
 
     @property
     def rows(self) -> int:
@@ -170,8 +172,8 @@ def fits(rows: int, vectors: int, machine: Machine) -> bool:
 
 
 @lru_cache(None)
-def register_tile(m: int, n: int, k: int, lanes: int, machine: Machine) -> tuple[int, int]:
-    """Row tiles and vectors of a panel that take the fewest cycles by `steps` and what a tile costs besides."""
+def register_tile(m: int, n: int, k: int, lanes: int, machine: Machine) -> tuple[float, int, int]:
+    """Cycles, row tiles and vectors of a panel that take the fewest, by `steps` and what a tile costs besides."""
     all_vectors = ceil(n / lanes)
     best = (float("inf"), 1, 1)
     for vectors in range(1, min(8, all_vectors) + 1):
@@ -185,7 +187,22 @@ def register_tile(m: int, n: int, k: int, lanes: int, machine: Machine) -> tuple
             cost = whole * (k * max(supply, steps(even, vectors)) + 30 + 4 * even * vectors)
             cost += (rest > 0) * (k * steps(even, rest) + 30 + 4 * even * rest)
             best = min(best, (tiles * cost, tiles, vectors))
-    return best[1], best[2]
+    return best
+
+
+def tile_cost(p: Product, lanes: int, machine: Machine, swapped: bool) -> float:
+    """Cycles of one batch by register tiles: the tiles, packing B if its columns are apart, turning round what is swapped."""
+    cost, tiles, _ = register_tile(p.m, p.n, p.k, lanes, machine)
+    size = BITS[p.type] // 8
+    if p.b[-1] != 1 and p.n > 1:
+        # Measured for float32: 0.3 cycles an element within the second cache, 1 where the panels are written back from it.
+        each = (0.3 if p.k * p.n * size < machine.l2 // 4 else 1.0) * size / 4
+        if p.b[-2] != 1:
+            each *= 4
+        cost += 500 + each * p.k * p.n * _distinct(p.batch, p.b) / prod(p.batch)
+    if swapped:
+        cost += p.n * (8 * tiles + 0.4 * p.m)
+    return cost
 
 
 def dot_tile(rows: int, columns: int, machine: Machine) -> int:
@@ -211,26 +228,40 @@ def dot_rows(m: int, columns: int, k: int, lanes: int, machine: Machine) -> tupl
 
 @lru_cache(1024)
 def plan_product(product: Product, machine: Machine) -> Plan:
-    """Cut a product up for a machine."""
-    p, lanes, size = product, machine.lanes(product.type), BITS[product.type] // 8
+    """Cut a product up for a machine: as dot products, register tiles, or register tiles of the transpose, as costs say."""
+    lanes, p = machine.lanes(product.type), product
+    if not (p.m and p.n and p.k and prod(p.batch)):
+        return plan_tiles(p, machine)
+    costs = {"tile": tile_cost(p, lanes, machine, False), "swapped": tile_cost(p.transposed(), lanes, machine, True)}
+    if p.a[-1] == 1 and (p.b[-2] == 1 or p.k == 1) and p.k >= lanes:
+        costs["dot"] = dot_cost(p, lanes, machine)
+    best = min(costs, key=lambda name: costs[name])
+    if best == "dot":
+        return plan_dots(p, machine)
+    return plan_tiles(p.transposed(), machine, swapped=True) if best == "swapped" else plan_tiles(p, machine)
+
+
+def plan_dots(p: Product, machine: Machine) -> Plan:
+    """Cut a product up by dot products along k, which has stride 1 in A and in B."""
+    lanes = machine.lanes(p.type)
+    row_tiles = dot_rows(p.m, min(p.n, lanes), p.k, lanes, machine)[1]
+    blocks = _blocks(p, machine, row_tiles, ceil(p.n / lanes), 1, BITS[p.type] // 8, False)
+    row_blocks, column_blocks, row_tiles = blocks
+    return Plan(p, machine, "dot", lanes, row_tiles, 1, row_blocks, column_blocks, max(1, p.k), False, False, 1)
+
+
+def plan_tiles(p: Product, machine: Machine, swapped: bool = False) -> Plan:
+    """Cut a product up by register tiles. swapped: it is the transpose of the one asked for."""
+    lanes, size = machine.lanes(p.type), BITS[p.type] // 8
     m, n, k = p.m, p.n, p.k
     if not (m and n and prod(p.batch)):
-        return Plan(p, machine, "tile", lanes, 1, 1, 1, 1, max(1, k), False, False, 1)
-    row_stride, a_step = p.a[-2:]
+        return Plan(p, machine, "tile", lanes, 1, 1, 1, 1, max(1, k), False, False, 1, swapped)
+    a_step = p.a[-1]
     b_step, column_stride = p.b[-2:]
-    along_k = b_step == 1 or k == 1
-    along_columns = column_stride == 1 or n == 1
-    row_tiles, vectors = register_tile(m, n, k, lanes, machine)
-
-    if along_k and a_step == 1 and k >= lanes and _dot_pays(p, along_columns, lanes, machine):
-        columns = min(n, lanes)
-        row_tiles = dot_rows(m, columns, k, lanes, machine)[1]
-        row_blocks, column_blocks, row_tiles = _blocks(p, machine, row_tiles, ceil(n / lanes), 1, size, False)
-        return Plan(p, machine, "dot", lanes, row_tiles, 1, row_blocks, column_blocks, max(1, k), False, False, 1)
-
+    _, row_tiles, vectors = register_tile(m, n, k, lanes, machine)
     panels = ceil(ceil(n / lanes) / vectors)
     sharing = row_tiles * prod(p.batch) // max(1, _distinct(p.batch, p.b))
-    packs = not along_columns or (sharing >= 8 and _collides(b_step * size, k, machine))
+    packs = (column_stride != 1 and n > 1) or (sharing >= 8 and _collides(b_step * size, k, machine))
     # A whose rows lie side by side is walked a line at a time, which no prefetcher follows; 5 to 10% slower than a copy.
     copies = a_step != 1 and a_step * size >= 128 and k >= 32 and panels >= 4
     k_block = max(256, machine.l2 // 2 // size // (ceil(m / row_tiles) + 2 * vectors * lanes) // 8 * 8)
@@ -241,10 +272,21 @@ def plan_product(product: Product, machine: Machine) -> Plan:
     row_blocks, column_blocks, row_tiles = _blocks(p, machine, row_tiles, panels, vectors, size, copies)
     splits = 1
     if packs and k * n > 1 << 14:
-        ways = _distinct(p.batch, p.b) * panels
-        splits = max(1, min(k // 64, ceil(CHUNKS / 2 / ways)))
+        splits = max(1, min(k // 64, ceil(CHUNKS / 2 / (_distinct(p.batch, p.b) * panels))))
     return Plan(
-        p, machine, "tile", lanes, row_tiles, vectors, row_blocks, column_blocks, max(1, k_block), copies, packs, splits
+        p,
+        machine,
+        "tile",
+        lanes,
+        row_tiles,
+        vectors,
+        row_blocks,
+        column_blocks,
+        max(1, k_block),
+        copies,
+        packs,
+        splits,
+        swapped,
     )
 
 
@@ -252,19 +294,11 @@ def _distinct(batch: tuple[int, ...], strides: tuple[int, ...]) -> int:
     return prod(size for size, stride in zip(batch, strides) if stride)
 
 
-def _dot_pays(p: Product, along_columns: bool, lanes: int, machine: Machine) -> bool:
-    """Whether dot products beat a register tile whose B has to be packed, turned round (0.2 cycles an element)."""
+def dot_cost(p: Product, lanes: int, machine: Machine) -> float:
+    """Cycles of one batch by dot products."""
     whole, rest = divmod(p.n, lanes)
-    dot = whole * dot_rows(p.m, lanes, p.k, lanes, machine)[0] if whole else 0.0
-    dot += dot_rows(p.m, rest, p.k, lanes, machine)[0] if rest else 0.0
-    tiles, vectors = register_tile(p.m, p.n, p.k, lanes, machine)
-    even = p.m / tiles
-    full, part = divmod(ceil(p.n / lanes), vectors)
-    tile = tiles * p.k * (full * steps(even, vectors) + (part > 0) * steps(even, part))
-    tile += 3 * p.m * ceil(p.n / lanes)
-    if not along_columns:
-        tile += 0.2 * p.n * p.k * 16 / lanes + 500
-    return dot < tile
+    cost = whole * dot_rows(p.m, lanes, p.k, lanes, machine)[0] if whole else 0.0
+    return cost + (dot_rows(p.m, rest, p.k, lanes, machine)[0] if rest else 0.0)
 
 
 def _collides(stride: int, count: int, machine: Machine) -> bool:
