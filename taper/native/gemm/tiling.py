@@ -158,9 +158,13 @@ class Plan:
         return 2 * self.product.m * self.product.n * self.product.k * self.batches
 
 
-def steps(rows: int, vectors: int) -> float:
-    """Cycles of one step of k in a register tile: two multiply-adds and two loads a cycle, a latency of four."""
-    return max(rows * vectors / 2, (rows + vectors) / 2, 4.0)
+def steps(rows: float, vectors: int) -> float:
+    """Cycles of one step of k in a register tile.
+
+    Two multiply-adds a cycle at best, with a latency of four; three and a half instructions a cycle in all (measured),
+    which are multiply-adds, broadcasts, loads and prefetches of B, and the loop's.
+    """
+    return max(rows * vectors / 2, (rows * vectors + rows + 2 * vectors + 1.5) / 3.5, 4.0)
 
 
 def fits(rows: int, vectors: int, machine: Machine) -> bool:
@@ -172,18 +176,18 @@ def fits(rows: int, vectors: int, machine: Machine) -> bool:
 
 
 @lru_cache(None)
-def register_tile(m: int, n: int, k: int, lanes: int, machine: Machine) -> tuple[float, int, int]:
-    """Cycles, row tiles and vectors of a panel that take the fewest, by `steps` and what a tile costs besides."""
+def register_tile(m: int, n: int, k: int, lanes: int, machine: Machine, limit: int = 99) -> tuple[float, int, int]:
+    """Cycles, row tiles (of at most `limit` rows) and vectors of a panel that take the fewest cycles."""
     all_vectors = ceil(n / lanes)
     best = (float("inf"), 1, 1)
     for vectors in range(1, min(8, all_vectors) + 1):
         whole, rest = divmod(all_vectors, vectors)
         most = max(r for r in range(1, machine.registers) if fits(r, vectors, machine))
-        for rows in range(1, min(most, m) + 1):
+        for rows in range(1, min(most, m, limit) + 1):
             tiles = ceil(m / rows)
             even = m / tiles
-            # A panel that does not stay in the first cache comes from the second with about 24 bytes a cycle.
-            supply = vectors * 64 / 24 if k * vectors * 64 > machine.l1 // 2 else 0.0
+            # A panel that does not stay in the first cache comes from the second with about 20 bytes a cycle.
+            supply = vectors * 64 / 20 if k * vectors * 64 > machine.l1 // 2 else 0.0
             cost = whole * (k * max(supply, steps(even, vectors)) + 30 + 4 * even * vectors)
             cost += (rest > 0) * (k * steps(even, rest) + 30 + 4 * even * rest)
             best = min(best, (tiles * cost, tiles, vectors))
@@ -192,8 +196,8 @@ def register_tile(m: int, n: int, k: int, lanes: int, machine: Machine) -> tuple
 
 def tile_cost(p: Product, lanes: int, machine: Machine, swapped: bool) -> float:
     """Cycles of one batch by register tiles: the tiles, packing B if its columns are apart, turning round what is swapped."""
-    cost, tiles, _ = register_tile(p.m, p.n, p.k, lanes, machine)
     size = BITS[p.type] // 8
+    cost, tiles, _ = register_tile(p.m, p.n, p.k, lanes, machine, _row_limit(p, size, machine))
     if p.b[-1] != 1 and p.n > 1:
         # Measured for float32: 0.3 cycles an element within the second cache, 1 where the panels are written back from it.
         each = (0.3 if p.k * p.n * size < machine.l2 // 4 else 1.0) * size / 4
@@ -258,12 +262,15 @@ def plan_tiles(p: Product, machine: Machine, swapped: bool = False) -> Plan:
         return Plan(p, machine, "tile", lanes, 1, 1, 1, 1, max(1, k), False, False, 1, swapped)
     a_step = p.a[-1]
     b_step, column_stride = p.b[-2:]
-    _, row_tiles, vectors = register_tile(m, n, k, lanes, machine)
+    _, row_tiles, vectors = register_tile(m, n, k, lanes, machine, _row_limit(p, size, machine))
     panels = ceil(ceil(n / lanes) / vectors)
     sharing = row_tiles * prod(p.batch) // max(1, _distinct(p.batch, p.b))
     packs = (column_stride != 1 and n > 1) or (sharing >= 8 and _collides(b_step * size, k, machine))
-    # A whose rows lie side by side is walked a line at a time, which no prefetcher follows; 5 to 10% slower than a copy.
-    copies = a_step != 1 and a_step * size >= 128 and k >= 32 and panels >= 4
+    # A whose rows lie side by side is walked a line at a time. Prefetchers do not follow steps of a large part of a page;
+    # a copy of the row tile is then read 5 to 10% faster, if enough panels share it.
+    copies = (
+        k >= 32 and a_step != 1 and (a_step * size >= 2048 and panels >= 4 or a_step * size >= 1024 and panels >= 8)
+    )
     k_block = max(256, machine.l2 // 2 // size // (ceil(m / row_tiles) + 2 * vectors * lanes) // 8 * 8)
     if copies:
         k_block = min(k_block, COPY_BYTES // size // ceil(m / row_tiles) // 8 * 8)
@@ -301,6 +308,13 @@ def dot_cost(p: Product, lanes: int, machine: Machine) -> float:
     return cost + (dot_rows(p.m, rest, p.k, lanes, machine)[0] if rest else 0.0)
 
 
+def _row_limit(p: Product, size: int, machine: Machine) -> int:
+    """Rows of A that the first cache holds side by side: few if they lie a multiple of 4096 bytes apart, on the same set."""
+    row_stride, step = p.a[-2:]
+    same_set = step == 1 and row_stride and row_stride * size % 4096 == 0
+    return machine.l1 // 4096 * 2 // 3 if same_set else 99
+
+
 def _collides(stride: int, count: int, machine: Machine) -> bool:
     """Whether `count` rows so many bytes apart need more room than the sets of the second cache that they fall on have."""
     lines, rest = divmod(stride, 64)
@@ -323,6 +337,7 @@ def _blocks(
     wanted = CHUNKS if flops > 2000 * SMALL else CHUNKS // 2
     # The panels of a column block stay in half of the second cache while the row tiles pass by.
     least = min(panels, max(1, ceil(p.k * p.n * size / (machine.l2 // 2))))
+    far = p.m * p.k * size > machine.l2 // 2
     best = (float("inf"), 1, 1, row_tiles)
     for row_blocks in range(1, min(row_tiles, CHUNKS) + 1):
         tiles = ceil(row_tiles / row_blocks) * row_blocks
@@ -331,9 +346,9 @@ def _blocks(
         for column_blocks in range(least, max(least, min(panels, 2 * CHUNKS)) + 1):
             chunks = row_blocks * column_blocks * batches
             cost = tiles * panels * (p.k * steps(p.m / tiles, vectors) + 100.0)
-            cost *= ceil(panels / column_blocks) * column_blocks / panels
-            cost += column_blocks * p.m * p.k * (size / 20 + copies * 0.3)
-            cost *= ceil(chunks / 4) * 4 / chunks
+            cost *= 0.5 + 0.5 * ceil(panels / column_blocks) * column_blocks / panels
+            cost += column_blocks * p.m * p.k * (size / (20 if far else 200) + copies * 0.3)
+            cost *= (ceil(chunks / 2) + 2 * ceil(chunks / 4)) / chunks
             cost *= 1 + max(0.0, 1 - chunks / wanted) + 0.002 * chunks / wanted
             best = min(best, (cost, row_blocks, column_blocks, tiles))
     return best[1:]
