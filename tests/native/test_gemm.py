@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import mmap
 import os
+import re
+import sys
 from dataclasses import replace
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -59,11 +63,13 @@ class Run:
         addresses = library.load(library.object_code(text, machine), names)
         self.kernels = [KERNEL(a) for a in addresses]
         dtype, self.tolerance = TYPES[product.type]
+        source = ml_dtypes.bfloat16 if product.source else dtype
         rng = np.random.default_rng(product.m * 7 + product.n * 5 + product.k)
         p = product
         a_sizes, b_sizes, c_sizes = (*p.batch, p.m, p.k), (*p.batch, p.k, p.n), (*p.batch, p.m, p.n)
         sizes = [extent(a_sizes, p.a), extent(b_sizes, p.b), self.plan.packed, int(np.prod(c_sizes, dtype=int))]
-        pairs = [guarded(size, dtype) for size in (*sizes, sizes[3] if self.plan.needs_partial else 0)]
+        sizes.append(sizes[3] if self.plan.needs_partial else 0)
+        pairs = [guarded(size, source if i < 2 else dtype) for i, size in enumerate(sizes)]
         self.whole, (self.a, self.b, self.packed, self.c, self.partial) = zip(*pairs)
         self.a[:], self.b[:] = rng.standard_normal(self.a.size), rng.standard_normal(self.b.size)
         self.table = (ctypes.c_void_p * 5)(
@@ -170,6 +176,48 @@ def test_dot_products(type):
     for shape in [(64, 48, 40), (33, 37, 41), (1, 10, 64), (7, 1, 30), (5, 130, 9), (1, 3, 2)]:
         product = Product(*shape, (), type, (shape[2], 1), (1, shape[2]))
         Run(product, plan=plan_dots(product, host())).check()
+
+
+def test_bfloat16_is_widened():
+    for shape in [(33, 37, 41), (64, 48, 40), (1, 19, 30), (20, 16, 1300)]:
+        for a, b in transposes(*shape):
+            Run(Product(*shape, (), "float", a, b, "bfloat")).check()
+    Run(Product(6, 9, 11, (2, 3), "float", (400, 90, 13, 1), (0, 99, 9, 1), "bfloat")).check()
+
+
+@pytest.mark.parametrize("name", ["x86-64", "x86-64-v3", "x86-64-v4", "neon"])
+def test_nothing_is_left_to_a_library(name):
+    for product in (Product(33, 37, 41, source="bfloat"), Product(33, 37, 41, b=(1, 41)), Product(5, 3, 90, b=(1, 90))):
+        text, _ = written(plan_product(product, level(name)))
+        called = set(re.findall(r"^\t(?:callq?|bl)\t(\w+)", library.assembly(text, level(name)), re.MULTILINE))
+        assert called, "a product calls its micro-kernel"
+        assert all(c.startswith(("tile_", "dot_", "copy_")) for c in called), called
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="uses mprotect")
+def test_nothing_outside_is_touched():
+    """Operands and results that end where memory ends: one element further is a fault."""
+    libc, page = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE
+
+    def last(array):
+        size = -(-array.nbytes // page) * page
+        region = mmap.mmap(-1, size + page)
+        whole = np.frombuffer(region, np.uint8)
+        assert libc.mprotect(ctypes.c_void_p(whole.ctypes.data + size), page, 0) == 0
+        there = whole[size - array.nbytes : size].view(array.dtype)
+        there[:] = array
+        return there
+
+    for type in TYPES:
+        for shape in [(33, 37, 41), (1, 19, 30), (20, 3, 70), (64, 10, 33)]:
+            for a, b in transposes(*shape):
+                run = Run(Product(*shape, (), type, a, b))
+                expected = run.run()
+                held = [last(x) for x in (run.a, run.b, run.packed, run.c)]
+                for i, array in enumerate(held):
+                    run.table[i] = array.ctypes.data
+                run.run()
+                assert np.array_equal(held[3].reshape(expected.shape), expected)
 
 
 def test_blocked_k():

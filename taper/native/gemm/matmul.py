@@ -111,7 +111,7 @@ class _Driver:
             rest = b.div(loop.index, i64(plan.row_blocks), signed=False)
             column_block = b.rem(rest, i64(plan.column_blocks), signed=False)
             self.batch = b.div(rest, i64(plan.column_blocks), signed=False)
-            self.a_batch = b.offset(self.a, self._batch_offset(p.a), p.type)
+            self.a_batch = b.offset(self.a, self._batch_offset(p.a), p.element)
             self.b_batch = b.offset(self.panels, self._panel_batch(), p.type)
             tiles = plan.row_tiles // plan.row_blocks
             first_tile = b.mul(row_block, i64(tiles))
@@ -155,7 +155,7 @@ class _Driver:
         start = b.mul(block, i64(plan.k_block))
         after = b.add(start, i64(plan.k_block))
         count = b.sub(b.select(b.compare("<", after, i64(p.k)), after, i64(p.k)), start)
-        a = b.offset(self.a_batch, b.add(b.mul(row, i64(p.a[-2])), b.mul(start, i64(p.a[-1]))), p.type)
+        a = b.offset(self.a_batch, b.add(b.mul(row, i64(p.a[-2])), b.mul(start, i64(p.a[-1]))), p.element)
         if self.copy is not None:
             for size in self._row_sizes():
                 with b.when(b.compare("==", rows, i64(size))):

@@ -31,6 +31,7 @@ class Product:
     """Shapes and strides (in elements) of A (batch, m, k) and B (batch, k, n); a batch stride of 0 broadcasts.
 
     a: batch strides, row stride, k stride. b: batch strides, k stride, column stride. type: "float" or "double".
+    source: the type of A's and B's elements if it is not `type`: "bfloat" is widened on its way into panels and copies.
     """
 
     m: int
@@ -40,6 +41,7 @@ class Product:
     type: str = "float"
     a: tuple[int, ...] = ()
     b: tuple[int, ...] = ()
+    source: str = ""
 
     def __post_init__(self):
         depth = len(self.batch)
@@ -50,12 +52,16 @@ class Product:
         if len(self.a) != depth + 2 or len(self.b) != depth + 2:
             raise ValueError(f"product: batch {self.batch} needs {depth + 2} strides; a has {self.a}, b has {self.b}")
 
+    @property
+    def element(self) -> str:
+        """The LLVM type of A's and B's elements."""
+        return self.source or self.type
+
     def transposed(self) -> Product:
         """The product that gives C transposed: B^T A^T. Rows and columns of the result change places."""
         flip = slice(None, -3, -1)
-        return Product(
-            self.n, self.m, self.k, self.batch, self.type, self.b[:-2] + self.b[flip], self.a[:-2] + self.a[flip]
-        )
+        a, b = self.b[:-2] + self.b[flip], self.a[:-2] + self.a[flip]
+        return Product(self.n, self.m, self.k, self.batch, self.type, a, b, self.source)
 
 
 def _contiguous(batch: tuple[int, ...], rows: int, columns: int) -> tuple[int, ...]:
@@ -234,7 +240,7 @@ def dot_rows(m: int, columns: int, k: int, lanes: int, machine: Machine) -> tupl
 def plan_product(product: Product, machine: Machine) -> Plan:
     """Cut a product up for a machine: as dot products, register tiles, or register tiles of the transpose, as costs say."""
     lanes, p = machine.lanes(product.type), product
-    if not (p.m and p.n and p.k and prod(p.batch)):
+    if p.source or not (p.m and p.n and p.k and prod(p.batch)):
         return plan_tiles(p, machine)
     costs = {"tile": tile_cost(p, lanes, machine, False), "swapped": tile_cost(p.transposed(), lanes, machine, True)}
     if p.a[-1] == 1 and (p.b[-2] == 1 or p.k == 1) and p.k >= lanes:
@@ -271,6 +277,8 @@ def plan_tiles(p: Product, machine: Machine, swapped: bool = False) -> Plan:
     copies = (
         k >= 32 and a_step != 1 and (a_step * size >= 2048 and panels >= 4 or a_step * size >= 1024 and panels >= 8)
     )
+    if p.source:
+        packs = copies = True
     k_block = max(256, machine.l2 // 2 // size // (ceil(m / row_tiles) + 2 * vectors * lanes) // 8 * 8)
     if copies:
         k_block = min(k_block, COPY_BYTES // size // ceil(m / row_tiles) // 8 * 8)
