@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import itertools
 import mmap
-import os
 import re
 import sys
 from dataclasses import replace
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 
 from taper.native import library
-from taper.native.gemm import Operands, Product, emit_pack, emit_product, plan_product, store_row_major
+from taper.native.gemm import Operands, Product, StoreRowMajor, emit_pack, emit_product, plan_product
 from taper.native.gemm.tiling import plan_dots, plan_tiles
 from taper.native.machine import host, level
 from taper.native.text import Module, const, element, i64, lanes, vector
@@ -32,14 +31,14 @@ def pointer(index):
 
 def written(plan, finish=None):
     """The text of a plan's kernels, and their names: pack (if any), product."""
-    module, number, names = Module(), f"{os.getpid()}_{next(unique)}", []
+    module, number, names = Module(), next(unique), []
     p = plan.product.transposed() if plan.swapped else plan.product
     operands = Operands(*map(pointer, (0, 1, 2, 4)))
     if plan.packed:
         names.append(f"test_gemm_pack{number}")
         emit_pack(module, names[0], plan, operands)
     names.append(f"test_gemm{number}")
-    emit_product(module, names[-1], plan, operands, finish or store_row_major(pointer(3), p.n, p.m))
+    emit_product(module, names[-1], plan, operands, finish or StoreRowMajor(pointer(3), p.n, p.m))
     return str(module), names
 
 
@@ -289,7 +288,7 @@ def test_the_result_can_be_finished_on_the_way():
         extra = b.load(wide, where) if mask is None else b.masked_load(wide, where, mask)
         zero = const(0, wide)
         value = b.add(value, extra)
-        store = store_row_major(pointer(3), 45)
+        store = StoreRowMajor(pointer(3), 45)
         store.begin(b)
         store(b, b.select(b.compare(">", value, zero), value, zero), batch, row, column, mask)
         assert element(value.type) == "float"
@@ -314,7 +313,7 @@ def test_wrong_strides_are_refused():
 
 def test_missing_buffers_are_refused():
     plan = plan_tiles(Product(30, 40, 700), host())
-    operands, store = Operands(pointer(0), pointer(1)), store_row_major(pointer(3), 40)
+    operands, store = Operands(pointer(0), pointer(1)), StoreRowMajor(pointer(3), 40)
     with pytest.raises(ValueError, match="partial sums"):
         emit_product(Module(), "f", replace(plan, k_block=256), operands, store)
     with pytest.raises(ValueError, match="packed panels"):

@@ -17,7 +17,8 @@ Finish = Callable[[Builder, Value, Value, Value, Value, "Value | None"], None]
 
 Called while the code is written, once or twice; the code runs once for every vector of the result. mask: None if all
 lanes exist, else a constant of the first lanes (only those may be loaded or stored). If it has a method `begin(b)`, that
-is called at the kernel's start, for what the loops should find ready in registers.
+is called at the kernel's start, for what the loops should find ready in registers. If it then has an attribute `plain`
+that is not None, a `StoreRowMajor`, that is all there is to do, and micro-kernels may do it themselves.
 """
 
 
@@ -34,11 +35,15 @@ class Operands:
     partial: Pointer | None = None
 
 
-class store_row_major:
+class StoreRowMajor:
     """Store the result to C[batch, row, column], `columns` elements between rows and `rows` rows between batches."""
 
     def __init__(self, pointer: Pointer, columns: int, rows: int = 0):
         self.pointer, self.columns, self.rows = pointer, columns, rows
+
+    @property
+    def plain(self) -> StoreRowMajor:
+        return self
 
     def begin(self, b: Builder) -> None:
         self.base = self.pointer(b)
@@ -94,8 +99,8 @@ class _Driver:
             self.partial = _scratch(operands.partial, f"partial sums (k = {p.k} is blocked by {plan.k_block})")(b)
         self.width = plan.vectors * plan.lanes
         # Whole tiles of a plain result are stored by the micro-kernel itself.
-        plain = isinstance(finish, store_row_major) and not plan.needs_partial and not plan.swapped
-        self.direct = finish if plain else None
+        plain = getattr(finish, "plain", None)
+        self.direct = plain if not plan.needs_partial and not plan.swapped else None
         self.tile = b.emit("ptr", f"alloca [{plan.rows * self.width} x {p.type}], align 64")
         self.turned = None
         if plan.swapped:
