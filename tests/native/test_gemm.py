@@ -106,9 +106,8 @@ def transposes(m, n, k):
 
 
 SHAPES = [
-    (1, 1, 1), (1, 1, 40), (1, 37, 19), (1, 300, 33), (2, 16, 16), (10, 2, 1), (10, 1, 2), (3, 5, 7), (17, 33, 1), (64, 10, 100),
-    (33, 37, 41), (100, 1, 70), (29, 64, 16), (64, 96, 72), (16, 130, 257), (5, 31, 300), (130, 70, 130), (128, 48, 128),
-    (5, 6, 0), (0, 4, 3), (4, 0, 3),
+    (1, 1, 1), (1, 37, 19), (1, 300, 33), (10, 2, 1), (10, 1, 2), (3, 5, 7), (17, 33, 1), (64, 10, 100), (33, 37, 41),
+    (100, 1, 70), (64, 96, 72), (16, 130, 257), (130, 70, 130), (5, 6, 0), (0, 4, 3), (4, 0, 3),
 ]  # fmt: skip
 
 
@@ -142,7 +141,7 @@ def test_other_machines_that_this_one_can_run(name, type):
     machine = level(name, host().triple)
     if "x86_64" not in machine.triple or machine.vector_bits > host().vector_bits:
         pytest.skip(f"this machine cannot run {name}")
-    for shape in [(33, 37, 41), (1, 37, 19), (64, 10, 100), (17, 3, 33), (30, 50, 130)]:
+    for shape in [(33, 37, 41), (1, 37, 19), (64, 10, 100)]:
         for a, b in transposes(*shape):
             Run(Product(*shape, (), type, a, b), machine).check()
 
@@ -160,7 +159,7 @@ def test_code_for_every_machine(name):
 
 @pytest.mark.parametrize("type", TYPES)
 def test_swapped(type):
-    for shape in [(64, 48, 40), (33, 37, 41), (512, 10, 64), (70, 1, 30), (5, 130, 9), (1, 3, 2)]:
+    for shape in [(33, 37, 41), (100, 10, 64), (1, 3, 2)]:
         for a, b in transposes(*shape):
             product = Product(*shape, (), type, a, b)
             plan = plan_tiles(product.transposed(), host(), swapped=True)
@@ -178,7 +177,7 @@ def test_dot_products(type):
 
 
 def test_bfloat16_is_widened():
-    for shape in [(33, 37, 41), (64, 48, 40), (1, 19, 30), (20, 16, 1300)]:
+    for shape in [(33, 37, 41), (1, 19, 30), (20, 16, 1300)]:
         for a, b in transposes(*shape):
             Run(Product(*shape, (), "float", a, b, "bfloat")).check()
     Run(Product(6, 9, 11, (2, 3), "float", (400, 90, 13, 1), (0, 99, 9, 1), "bfloat")).check()
@@ -208,7 +207,7 @@ def test_nothing_outside_is_touched():
         return there
 
     for type in TYPES:
-        for shape in [(33, 37, 41), (1, 19, 30), (20, 3, 70), (64, 10, 33)]:
+        for shape in [(33, 37, 41), (1, 19, 30), (20, 3, 70)]:
             for a, b in transposes(*shape):
                 run = Run(Product(*shape, (), type, a, b))
                 expected = run.run()

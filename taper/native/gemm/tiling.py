@@ -184,7 +184,7 @@ def fits(rows: int, vectors: int, machine: Machine) -> bool:
 @lru_cache(None)
 def register_tile(m: int, n: int, k: int, lanes: int, machine: Machine, limit: int = 99) -> tuple[float, int, int]:
     """Cycles, row tiles (of at most `limit` rows) and vectors of a panel that take the fewest cycles."""
-    all_vectors = ceil(n / lanes)
+    all_vectors, width = ceil(n / lanes), machine.vector_bits // 8
     best = (float("inf"), 1, 1)
     for vectors in range(1, min(8, all_vectors) + 1):
         whole, rest = divmod(all_vectors, vectors)
@@ -193,7 +193,7 @@ def register_tile(m: int, n: int, k: int, lanes: int, machine: Machine, limit: i
             tiles = ceil(m / rows)
             even = m / tiles
             # A panel that does not stay in the first cache comes from the second with about 20 bytes a cycle.
-            supply = vectors * 64 / 20 if k * vectors * 64 > machine.l1 // 2 else 0.0
+            supply = vectors * width / 20 if k * vectors * width > machine.l1 // 2 else 0.0
             cost = whole * (k * max(supply, steps(even, vectors)) + 30 + 4 * even * vectors)
             cost += (rest > 0) * (k * steps(even, rest) + 30 + 4 * even * rest)
             best = min(best, (tiles * cost, tiles, vectors))
