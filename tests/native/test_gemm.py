@@ -292,6 +292,10 @@ def test_the_result_can_be_finished_on_the_way():
         store(b, b.select(b.compare(">", value, zero), value, zero), batch, row, column, mask)
         assert element(value.type) == "float"
 
+    def fetch(b, batch, row, column):
+        b.prefetch(b.offset(pointer(3)(b), b.add(b.mul(row, i64(45)), column), "float"))
+
+    finish.fetch = fetch
     run = Run(product, plan=replace(plan_tiles(product, host()), packs_b=False), finish=finish)
     bias = np.random.default_rng(1).standard_normal(45).astype(np.float32)
     run.table[2] = bias.ctypes.data

@@ -18,7 +18,8 @@ Finish = Callable[[Builder, Value, Value, Value, Value, "Value | None"], None]
 Called while the code is written, once or twice; the code runs once for every vector of the result. mask: None if all
 lanes exist, else a constant of the first lanes (only those may be loaded or stored). If it has a method `begin(b)`, that
 is called at the kernel's start, for what the loops should find ready in registers. If it then has an attribute `plain`
-that is not None, a `StoreRowMajor`, that is all there is to do, and micro-kernels may do it themselves.
+that is not None, a `StoreRowMajor`, that is all there is to do, and micro-kernels may do it themselves. If it has a method
+`fetch(b, batch, row, column)`, that is called for each vector before its tile is computed, to prefetch what it will read.
 """
 
 
@@ -175,6 +176,7 @@ class _Driver:
                     self._each(rows, whole, self._clear)
                 with b.when(b.compare(">", block, i64(0))):
                     self._each(rows, whole, lambda *place: self._fetch(row, column, *place))
+            self._fetch_ahead(rows, row, column)
             self._multiply(rows, whole, a, panel, count, row, column)
             if self.partial is None:
                 self._finish_tile(rows, whole, row, column)
@@ -184,6 +186,16 @@ class _Driver:
                     self._each(rows, whole, lambda *place: self._keep(row, column, *place))
                 with b.when(last):
                     self._finish_tile(rows, whole, row, column)
+
+    def _fetch_ahead(self, rows: Value, row: Value, column: Value) -> None:
+        """Ask for what finishing the tile will touch, so that it comes while the tile is computed."""
+        b, plan = self.b, self.plan
+        fetch = getattr(self.finish, "fetch", None)
+        if fetch is None or plan.swapped:
+            return
+        with b.loop(i64(0), rows) as line:
+            for v in range(plan.vectors):
+                fetch(b, self.batch, b.add(row, line.index), b.add(column, i64(v * plan.lanes)))
 
     def _finish_tile(self, rows: Value, whole: Value, row: Value, column: Value) -> None:
         """Hand over a finished tile, vector by vector."""
