@@ -13,6 +13,7 @@ from collections.abc import Callable
 from .capture import captured, capturing
 from .errors import CaptureError, Uninitialised
 from .step import EAGER, MISS, Step
+from .symbol import recording
 
 LIMIT = 16
 """Programs that one compiled function keeps: the one used longest ago goes first."""
@@ -40,6 +41,11 @@ class Compiled:
                 return self.function(*args, **kwargs) if result is EAGER else result
         return self._missed(args, kwargs)
 
+    @property
+    def captured_as(self) -> Callable:
+        """What a step that calls this compiled function captures in its place."""
+        return self.function
+
     def __get__(self, instance, owner=None):
         if instance is None:
             return self
@@ -47,7 +53,7 @@ class Compiled:
 
     def _missed(self, args: tuple, kwargs: dict):
         """No program fits: make one, or run eagerly."""
-        if self.eager_reason is not None:
+        if self.eager_reason is not None or recording.graph is not None:
             return self.function(*args, **kwargs)
         with capturing:
             try:
