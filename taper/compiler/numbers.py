@@ -14,7 +14,7 @@ import numpy as np
 
 from .errors import CaptureError
 from .graph import Graph, Node
-from .symbol import graph, recording
+from .recording import graph, recording
 
 
 class FixedNumberNeeded(CaptureError):
