@@ -276,6 +276,41 @@ def where(condition, *choices):
     return made(g.elementwise("where", g.cast(node_for(condition), bool), *[operand(v, dtype) for v in choices]))
 
 
+def kept(x, condition):
+    return where(condition, x, x.dtype.type(0))
+
+
+def dropped(x, condition):
+    return where(condition, x.dtype.type(0), x)
+
+
+def _kind(*operands) -> str:
+    return np.result_type(*[v.dtype if hasattr(v, "dtype") else getattr(v, "value", v) for v in operands]).kind
+
+
+def sign(x):
+    signs = applied(np.sign, (x,))
+    return where(signs == signs, signs, signs.dtype.type(0)) if signs.dtype.kind == "f" else signs
+
+
+def remainder(x, y):
+    if _kind(x, y) != "f":
+        return applied(np.remainder, (x, y))
+    rest = applied(np.fmod, (x, y))
+    return where((rest != 0) & ((rest < 0) != (y < 0)), rest + y, rest)
+
+
+def trunc_divide(x, y):
+    if _kind(x, y) == "f":
+        return applied(np.trunc, (x / y,))
+    q = applied(np.floor_divide, (x, y))
+    return q + astype((q < 0) & (q * y != x), q.dtype)
+
+
+def logaddexp(x, y):
+    return applied(np.logaddexp, (x, y))
+
+
 def clip(x, low=None, high=None, **options):
     if low is not None:
         x = applied(np.maximum, (x, low))

@@ -373,10 +373,18 @@ class Capture:
 
 
 def _spent(t: Variable) -> bool:
-    """Whether the graph behind a tensor was used, and freed, by a backward pass inside the step."""
-    node = t._node
-    node = getattr(node, "node", node)
-    return bool(node.edges) and node.saved is None
+    """Whether part of the graph behind a tensor was used, and freed, by a backward pass inside the step."""
+    stack, seen = [t._node], set()
+    while stack:
+        node = stack.pop()
+        node = getattr(node, "node", node)
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.edges and node.saved is None:
+            return True
+        stack.extend(node.edges)
+    return False
 
 
 def _same_leaf(a, b) -> bool:

@@ -308,7 +308,7 @@ def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
         return b.load("ptr", cell)
 
     made: list[Entry] = []
-    module = Module()
+    module = Module(fused=machine.fused)
     if kernel.kind == "product":
         plan = product_plan(kernel, machine)
         size = 8 if plan.product.type == "double" else 4
@@ -322,7 +322,7 @@ def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
             y = kernel.operands[1]
             made.append(Entry(kernel, str(module), list(table), plan.pack_chunks, {y}, {areas["panels"]}, 0, 2 * plan.packed * size))
             table.clear()
-            module = Module()
+            module = Module(fused=machine.fused)
         emit_product_kernel(module, "KERNEL", kernel, plan, slot, scratch)
         reads = set(kernel.loads()) - {kernel.node}
         if plan.packed:

@@ -101,6 +101,14 @@ class Loop:
     results: list[Value] = field(default_factory=list)
 
 
+@dataclass
+class Detour:
+    """A rarely taken branch being written: the values it leaves, and, at the end, those of whichever way was taken."""
+
+    values: list[Value]
+    results: list[Value] = field(default_factory=list)
+
+
 class Builder:
     """Writes the function `name(arguments) -> returns` of a module; `finish` adds it there."""
 
@@ -364,6 +372,12 @@ class Builder:
             x = combine(low, high)
         return combine(self.extract(x, 0), self.extract(x, 1)) if width == 2 else x
 
+    def any(self, condition: Value) -> Value:
+        """Whether an `i1` of some lane is set."""
+        if lanes(condition.type) == 1:
+            return condition
+        return self.intrinsic("vector.reduce.or", "i1", condition, overloads=[condition.type])
+
     def lane_numbers(self, type: str) -> Value:
         """0, 1, 2, ... as a constant vector of an integer type."""
         inner = element(type)
@@ -413,6 +427,27 @@ class Builder:
         yield
         self.lines.append(f"  br label %{done}")
         self.label(done)
+
+    @contextmanager
+    def detour(self, condition: Value, usual: Sequence[Value]) -> Iterator[Detour]:
+        """Replace the `usual` values by others only if a scalar condition holds.
+
+        Inside, assign the others to `detour.values`; afterwards `detour.results` are the values to go on with.
+        """
+        then, done = self.new_label("detour"), self.new_label("rejoin")
+        before = self.block
+        self.lines.append(f"  br {condition}, label %{then}, label %{done}")
+        self.label(then)
+        detour = Detour(list(usual))
+        yield detour
+        back = self.block
+        assert [v.type for v in detour.values] == [v.type for v in usual], "a detour changed the types of its values"
+        self.lines.append(f"  br label %{done}")
+        self.label(done)
+        for first, last in zip(usual, detour.values):
+            detour.results.append(
+                self.emit(first.type, f"phi {first.type} [ {first.text}, %{before} ], [ {last.text}, %{back} ]")
+            )
 
 
 def i32(value: int) -> Value:

@@ -7,7 +7,6 @@ result may be subnormal or overflow. The coefficients are minimax fits (Remez ex
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 from ..text import Builder, Value
 from .lanes import Lanes
@@ -35,6 +34,8 @@ _EXPM1 = {
         2.5108448931689966e-08, 1.7853130529298115e-09,
     ),
 }  # fmt: skip
+# The first in double, to 2**-28 only.
+_SHORT = (0.4999999343215509, 0.16666520402422108, 0.041668390791088035, 0.008368744732674625, 0.0013814538757162367)
 
 # (2**r - 1) / r.
 _EXP2 = {
@@ -81,15 +82,21 @@ def scaled(m: Lanes, p: Value, bits: Value) -> Value:
     return m.mul(m.mul(p, power_of_two(m, half)), power_of_two(m, m.integer_op("sub", bits, half)))
 
 
-def near_one(m: Lanes, r: Value, coefficients: Sequence[float] | None = None) -> Value:
+def near_one(m: Lanes, r: Value) -> Value:
     """e**r for |r| <= ln 2 / 2."""
-    return m.polynomial(r, (1.0, 1.0, *(coefficients or _EXP[m.element])))
+    return m.polynomial(r, (1.0, 1.0, *_EXP[m.element]))
 
 
 def exp_in_range(m: Lanes, x: Value) -> Value:
     """e**x where it is a normal number."""
     bits, r = reduced(m, x, m.format.bias)
     return m.mul(near_one(m, r), power_of_two(m, bits))
+
+
+def short_exp(m: Lanes, x: Value) -> Value:
+    """e**x in double, to the precision of a float result and within its exponents."""
+    bits, r = reduced(m, m.at_most(m.at_least(x, -110.0), 90.0), m.format.bias)
+    return m.mul(m.polynomial(r, (1.0, 1.0, *_SHORT)), power_of_two(m, bits))
 
 
 def exp_less_one(m: Lanes, r: Value) -> Value:

@@ -24,15 +24,22 @@ _DOUBLE = (
     0.6666666666666734, 0.3999999999941666, 0.28571428742026606, 0.22222198604964039, 0.1818356286633565,
     0.1531408422790188, 0.14795641778573146,
 )  # fmt: skip
+# The first in double, to 2**-37.
+_SHORT = (
+    -0.5,
+    0.33333333892336375, -0.2500000078992747, 0.19999922263572936, -0.16666652428481926, 0.14289587789417107,
+    -0.12501054121574043, 0.11024037905978562, -0.09920039231467061, 0.0995018338476302, -0.09794406853256785,
+    0.05310337937262784,
+)  # fmt: skip
 
-# 1 / ln b and log_b(2), each in two parts; k times the first part of the latter is exact.
+# 1 / ln b as a power of two and the rest, and log_b(2) in two parts; what the first parts multiply is exact.
 _BASE_2 = {
-    "float": ((1.4426950216293335, 1.925963033500011e-08), (1.0, 0.0)),
-    "double": ((1.4426950408889634, 2.0355273740931033e-17), (1.0, 0.0)),
+    "float": ((1.0, 0.4426950514316559), (1.0, 0.0)),
+    "double": ((1.0, 0.4426950408889634), (1.0, 0.0)),
 }
 _BASE_10 = {
-    "float": ((0.4342944920063019, -1.0103049952192578e-08), (0.301025390625, 4.605039066518657e-06)),
-    "double": ((0.4342944819032518, 1.098319650216765e-17), (0.30102999566383914, 1.42050232272661e-13)),
+    "float": ((0.5, -0.06570551544427872), (0.301025390625, 4.605039066518657e-06)),
+    "double": ((0.5, -0.06570551809674817), (0.30102999566383914, 1.42050232272661e-13)),
 }
 
 
@@ -88,6 +95,14 @@ def positive_log(m: Lanes, x: Value) -> Value:
     return natural(m, *decomposed(m, x))
 
 
+def short_log(m: Lanes, x: Value) -> Value:
+    """The natural logarithm of a normal positive x in double, to the precision of a float result."""
+    k, one_and_f = exponent(m, x)
+    f = m.sub(m.from_bits(one_and_f), 1.0)
+    y = m.fma(m.mul(f, f), m.polynomial(f, _SHORT), f)
+    return m.fma(as_number(m, k, 2.0**m.format.fraction + m.format.bias), math.log(2), y)
+
+
 def log(b: Builder, x: Value) -> Value:
     """The natural logarithm."""
     m = Lanes(b, x.type)
@@ -98,7 +113,7 @@ def _to_base(b: Builder, x: Value, base: dict) -> Value:
     m = Lanes(b, x.type)
     (high, low), (k_high, k_low) = base[m.element]
     k, f = decomposed(m, x)
-    y = m.fma(correction(m, f), high, m.mul(f, low))
+    y = m.fma(correction(m, f), high + low, m.mul(f, low))
     y = m.fma(f, high, m.fma(k, k_low, y) if k_low else y)
     return special(m, x, m.fma(k, k_high, y))
 

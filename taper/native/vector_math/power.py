@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 from ..text import Builder, Value
-from .exponential import LN2, LOWEST, near_one, power_of_two, reduced, scaled
+from .exponential import LN2, LOWEST, near_one, reduced, scaled, short_exp
 from .lanes import Lanes
-from .logarithm import as_number, decomposed, exponent
+from .logarithm import decomposed, short_log
 
 # (log((1 + s) / (1 - s)) - 2 s - 2 s**3 / 3) / s**5 in s**2, and 2 / 3 in two parts.
 _LOG_TAIL = (
@@ -19,10 +19,6 @@ _LOG_TAIL = (
     0.13256823974405457, 0.13196258942718964,
 )  # fmt: skip
 _TWO_THIRDS = (0.6666666666666666, 3.700743415417188e-17)
-
-# For results in float: (log((1 + s) / (1 - s)) - 2 s) / s**3 in s**2, and (e**r - 1 - r) / r**2.
-_LOG_SHORT = (0.6666666564541607, 0.40000335201175946, 0.28537307940818174, 0.23582161474955632)
-_EXP_SHORT = (0.4999999343215509, 0.16666520402422108, 0.041668390791088035, 0.008368744732674625, 0.0013814538757162367)
 
 
 def sqrt(b: Builder, x: Value) -> Value:
@@ -84,15 +80,7 @@ def _magnitude_single(m: Lanes, x: Value, y: Value) -> Value:
     b = m.b
     wide_x, wide_y = b.convert(x, "double"), b.convert(y, "double")
     w = Lanes(b, wide_x.type)
-    k, one_and_f = exponent(w, wide_x)
-    f = w.sub(w.from_bits(one_and_f), 1.0)
-    s = w.div(f, w.add(f, 2.0))
-    z = w.mul(s, s)
-    log = w.fma(w.mul(s, z), w.polynomial(z, _LOG_SHORT), w.add(s, s))
-    log = w.fma(as_number(w, k, 2.0**52 + 1023), math.log(2), log)
-    e = w.mul(wide_y, _at_the_ends(w, wide_x, log))
-    bits, r = reduced(w, w.at_most(w.at_least(e, -110.0), 90.0), w.format.bias)
-    return b.convert(w.mul(near_one(w, r, _EXP_SHORT), power_of_two(w, bits)), "float")
+    return b.convert(short_exp(w, w.mul(wide_y, _at_the_ends(w, wide_x, short_log(w, wide_x)))), "float")
 
 
 def _whole(m: Lanes, a: Value) -> Value:
