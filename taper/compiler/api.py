@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from .capture import captured, capturing
 from .errors import CaptureError, Uninitialised
-from .step import MISS, Step
+from .step import EAGER, MISS, Step
 
 LIMIT = 16
 """Programs that one compiled function keeps: the one used longest ago goes first."""
@@ -37,7 +37,7 @@ class Compiled:
             if result is not MISS:
                 if i:
                     self.steps.insert(0, self.steps.pop(i))
-                return result
+                return self.function(*args, **kwargs) if result is EAGER else result
         return self._missed(args, kwargs)
 
     def __get__(self, instance, owner=None):
@@ -57,6 +57,8 @@ class Compiled:
             except CaptureError as problem:
                 return self._not_captured(problem, args, kwargs)
         result = step.call(args, kwargs)
+        if result is EAGER:
+            return self.function(*args, **kwargs)
         if result is MISS:
             return self._not_captured(CaptureError("the arguments do not fit the program made for them"), args, kwargs)
         return result

@@ -15,7 +15,7 @@ from builtins import max as largest
 import numpy as np
 
 from ..backends import NAMESPACES, cpu
-from .computing import FUNCTIONS, applied, reduced
+from .computing import FUNCTIONS, applied, found, outside, reduced
 from .computing import matmul as matmul  # noqa: PLC0414
 from .elementwise import ELEMENTWISE, UFUNCS
 from .errors import CaptureError
@@ -415,7 +415,14 @@ def class_shares(target, weight, x_shape, dtype, ignore, smoothing):
     return shares, reduced("sum", w, None, False)
 
 
+def _targets_fit(target, classes: int, ignore: int) -> None:
+    target = symbol_of(target)
+    wrong = applied(np.logical_or, (target < 0, target >= classes))
+    found(applied(np.logical_and, (wrong, target != ignore)))
+
+
 def cross_entropy(x, target, weight, ignore, smoothing, reduction):
+    _targets_fit(target, x.shape[1], ignore)
     shares, total = class_shares(target, weight, x.shape, x.dtype, ignore, smoothing)
     return _reduced_loss(-(shares * cpu.log_softmax(x, 1)).sum(1), total, reduction), (x, shares, total)
 
@@ -426,6 +433,7 @@ def cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, redu
 
 
 def nll_loss(x, target, weight, ignore, reduction):
+    _targets_fit(target, x.shape[1], ignore)
     shares, total = class_shares(target, weight, x.shape, x.dtype, ignore, 0.0)
     zero = x.dtype.type(0)
     picked = where(shares == 0, zero, shares * x).sum(1)

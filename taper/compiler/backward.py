@@ -15,8 +15,8 @@ import numpy as np
 from ..autograd.backward import grad
 from ..autograd.function import Function, once_differentiable
 from ..autograd.tape import Variable, wrap
+from .engine import program_of
 from .graph import MOVEMENTS, Graph, Node, reached
-from .program import Program
 from .symbol import made
 
 CHEAP = frozenset(
@@ -87,7 +87,7 @@ class BackwardProgram:
             new[node] = g.make(node.op, tuple(new[n] for n in node.inputs), node.attrs, node.shape, node.dtype)
         self.leaves = [new[n] for n in (*self.gradients.given, *self.saved)]
         self.results = [None if n is None else g.copied(new[n]) for n in self.gradients.nodes]
-        self.program = Program(g, [n for n in self.results if n is not None], {})
+        self.program = program_of(g, [n for n in self.results if n is not None], {})
 
     def run(self, given: list[np.ndarray], saved: list[np.ndarray]) -> list[np.ndarray | None]:
         """The gradients of what is wanted."""

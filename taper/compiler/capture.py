@@ -26,7 +26,7 @@ from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
 from .numbers import FixedNumberNeeded, Number, Question
 from .reach import Reach, reach
-from .recording import Check, recording
+from .recording import recording
 from .symbol import Memory, Symbol, constant_symbol, made
 from .trees import flatten, rebuild
 
@@ -89,7 +89,7 @@ class Captured:
     outputs: list[Output]
     tree: object
     reach: Reach
-    checks: list[Check]
+    checks: list[Node]
     grads_assumed: set[int]
     no_grads: list[Variable]
     needing: list[tuple[Variable, bool]]

@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..backends import cpu
 from .elementwise import UFUNCS
 from .errors import CaptureError
 from .graph import Node
 from .host import host
-from .recording import graph
+from .recording import graph, recording
 from .symbol import Symbol, kind_of, made, operand, symbol_of
 
 FUNCTIONS: dict[Callable, Callable] = {}
@@ -150,6 +151,21 @@ def reduced(name: str, x: Symbol, axis, keepdims: bool, dtype=None, initial=None
     if initial is None or empty:
         return result
     return applied({v: k for k, v in _REDUCERS.items()}[name], (result, result.dtype.type(initial)))
+
+
+def found(condition) -> bool:
+    """Whether any element is true: asked when the program runs, which then leaves the call to the eager engine."""
+    value = condition.known() if isinstance(condition, Symbol) else condition
+    if value is not None:
+        return cpu.found(value)
+    if condition.size:
+        recording.checks.append(condition.node())
+    return False
+
+
+def outside(index, limit: int) -> bool:
+    """Whether some position is not in [0, limit)."""
+    return found(applied(np.logical_or, (index < 0, index >= limit)))
 
 
 def operators() -> None:

@@ -8,7 +8,7 @@ import operator
 import numpy as np
 
 from ..backends import cpu
-from .computing import applied
+from .computing import applied, found
 
 from .graph import Node, value_of
 from .host import host, host_as, values_decide
@@ -61,7 +61,7 @@ def inside(index, n: int, axis: int) -> Node:
         if not value.size or value.min() >= 0:
             return at
         return g.constant(np.where(value < 0, value + n, value))
-    index.check_bounds(-n, n - 1, error)
+    found(applied(np.logical_or, (index < -n, index >= n)))
     wrapped = g.elementwise("add", at, g.scalar(n, np.int64))
     return g.elementwise("where", g.elementwise("less", at, g.scalar(0, np.int64)), wrapped, at)
 

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
 
 from .graph import Graph, Node
 
 
-class Check(NamedTuple):
-    """What must hold at every run, before anything is written: all elements of `node` lie in [low, high], else `error`."""
-
-    node: Node
-    low: float
-    high: float
-    error: Exception
-
-
 class Recording(threading.local):
-    """The capture of this thread, if any: its graph, the present value of a number, questions and checks."""
+    """The capture of this thread, if any.
+
+    present: the value of a number now. questions: what was asked about numbers. checks: conditions that leave a run to
+    the eager engine where they are true anywhere.
+    """
 
     graph: Graph | None = None
     present: Callable[[Node], float]
     questions: list
-    checks: list[Check]
+    checks: list[Node]
 
 
 recording = Recording()

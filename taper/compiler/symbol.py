@@ -22,7 +22,7 @@ import numpy as np
 from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import LEAVES, Node, reached
-from .recording import Check, graph, recording
+from .recording import graph
 
 _LOOKS = (
     "{name} looks at the values of a tensor, which are not known while a step is captured. Return the tensor and look at it "
@@ -163,18 +163,6 @@ class Symbol:
 
     def nonzero(self):
         return self._looked("nonzero()").nonzero()
-
-    def check_bounds(self, low: float, high: float, error: Exception) -> None:
-        """Raise an error unless all elements lie in [low, high]: now if they are known, else at each run."""
-        value = self.known()
-        if value is None:
-            recording.checks.append(Check(self.node(), low, high, error))
-        elif value.size and not (value.min() >= low and value.max() <= high):
-            raise error
-
-    def required(self, error: Exception) -> None:
-        """Raise an error unless all elements are true: now if they are known, else at each run."""
-        self.astype(np.bool_).check_bounds(1, 1, error)
 
     def __format__(self, spec):
         return self._looked("Printing")
