@@ -344,6 +344,8 @@ def conj(x):
 
 def _reduction(name):
     def reduction(x, axis=None, keepdims=False, dtype=None, **options):
+        if name in ("sum", "prod") and dtype is None and x.dtype.kind in "biu":
+            dtype = np.int64
         return reduced(name, x, axis, keepdims, dtype)
 
     reduction.__name__ = name
