@@ -179,7 +179,9 @@ def pow(input, exponent, *, out=None):
         if exponent == 0.5 and kind == "f":
             return _sqrt(input, out=out)
     elif kind_of(exponent) == "i" and isinstance(exponent, Variable) and kind_of(input) in "iub":
-        if exponent._array.size and exponent._array.min() < 0:
+        array = exponent._array
+        # Of values that are not known yet, some may be negative.
+        if array.size and (array.__class__ is not np.ndarray or array.min() < 0):
             result = integer_power(input, exponent)
             return result if out is None else into(out, result)
     elif exponent.__class__ is bool and kind_of(input) == "b":
