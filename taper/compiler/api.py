@@ -12,13 +12,14 @@ from collections.abc import Callable
 
 from .capture import captured, capturing
 from .errors import CaptureError, Uninitialised
+from .reach import Wrapper
 from .step import EAGER, MISS, Step
 
 LIMIT = 16
 """Programs that one compiled function keeps: the one used longest ago goes first."""
 
 
-class Compiled:
+class Compiled(Wrapper):
     """A function with its programs. Call it as the function."""
 
     def __init__(self, function: Callable, fullgraph: bool = False, dynamic: bool | None = None):
