@@ -23,13 +23,18 @@ def names_of(function: Callable) -> dict[int, str]:
     found: dict[int, str] = {}
     seen: dict[int, object] = {}
     queue = deque(_roots(function))
-    while queue and len(seen) < LIMIT:
-        name, item = queue.popleft()
+    # Dicts that have tensors for keys, as an optimizer's state: when those have their names.
+    later: list[tuple[str, object]] = []
+    while (queue or later) and len(seen) < LIMIT:
+        name, item = queue.popleft() if queue else later.pop()
         if id(item) in seen or isinstance(item, _PLAIN):
             continue
         seen[id(item)] = item
         if isinstance(item, Variable):
             found[id(item)] = name
+        elif queue and isinstance(item, dict) and any(isinstance(k, Variable) for k in item):
+            del seen[id(item)]
+            later.append((name, item))
         else:
             queue.extend(_inside(name, item, found))
     return found

@@ -110,12 +110,12 @@ def _entry(program: Program, i: int, arrays: dict[Node, np.ndarray]) -> float:
 
 
 def _repeated(program: Program, i: int, count: int) -> float:
-    """Seconds of one of `count` runs of an entry in one native call, on the threads that the program uses."""
+    """Seconds of one of `count` runs of an entry in one native call, on the threads that it is shared by."""
     code = np.tile(program.code[i], (count, 1))
     code[:, 3] = 1
     crew = team.team()
     with crew.lock:
-        threads = crew.ready(team.threads()) if program.threads else 1
+        threads = crew.ready(team.threads()) if program.threads and program.entries[i].chunks > 1 else 1
         started = time.perf_counter()
         team.runner()(crew.address, code.ctypes.data, 0, count, threads)
         return (time.perf_counter() - started) / count

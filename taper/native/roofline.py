@@ -1,4 +1,4 @@
-"""What this machine can do at most: fused multiply-adds from registers, and bytes to and from memory.
+"""What this machine can do at most: fused multiply-adds from registers, and bytes to and from caches and memory.
 
 Measured once for a processor and a number of threads, and kept in the code cache, whose digests find a damaged entry.
 """
@@ -6,6 +6,7 @@ Measured once for a processor and a number of threads, and kept in the code cach
 from __future__ import annotations
 
 import json
+import math
 import time
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -17,74 +18,126 @@ from .machine import Machine, host
 from .text import Builder, Module, Value, const, i64, vector
 
 ROUNDS = 20_000
-"""Rounds of multiply-adds in one chunk: some ten microseconds."""
+"""Rounds of multiply-adds in one chunk: some hundred microseconds."""
 
-BLOCK = 1 << 16
+BLOCK = 256
 """Elements in one chunk of the memory's kernel."""
 
 TRIES = 20
-MEMORY_TRIES = 5
+LARGE_TRIES = 5
 
 _NAMES = ["taper_peak_float", "taper_peak_double", "taper_triad"]
 
 
 @dataclass(frozen=True)
 class Roofline:
-    """Operations a second in float32 and float64, and bytes a second, each of one thread and of all `threads`."""
+    """Operations a second in float32 and float64, each of one thread and of all `threads`.
+
+    memory: for each level (bytes of one thread's share of a cache; infinity: memory) the bytes a second to and from it.
+    """
 
     threads: int
     float32: tuple[float, float]
     float64: tuple[float, float]
-    memory: tuple[float, float]
+    memory: tuple[tuple[float, tuple[float, float]], ...]
 
     def seconds(self, flops: float, bytes: float, double: bool, threads: int) -> tuple[float, str]:
-        """The least time for a piece of work, and what limits it: "arithmetic" or "memory"."""
+        """The least time for a piece of work, and what limits it: "arithmetic" or "memory".
+
+        Data that fit into the caches of those who work on them are taken to lie there.
+        """
         which = int(threads > 1)
         computing = flops / (self.float64 if double else self.float32)[which]
-        moving = bytes / self.memory[which]
+        rate = next(rates for size, rates in self.memory if bytes <= size * threads)
+        moving = bytes / rate[which]
         return (computing, "arithmetic") if computing > moving else (moving, "memory")
 
 
 @lru_cache(None)
 def roofline(threads: int) -> Roofline:
-    """The machine's roofline for a number of threads, from the cache or measured now (about a quarter of a second)."""
-    name = cache.key(f"roofline of {threads} threads\n{_text(host())}", host())
-    kept = _read(cache.get(name), threads)
+    """The machine's roofline for a number of threads, from the cache or measured now (about half a second)."""
+    kept = read(cache.get(_name(threads)), threads)
     if kept is None:
         kept = measured(threads)
-        cache.put(name, json.dumps(asdict(kept)).encode())
+        cache.put(_name(threads), json.dumps(asdict(kept)).encode())
     return kept
 
 
-def _read(data: bytes | None, threads: int) -> Roofline | None:
+def _name(threads: int) -> str:
+    return cache.key(f"roofline of {threads} threads\n{_text(host())}", host())
+
+
+def read(data: bytes | None, threads: int) -> Roofline | None:
     """What the cache kept; None if that is no roofline of so many threads."""
     if data is None:
         return None
     try:
         found = json.loads(data)
-        pairs = {name: tuple(map(float, found[name])) for name in ("float32", "float64", "memory")}
-        right = found["threads"] == threads and all(len(p) == 2 and min(p) > 0 for p in pairs.values())
-    except (ValueError, KeyError, TypeError):
+        float32, float64 = (_pair(found[name]) for name in ("float32", "float64"))
+        memory = tuple((float(size), _pair(rates)) for size, rates in found["memory"])
+        right = found["threads"] == threads and memory[-1][0] == math.inf
+    except (ValueError, KeyError, TypeError, IndexError):
         return None
-    return Roofline(threads, **pairs) if right else None
+    return Roofline(threads, float32, float64, memory) if right else None
+
+
+def _pair(values) -> tuple[float, float]:
+    one, all = map(float, values)
+    if not (one > 0 and all > 0):
+        raise ValueError(f"no rates: {values}")
+    return one, all
 
 
 def measured(threads: int) -> Roofline:
     """Measure now: the best of several tries each."""
     machine = host()
-    single, double, triad = _kernels()
-    result = np.zeros(8, np.float64)
-    result[:2] = 0.5, 0.25
-    size = min(max(machine.l3 * 2, 32 << 20), 64 << 20) // 8 // BLOCK * BLOCK
-    arrays = [np.ones(size), np.ones(size), np.ones(size)]
-    found: dict[str, list[float]] = {"float32": [], "float64": [], "memory": []}
+    rates = [_arithmetic(machine, type, threads) for type in ("float", "double")]
+    large = min(max(machine.l3 * 2, 32 << 20), 64 << 20) * 3
+    # Of the last cache others use parts too: no more than a few megabytes of it are counted on.
+    shared = max(machine.l2 * 2, min(machine.l3 // team.available(), machine.l2 * 8))
+    levels = [(size, _moving(size // 2, False, threads)) for size in (machine.l1, machine.l2, shared)]
+    return Roofline(threads, *rates, (*levels, (math.inf, _moving(large, True, threads))))
+
+
+def again(threads: int) -> Roofline:
+    """The roofline after another measurement, for something that went beyond it: the machine was busy then. Kept."""
+    old, new = roofline(threads), measured(threads)
+    memory = tuple((size, _larger(a, b)) for (size, a), (_, b) in zip(old.memory, new.memory))
+    made = Roofline(threads, _larger(old.float32, new.float32), _larger(old.float64, new.float64), memory)
+    cache.put(_name(threads), json.dumps(asdict(made)).encode())
+    roofline.cache_clear()
+    return made
+
+
+def _larger(x: tuple[float, float], y: tuple[float, float]) -> tuple[float, float]:
+    return max(x[0], y[0]), max(x[1], y[1])
+
+
+def _arithmetic(machine: Machine, type: str, threads: int) -> tuple[float, float]:
+    """Operations a second of one thread, and of all."""
+    kernel = _kernels()[("float", "double").index(type)]
+    numbers = np.array([0.5, 0.25, 0.0])
+    found = []
     for count in (1, threads):
         chunks = 8 * count
-        for name, address, type in (("float32", single, "float"), ("float64", double, "double")):
-            work = chunks * ROUNDS * _accumulators(machine) * machine.lanes(type) * 2
-            found[name].append(work / _best(address, [result], chunks, count, TRIES))
-        found["memory"].append(24 * size / _best(triad, arrays, size // BLOCK, count, MEMORY_TRIES))
-    return Roofline(threads, **{name: (one, max(one, all)) for name, (one, all) in found.items()})
+        work = chunks * ROUNDS * _accumulators(machine) * machine.lanes(type) * 2
+        found.append(work / _best(kernel, [numbers], chunks, count, 1, TRIES))
+    return found[0], max(found)
+
+
+def _moving(used: int, large: bool, threads: int) -> tuple[float, float]:
+    """Bytes a second of one thread, and of all: each over its part of three arrays of `used` bytes a thread together.
+
+    What is too large for caches has that size in all.
+    """
+    found = []
+    for count in (1, threads):
+        blocks = max(1, used // (24 * BLOCK)) * (1 if large else count)
+        arrays = [np.ones(blocks * BLOCK) for _ in range(3)]
+        repeats = 1 if large else max(1, (8 << 20) // used)
+        seconds = _best(_kernels()[2], arrays, blocks, count, repeats, LARGE_TRIES if large else TRIES)
+        found.append(24 * blocks * BLOCK * repeats / seconds)
+    return found[0], max(found)
 
 
 @lru_cache(None)
@@ -92,17 +145,18 @@ def _kernels() -> list[int]:
     return library.compiled(_text(host()), _NAMES)
 
 
-def _best(address: int, arrays: list[np.ndarray], chunks: int, threads: int, tries: int) -> float:
-    """The shortest time of a kernel on so many threads."""
+def _best(address: int, arrays: list[np.ndarray], chunks: int, threads: int, repeats: int, tries: int) -> float:
+    """The shortest time of a kernel's repeats on so many threads, which wait for each other at the end alone."""
     table = np.array([a.ctypes.data for a in arrays], np.int64)
-    code = np.array([address, table.ctypes.data, chunks, 1], np.int64)
+    code = np.tile(np.array([address, table.ctypes.data, chunks, 0], np.int64), (repeats, 1))
+    code[-1, 3] = 1
     crew = team.team()
     times = []
     with crew.lock:
         count = crew.ready(threads)
         for _ in range(tries):
             started = time.perf_counter()
-            team.runner()(crew.address, code.ctypes.data, 0, 1, count)
+            team.runner()(crew.address, code.ctypes.data, 0, repeats, count)
             times.append(time.perf_counter() - started)
     return min(times)
 
