@@ -64,7 +64,7 @@ def roofline(threads: int) -> Roofline:
 
 
 def _name(threads: int) -> str:
-    return cache.key(f"roofline of {threads} threads\n{_text(host())}", host())
+    return cache.key(f"roofline of {threads} threads, three caches and memory\n{_text(host())}", host())
 
 
 def read(data: bytes | None, threads: int) -> Roofline | None:
