@@ -51,7 +51,7 @@ def _run(path: Path, arguments: list[str]) -> int:
                 return end.code or 0
             click.echo(end.code, err=True)
             return 1
-        except Exception:  # noqa: BLE001  (whatever the script does wrong is its own affair, and is printed)
+        except Exception:  # whatever the script does wrong is its own affair, and is printed
             traceback.print_exc()
             return 1
     return 0

@@ -68,7 +68,7 @@ class Compiled(Wrapper):
             raise RuntimeError(f"taper.compile: {self._name()} has no program: {why}")
         step = self.steps[0]
         if self._stages is None or self._stages[0] is not step:
-            from .stages import stages  # noqa: PLC0415
+            from .stages import stages
 
             self._stages = step, stages(step, self.function)
         return self._stages[1]

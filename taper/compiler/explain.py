@@ -84,7 +84,7 @@ class Explanation:
     def __str__(self) -> str:
         if self.reason is not None:
             return f"{self.name}: {self.reason}"
-        from .table import written  # noqa: PLC0415
+        from .table import written
 
         return written(self)
 
@@ -144,7 +144,7 @@ def _step(function: Callable, args: tuple, kwargs: dict) -> Step:
 @contextmanager
 def _restored(found: Reach) -> Iterator[None]:
     """Puts back everything that a function reaches: arrays, gradients, containers, random streams."""
-    from ..tensor.random import default_generator  # noqa: PLC0415
+    from ..tensor.random import default_generator
 
     tensors = [(t, t._array, t._array.copy(), t._node, t._grad, dict(t.__dict__)) for t in found.tensors]
     grads = [(t._grad, t._grad._array, t._grad._array.copy()) for t in found.tensors if isinstance(t._grad, Variable)]
@@ -175,9 +175,9 @@ def explanation(step: Step, name: str) -> Explanation:
     program = step.program
     if not program.kernels:
         return Explanation(name, reason="runs on NumPy, node by node, since llvmlite is not installed")
-    from ..native import team  # noqa: PLC0415
-    from ..native.machine import host  # noqa: PLC0415
-    from .timing import copies, room, timed  # noqa: PLC0415
+    from ..native import team
+    from ..native.machine import host
+    from .timing import copies, room, timed
 
     found = Explanation(name, machine=host().cpu)
     with step.lock:
@@ -209,8 +209,8 @@ def _calls(program) -> int:
 
 def _add(found: Explanation, program, times, direction: str) -> None:
     """The rows of one program."""
-    from ..native import roofline, team  # noqa: PLC0415
-    from . import describe  # noqa: PLC0415
+    from ..native import roofline, team
+    from . import describe
 
     seconds: dict[object, float] = dict(times.hosts)
     for entry, taken in zip(program.entries, times.entries):

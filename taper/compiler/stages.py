@@ -43,7 +43,7 @@ def stages(step, function: Callable) -> Stages:
 
     def known() -> dict[Node, str]:
         if not names:
-            from .naming import leaf_names  # noqa: PLC0415
+            from .naming import leaf_names
 
             names.update(leaf_names(step.captured, function))
         return names
@@ -79,7 +79,7 @@ def _of_program(program, names: Callable[[], dict[Node, str]], prefix: str) -> d
 
 def scheduled(program, names: Mapping[Node, str]) -> str:
     """The kernels of a program in their order: what each computes, its dimensions, what it reads and stores."""
-    from .describe import what  # noqa: PLC0415
+    from .describe import what
 
     def shown(node: Node) -> str:
         return f"%{node.number} {names[node]}" if node in names else f"%{node.number}"
@@ -123,12 +123,12 @@ def _codes(program, write: Callable) -> str:
 
 
 def _optimised(text: str, machine) -> str:
-    from ..native import library  # noqa: PLC0415
+    from ..native import library
 
     return str(library.optimised(library.parsed(text, machine), machine))
 
 
 def _assembly(text: str, machine) -> str:
-    from ..native import library  # noqa: PLC0415
+    from ..native import library
 
     return library.assembly(text, machine)
