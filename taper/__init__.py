@@ -50,7 +50,7 @@ from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
 _ROOMS = ("compiler", "fft", "linalg", "nn", "optim", "serialization", "utils", "vision", "viz")
-_LENT = {"save": "serialization", "load": "serialization", "compile": "compiler", "CaptureError": "compiler"}
+_LENT = {"save": "serialization", "load": "serialization", "compile": "compiler", "CaptureError": "compiler", "explain": "compiler"}
 _LENT |= dict.fromkeys(
     (
         *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "max_pool1d"),
