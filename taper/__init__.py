@@ -49,8 +49,9 @@ from . import autograd, backends, cuda
 from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
-_ROOMS = ("fft", "linalg", "nn", "optim", "serialization", "utils", "vision", "viz")
+_ROOMS = ("compat", "fft", "linalg", "nn", "optim", "serialization", "utils", "vision", "viz")
 _LENT = {"save": "serialization", "load": "serialization"}
+_LENT |= dict.fromkeys(("load_ipython_extension", "unload_ipython_extension"), "compat")
 _LENT |= dict.fromkeys(
     (
         *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "max_pool1d"),

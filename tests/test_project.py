@@ -44,7 +44,7 @@ def test_readmes_main_job_is_a_command_that_exists():
     from taper.cli.app import cli
 
     words = commands("main job")[-1].split()[1:]
-    command = cli.commands[words[0]]
+    command = cli.get_command(None, words[0])
     command.make_context(words[0], words[1:])
 
 

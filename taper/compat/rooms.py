@@ -1,0 +1,49 @@
+"""Which module of Taper answers to which of PyTorch's module names."""
+
+from __future__ import annotations
+
+TOPS = {"torch": "taper", "torchvision": "taper.vision", "d2l": "taper.compat.book", "d2l.torch": "taper.compat.d2l"}
+"""The import names, and where their rooms are."""
+
+MOVED = {
+    "torch.autograd.grad_mode": "taper.autograd.modes",
+    "torch.nn.modules.batchnorm": "taper.nn.modules.batchnorm",
+    "torch.nn.modules.module": "taper.nn.module",
+    "torch.nn.parallel.distributed": "taper.nn.parallel",
+    "torch.optim.adadelta": "taper.optim",
+    "torch.optim.adagrad": "taper.optim",
+    "torch.optim.adam": "taper.optim",
+    "torch.optim.adamw": "taper.optim",
+    "torch.optim.rmsprop": "taper.optim",
+    "torch.optim.sgd": "taper.optim",
+    "torch.random": "taper.tensor.random",
+    "torch.return_types": "taper.tensor.return_types",
+    "torch.storage": "taper.tensor.storage",
+    "torch.utils.data._utils.collate": "taper.utils.data.collate",
+    "torch.utils.data.distributed": "taper.utils.data",
+    "torchvision.datasets.vision": "taper.vision.datasets.base",
+    "torchvision.models.alexnet": "taper.vision.models",
+    "torchvision.models.googlenet": "taper.vision.models.inception",
+    "torchvision.models.mobilenet": "taper.vision.models",
+    "torchvision.models.vgg": "taper.vision.models",
+    "torchvision.transforms.transforms": "taper.vision.transforms",
+}
+"""Modules that have another name in Taper, or whose names a larger module of Taper holds."""
+
+
+def taper_name(name: str) -> str | None:
+    """The module of Taper for a module name of PyTorch's; None if the name is none of PyTorch's."""
+    if name in MOVED:
+        return MOVED[name]
+    if name in TOPS:
+        return TOPS[name]
+    head, _, rest = name.partition(".")
+    return f"{TOPS[head]}.{rest}" if head in TOPS and head != "d2l" else None
+
+
+def torch_name(name: str) -> str:
+    """PyTorch's name for a module of Taper: `taper.nn` is torch.nn, `taper.vision.utils` is torchvision.utils."""
+    for theirs, ours in (("d2l.torch", "taper.compat.d2l"), ("torchvision", "taper.vision"), ("torch", "taper")):
+        if name == ours or name.startswith(ours + "."):
+            return theirs + name[len(ours) :]
+    return name
