@@ -11,10 +11,23 @@ from types import ModuleType
 
 from .. import __version__
 from .missing import MissingModuleError, absent, mark_tensor, unmark_tensor
+from .names import table
 from .rooms import TOPS, taper_name, torch_name
 
 VERSIONS = {"taper": "2.13.0", "taper.vision": "0.28.0"}
 """The versions of PyTorch and torchvision that Taper follows: programs compare them."""
+
+
+class _Source(importlib.machinery.SourceFileLoader):
+    """Loads a module of Taper's and lets it say what it lacks."""
+
+    def __init__(self, name: str, path: str, mark):
+        super().__init__(name, path)
+        self.mark = mark
+
+    def exec_module(self, module):
+        super().exec_module(module)
+        self.mark(module)
 
 
 class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -27,9 +40,8 @@ class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def find_spec(self, name, path=None, target=None):
         """A spec for a name of PyTorch's; MissingModuleError for one that Taper does not have."""
-        if name.startswith("taper.") and not name.startswith("taper.compat"):
-            # `from torch import x` looks for a submodule x of Taper's; real ones are found before they come here.
-            return self._refuse_submodule(name, path)
+        if name.startswith("taper."):
+            return self._room(name, path)
         ours = taper_name(name)
         if ours is None or (name.partition(".")[0] == "d2l" and self._own_d2l()):
             return None
@@ -37,10 +49,16 @@ class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             raise MissingModuleError(name)
         return importlib.machinery.ModuleSpec(name, self, origin=ours)
 
-    def _refuse_submodule(self, name: str, path):
-        if path is None or importlib.machinery.PathFinder.find_spec(name, path) is not None:
+    def _room(self, name: str, path):
+        """A module of Taper's own. `from torch import x` comes here for an x that is no attribute either."""
+        if path is None:
             return None
-        raise MissingModuleError(torch_name(name))
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        if spec is None:
+            raise MissingModuleError(torch_name(name))
+        if torch_name(name) in table() and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
+            spec.loader = _Source(name, spec.loader.path, self.mark)
+        return spec
 
     def _own_d2l(self) -> bool:
         """Whether the script's own folder has a d2l, as a copy of the book's repository does: then that is meant."""
@@ -58,12 +76,15 @@ class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         """The module has run already: give it back its own spec, and let it say what it lacks."""
         alias = module.__spec__.name
         module.__spec__ = self.specs.pop(alias)
-        self._mark(module)
+        self.mark(module)
 
-    def _mark(self, module: ModuleType) -> None:
+    def mark(self, module: ModuleType) -> None:
+        """Let a module say what it lacks."""
         if any(module is known for known, _ in self.marked):
             return
-        own = {key: module.__dict__[key] for key in ("__getattr__", "__path__", "__version__") if key in module.__dict__}
+        own = {
+            key: module.__dict__[key] for key in ("__getattr__", "__path__", "__version__") if key in module.__dict__
+        }
         self.marked.append((module, own))
         module.__getattr__ = absent(module, own.get("__getattr__"))
         # With a path, `from torch.cuda import x` asks the finder for x and gets its explanation.
@@ -117,6 +138,9 @@ def install(script_folder: str | os.PathLike | None = None) -> None:
             )
     _finder = _Aliases(None if script_folder is None else os.fspath(script_folder))
     sys.meta_path.insert(0, _finder)
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "taper" and torch_name(name) in table():
+            _finder.mark(module)
     mark_tensor()
 
 

@@ -14,18 +14,18 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 CHUNK = 1 << 16
 
 
-def checksum(path: Path) -> str:
-    """The MD5 of a file, in hexadecimal."""
-    digest = hashlib.md5(usedforsecurity=False)
+def checksum(path: Path, kind: str = "md5") -> str:
+    """The MD5 of a file, or another checksum of hashlib's, in hexadecimal."""
+    digest = hashlib.new(kind, usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def download(urls: list[str], path: Path, md5: str) -> None:
+def download(urls: list[str], path: Path, expected: str, kind: str = "md5") -> None:
     """Fetch a file from the first mirror that has it. RuntimeError if none does, or what came has another checksum."""
-    if path.exists() and checksum(path) == md5:
+    if path.exists() and checksum(path, kind) == expected:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     failures = []
@@ -36,10 +36,10 @@ def download(urls: list[str], path: Path, md5: str) -> None:
             failures.append(f"{url}: {error}")
             continue
         part = path.with_name(path.name + ".part")
-        found = checksum(part)
-        if found != md5:
+        found = checksum(part, kind)
+        if found != expected:
             part.unlink()
-            failures.append(f"{url}: the file has MD5 {found}, expected {md5}")
+            failures.append(f"{url}: the file has {kind.upper()} {found}, expected {expected}")
             continue
         os.replace(part, path)
         return
