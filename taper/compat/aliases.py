@@ -10,7 +10,7 @@ import sys
 from types import ModuleType
 
 from .. import __version__
-from .missing import MissingModuleError, absent, mark_tensor, unmark_tensor
+from .missing import absent, mark_tensor, missing_module, unmark_tensor
 from .names import table
 from .rooms import TOPS, taper_name, torch_name
 
@@ -39,14 +39,14 @@ class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.specs: dict[str, importlib.machinery.ModuleSpec | None] = {}
 
     def find_spec(self, name, path=None, target=None):
-        """A spec for a name of PyTorch's; MissingModuleError for one that Taper does not have."""
+        """A spec for a name of PyTorch's; ModuleNotFoundError for one that Taper does not have."""
         if name.startswith("taper."):
             return self._room(name, path)
         ours = taper_name(name)
         if ours is None or (name.partition(".")[0] == "d2l" and self._own_d2l()):
             return None
         if not _exists(ours):
-            raise MissingModuleError(name)
+            raise missing_module(name)
         return importlib.machinery.ModuleSpec(name, self, origin=ours)
 
     def _room(self, name: str, path):
@@ -55,7 +55,7 @@ class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is None:
-            raise MissingModuleError(torch_name(name))
+            raise missing_module(torch_name(name))
         if torch_name(name) in table() and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
             spec.loader = _Source(name, spec.loader.path, self.mark)
         return spec

@@ -10,18 +10,14 @@ from .names import members
 from .rooms import torch_name
 
 
-class MissingNameError(AttributeError):
-    """A name of PyTorch's that Taper lacks."""
-
-    def __init__(self, full: str, owner: str):
-        super().__init__(f"{owner} has no attribute '{full.rpartition('.')[2]}': {explanation(full)}", name=full)
+def missing_name(full: str, owner: str) -> AttributeError:
+    """What is raised for a name that Taper lacks: programs look for AttributeError itself."""
+    return AttributeError(f"{owner} has no attribute '{full.rpartition('.')[2]}': {explanation(full)}", name=full)
 
 
-class MissingModuleError(ModuleNotFoundError):
-    """A module of PyTorch's, or a name imported from one, that Taper lacks."""
-
-    def __init__(self, full: str):
-        super().__init__(f"No module or name '{full}': {explanation(full)}", name=full)
+def missing_module(full: str) -> ModuleNotFoundError:
+    """What is raised for a module that Taper lacks, or a name imported from one."""
+    return ModuleNotFoundError(f"No module or name '{full}': {explanation(full)}", name=full)
 
 
 def explanation(full: str) -> str:
@@ -41,7 +37,7 @@ def absent(module: ModuleType, own):
                 return own(attribute)
             except AttributeError:
                 pass
-        raise MissingNameError(f"{name}.{attribute}", f"module '{name}'")
+        raise missing_name(f"{name}.{attribute}", f"module '{name}'")
 
     return __getattr__
 
@@ -53,7 +49,7 @@ class _MissingMember:
         self.full = full
 
     def __get__(self, instance, owner=None):
-        raise MissingNameError(self.full, f"'{owner.__name__}' object")
+        raise missing_name(self.full, f"'{owner.__name__}' object")
 
 
 def mark_tensor() -> None:

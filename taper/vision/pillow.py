@@ -18,3 +18,11 @@ def enhance_module():
     from PIL import ImageEnhance
 
     return ImageEnhance
+
+
+def ops_module():
+    """PIL.ImageOps."""
+    image_module()
+    from PIL import ImageOps
+
+    return ImageOps
