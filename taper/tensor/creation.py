@@ -373,7 +373,7 @@ def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str) -> np.ndarray
         return np.full(steps, start, np_dtype)
     if np_dtype.kind in "iu":
         start, end = int(start), int(end)
-        step = np.float32(end - start) / np.float32(steps - 1)
+        step = (end - start) / (steps - 1)
         i = np.arange(steps)
         return np.where(i < steps // 2, np.trunc(start + step * i), np.trunc(end - step * (steps - 1 - i))).astype(
             np_dtype
