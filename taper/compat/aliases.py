@@ -12,7 +12,7 @@ from types import ModuleType
 from .. import __version__
 from .missing import absent, mark_tensor, missing_module, unmark_tensor
 from .names import table
-from .rooms import TOPS, taper_name, torch_name
+from .rooms import TOPS, module_exists, taper_name, torch_name
 
 VERSIONS = {"taper": "2.13.0", "taper.vision": "0.28.0"}
 """The versions of PyTorch and torchvision that Taper follows: programs compare them."""
@@ -45,7 +45,7 @@ class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         ours = taper_name(name)
         if ours is None or (name.partition(".")[0] == "d2l" and self._own_d2l()):
             return None
-        if not _exists(ours):
+        if not module_exists(ours):
             raise missing_module(name)
         return importlib.machinery.ModuleSpec(name, self, origin=ours)
 
@@ -100,17 +100,6 @@ class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                     setattr(module, key, own[key])
                 elif key in module.__dict__:
                     delattr(module, key)
-
-
-def _exists(name: str) -> bool:
-    """Whether Taper has a module of this name."""
-    if name in sys.modules:
-        return True
-    parent = name.rpartition(".")[0]
-    if not _exists(parent):
-        return False
-    path = getattr(importlib.import_module(parent), "__path__", None)
-    return bool(path) and importlib.machinery.PathFinder.find_spec(name, path) is not None
 
 
 _finder: _Aliases | None = None

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.machinery
+import sys
+
 TOPS = {"torch": "taper", "torchvision": "taper.vision", "d2l": "taper.compat.book", "d2l.torch": "taper.compat.d2l"}
 """The import names, and where their rooms are."""
 
@@ -47,3 +51,14 @@ def torch_name(name: str) -> str:
         if name == ours or name.startswith(ours + "."):
             return theirs + name[len(ours) :]
     return name
+
+
+def module_exists(name: str) -> bool:
+    """Whether Taper has a module of this name."""
+    if name in sys.modules:
+        return True
+    parent = name.rpartition(".")[0]
+    if not module_exists(parent):
+        return False
+    path = getattr(importlib.import_module(parent), "__path__", None)
+    return bool(path) and importlib.machinery.PathFinder.find_spec(name, path) is not None
