@@ -56,7 +56,7 @@ class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is None:
             raise missing_module(torch_name(name))
-        if torch_name(name) in table() and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
+        if _speaks(name) and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
             spec.loader = _Source(name, spec.loader.path, self.mark)
         return spec
 
@@ -102,6 +102,12 @@ class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
                     delattr(module, key)
 
 
+def _speaks(name: str) -> bool:
+    """Whether a module of Taper's has a name of PyTorch's, and so can say what it lacks."""
+    theirs = torch_name(name)
+    return theirs in table() or theirs in TOPS
+
+
 _finder: _Aliases | None = None
 
 
@@ -128,7 +134,7 @@ def install(script_folder: str | os.PathLike | None = None) -> None:
     _finder = _Aliases(None if script_folder is None else os.fspath(script_folder))
     sys.meta_path.insert(0, _finder)
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "taper" and torch_name(name) in table():
+        if name.partition(".")[0] == "taper" and _speaks(name):
             _finder.mark(module)
     mark_tensor()
 

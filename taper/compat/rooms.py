@@ -11,25 +11,17 @@ TOPS = {"torch": "taper", "torchvision": "taper.vision", "d2l": "taper.compat.bo
 
 MOVED = {
     "torch.autograd.grad_mode": "taper.autograd.modes",
-    "torch.nn.modules.batchnorm": "taper.nn.modules.batchnorm",
-    "torch.nn.modules.module": "taper.nn.module",
-    "torch.nn.parallel.distributed": "taper.nn.parallel",
     "torch.optim.adadelta": "taper.optim",
     "torch.optim.adagrad": "taper.optim",
-    "torch.optim.adam": "taper.optim",
     "torch.optim.adamw": "taper.optim",
     "torch.optim.rmsprop": "taper.optim",
-    "torch.optim.sgd": "taper.optim",
     "torch.random": "taper.tensor.random",
     "torch.return_types": "taper.tensor.return_types",
     "torch.storage": "taper.tensor.storage",
     "torch.utils.data._utils.collate": "taper.utils.data.collate",
     "torch.utils.data.distributed": "taper.utils.data",
     "torchvision.datasets.vision": "taper.vision.datasets.base",
-    "torchvision.models.alexnet": "taper.vision.models",
-    "torchvision.models.googlenet": "taper.vision.models.inception",
-    "torchvision.models.mobilenet": "taper.vision.models",
-    "torchvision.models.vgg": "taper.vision.models",
+    "torchvision.models.mobilenet": "taper.vision.models.mobilenetv2",
     "torchvision.transforms.transforms": "taper.vision.transforms",
 }
 """Modules that have another name in Taper, or whose names a larger module of Taper holds."""
