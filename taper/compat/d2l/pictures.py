@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import sys
 
 from ...tensor import is_tensor
@@ -129,7 +130,7 @@ class Animator:
         self.Y: list[list] | None = None
         self.fmts = fmts
         Animator._count += 1
-        self._file = f"animator-{Animator._count}.png"
+        self._file = os.path.abspath(f"animator-{Animator._count}.png")
         if shell() is None:
             atexit.register(self._save)
 
@@ -154,8 +155,8 @@ class Animator:
             display.clear_output(wait=True)
 
     def _save(self) -> None:
-        """Leave the picture as a file, if there is anything on it."""
-        if self.X is None:
+        """Leave the picture as a file, if there is anything on it and it has not been closed."""
+        if self.X is None or not pyplot().fignum_exists(self.fig.number):
             return
         try:
             self.fig.savefig(self._file, dpi=150, bbox_inches="tight")
