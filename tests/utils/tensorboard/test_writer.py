@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -22,7 +24,6 @@ from taper.utils.tensorboard import SummaryWriter
 
 def values(folder) -> dict[str, list]:
     """For every tag in a folder's event files its (step, value) pairs."""
-    from tensorboardX.event_file_writer import EventsWriter  # noqa: F401
     from tensorboardX.proto.event_pb2 import Event
 
     found: dict[str, list] = {}
@@ -185,3 +186,24 @@ def test_tensorboard_shows_the_run(board):
     assert "run" in ask(board, "/data/plugin/histograms/tags")
     with urllib.request.urlopen(board + "/data/plugin/graphs/graph?run=run&conceptual=false", timeout=30) as answer:
         assert b"Net/features/0/Convolution" in answer.read()
+
+
+def test_the_page_draws_the_curve(board, tmp_path):
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("Chromium is not installed")
+    ask(board, "/data/plugin/scalars/tags")
+    # Without WebGL the page draws its curves as SVG, which the document then holds.
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-3d-apis", "--disable-dev-shm-usage"]
+    options += [f"--user-data-dir={tmp_path / 'browser'}", "--window-size=1400,1000", "--virtual-time-budget=20000"]
+    page = subprocess.run(
+        [browser, *options, "--dump-dom", board + "/#timeseries"], capture_output=True, text=True, timeout=120
+    ).stdout
+    paths = [
+        np.array([p.split(",") for p in d[1:].split("L")], float)
+        for d in re.findall(r'<path[^>]* d="(M[-\d.,L]+)"', page)
+    ]
+    curves = [path for path in paths if len(path) == 50]
+    assert curves, "no curve of 50 points on the page"
+    expected = np.exp(-np.arange(50) / 10)
+    assert max(abs(np.corrcoef(curve[:, 1], expected)[0, 1]) for curve in curves) > 0.999999
