@@ -7,6 +7,7 @@ import pytest
 from .programs import run, write
 
 pytest.importorskip("IPython", reason="the notebook's shell is not installed")
+pytest.importorskip("matplotlib", reason="pictures need matplotlib")
 
 CELLS = """
 from IPython.core.interactiveshell import InteractiveShell
@@ -22,6 +23,11 @@ cell("%taper")
 cell("import torch, taper\\nfrom torch import nn")
 assert cell("torch is taper and nn is taper.nn")
 assert cell("torch.ones(2).sum().item()") == 2
+# The line that the tutorials' notebooks begin with.
+cell("%matplotlib inline\\nfrom d2l import torch as d2l\\nd2l.use_svg_display()")
+cell("animator = d2l.Animator(xlabel='epoch', legend=['loss'])\\nanimator.add(1, 0.5)\\nanimator.add(2, 0.25)")
+assert cell("animator.Y") == [[0.5, 0.25]]
+assert cell("import taper.viz\\ntaper.viz.curves({'a': [1, 2]})")._repr_png_()[:4] == b"\\x89PNG"
 assert shell.run_cell("%taper sideways").error_in_exec is not None
 cell("%taper off")
 assert "torch" not in sys.modules
