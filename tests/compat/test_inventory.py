@@ -104,7 +104,7 @@ def test_the_kinds_of_networks():
     for model, x in ((cnn, torch.rand(4, 1, 8, 8)), (rnn, torch.rand(4, 5, 3))):
         out = model(x)
         loss = (out[0] if isinstance(out, tuple) else out).square().mean()
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.02)
         loss.backward()
         optimizer.step()
         again = model(x)

@@ -10,9 +10,9 @@ pytest.importorskip("IPython", reason="the notebook's shell is not installed")
 pytest.importorskip("matplotlib", reason="pictures need matplotlib")
 
 CELLS = """
-from IPython.core.interactiveshell import InteractiveShell
+from IPython.terminal.interactiveshell import TerminalInteractiveShell
 import sys
-shell = InteractiveShell.instance()
+shell = TerminalInteractiveShell.instance(simple_prompt=True)
 def cell(text):
     result = shell.run_cell(text)
     assert result.success, text
