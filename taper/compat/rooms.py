@@ -21,6 +21,7 @@ MOVED = {
     "torch.utils.data._utils.collate": "taper.utils.data.collate",
     "torch.utils.data.distributed": "taper.utils.data",
     "torchvision.datasets.vision": "taper.vision.datasets.base",
+    "torchvision.io.image": "taper.vision.io",
     "torchvision.models.mobilenet": "taper.vision.models.mobilenetv2",
     "torchvision.transforms.transforms": "taper.vision.transforms",
 }
