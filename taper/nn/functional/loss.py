@@ -10,8 +10,10 @@ import numpy as np
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...autograd.tape import Variable
+from ...backends import namespace_of
 from ...ops import loss as ops
 from ...tensor.activation import log_softmax
+from ...tensor.arithmetic import no_bools
 from .floating import needs_floating
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -71,8 +73,9 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction: str = "me
 
 
 def l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", weight=None):
-    """|input - target|, reduced. Its gradient where both are equal is 0."""
+    """|input - target|, reduced. Its gradient where both are equal is 0. RuntimeError for bools."""
     _sizes("l1_loss", input, target)
+    no_bools(input, target)
     reduction = reduction_of(reduction, size_average, reduce)
     if reduction == "mean" and input._array.dtype.kind in "biu" and target._array.dtype.kind in "biu":
         raise RuntimeError(
@@ -246,8 +249,9 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
         raise RuntimeError(
             f"Found dtype {_word(target._array)} but expected {_word(input._array)} (binary_cross_entropy)"
         )
+    needs_floating("binary_cross_entropy", input)
     x = input._array
-    if x.size and not ((x >= 0) & (x <= 1)).all():
+    if x.size and namespace_of(x).found(~((x >= 0) & (x <= 1))):
         raise RuntimeError("all elements of input should be between 0 and 1")
     loss = apply(ops.binary_cross_entropy, input, target)
     return reduced(loss if weight is None else loss * weight, reduction)
@@ -309,7 +313,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reducti
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = var * input.new_ones(input._array.shape)
-    if (var._array < 0).any():
+    if namespace_of(var._array).found(var._array < 0):
         raise ValueError("var has negative entry/entries")
     if var._array.shape != input._array.shape:
         if input._array.shape[:-1] == var._array.shape:
