@@ -19,7 +19,6 @@ MOVED = {
     "torch.return_types": "taper.tensor.return_types",
     "torch.storage": "taper.tensor.storage",
     "torch.utils.data._utils.collate": "taper.utils.data.collate",
-    "torch.utils.data.distributed": "taper.utils.data",
     "torchvision.datasets.vision": "taper.vision.datasets.base",
     "torchvision.io.image": "taper.vision.io",
     "torchvision.models.mobilenet": "taper.vision.models.mobilenetv2",
@@ -30,12 +29,13 @@ MOVED = {
 
 def taper_name(name: str) -> str | None:
     """The module of Taper for a module name of PyTorch's; None if the name is none of PyTorch's."""
-    if name in MOVED:
-        return MOVED[name]
     if name in TOPS:
         return TOPS[name]
     head, _, rest = name.partition(".")
-    return f"{TOPS[head]}.{rest}" if head in TOPS and head != "d2l" else None
+    if head not in TOPS or head == "d2l":
+        return None
+    same = f"{TOPS[head]}.{rest}"
+    return MOVED[name] if name in MOVED and not module_exists(same) else same
 
 
 def torch_name(name: str) -> str:

@@ -131,10 +131,9 @@ class GoogLeNet(nn.Module):
             x = cat([unsqueeze(x[:, i], 1) * (std / 0.5) + (mean - 0.5) / 0.5 for i, std, mean in shifts], 1)
         x = self.maxpool2(self.conv3(self.conv2(self.maxpool1(self.conv1(x)))))
         x = self.inception4a(self.maxpool3(self.inception3b(self.inception3a(x))))
-        training = self.aux1 is not None and self.aux2 is not None and self.training
-        first = self.aux1(x) if training else None
+        first = self.aux1(x) if self.training and self.aux1 is not None else None
         x = self.inception4d(self.inception4c(self.inception4b(x)))
-        second = self.aux2(x) if training else None
+        second = self.aux2(x) if self.training and self.aux2 is not None else None
         x = self.inception5b(self.inception5a(self.maxpool4(self.inception4e(x))))
         x = self.fc(self.dropout(flatten(self.avgpool(x), 1)))
         return GoogLeNetOutputs(x, second, first) if self.training and self.aux_logits else x
