@@ -353,8 +353,10 @@ def symbol_of(value) -> Symbol:
     return value if isinstance(value, Symbol) else constant_symbol(np.asarray(value))
 
 
-def constant_symbol(array: np.ndarray) -> Symbol:
-    """A symbol of its own memory with an array's elements."""
+def constant_symbol(array) -> Symbol:
+    """A symbol of its own memory with an array's elements; a symbol as it is."""
+    if isinstance(array, Symbol):
+        return array
     if array.dtype.kind == "c":
         raise CaptureError("complex numbers are not captured")
     g = graph()
