@@ -9,7 +9,6 @@ import numpy as np
 
 from ..backends import cpu
 from .computing import applied, found
-
 from .graph import Node, value_of
 from .host import host, host_as, values_decide
 from .recording import graph
@@ -362,5 +361,3 @@ def one_hot(index, classes):
 
 def argwhere_of(x):
     return host(cpu.argwhere_of, x)
-
-

@@ -219,7 +219,9 @@ def refused(case, step, compiled, inputs, expected, dtype):
         quietly(compiled, *inputs)
     lenient = taper.compile(step)
     for expect in (1, 0):
-        fresh = [t.detach().clone().requires_grad_(t.requires_grad) if isinstance(t, taper.Tensor) else t for t in inputs]
+        fresh = [
+            t.detach().clone().requires_grad_(t.requires_grad) if isinstance(t, taper.Tensor) else t for t in inputs
+        ]
         taper.manual_seed(7)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

@@ -3,6 +3,7 @@ drawing random numbers; modules. Inputs are compared after the call too."""
 
 from __future__ import annotations
 
+import collections
 import warnings
 
 import numpy as np
@@ -189,7 +190,14 @@ def _bools(b, c):
 
 
 def _products(x, y, v):
-    return x @ y.t(), x @ v, v @ x.t(), x.unsqueeze(0) @ y.reshape(1, 5, 4), (x[None] * 2) @ y.t()[None].expand(3, 5, 4), v @ v
+    return (
+        x @ y.t(),
+        x @ v,
+        v @ x.t(),
+        x.unsqueeze(0) @ y.reshape(1, 5, 4),
+        (x[None] * 2) @ y.t()[None].expand(3, 5, 4),
+        v @ v,
+    )
 
 
 ROWS = [
@@ -231,7 +239,17 @@ def test_shapes_with_little_in_them(shape, dtype):
     def function(x):
         y = x * 2 + 1
         z = x.reshape(-1)
-        return y, z, x.sum(), x.prod(), x.unsqueeze(0).sum(0), taper.cat([z, z]), taper.stack([x, y]), (x > 0).any(), x.t()
+        return (
+            y,
+            z,
+            x.sum(),
+            x.prod(),
+            x.unsqueeze(0).sum(0),
+            taper.cat([z, z]),
+            taper.stack([x, y]),
+            (x > 0).any(),
+            x.t(),
+        )
 
     if len(shape) > 2:
         compare(lambda x: (x + 1, x.sum(1), x.transpose(0, 2) * x.transpose(0, 2)), taper.ones(shape, dtype=dtype))
@@ -379,6 +397,21 @@ def test_cross_entropy(options, reduction):
     compare(step, real(6, 5), whole(6, high=5))
 
 
+def test_infinite_scores_of_other_classes_count_for_nothing():
+    x = taper.tensor([[0.5, -np.inf, 1.0], [-np.inf, 2.0, 0.0]])
+    compare(lambda x, t: (F.cross_entropy(x, t), F.nll_loss(x.log_softmax(1), t)), x, taper.tensor([2, 1]))
+
+
+def test_tensors_in_containers_of_the_library_are_inputs():
+    """A tensor behind a deque or a cache is read at each call, and not what it was at capture."""
+    held = collections.deque([taper.ones(3)])
+    compiled = taper.compile(lambda x: x + held[0], fullgraph=True)
+    x = taper.zeros(3)
+    assert compiled(x).tolist() == [1, 1, 1]
+    held[0].fill_(4)
+    assert compiled(x).tolist() == [4, 4, 4]
+
+
 def test_dropout_draws_as_eager_does():
     def step(x):
         y = F.dropout(x, 0.5) * taper.rand(4, 5)
@@ -395,7 +428,10 @@ def test_draws_by_probabilities_that_are_tensors_are_refused():
 def modules():
     return {
         "mlp": (nn.Sequential(nn.Linear(5, 7), nn.GELU(), nn.LayerNorm(7), nn.Linear(7, 3)), (6, 5)),
-        "conv": (nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2)), (2, 2, 6, 6)),
+        "conv": (
+            nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2)),
+            (2, 2, 6, 6),
+        ),
         "dropout": (nn.Sequential(nn.Linear(5, 5), nn.Dropout(0.4), nn.Tanh()), (4, 5)),
         "norms": (nn.Sequential(nn.GroupNorm(2, 4), nn.InstanceNorm1d(4), nn.RMSNorm(6)), (3, 4, 6)),
         "encoder": (nn.TransformerEncoderLayer(8, 2, 16, dropout=0.1, batch_first=True), (2, 5, 8)),

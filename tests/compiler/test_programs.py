@@ -55,14 +55,18 @@ def _product(x, y):
 
 def _write(x, y, n):
     target = _cut(x, n)
-    target += _fitting(target, y) if np.broadcast_shapes(target.shape, _fitting(target, y).shape) == target.shape else y.sum()
+    target += (
+        _fitting(target, y) if np.broadcast_shapes(target.shape, _fitting(target, y).shape) == target.shape else y.sum()
+    )
     return target
 
 
 def _assign(x, y, n):
     target = x.transpose(0, -1) if n % 2 else x
     value = _fitting(target[0], y)
-    target[n % target.shape[0]] = value if np.broadcast_shapes(target.shape[1:], value.shape) == target.shape[1:] else y.mean()
+    target[n % target.shape[0]] = (
+        value if np.broadcast_shapes(target.shape[1:], value.shape) == target.shape[1:] else y.mean()
+    )
     return x * 1
 
 
@@ -98,7 +102,9 @@ STEPS = [
     _assign,
     lambda x, y, n: x.zero_() if n == 3 else x.mul_(1.5),
     lambda x, y, n: _cut(x, n).clamp_(-1, 1),
-    lambda x, y, n: x.index_add(0, _positions(x, n), x[: len(_positions(x, n))]) if len(_positions(x, n)) <= len(x) else x,
+    lambda x, y, n: (
+        x.index_add(0, _positions(x, n), x[: len(_positions(x, n))]) if len(_positions(x, n)) <= len(x) else x
+    ),
 ]
 
 LIMIT = 600
@@ -122,7 +128,9 @@ def run(program, values: list):
     return values
 
 
-PROGRAM = st.lists(st.tuples(st.integers(0, len(STEPS) - 1), st.integers(0, 9), st.integers(0, 9), st.integers(0, 7)), max_size=9)
+PROGRAM = st.lists(
+    st.tuples(st.integers(0, len(STEPS) - 1), st.integers(0, 9), st.integers(0, 9), st.integers(0, 7)), max_size=9
+)
 SHAPE = st.lists(st.sampled_from(SIDES), min_size=1, max_size=3)
 
 
@@ -138,7 +146,10 @@ def agree(found, expected):
 
 
 LITTLE_TIME = settings(
-    max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 
