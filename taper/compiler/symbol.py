@@ -187,7 +187,9 @@ class Symbol:
             shadow = self.shadow.view()
             shadow.shape = shape
         except (AttributeError, ValueError):
-            shadow = np.empty(self.shadow.reshape(shape).shape if self.size < 1 << 20 else _whole(shape, self.size), self.dtype)
+            shadow = np.empty(
+                self.shadow.reshape(shape).shape if self.size < 1 << 20 else _whole(shape, self.size), self.dtype
+            )
             return made(graph().reshape(self.node(), shadow.shape))
         return self.view_as(shadow, "reshape", shadow.shape)
 
@@ -316,9 +318,7 @@ def _whole(shape, size):
 
 def sliced(x: Symbol, starts, counts, steps) -> Symbol:
     """The view that a slice node makes."""
-    index = tuple(
-        slice(a, a + n * k if a + n * k >= 0 else None, k) for a, n, k in zip(starts, counts, steps)
-    )
+    index = tuple(slice(a, a + n * k if a + n * k >= 0 else None, k) for a, n, k in zip(starts, counts, steps))
     return x.view_as(x.shadow[index], "slice", starts, counts, steps)
 
 
@@ -353,8 +353,10 @@ def symbol_of(value) -> Symbol:
     return value if isinstance(value, Symbol) else constant_symbol(np.asarray(value))
 
 
-def constant_symbol(array: np.ndarray) -> Symbol:
-    """A symbol of its own memory with an array's elements."""
+def constant_symbol(array) -> Symbol:
+    """A symbol of its own memory with an array's elements; a symbol as it is."""
+    if isinstance(array, Symbol):
+        return array
     if array.dtype.kind == "c":
         raise CaptureError("complex numbers are not captured")
     g = graph()
