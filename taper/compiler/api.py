@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from .capture import captured, capturing
 from .errors import CaptureError, Uninitialised
 from .reach import Wrapper
+from .recording import recording
 from .step import EAGER, MISS, Step
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ class Compiled(Wrapper):
                 return self.function(*args, **kwargs) if result is EAGER else result
         return self._missed(args, kwargs)
 
+    @property
+    def captured_as(self) -> Callable:
+        """What a step that calls this compiled function captures in its place."""
+        return self.function
+
     def __get__(self, instance, owner=None):
         if instance is None:
             return self
@@ -75,7 +81,7 @@ class Compiled(Wrapper):
 
     def _missed(self, args: tuple, kwargs: dict):
         """No program fits: make one, or run eagerly."""
-        if self.eager_reason is not None:
+        if self.eager_reason is not None or recording.graph is not None:
             return self.function(*args, **kwargs)
         with capturing:
             try:
