@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .capture import captured, capturing
+from .capture import captured, capturing, line_of
 from .errors import CaptureError, Uninitialised
 from .reach import Wrapper
 from .recording import recording
@@ -52,11 +52,6 @@ class Compiled(Wrapper):
                     self.steps.insert(0, self.steps.pop(i))
                 return self.function(*args, **kwargs) if result is EAGER else result
         return self._missed(args, kwargs)
-
-    @property
-    def captured_as(self) -> Callable:
-        """What a step that calls this compiled function captures in its place."""
-        return self.function
 
     def __get__(self, instance, owner=None):
         if instance is None:
@@ -101,10 +96,12 @@ class Compiled(Wrapper):
         """Capture and compile for these arguments."""
         try:
             step = Step(captured(self.function, args, kwargs), args, kwargs)
+        except Uninitialised:
+            raise
+        except CaptureError as error:
+            raise CaptureError(_placed(str(error), error)) from error
         except (AttributeError, TypeError, ValueError, NotImplementedError, IndexError, RuntimeError, KeyError) as error:
-            if isinstance(error, CaptureError):
-                raise
-            raise CaptureError(f"{type(error).__name__}: {error}") from error
+            raise CaptureError(_placed(f"{type(error).__name__}: {error}", error)) from error
         self.steps.insert(0, step)
         self.compilations += 1
         self._tried = 0
@@ -135,6 +132,12 @@ class Compiled(Wrapper):
             f"taper.compile: {self._name()} runs eagerly, since it cannot be captured: {problem}", stacklevel=4
         )
         return self.function(*args, **kwargs)
+
+
+def _placed(message: str, error: Exception) -> str:
+    """A message with the user's line that an error came from."""
+    where = line_of(error)
+    return message if where is None else f"{message} [{where}]"
 
 
 def compile(

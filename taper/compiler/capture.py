@@ -432,12 +432,25 @@ def _user_line() -> str | None:
     """The file and line of the innermost frame that is not Taper's own."""
     frame: types.FrameType | None = sys._getframe(2)
     while frame is not None:
-        # Code that Taper wrote itself, such as derivatives, belongs to no module.
-        name = frame.f_globals.get("__name__", _PACKAGE)
-        if name.partition(".")[0] not in (_PACKAGE, "contextlib", "numpy"):
+        if _users(frame):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back
     return None
+
+
+def _users(frame: types.FrameType) -> bool:
+    """Whether a frame runs the user's code. What Taper wrote itself, such as derivatives, belongs to no module."""
+    return frame.f_globals.get("__name__", _PACKAGE).partition(".")[0] not in (_PACKAGE, "contextlib", "numpy")
+
+
+def line_of(error: BaseException) -> str | None:
+    """The file and line of the innermost frame of the user's that an error came through since it was caught."""
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        if _users(trace.tb_frame):
+            found = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
 
 
 def _nowhere() -> None:
