@@ -218,6 +218,8 @@ class Walker:
                 self.load(node, access)
                 continue
             if node.op in INDEXED:
+                if node.inputs[0] in self.own:
+                    raise NotPointwise
                 _, data, _ = indexed(node, access, extents)
                 self.load(node.inputs[0], data)
             stack.extend(operands(node, access, extents))
