@@ -491,7 +491,7 @@ class _Rows(_Kernel):
     def over_row(self, body: Callable[[], None]) -> None:
         """Loops over the reduced dimensions, the last by vectors."""
         space, b = self.walk.space, self.b
-        outer = [d for d in range(space.kept, len(space.extents) - 1) if space.extents[d] > 1]
+        outer = [d for d in range(space.kept, len(space.extents) - 1) if space.extents[d] != 1]
         n = space.extents[-1]
 
         def nest(dims: list[int]) -> None:
@@ -577,7 +577,7 @@ class _Columns(_Kernel):
         wide = self.lane.width
         reducers = [REDUCERS[n.op](n, wide) for n in self.nodes]
         cells = [r.memory(b) for r in reducers]
-        inner = [d for d in range(space.kept, len(space.extents)) if space.extents[d] > 1]
+        inner = [d for d in range(space.kept, len(space.extents)) if space.extents[d] != 1]
 
         def nest(dims: list[int]) -> None:
             if not dims:
