@@ -49,8 +49,10 @@ from . import autograd, backends, cuda
 from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
-_ROOMS = ("compiler", "fft", "linalg", "nn", "optim", "serialization", "utils", "vision", "viz")
-_LENT = {"save": "serialization", "load": "serialization", "compile": "compiler", "CaptureError": "compiler"}
+_ROOMS = ("compat", "compiler", "fft", "linalg", "nn", "optim", "serialization", "utils", "vision", "viz")
+_LENT = {"save": "serialization", "load": "serialization"}
+_LENT |= dict.fromkeys(("compile", "explain", "CaptureError"), "compiler")
+_LENT |= dict.fromkeys(("load_ipython_extension", "unload_ipython_extension"), "compat")
 _LENT |= dict.fromkeys(
     (
         *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "max_pool1d"),

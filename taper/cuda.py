@@ -78,3 +78,26 @@ def max_memory_allocated(device=None) -> int:
 
 def reset_peak_memory_stats(device=None) -> None:
     """Forget the most memory that was in use: nothing to do."""
+
+
+class _AbsentType(type):
+    """The class of a GPU's legacy tensor classes: no tensor is an instance of one, and none can be made."""
+
+    def __instancecheck__(cls, obj) -> bool:
+        return False
+
+    def __call__(cls, *args, **options):
+        raise TypeError(
+            f"type {cls.__module__}.{cls.__name__} not available: this Taper has no GPU. Use torch.{cls.__name__}."
+        )
+
+
+def _absent(name: str) -> _AbsentType:
+    return _AbsentType(name, (), {"__module__": "torch.cuda", "__doc__": "Tensors on a GPU: there are none."})
+
+
+FloatTensor, DoubleTensor, HalfTensor, BFloat16Tensor = map(
+    _absent, ("FloatTensor", "DoubleTensor", "HalfTensor", "BFloat16Tensor")
+)
+ByteTensor, CharTensor, ShortTensor = map(_absent, ("ByteTensor", "CharTensor", "ShortTensor"))
+IntTensor, LongTensor, BoolTensor = map(_absent, ("IntTensor", "LongTensor", "BoolTensor"))

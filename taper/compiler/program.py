@@ -25,7 +25,7 @@ from .evaluate import compute
 from .graph import LEAVES, Graph, Node, reached, value_of
 from .lower.kernels import Kernel
 from .lower.loops import emit_loop
-from .lower.products import emit_pack_kernel, emit_product_kernel, emit_scatter, product_plan
+from .lower.products import emit_pack_kernel, emit_product_kernel, emit_scatter, packed_operand, product_plan
 from .lower.schedule import schedule
 
 ALIGN = 64
@@ -345,7 +345,7 @@ def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
 
         if plan.packed:
             emit_pack_kernel(module, "KERNEL", kernel, plan, slot, scratch)
-            y = kernel.operands[1]
+            y = packed_operand(kernel, plan)
             made.append(Entry(kernel, str(module), list(table), plan.pack_chunks, {y}, {areas["panels"]}, 0, 2 * plan.packed * size))
             table.clear()
             module = Module(fused=machine.fused)

@@ -14,6 +14,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.dispatch import into
 from ..autograd.tape import Variable, alias, counter_of, node_of, wrap
+from ..backends.making import making
 from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
 from .literals import array_of, check_array
 
@@ -78,7 +79,8 @@ def from_numpy(ndarray):
             UserWarning,
             stacklevel=2,
         )
-    made = wrap(ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray))
+    array = ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray)
+    made = wrap(array if making.shared is None else making.shared(array))
     counter_of(made)
     return made
 
@@ -92,7 +94,7 @@ def as_tensor(data, dtype=None, device=None):
     if isinstance(data, np.ndarray):
         shared = from_numpy(data)
         return shared if wanted is None or data.dtype == wanted else shared.to(dtype)
-    return wrap(array_of(data, wanted, copy=False))
+    return leaf(array_of(data, wanted, copy=False))
 
 
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
@@ -356,6 +358,13 @@ def _type_between(start, end) -> np.dtype:
     return (default.to_complex() if isinstance(start, complex) or isinstance(end, complex) else default).np
 
 
+_WIDER = {
+    np.dtype(np.float32): np.dtype(np.float64),
+    np.dtype(np.float64): np.dtype(np.longdouble),
+    np.dtype(np.complex64): np.dtype(np.complex128),
+}
+
+
 def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str) -> np.ndarray:
     """The two halves from their own end, so that both ends are exact, as PyTorch computes them."""
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
@@ -365,6 +374,7 @@ def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str) -> np.ndarray
     if steps <= 1:
         return np.full(steps, start, np_dtype)
     if np_dtype.kind in "iu":
+        start, end = int(start), int(end)
         step = (end - start) / (steps - 1)
         i = np.arange(steps)
         return np.where(i < steps // 2, np.trunc(start + step * i), np.trunc(end - step * (steps - 1 - i))).astype(
@@ -373,7 +383,10 @@ def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str) -> np.ndarray
     number = np_dtype.type
     start, end = number(start), number(end)
     step = (end - start) / number(steps - 1)
-    i = np.arange(steps).astype(np_dtype)
+    # PyTorch multiplies and adds with one rounding, so the two are done in a wider type here.
+    wide = _WIDER.get(np_dtype, np_dtype)
+    i = np.arange(steps).astype(wide)
+    step, start, end = wide.type(step), wide.type(start), wide.type(end)
     return np.where(np.arange(steps) < steps // 2, start + step * i, end - step * i[::-1]).astype(np_dtype)
 
 
