@@ -124,10 +124,10 @@ class Compiled(Wrapper):
         """An optimizer's first step fills its state: let it, and capture the next call."""
         self._tried += 1
         if self._tried > 2:
-            return self._not_captured(problem, args, kwargs)
+            return self._not_captured(problem, args, kwargs, 5)
         return self.function(*args, **kwargs)
 
-    def _not_captured(self, problem: CaptureError, args, kwargs):
+    def _not_captured(self, problem: CaptureError, args, kwargs, stacklevel: int = 4):
         if self.fullgraph:
             raise problem
         if isinstance(problem.__cause__, ORDINARY) and not isinstance(problem.__cause__, CaptureError):
@@ -137,7 +137,8 @@ class Compiled(Wrapper):
             result = MISS
         self.eager_reason = str(problem)
         warnings.warn(
-            f"taper.compile: {self._name()} runs eagerly, since it cannot be captured: {problem}", stacklevel=4
+            f"taper.compile: {self._name()} runs eagerly, since it cannot be captured: {problem}",
+            stacklevel=stacklevel,
         )
         return self.function(*args, **kwargs) if result is MISS else result
 

@@ -152,6 +152,9 @@ class Symbol:
     def __contains__(self, value):
         return value in self._looked("`in`")
 
+    def get(self) -> np.ndarray:
+        return self._looked("Printing")
+
     def item(self, *args):
         return self._looked(".item()").item(*args)
 
