@@ -357,7 +357,9 @@ def symbol_of(value) -> Symbol:
 
 
 def constant_symbol(array: np.ndarray) -> Symbol:
-    """A symbol of its own memory with an array's elements."""
+    """A symbol of its own memory with an array's elements; what was drawn is a symbol already."""
+    if isinstance(array, Symbol):
+        return array
     if array.dtype.kind == "c":
         raise CaptureError("complex numbers are not captured")
     g = graph()
