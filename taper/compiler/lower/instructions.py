@@ -71,14 +71,14 @@ def _divide_floor(b: Builder, x: Value, y: Value, dtype) -> Value:
         up = b.compare(">", b.exact("fsub", quotient, floor), const(0.5, x.type))
         floor = b.select(up, b.exact("fadd", floor, const(1, x.type)), floor)
         return b.select(b.compare("==", y, const(0, x.type)), b.div(x, y), floor)
+    safe, none = _nonzero(b, y), b.compare("==", y, const(0, y.type))
     if dtype.kind == "u":
-        return b.div(x, _nonzero(b, y), signed=False)
-    safe = _nonzero(b, y)
+        return b.select(none, const(0, x.type), b.div(x, safe, signed=False))
     quotient, rest = b.div(x, safe), b.rem(x, safe)
     down = b.logical(
         "and", b.compare("!=", rest, const(0, x.type)), b.compare("<", b.logical("xor", rest, safe), const(0, x.type))
     )
-    return b.select(down, b.sub(quotient, const(1, x.type)), quotient)
+    return b.select(none, const(0, x.type), b.select(down, b.sub(quotient, const(1, x.type)), quotient))
 
 
 def _nonzero(b: Builder, y: Value) -> Value:
