@@ -154,6 +154,9 @@ class Symbol:
     def __contains__(self, value):
         return value in self._looked("`in`")
 
+    def get(self) -> np.ndarray:
+        return self._looked("Printing")
+
     def item(self, *args):
         return self._looked(".item()").item(*args)
 
@@ -355,8 +358,8 @@ def symbol_of(value) -> Symbol:
     return value if isinstance(value, Symbol) else constant_symbol(np.asarray(value))
 
 
-def constant_symbol(array) -> Symbol:
-    """A symbol of its own memory with an array's elements; a symbol as it is."""
+def constant_symbol(array: np.ndarray) -> Symbol:
+    """A symbol of its own memory with an array's elements; what was drawn is a symbol already."""
     if isinstance(array, Symbol):
         return array
     if array.dtype.kind == "c":
