@@ -45,20 +45,48 @@ half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
 
-from . import autograd, backends, cuda
+from . import autograd, backends
+from .errors import OutOfMemoryError
 from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
-_ROOMS = ("fft", "linalg", "nn", "optim", "serialization", "utils", "vision", "viz")
+_ROOMS = (
+    "accelerator",
+    "amp",
+    "cpu",
+    "cuda",
+    "mps",
+    "mtia",
+    "xpu",
+    "fft",
+    "linalg",
+    "nn",
+    "optim",
+    "serialization",
+    "utils",
+    "vision",
+    "viz",
+)
 _LENT = {"save": "serialization", "load": "serialization"}
 _LENT |= dict.fromkeys(
     (
         *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "max_pool1d"),
         *("max_pool2d", "max_pool3d", "avg_pool1d", "adaptive_avg_pool1d", "cosine_similarity", "pairwise_distance"),
         *("pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "pdist", "bilinear", "layer_norm", "group_norm"),
+        *("conv_tbc",),
     ),
     "nn.functional",
 )
+_LENT |= dict.fromkeys(
+    (
+        *("autocast", "clear_autocast_cache", "get_autocast_cpu_dtype", "get_autocast_dtype", "get_autocast_gpu_dtype"),
+        *("is_autocast_cache_enabled", "is_autocast_cpu_enabled", "is_autocast_enabled", "set_autocast_cache_enabled"),
+        *("set_autocast_cpu_dtype", "set_autocast_cpu_enabled", "set_autocast_dtype", "set_autocast_enabled"),
+        "set_autocast_gpu_dtype",
+    ),
+    "amp.autocast_mode",
+)
+_LENT |= {"GradScaler": "amp"}
 
 
 def __getattr__(name: str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 from .. import dtypes
+from ..autograd.casting import in_lower_precision
 from ..autograd.dispatch import apply, unary
 from ..autograd.inplace import assign, inplace
 from ..ops import activation as ops
@@ -58,6 +59,7 @@ def leaky_relu(input, negative_slope: float = 0.01, inplace: bool = False):
     return assign(input, result) if inplace else result
 
 
+@in_lower_precision
 def prelu(input, weight):
     """input where positive, else weight * input; one weight, or one for each channel (dimension 1)."""
     n = weight._array.size

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import dtypes
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, binary, into, unary
 from ..autograd.inplace import inplace
 from ..ops import elementwise as ops
@@ -229,6 +230,7 @@ def complex(real, imag, *, out=None):
     return result if out is None else into(out, result)
 
 
+@in_float32
 def polar(abs, angle, *, out=None):
     """The complex number of this modulus and angle."""
     return complex(abs * cos(angle), abs * sin(angle), out=out)
@@ -243,6 +245,7 @@ def view_as_real(input):
     return bits(input.unsqueeze(-1), input.dtype.to_real())
 
 
+@in_float32
 def view_as_complex(input):
     """A real tensor with a last dimension of 2 as a complex one, a view. RuntimeError for another shape."""
     from .shape import bits

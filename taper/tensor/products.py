@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from ..autograd import casting
+from ..autograd.casting import in_float32, in_lower_precision
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import assign, legacy_name
 from ..autograd.modes import is_grad_enabled
@@ -112,6 +114,8 @@ def matmul(input, other, *, out=None):
 
     RuntimeError for inner sizes that differ, different dtypes, or zero-dimensional operands.
     """
+    if casting.scopes and out is None:
+        input, other = casting.lowered(input, other)
     try:
         a, b = input._array, other._array
     except AttributeError:
@@ -182,6 +186,7 @@ def _wrong_stack(name: str, wanted, found, a, b) -> RuntimeError:
     )
 
 
+@in_lower_precision
 def mm(input, mat2, *, out=None, out_dtype=None):
     """The product of two matrices, without broadcasting. RuntimeError for operands that are not matrices that fit."""
     check_tensors("mm", input=input, mat2=mat2)
@@ -196,6 +201,7 @@ def mm(input, mat2, *, out=None, out_dtype=None):
     return result if out is None else into(out, result)
 
 
+@in_lower_precision
 def bmm(input, mat2, *, out=None):
     """The products of two stacks of as many matrices, (b, n, m) and (b, m, p). RuntimeError for any other shapes."""
     check_tensors("bmm", input=input, mat2=mat2)
@@ -332,6 +338,7 @@ def cross(input, other, dim=None, *, out=None):
     return result if out is None else into(out, result)
 
 
+@in_float32
 def trace(input):
     """The sum of a matrix's diagonal. RuntimeError for anything but a matrix."""
     check_tensors("trace", input=input)
@@ -411,6 +418,8 @@ def linear(input, weight, bias=None):
 
     A one-dimensional weight gives one output without its dimension. RuntimeError for shapes or dtypes that do not fit.
     """
+    if casting.scopes:
+        input, weight, bias = casting.lowered(input, weight, bias)
     try:
         x, w = input._array, weight._array
     except AttributeError:
