@@ -1,19 +1,24 @@
 """Differentiation: the tape, backward and grad, grad modes, functions of your own, checks."""
 
-from . import function, functional
+from . import function, functional, graph
 from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from .backward import backward, grad
 from .function import Function
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+from .graph import Node
 from .modes import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
+
+from .variable import Variable
 
 __all__ = [
     "Function",
     "GradcheckError",
+    "Variable",
     "backward",
     "detect_anomaly",
     "enable_grad",
     "functional",
+    "graph",
     "grad",
     "gradcheck",
     "gradgradcheck",
