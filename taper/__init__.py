@@ -50,7 +50,7 @@ from .errors import OutOfMemoryError
 from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
-_ROOMS = (
+_ROOMS = ("hub", "multiprocessing", "profiler", "testing", "version", 
     "accelerator",
     "amp",
     "cpu",

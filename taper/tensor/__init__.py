@@ -37,5 +37,6 @@ from .special import digamma, erf, erfc, erfinv, i0, lgamma, mvlgamma, polygamma
 from .spectrum import *
 from .systems import *
 from .threads import *
+from .windows import *
 
 results_are(Tensor, namespace)
