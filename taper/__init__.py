@@ -50,7 +50,12 @@ from .errors import OutOfMemoryError
 from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
-_ROOMS = ("hub", "multiprocessing", "profiler", "testing", "version", 
+_ROOMS = (
+    "hub",
+    "multiprocessing",
+    "profiler",
+    "testing",
+    "version",
     "accelerator",
     "amp",
     "cpu",

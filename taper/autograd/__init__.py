@@ -7,7 +7,6 @@ from .function import Function
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .graph import Node
 from .modes import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-
 from .variable import Variable
 
 __all__ = [
@@ -26,6 +25,16 @@ __all__ = [
     "is_anomaly_enabled",
     "is_grad_enabled",
     "no_grad",
+    "profiler",
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+
+def __getattr__(name: str):
+    # Profiling is rare: opened when first asked for.
+    if name == "profiler":
+        from importlib import import_module
+
+        return import_module(f"{__name__}.profiler")
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -64,7 +64,7 @@ def set_rng_state_all(new_states) -> None:
         raise _no_gpu()
 
 
-def memory_stats(device: object = None) -> OrderedDict:
+def memory_stats(*args) -> OrderedDict:
     """What is known of a GPU's memory: nothing."""
     return OrderedDict()
 

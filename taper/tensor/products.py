@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autograd import casting
 from ..autograd.casting import in_float32, in_lower_precision
-from ..autograd.dispatch import apply, into
+from ..autograd.dispatch import SHORTCUTS, apply, into
 from ..autograd.inplace import assign, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, node_of, record_inputs, wrap
@@ -472,6 +472,9 @@ def _affine(input, weight, bias):
             mask = (nx is not None) | (nw is not None) << 1 | (nb is not None) << 2
             result._node = record_inputs(ops.linear, (input, weight, bias), (nx, nw, nb), mask)
     return result
+
+
+SHORTCUTS.update({_matrices.__code__: "matmul", _affine.__code__: "linear"})
 
 
 def _operand(other):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 
-
 import numpy as np
 
 from .. import dtypes
@@ -92,7 +91,7 @@ def kaiser_window(
     pin_memory=False,
 ):
     """I0(beta sqrt(1 - (2 i / N - 1)^2)) / I0(beta): (window_length,) of a floating dtype."""
-    weights = lambda i, last: cpu.i0(beta * np.sqrt(np.maximum(1 - (2 * i / last - 1) ** 2, 0))) / cpu.i0(
-        np.asarray(float(beta))
+    weights = lambda i, last: (
+        cpu.i0(beta * np.sqrt(np.maximum(1 - (2 * i / last - 1) ** 2, 0))) / cpu.i0(np.asarray(float(beta)))
     )
     return _made("kaiser_window", window_length, periodic, weights, dtype, layout, device, requires_grad)

@@ -143,9 +143,7 @@ def _compare(actual, expected, options: _Options, where: tuple) -> None:
 
 
 def _incomparable(actual, expected) -> TypeError:
-    return TypeError(
-        f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}."
-    )
+    return TypeError(f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}.")
 
 
 def _numbers(actual, expected, options: _Options, where: tuple) -> None:
@@ -175,13 +173,9 @@ def _about_numbers(actual, expected, rtol: float, atol: float) -> str:
 def _tensors(actual: Variable, expected: Variable, options: _Options, where: tuple) -> None:
     a, e = actual._array, expected._array
     if a.shape != e.shape:
-        raise options.fail(
-            f"The values for attribute 'shape' do not match: {actual.shape} != {expected.shape}.", where
-        )
+        raise options.fail(f"The values for attribute 'shape' do not match: {actual.shape} != {expected.shape}.", where)
     if options.check_dtype and actual.dtype != expected.dtype:
-        raise options.fail(
-            f"The values for attribute 'dtype' do not match: {actual.dtype} != {expected.dtype}.", where
-        )
+        raise options.fail(f"The values for attribute 'dtype' do not match: {actual.dtype} != {expected.dtype}.", where)
     if options.check_stride and actual.stride() != expected.stride():
         raise options.fail(
             f"The values for attribute 'stride()' do not match: {actual.stride()} != {expected.stride()}.", where

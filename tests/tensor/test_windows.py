@@ -33,9 +33,7 @@ def test_windows_refuse(name):
 
 def test_parameters():
     np.testing.assert_allclose(taper.hamming_window(4, True, 0.5, 0.5), [0, 0.5, 1, 0.5], atol=1e-7)
-    np.testing.assert_allclose(
-        taper.kaiser_window(5, False, 3.0, dtype=taper.float64), np.kaiser(5, 3.0), rtol=1e-12
-    )
+    np.testing.assert_allclose(taper.kaiser_window(5, False, 3.0, dtype=taper.float64), np.kaiser(5, 3.0), rtol=1e-12)
 
 
 def test_legacy_new():
