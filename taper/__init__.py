@@ -51,6 +51,7 @@ from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
 _ROOMS = (
+    "distributions",
     "hub",
     "multiprocessing",
     "profiler",

@@ -33,7 +33,7 @@ from .selection import *
 from .settings import *
 from .shape import *
 from .sorting import *
-from .special import digamma, erf, erfc, erfinv, i0, lgamma, mvlgamma, polygamma, sinc
+from .special import digamma, erf, erfc, erfinv, i0, igamma, igammac, lgamma, mvlgamma, polygamma, sinc
 from .spectrum import *
 from .systems import *
 from .threads import *
