@@ -269,8 +269,9 @@ class Node:
         )
 
     def release(self) -> None:
-        """Free what was saved; running again is then an error."""
-        self.saved = None
+        """Free what was saved; running again is then an error, unless nothing but shapes and settings was."""
+        if self.plan is None or self.plan.holds:
+            self.saved = None
 
     def name(self) -> str:
         return type(self).__name__

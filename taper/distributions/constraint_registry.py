@@ -79,9 +79,9 @@ _both(constraints.half_open_interval, _bounded)
 _both(constraints.corr_cholesky, lambda c: transforms.CorrCholeskyTransform())
 biject_to.register(constraints.simplex, lambda c: transforms.StickBreakingTransform())
 transform_to.register(constraints.simplex, lambda c: transforms.SoftmaxTransform())
-_both(constraints.lower_cholesky, lambda c: transforms.LowerCholeskyTransform())
-_both(constraints.positive_definite, lambda c: transforms.PositiveDefiniteTransform())
-_both(constraints.positive_semidefinite, lambda c: transforms.PositiveDefiniteTransform())
+transform_to.register(constraints.lower_cholesky, lambda c: transforms.LowerCholeskyTransform())
+transform_to.register(constraints.positive_definite, lambda c: transforms.PositiveDefiniteTransform())
+transform_to.register(constraints.positive_semidefinite, lambda c: transforms.PositiveDefiniteTransform())
 
 
 def _of_parts(registry):

@@ -305,7 +305,7 @@ def _onehot_onehot(p, q):
 @register_kl(Pareto, Pareto)
 def _pareto_pareto(p, q):
     ratio = p.alpha / q.alpha
-    result = q.alpha * (p.scale / q.scale).log() - ratio.log() + ratio.reciprocal() - 1
+    result = q.alpha * (p.scale / q.scale).log() + ratio.log() + ratio.reciprocal() - 1
     return T.where(p.support.lower_bound < q.support.lower_bound, math.inf, result)
 
 

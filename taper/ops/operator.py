@@ -77,7 +77,7 @@ class Plan:
     A joint rule is one step with input index -1.
     """
 
-    __slots__ = ("op", "mask", "keep", "steps", "node_class", "general", "flow")
+    __slots__ = ("op", "mask", "keep", "steps", "node_class", "general", "flow", "holds")
 
     INPUT, OUTPUT, SHAPE, DTYPE, ATTR, AUX = range(6)
 
@@ -100,6 +100,9 @@ class Plan:
             everything = [(Plan.INPUT, i) for i in range(len(operator.inputs))]
             everything += [(Plan.ATTR, name) for name in operator.attrs]
             self.keep += [key for key in everything if key not in self.keep]
+
+        # What holds no tensor can run backward again and again.
+        self.holds = any(kind in (Plan.INPUT, Plan.OUTPUT, Plan.AUX) for kind, _ in self.keep)
 
     def _positions(self, rule: Callable) -> tuple[int, ...]:
         positions = []

@@ -108,6 +108,8 @@ class SpecialMethods:
     digamma = digamma
     digamma_ = inplace(digamma)
     mvlgamma = mvlgamma
+    igamma = igamma
+    igammac = igammac
     i0 = i0
     i0_ = inplace(i0)
     sinc = sinc
