@@ -51,6 +51,7 @@ from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
 _ROOMS = (
+    "func",
     "distributions",
     "hub",
     "multiprocessing",
@@ -92,7 +93,7 @@ _LENT |= dict.fromkeys(
     ),
     "amp.autocast_mode",
 )
-_LENT |= {"GradScaler": "amp"}
+_LENT |= {"GradScaler": "amp", "vmap": "func"}
 
 
 def __getattr__(name: str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from . import data
 
 # Opened when first asked for.
-_ROOMS = ("checkpoint", "model_zoo")
+_ROOMS = ("_pytree", "checkpoint", "model_zoo")
 
 
 def __getattr__(name: str):
