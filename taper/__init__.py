@@ -51,6 +51,7 @@ from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
 _ROOMS = (
+    "compiler",
     "func",
     "distributions",
     "hub",
@@ -74,7 +75,7 @@ _ROOMS = (
     "vision",
     "viz",
 )
-_LENT = {"save": "serialization", "load": "serialization"}
+_LENT = {"save": "serialization", "load": "serialization", "compile": "compiler", "CaptureError": "compiler"}
 _LENT |= dict.fromkeys(
     (
         *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "max_pool1d"),

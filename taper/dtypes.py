@@ -189,13 +189,14 @@ def result_type(operands) -> np.dtype:
         if result is None:
             result = weaker
         elif category(weaker) > category(result):
-            result = promote_types(result, weaker) if weaker is not scalar else _lifted(result, weaker)
+            lifted = weaker is scalar or category(result) == FLOATING
+            result = _lifted(result, weaker) if lifted else promote_types(result, weaker)
     assert result is not None
     return result
 
 
 def _lifted(strong: np.dtype, scalar: np.dtype) -> np.dtype:
-    """A tensor of a lower category with a Python number: the number's default type (complex keeps a double's width)."""
+    """A tensor of a lower category with a number: the number's type, but the complex type of a floating tensor's width."""
     if category(scalar) == COMPLEX and category(strong) == FLOATING:
         return complex128.np if strong == float64.np else complex64.np
     return scalar

@@ -19,7 +19,7 @@ from .autograd.tape import Variable, wrap
 from .ops import fourier as ops
 from .tensor import dims
 from .tensor.arrangement import roll
-from .tensor.elementwise import conj
+from .tensor.complex_numbers import conj
 from .tensor.joining import cat
 
 __all__ = [

@@ -6,6 +6,8 @@ float32 and float64 without any conversion (a small operation is mostly dispatch
 
 from __future__ import annotations
 
+import numbers
+
 from numpy import asarray, generic, ndarray
 
 from .. import dtypes
@@ -13,7 +15,7 @@ from ..backends import cpu, namespace_of
 from ..backends.quiet import QUIET, enter, leave
 from ..ops.movement import astype
 from ..ops.operator import AS_IS, FLOAT, Operator, Plan
-from .inplace import assign, cannot_cast, check_writable
+from .inplace import cannot_cast, legacy_name
 from .modes import is_grad_enabled
 from .tape import (
     OutputOf,
@@ -22,7 +24,6 @@ from .tape import (
     View,
     changed,
     counter_of,
-    needs,
     node_class,
     node_of,
     record,
@@ -118,7 +119,7 @@ def _common_namespace(operator: Operator, arrays: list):
 def _mixed_namespace(operator: Operator, arrays: list):
     found = None
     for a in arrays:
-        if a is None or a.__class__ in _SCALARS:
+        if a is None or a.__class__ in _SCALARS or hasattr(a, "node_as"):
             continue
         xp = namespace_of(a)
         if found is None or xp is found:
@@ -174,17 +175,19 @@ _UNVERSIONED = [None] * 10
 
 def memory_owner(array):
     """The array that owns the memory which `array` looks at."""
-    while array.base is not None and isinstance(array.base, ndarray):
+    while array.base is not None and isinstance(array.base, (ndarray, array.__class__)):
         array = array.base
     return array
 
 
 def promoted(operator: Operator, inputs: tuple) -> list:
     """The inputs in the dtype in which the operator computes; tensors are converted by the recorded `astype`."""
-    plain = [t._array if isinstance(t, Variable) else _number(operator, t) for t in inputs if t is not None]
+    plain = [t._array if isinstance(t, Variable) else _value(_number(operator, t)) for t in inputs if t is not None]
     common = dtypes.result_type(plain)
     if operator.promote is FLOAT and dtypes.category(common) < dtypes.FLOATING:
         common = dtypes.get_default_dtype().np
+    if operator.refuses and common.kind in operator.refuses:
+        raise refused(operator, common)
     made = []
     for t in inputs:
         if t is None:
@@ -196,9 +199,16 @@ def promoted(operator: Operator, inputs: tuple) -> list:
     return made
 
 
+def refused(operator: Operator, np_dtype) -> NotImplementedError:
+    """PyTorch's words for an operator that does not compute in a dtype."""
+    return NotImplementedError(
+        f"\"{operator.name}_cpu\" not implemented for '{legacy_name(np_dtype)}'. Convert the input to another dtype first."
+    )
+
+
 def _number(operator: Operator, value):
     """A Python number for what stands in a number's place; TypeError for what cannot."""
-    if value.__class__ in _SCALARS:
+    if value.__class__ in _SCALARS or hasattr(value, "node_as"):
         return value
     item = getattr(value, "item", None)
     if item is not None and getattr(value, "ndim", 1) == 0:
@@ -214,15 +224,25 @@ def _number(operator: Operator, value):
     )
 
 
+def _value(number):
+    """A number that a captured step reads at each call is, for promotion, what it is now."""
+    return number.value if hasattr(number, "node_as") else number
+
+
 def _scalar(value, common):
     """A number as an operand of arrays of dtype `common`, wrapped around where an integer type is too small for it."""
+    if hasattr(value, "node_as"):
+        return value
     if common.kind in "biu" and value.__class__ is not bool:
         return asarray(int(value)).astype(common) if common.kind != "b" else asarray(bool(value))
     return asarray(value, dtype=common) if common in dtypes.HALF else value
 
 
-def unary(operator: Operator, doc: str = ""):
-    """The callable of an elementwise operator of one input: `f(input, *, out=None)`, a function and a method."""
+def unary(operator: Operator, doc: str = "", *, check=None):
+    """The callable of an elementwise operator of one input: `f(input, *, out=None)`, a function and a method.
+
+    check: called with a tensor that is neither float32 nor float64, to refuse it, or to return another to compute from.
+    """
     forward = operator.forward
     plan = operator.plan(1)
     saves = _pattern(plan)
@@ -233,10 +253,10 @@ def unary(operator: Operator, doc: str = ""):
         except AttributeError:
             raise not_a_tensor(operator, input) from None
         if out is not None:
-            return into(out, apply(operator, input))
+            return into(out, call(input))
         x = input
         if array.__class__ is not ndarray or (array.dtype is not F32 and array.dtype is not F64):
-            return apply(operator, x)
+            return apply(operator, x if check is None else check(x))
         token = enter(QUIET)
         try:
             made = forward(cpu, array)
@@ -253,7 +273,13 @@ def unary(operator: Operator, doc: str = ""):
                 result._node = cls(plan, (node,), saved, [None if k else version(x) for k in saves], None, None)
         return result
 
-    return named(call, operator, doc)
+    def general(input, *, out=None):
+        if not isinstance(input, Variable):
+            raise not_a_tensor(operator, input)
+        result = apply(operator, input)
+        return result if out is None else into(out, result)
+
+    return named(general if "f" in operator.refuses else call, operator, doc)
 
 
 def named(call, operator: Operator, doc: str):
@@ -264,11 +290,21 @@ def named(call, operator: Operator, doc: str):
     return call
 
 
-def not_a_tensor(operator: Operator, value) -> TypeError:
+def not_a_tensor(operator: Operator, value, name: str = "input", position: int = 1) -> TypeError:
     return TypeError(
-        f"{operator.name}(): argument 'input' (position 1) must be Tensor, not {value.__class__.__name__}. "
-        "Make it a tensor first: taper.tensor(value)."
+        f"{operator.name}(): argument '{name}' (position {position}) must be Tensor, not {value.__class__.__name__}. "
+        "Make it a tensor first: taper.as_tensor(value)."
     )
+
+
+def only_tensors(function: str, **arguments) -> None:
+    """TypeError for the first argument that is no tensor; arguments are given in the order of the parameters."""
+    for position, (name, value) in enumerate(arguments.items(), start=1):
+        if not isinstance(value, Variable):
+            raise TypeError(
+                f"{function}(): argument '{name}' (position {position}) must be Tensor, not {value.__class__.__name__}. "
+                "Make it a tensor first: taper.as_tensor(value)."
+            )
 
 
 def into(out: Variable, result: Variable) -> Variable:
@@ -310,23 +346,49 @@ def scalar_array(value, dtype):
     return made
 
 
-def binary(operator: Operator, doc: str = "", *, swapped: bool = False, protocol: bool = False):
+def binary(
+    operator: Operator,
+    doc: str = "",
+    *,
+    swapped: bool = False,
+    protocol: bool = False,
+    scalars: str = "either",
+    names: tuple[str, str] = ("input", "other"),
+    check=None,
+):
     """The callable of an elementwise operator of two inputs, tensors or Python numbers: `f(input, other, *, out=None)`.
 
     swapped: it computes `operator(other, input)`. protocol: it stands for Python's `+` and the like, and returns
-    NotImplemented for an operand that is neither a tensor, a number nor an array.
+    NotImplemented for an operand that is neither a tensor, a number nor an array. scalars: which of the operands may be
+    numbers: "both", "either" one, the "second", "none". check: called with the operator's operands, unless they are
+    float32 or float64, to refuse them.
     """
     forward = operator.forward
+    number_fits = scalars != "none"
     plans = [operator.plan(mask) for mask in range(4)]
     simple = all(kind == Plan.INPUT for plan in plans for kind, _ in plan.keep)
     differentiable = operator.differentiable
 
     def slow(x, y):
-        if protocol and not isinstance(y, (Variable, int, float, complex, ndarray, generic)):
+        if protocol and not isinstance(y, (Variable, numbers.Number, ndarray, generic)):
             return NotImplemented
         if y.__class__ is ndarray:
             y = wrap(y)
-        return apply(operator, y, x) if swapped else apply(operator, x, y)
+        elif isinstance(y, generic):
+            y = y.item()
+        if not isinstance(x, Variable):
+            alone = not isinstance(y, Variable)
+            if scalars in ("second", "none") or (alone and scalars != "both"):
+                raise not_a_tensor(operator, x, names[0])
+            if alone:
+                x = wrap(asarray(x, dtypes.result_type([x])))
+        if scalars == "none" and not isinstance(y, Variable):
+            raise not_a_tensor(operator, y, names[1], 2)
+        if swapped:
+            x, y = y, x
+        if check is not None:
+            check(x, y)
+        return apply(operator, x, y)
 
     def call(input, other, *, out=None):
         x, y = input, other
@@ -337,7 +399,7 @@ def binary(operator: Operator, doc: str = "", *, swapped: bool = False, protocol
             dtype = a.dtype
             if a.__class__ is not ndarray or (dtype is not F32 and dtype is not F64):
                 return slow(x, y)
-            if y.__class__ is float or y.__class__ is int:
+            if number_fits and (y.__class__ is float or y.__class__ is int):
                 b, ny = scalar_array(y, dtype), None
             else:
                 b = y._array
@@ -381,47 +443,11 @@ def binary(operator: Operator, doc: str = "", *, swapped: bool = False, protocol
                     result._node = record(operator, (x, y), {}, mask, result, (), shapes)
         return result
 
-    return named(call, operator, doc)
+    def general(input, other, *, out=None):
+        result = slow(input, other)
+        return result if out is None else into(out, result)
 
-
-def binary_inplace(ufunc, function, name: str):
-    """The in-place method `x.name_(y)` of an arithmetic function; without history it is one call of a NumPy ufunc.
-
-    It takes what `function` takes, and returns the tensor.
-    """
-
-    def method(self, other, **options):
-        if not options:
-            array = self._array
-            dtype = array.dtype
-            if array.__class__ is ndarray and (dtype is F32 or dtype is F64):
-                if other.__class__ is float or other.__class__ is int:
-                    y = scalar_array(other, dtype)
-                elif isinstance(other, Variable):
-                    y = other._array
-                else:
-                    y = None
-                if (
-                    y is not None
-                    and y.dtype is dtype
-                    and y.__class__ is ndarray
-                    and (y.ndim == 0 or y.shape == array.shape)
-                    and (not is_grad_enabled() or (node_of(self) is None and not needs(other)))
-                ):
-                    check_writable(self)
-                    token = enter(QUIET)
-                    try:
-                        ufunc(array, y, array)
-                    finally:
-                        leave(token)
-                    changed(self)
-                    return self
-        result = function(self, other, **options)
-        return result if result is NotImplemented else assign(self, result)
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"`{function.__name__}`, written into this tensor; returns it."
-    return method
+    return named(general if "f" in operator.refuses else call, operator, doc)
 
 
 def cannot_broadcast(operator: Operator, a, b) -> RuntimeError:

@@ -8,6 +8,7 @@ import click
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from . import data
 from .report import confusion_matrix
@@ -21,18 +22,17 @@ from .trainer import scores_of
 def evaluate(run: str, data_root: str | None) -> None:
     """Measure the best model in the folder RUN on the test images of its dataset: accuracy, and each class."""
     model, facts, settings = open_run(Path(run))
-    folder = settings.dataset not in data.NAMES
-    transform = data.folder_transform(facts, False) if folder else facts.transform()
     dataset = data.open_dataset(
-        settings.dataset, Path(data_root or settings.data_root), False, settings.download, transform
+        settings.dataset, Path(data_root or settings.data_root), False, settings.download, facts.size
     )
-    scores, labels = scores_of(model, data.loader(dataset, 500, False))
+    facts.check(dataset)
+    scores, labels = scores_of(model, data.loader(data.transformed(dataset, facts.transform()), 500, False))
     matrix = confusion_matrix(labels, scores.argmax(1), len(facts.classes))
     table = Table("class", "images", "recall", "precision")
     for i, name in enumerate(facts.classes):
         true, said = matrix[i].sum(), matrix[:, i].sum()
         recall = f"{matrix[i, i] / true:.4f}" if true else "-"
-        table.add_row(name, str(true), recall, f"{matrix[i, i] / said:.4f}" if said else "-")
-    console = Console(highlight=False)
+        table.add_row(Text(name), str(true), recall, f"{matrix[i, i] / said:.4f}" if said else "-")
+    console = Console(highlight=False, markup=False)
     console.print(table)
     console.print(f"test accuracy {np.trace(matrix) / max(matrix.sum(), 1):.4f} on {matrix.sum()} images")

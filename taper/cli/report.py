@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from .. import viz
-from ..serialization import load
 from ..viz.pictures import figure
+from . import rundir
 from .data import Facts
 from .errors import UserError
 from .settings import Settings
@@ -31,7 +31,7 @@ def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) ->
 def write(path: Path, trainer: Trainer, facts: Facts, settings: Settings) -> str:
     """Draw the pictures of a run with its best model; returns the line that sums it up."""
     last_state = {k: v.clone() for k, v in trainer.model.state_dict().items()}
-    trainer.model.load_state_dict(load(path / "best.pt")["model"])
+    trainer.model.load_state_dict(rundir.read_checkpoint(path / "best.pt")["model"])
     scores, labels = trainer.scores("test")
     trainer.model.load_state_dict(last_state)
     predicted = scores.argmax(1)

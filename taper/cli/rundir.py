@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
-import os
+import errno
+import io
+import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
 
 from ..serialization import load, save
+from ..serialization.atomic import replacing
 from .errors import UserError
 
 COLUMNS = (
@@ -26,38 +29,48 @@ COLUMNS = (
 
 def new(parent: Path, name: str) -> Path:
     """A new folder under `parent`: name, name-2, name-3, ..."""
-    for i in range(1, 10_000):
-        path = parent / (name if i == 1 else f"{name}-{i}")
-        try:
-            path.mkdir(parents=True)
-            return path
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise UserError(
-                f"the run's folder {path} cannot be made ({error.strerror}). Give --out another folder."
-            ) from None
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        for i in range(1, 10_000):
+            path = parent / (name if i == 1 else f"{name}-{i}")
+            try:
+                path.mkdir()
+                return path
+            except FileExistsError:
+                continue
+    except OSError as error:
+        raise UserError(
+            f"the run's folder {parent / name} cannot be made ({error.strerror}). Give --out another folder."
+        ) from None
     raise UserError(f"{parent} holds too many runs named {name}. Give --out another folder.")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in place of the former one."""
+    _check_folder(path)
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
     """All epochs so far as CSV."""
-    part = path.with_suffix(".part")
-    with part.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(part, path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, restval="")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def checkpoint(path: Path, content: dict[str, Any]) -> None:
     """Write a checkpoint in place of the former one."""
-    try:
-        save(content, path)
-    except OSError as error:
-        raise UserError(
-            f"{path} cannot be written ({error.strerror}). Make room, or give --out another folder."
-        ) from None
+    _check_folder(path)
+    save(content, path)
+
+
+def _check_folder(path: Path) -> None:
+    """FileNotFoundError if someone has removed the run's folder."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "its folder is gone", str(path))
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -66,7 +79,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         content = load(path)
     except FileNotFoundError:
         raise UserError(f"{path.parent} has no {path.name}. Give the folder of a run of taper train.") from None
-    except (RuntimeError, OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (RuntimeError, OSError, ValueError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise UserError(f"the checkpoint {path} cannot be read: {error}") from None
     if not isinstance(content, dict) or "model" not in content or "facts" not in content:
         raise UserError(f"{path} is no checkpoint of taper train: it lacks the model. Give the folder of a run.")

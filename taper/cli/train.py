@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import random
 import shutil
-from dataclasses import asdict
+import zlib
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -33,7 +36,7 @@ from .trainer import Trainer
     "--lr", type=float, default=None, help="Learning rate.  [default: what suits the optimizer and the dataset]"
 )
 @click.option("--optimizer", type=click.Choice(OPTIMIZERS), default="adam", show_default=True)
-@click.option("--momentum", type=float, default=0.9, show_default=True, help="Momentum of sgd.")
+@click.option("--momentum", type=float, default=None, help="Momentum of sgd and rmsprop.  [default: 0.9 for sgd]")
 @click.option("--weight-decay", type=float, default=0.0, show_default=True)
 @click.option(
     "--scheduler", type=click.Choice(SCHEDULERS), default="none", show_default=True, help="Learning-rate schedule."
@@ -60,49 +63,61 @@ from .trainer import Trainer
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw curves, confusion and mistakes.")
 @click.option("--out", default="runs", show_default=True, help="The folder in which the run's folder is made.")
 @click.option("--resume", metavar="RUN", default=None, help="Continue the run in this folder.")
-def train(out: str, resume: str | None, **options: Any) -> None:
+@click.pass_context
+def train(context: click.Context, out: str, resume: str | None, **options: Any) -> None:
     """Train an image classifier.
 
     DATASET is digits, mnist, fashion-mnist, cifar10, or a folder with one folder of images for each class. The run is
     kept in OUT/DATASET-MODEL: config.json, metrics.csv, curves.png, confusion.png, mistakes.png, best.pt, last.pt.
     """
-    if resume is not None:
-        path = Path(resume)
-        settings = Settings.read(path / "config.json")
-        if settings.kfold:
-            raise UserError(
-                "--kfold runs cannot be resumed as a whole: resume one of the folders inside, or train again."
-            )
-        prepare(settings)
-        run_one(settings, path, resuming=True)
-        return
-    settings = Settings(**options)
-    if settings.model not in MODELS:
-        raise UserError(f"unknown model '{settings.model}'. Choose one of: {', '.join(MODELS)}.")
+    settings = Settings(**options) if resume is None else resumed(context, Path(resume), options)
     if settings.pictures:
         report.check_pictures()
-    prepare(settings)
     opened = Opened(settings)
-    name = f"{Path(settings.dataset).name}-{settings.model}"
-    path = rundir.new(Path(out), name)
+    path = None if resume is None else Path(resume)
+    fresh = not Path(out).exists()
     try:
-        settings.write(path / "config.json")
-        if settings.kfold:
+        if path is None:
+            path = rundir.new(Path(out), f"{Path(settings.dataset).resolve().name}-{settings.model}")
+            settings.write(path / "config.json")
+        if resume is not None and (settings.fold or not settings.kfold) and not (path / "last.pt").exists():
+            raise UserError(f"{path} has no last.pt to continue from. Give the folder of another run, or train again.")
+        if settings.kfold and not settings.fold:
             folds(settings, opened, path)
         else:
-            run_one(settings, path, opened=opened)
-    except OSError as error:
-        discard(path)
-        raise UserError(f"{path} cannot be written ({error}). Make room, or give --out another folder.") from None
-    except UserError:
-        discard(path)
+            run_one(settings, path, opened)
+    except (OSError, UserError, KeyboardInterrupt) as error:
+        if resume is None and path is not None:
+            discard(path, fresh)
+        if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+            reason = error.strerror or error
+            raise UserError(f"{path} cannot be written ({reason}). Make room, or give --out another folder.") from None
         raise
 
 
-def discard(path: Path) -> None:
-    """Remove the folder of a run of which no epoch was finished."""
-    if not any(path.rglob("best.pt")):
-        shutil.rmtree(path, ignore_errors=True)
+FREE = ("data_root", "download", "threads", "pictures")
+"""Options that do not change a run's numbers, and may be given with --resume."""
+
+
+def resumed(context: click.Context, path: Path, options: dict[str, Any]) -> Settings:
+    """The settings of the run to continue. UserError for options that would make it another run."""
+    given = [name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    for name in given:
+        if name not in FREE:
+            what = "the dataset" if name == "dataset" else "--" + name.replace("_", "-")
+            raise UserError(f"--resume continues with the run's own settings: leave out {what}, or start a new run.")
+    settings = Settings.read(path / "config.json")
+    return replace(settings, **{name: options[name] for name in given})
+
+
+def discard(path: Path, parent: bool) -> None:
+    """Remove the folder of a run of which no epoch was finished, and, with parent, the one it was made in."""
+    if any(path.rglob("best.pt")):
+        return
+    shutil.rmtree(path, ignore_errors=True)
+    if parent:
+        with suppress(OSError):
+            path.parent.rmdir()
 
 
 def prepare(settings: Settings) -> None:
@@ -114,78 +129,77 @@ def prepare(settings: Settings) -> None:
 
 
 class Opened:
-    """A dataset's two splits, raw, and the facts of its training split."""
+    """A dataset's two splits, read, and the facts of its training split."""
 
     def __init__(self, settings: Settings):
         self.settings = settings
         root = Path(settings.data_root)
-        self.root = root
-        raw = data.open_dataset(settings.dataset, root, True, settings.download)
-        self.labels = data.labels_of(raw)
-        if len(self.labels) < 2:
+        self.training = data.open_dataset(settings.dataset, root, True, settings.download)
+        self.facts = data.described(settings.dataset, self.training)
+        self.test = data.open_dataset(settings.dataset, root, False, settings.download, self.facts.size)
+        self.facts.check(self.test)
+        self.count = len(self.training)
+        if self.count < 2:
+            raise UserError(f"dataset '{settings.dataset}' has one training image: that is too few. Add images.")
+        if settings.kfold > self.count:
             raise UserError(
-                f"dataset '{settings.dataset}' has {len(self.labels)} training images: that is too few to learn from."
+                f"--kfold {settings.kfold} is more than the {self.count} training images. Give fewer folds."
             )
-        self.facts = data.describe(settings.dataset, raw)
-        if settings.kfold > len(self.labels):
-            raise UserError(f"--kfold {settings.kfold} is more than the {len(self.labels)} training images.")
 
-    def split(self, train: bool, augment: bool = False):
-        """A split with the transform of the model's input."""
-        folder = self.settings.dataset not in data.NAMES
-        transform = data.folder_transform(self.facts, augment) if folder else self.facts.transform(augment)
-        return data.open_dataset(self.settings.dataset, self.root, train, False, transform)
+    def fingerprint(self) -> dict[str, int]:
+        """What shows whether the training images are those of before."""
+        return {"count": self.count, "labels": zlib.crc32(np.ascontiguousarray(self.training.labels(), "<i8"))}
 
     def loaders(self, held_out: np.ndarray | None = None) -> dict:
         """The loaders of train, test, and, with positions held out, val."""
-        batch = self.settings.batch_size
-        training = self.split(True, self.settings.augment)
-        found = {"test": data.loader(self.split(False), 500, False)}
+        plain = self.facts.transform()
+        training = data.transformed(self.training, self.facts.transform(self.settings.augment))
+        found = {"test": data.loader(data.transformed(self.test, plain), 500, False)}
         if held_out is not None:
-            kept = np.setdiff1d(np.arange(len(self.labels)), held_out)
+            kept = np.setdiff1d(np.arange(self.count), held_out)
             training = Subset(training, kept.tolist())
-            found["val"] = data.loader(Subset(self.split(True), held_out.tolist()), 500, False)
-        found["train"] = data.loader(training, batch, True)
+            validation = Subset(data.transformed(self.training, plain), held_out.tolist())
+            found["val"] = data.loader(validation, 500, False)
+        found["train"] = data.loader(training, self.settings.batch_size, True)
         return found
 
-    def validation(self) -> np.ndarray | None:
+    def held_out(self) -> np.ndarray | None:
         """The positions of the validation images, drawn from the seed alone."""
-        share = self.settings.val_split
-        if not share:
+        settings = self.settings
+        if not settings.val_split:
             return None
-        count = round(len(self.labels) * share)
-        if not 0 < count < len(self.labels):
+        count = round(self.count * settings.val_split)
+        if not 0 < count < self.count:
             raise UserError(
-                f"--val-split {share} of {len(self.labels)} images leaves an empty split. Choose another share."
+                f"--val-split {settings.val_split} of {self.count} images leaves an empty split. Choose another share."
             )
-        return np.sort(np.random.default_rng(self.settings.seed).permutation(len(self.labels))[:count])
+        return np.sort(np.random.default_rng(settings.seed).permutation(self.count)[:count])
+
+    def fold(self, number: int) -> np.ndarray:
+        """The positions of the validation images of one of the folds of --kfold, from 1."""
+        order = np.random.default_rng(self.settings.seed).permutation(self.count)
+        return np.sort(np.array_split(order, self.settings.kfold)[number - 1])
 
 
-def run_one(
-    settings: Settings, path: Path, opened: Opened | None = None, held_out=None, resuming: bool = False
-) -> Trainer:
-    """Train in a folder, from the beginning or from its last checkpoint, and leave its report."""
-    found = rundir.read_checkpoint(path / "last.pt") if resuming else None
-    opened = opened or Opened(settings)
-    if held_out is None:
-        held_out = (
-            np.asarray(found["held_out"])
-            if found is not None and found.get("held_out") is not None
-            else opened.validation()
-        )
-    facts = opened.facts
+def run_one(settings: Settings, path: Path, opened: Opened, whole: Path | None = None) -> Trainer:
+    """Train in a folder, from the beginning or from its last checkpoint, and leave its report; whole: the run to resume
+    if not this one."""
+    found = rundir.read_checkpoint(path / "last.pt") if (path / "last.pt").exists() else None
+    prepare(settings)
+    held_out = opened.fold(settings.fold) if settings.fold else opened.held_out()
+    facts, images = opened.facts, opened.fingerprint()
     model = build(settings.model, facts.channels, facts.size, len(facts.classes), settings.dropout)
     trainer = Trainer(model, settings, opened.loaders(held_out))
-    extra = {
-        "facts": asdict(facts),
-        "settings": asdict(settings),
-        "held_out": None if held_out is None else held_out.tolist(),
-    }
-    if found is not None:
-        trainer.restore(found)
-    else:
+    extra = {"facts": asdict(facts), "settings": asdict(settings), "images": images}
+    if found is None:
         rundir.checkpoint(path / "last.pt", {**trainer.state(), **extra})
-    console = Console(highlight=False)
+    else:
+        if found["facts"] != asdict(facts) or found.get("images") != images:
+            raise UserError(
+                f"dataset '{settings.dataset}' is not what {path} was trained on. Restore it, or start a new run."
+            )
+        trainer.restore(found)
+    console = Console(highlight=False, markup=False)
     console.print(
         f"{settings.dataset}: {len(trainer.loaders['train'].dataset)} training images of {facts.channels} x {facts.size[0]} x "
         f"{facts.size[1]}, {len(facts.classes)} classes; {settings.model}, {sum(p.numel() for p in model.parameters())} parameters; {path}",
@@ -199,13 +213,14 @@ def run_one(
                 rundir.checkpoint(path / "best.pt", state)
             rundir.checkpoint(path / "last.pt", state)
             rundir.write_metrics(path / "metrics.csv", trainer.history)
+        rundir.write_metrics(path / "metrics.csv", trainer.history)
+        summary = report.write(path, trainer, facts, settings)
     except KeyboardInterrupt:
-        # last.pt holds the state before the epoch that was interrupted: written whole, before the epoch began.
+        # last.pt holds the state between two epochs: written whole, before the epoch that was interrupted.
+        at = f"in epoch {trainer.epoch + 1}" if not trainer.finished else "while drawing"
         raise Interrupted(
-            f"Interrupted in epoch {trainer.epoch + 1}: {path / 'last.pt'} is saved. Continue with: taper train --resume {path}"
+            f"Interrupted {at}: {path / 'last.pt'} is saved. Continue with: taper train --resume {whole or path}"
         ) from None
-    rundir.write_metrics(path / "metrics.csv", trainer.history)
-    summary = report.write(path, trainer, facts, settings)
     console.print(summary, soft_wrap=True)
     return trainer
 
@@ -240,24 +255,21 @@ def one_epoch(trainer: Trainer, console: Console) -> None:
 
 
 def folds(settings: Settings, opened: Opened, path: Path) -> None:
-    """K runs, one a fold, and their mean."""
-    order = np.random.default_rng(settings.seed).permutation(len(opened.labels))
+    """K runs, one a fold, and their mean; those that were begun are continued."""
     results = []
-    for i, part in enumerate(np.array_split(order, settings.kfold), start=1):
-        folder = path / f"fold-{i}"
-        folder.mkdir()
-        single = Settings(**{**asdict(settings), "kfold": 0, "val_split": 0.0, "early_stopping": 0})
-        single.early_stopping = settings.early_stopping
+    for fold in range(1, settings.kfold + 1):
+        folder = path / f"fold-{fold}"
+        single = replace(settings, fold=fold)
+        folder.mkdir(exist_ok=True)
         single.write(folder / "config.json")
-        prepare(settings)
-        trainer = run_one(single, folder, opened, np.sort(part))
+        trainer = run_one(single, folder, opened, path)
         last = trainer.history[-1]
-        results.append({"fold": i, "val_accuracy": last["val_accuracy"], "test_accuracy": last["test_accuracy"]})
+        results.append({"fold": fold, "val_accuracy": last["val_accuracy"], "test_accuracy": last["test_accuracy"]})
     accuracies = np.array([r["val_accuracy"] for r in results])
     summary = {
         "folds": results,
         "mean_val_accuracy": float(accuracies.mean()),
         "std_val_accuracy": float(accuracies.std()),
     }
-    (path / "folds.json").write_text(json.dumps(summary, indent=2) + "\n")
+    rundir.write_text(path / "folds.json", json.dumps(summary, indent=2) + "\n")
     click.echo(f"{settings.kfold} folds: validation accuracy {accuracies.mean():.4f} +- {accuracies.std():.4f}; {path}")

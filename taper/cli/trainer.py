@@ -26,8 +26,8 @@ from .settings import Settings
 def make_optimizer(settings: Settings, parameters) -> optim.Optimizer:
     """The optimizer of a run."""
     options: dict[str, Any] = {"lr": settings.lr, "weight_decay": settings.weight_decay}
-    if settings.optimizer in ("sgd", "rmsprop"):
-        options["momentum"] = settings.momentum if settings.optimizer == "sgd" else 0.0
+    if settings.momentum is not None:
+        options["momentum"] = settings.momentum
     kinds = {
         "sgd": optim.SGD,
         "adam": optim.Adam,
@@ -55,7 +55,8 @@ def make_scheduler(settings: Settings, optimizer: optim.Optimizer, steps: int):
     if settings.scheduler == "plateau":
         return schedules.ReduceLROnPlateau(optimizer, patience=2), False
     if settings.scheduler == "onecycle":
-        cycles = "momentum" in optimizer.defaults or "betas" in optimizer.defaults
+        # The cycle would give a momentum to optimizers that were to have none.
+        cycles = bool(settings.momentum) or "betas" in optimizer.defaults
         return schedules.OneCycleLR(optimizer, settings.lr, total_steps=epochs * steps, cycle_momentum=cycles), True
     return None, False
 
@@ -105,7 +106,9 @@ class Trainer:
             set_rng_state(state["rng"])
             version, numbers, gauss = state["python_rng"]
             random.setstate((version, tuple(numbers), gauss))
-        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as error:
+            if [row["epoch"] for row in self.history] != list(range(1, self.epoch + 1)):
+                raise ValueError("its history is not that of its epochs")
+        except (LookupError, RuntimeError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
             raise UserError(f"the checkpoint does not fit this run ({error}). Train again.") from None
 
     @property
@@ -180,6 +183,8 @@ class Trainer:
     def measure(self, split: str) -> tuple[float, float]:
         """Mean loss and accuracy on a split."""
         scores, labels = self.scores(split)
+        if not np.isfinite(scores).all():
+            return math.nan, 0.0
         shifted = scores - scores.max(1, keepdims=True)
         logp = shifted - np.log(np.exp(shifted).sum(1, keepdims=True))
         return float(-logp[np.arange(len(labels)), labels].mean()), float((scores.argmax(1) == labels).mean())

@@ -37,6 +37,7 @@ class Module(TreeMethods, StateMethods, CastMethods, HookMethods):
     _version: int = 1
     call_super_init = False
     training: bool
+    _compiled_call: Callable[..., Any] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self.call_super_init and (args or kwargs):
@@ -61,10 +62,28 @@ class Module(TreeMethods, StateMethods, CastMethods, HookMethods):
                 or _everywhere
             ):
                 return self._call_with_hooks(args, kwargs)
+            if self._compiled_call is not None:
+                return self._compiled_call(*args, **kwargs)
             return self.forward(*args, **kwargs)
         except (RuntimeError, ValueError, IndexError) as error:
             located(error, self, args)
             raise
+
+    def compile(self, *, fullgraph: bool = False, dynamic: bool | None = None, **ignored: Any) -> None:
+        """Run this module's `forward` as a compiled program from now on (see `taper.compile`)."""
+        from ..compiler.api import Compiled
+
+        self.__dict__["_compiled_call"] = Compiled(self.forward, fullgraph, dynamic)
+
+    def _as_compiled(self, compiled: Callable[[Callable], Callable]) -> Module:
+        """What `taper.compile` makes of this module; `compiled` compiles a function."""
+        from .compiled import OptimizedModule
+
+        return OptimizedModule(self, compiled)
+
+    def __getstate__(self) -> dict:
+        """What is pickled or copied: all but a compiled program, which stays in its process."""
+        return {k: v for k, v in self.__dict__.items() if k != "_compiled_call"}
 
     def __setstate__(self, state: dict) -> None:
         """Restore from a pickle; what older versions did not store is filled in."""

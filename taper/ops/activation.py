@@ -4,80 +4,81 @@ from __future__ import annotations
 
 import math
 
+from .elementwise import conj, sgn_of
 from .operator import ARITHMETIC, FLOAT, op
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 ROOT_HALF, ROOT_TWO_OVER_PI = math.sqrt(0.5), math.sqrt(2 / math.pi)
 
 
-def _where(xp, condition, g):
-    """g where the condition holds, else 0."""
-    return xp.where(condition, g, xp.zeros_like(g))
-
-
 # fmt: off
-relu = op("relu", lambda xp, x: xp.maximum(x, xp.zeros((), dtype=x.dtype)), promote=ARITHMETIC,
-          x=lambda xp, g, out: g * (out > 0))
+# Zero first: where both are zeros the second is returned, and a negative zero stays one.
+relu = op("relu", lambda xp, x: xp.maximum(xp.zeros((), dtype=x.dtype), x), promote=ARITHMETIC, refuses="bc",
+          x=lambda xp, g, out: xp.dropped(g, out <= 0))
 
-leaky_relu = op("leaky_relu", lambda xp, x, *, slope: xp.where(x > 0, x, x * slope), promote=ARITHMETIC,
+leaky_relu = op("leaky_relu", lambda xp, x, *, slope: xp.where(x > 0, x, x * slope), promote=ARITHMETIC, refuses="biuc",
                 x=lambda xp, g, x, slope: xp.where(x > 0, g, g * slope))
 
-elu = op("elu", lambda xp, x, *, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0))), promote=FLOAT,
-         x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (alpha * xp.exp(xp.minimum(x, 0)))))
+prelu = op("prelu", lambda xp, x, w: xp.where(x > 0, x, x * w), promote=ARITHMETIC, refuses="biuc", grad_name="PreluKernelBackward0",
+           x=lambda xp, g, x, w: xp.where(x > 0, g, g * w),
+           w=lambda xp, g, x: xp.dropped(g * x, (x > 0)))
 
-celu = op("celu", lambda xp, x, *, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0) / alpha)), promote=FLOAT,
-          x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * xp.exp(xp.minimum(x, 0) / alpha)))
+elu = op("elu", lambda xp, x, *, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(0, x))), promote=ARITHMETIC, refuses="biuc",
+         x=lambda xp, g, x, alpha: xp.where(x <= 0, g * (alpha * xp.exp(xp.kept(x, x < 0))), g))
 
-selu = op("selu", lambda xp, x: SELU_SCALE * xp.where(x > 0, x, SELU_ALPHA * xp.expm1(xp.minimum(x, 0))), promote=FLOAT,
+celu = op("celu", lambda xp, x, *, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(0, x) / alpha)), promote=ARITHMETIC, refuses="biuc",
+          x=lambda xp, g, x, alpha: xp.where(x <= 0, g * xp.exp(xp.kept(x, x < 0) / alpha), g))
+
+selu = op("selu", lambda xp, x: SELU_SCALE * xp.where(x > 0, x, SELU_ALPHA * xp.expm1(xp.minimum(0, x))), promote=ARITHMETIC, refuses="biuc",
           grad_name="EluBackward0",
-          x=lambda xp, g, x: g * xp.where(x > 0, xp.ones_like(x) * SELU_SCALE, SELU_SCALE * SELU_ALPHA * xp.exp(xp.minimum(x, 0))))
+          x=lambda xp, g, x: xp.where(x <= 0, g * (SELU_SCALE * SELU_ALPHA * xp.exp(xp.kept(x, x < 0))), g * SELU_SCALE))
 
-gelu = op("gelu", lambda xp, x: x * xp.ndtr(x), promote=FLOAT,
+gelu = op("gelu", lambda xp, x: x * xp.ndtr(x), promote=ARITHMETIC, refuses="biuc",
           x=lambda xp, g, x: g * (xp.ndtr(x) + x * xp.exp(-0.5 * x * x) * (ROOT_TWO_OVER_PI / 2)))
 
-gelu_tanh = op("gelu_tanh", lambda xp, x: 0.5 * x * (1 + xp.tanh(_cubic(x))), promote=FLOAT, grad_name="GeluBackward0",
+gelu_tanh = op("gelu_tanh", lambda xp, x: 0.5 * x * (1 + xp.tanh(_cubic(x))), promote=ARITHMETIC, refuses="biuc", grad_name="GeluBackward0",
                x=lambda xp, g, x: g * _gelu_tanh_slope(xp, x))
 
-silu = op("silu", lambda xp, x: x / (1 + xp.exp(-x)), promote=FLOAT,
-          x=lambda xp, g, x: g * _silu_slope(xp, x))
+silu = op("silu", lambda xp, x: x / (1 + xp.exp(-x)), promote=ARITHMETIC, refuses="biu",
+          x=lambda xp, g, x: g * conj(xp, _silu_slope(xp, x)))
 
-mish = op("mish", lambda xp, x: x * xp.tanh(_softplus(xp, x)), promote=FLOAT,
+mish = op("mish", lambda xp, x: x * xp.tanh(_softplus(xp, x)), promote=ARITHMETIC, refuses="biuc",
           x=lambda xp, g, x: g * _mish_slope(xp, x))
 
-softplus = op("softplus", lambda xp, x, *, beta, threshold: xp.where(x * beta > threshold, x, _softplus(xp, x * beta) / beta), promote=FLOAT,
+softplus = op("softplus", lambda xp, x, *, beta, threshold: xp.where(x * beta > threshold, x, _softplus(xp, x * beta) / beta), promote=ARITHMETIC, refuses="biuc",
               x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))
 
-logsigmoid = op("logsigmoid", lambda xp, x: -_softplus(xp, -x), promote=FLOAT, grad_name="LogSigmoidBackward0",
+logsigmoid = op("logsigmoid", lambda xp, x: -_softplus(xp, -x), promote=ARITHMETIC, refuses="biuc", grad_name="LogSigmoidBackward0",
                 x=lambda xp, g, x: g * xp.sigmoid(-x))
 
-softsign = op("softsign", lambda xp, x: x / (1 + xp.abs(x)), promote=FLOAT,
-              x=lambda xp, g, x: g / xp.square(1 + xp.abs(x)))
+softsign = op("softsign", lambda xp, x: x / (1 + xp.abs(x)), promote=FLOAT, grad_name="DivBackward0",
+              x=lambda xp, g, x: _softsign_back(xp, g, x))
 
-hardtanh = op("hardtanh", lambda xp, x, *, low, high: xp.minimum(xp.maximum(x, low), high), promote=ARITHMETIC,
-              x=lambda xp, g, x, low, high: _where(xp, (x > low) & (x < high), g))
+hardtanh = op("hardtanh", lambda xp, x, *, low, high: xp.minimum(high, xp.maximum(low, x)), promote=ARITHMETIC, refuses="bc",
+              x=lambda xp, g, x, low, high: xp.dropped(g, ((x <= low) | (x >= high))))
 
-hardsigmoid = op("hardsigmoid", lambda xp, x: xp.minimum(xp.maximum(x / 6 + 0.5, 0), 1), promote=FLOAT,
-                 x=lambda xp, g, x: _where(xp, (x > -3) & (x < 3), g / 6))
+hardsigmoid = op("hardsigmoid", lambda xp, x: xp.minimum(xp.maximum(x / 6 + 0.5, 0), 1), promote=ARITHMETIC, refuses="biuc",
+                 x=lambda xp, g, x: xp.kept(g / 6, (x > -3) & (x < 3)))
 
-hardswish = op("hardswish", lambda xp, x: x * xp.minimum(xp.maximum(x + 3, 0), 6) / 6, promote=FLOAT,
-               x=lambda xp, g, x: g * xp.where(x <= -3, xp.zeros_like(x), xp.where(x < 3, x / 3 + 0.5, xp.ones_like(x))))
+hardswish = op("hardswish", lambda xp, x: x * xp.minimum(xp.maximum(x + 3, 0), 6) / 6, promote=ARITHMETIC, refuses="biuc",
+               x=lambda xp, g, x: xp.where(x < 3, xp.kept(g * (x / 3 + 0.5), x > -3), g))
 
-hardshrink = op("hardshrink", lambda xp, x, *, lambd: xp.where((x >= -lambd) & (x <= lambd), xp.zeros_like(x), x), promote=ARITHMETIC,
-                x=lambda xp, g, x, lambd: _where(xp, (x < -lambd) | (x > lambd), g))
+hardshrink = op("hardshrink", lambda xp, x, *, lambd: xp.dropped(x, ((x >= -lambd) & (x <= lambd))), promote=ARITHMETIC, refuses="biuc",
+                x=lambda xp, g, x, lambd: xp.dropped(g, ((x >= -lambd) & (x <= lambd))))
 
-softshrink = op("softshrink", lambda xp, x, *, lambd: xp.where(x > lambd, x - lambd, xp.where(x < -lambd, x + lambd, x * 0)), promote=FLOAT,
-                x=lambda xp, g, x, lambd: _where(xp, (x < -lambd) | (x > lambd), g))
+softshrink = op("softshrink", lambda xp, x, *, lambd: xp.where(x > lambd, x - lambd, xp.where(x < -lambd, x + lambd, x * 0)), promote=ARITHMETIC, refuses="biuc",
+                x=lambda xp, g, x, lambd: xp.dropped(g, ((x >= -lambd) & (x <= lambd))))
 
-threshold = op("threshold", lambda xp, x, *, threshold, value: xp.where(x > threshold, x, xp.full_like(x, value)), promote=ARITHMETIC,
-               x=lambda xp, g, x, threshold: _where(xp, x > threshold, g))
+threshold = op("threshold", lambda xp, x, *, threshold, value: xp.where(x <= threshold, xp.full_like(x, value), x), promote=ARITHMETIC, refuses="bc",
+               x=lambda xp, g, x, threshold: xp.dropped(g, (x <= threshold)))
 
-logit = op("logit", lambda xp, x: xp.log(x / (1 - x)), promote=FLOAT,
-           x=lambda xp, g, x: g / (x * (1 - x)))
+logit = op("logit", lambda xp, x, *, eps: _logit(xp, x, eps), promote=FLOAT, refuses="c",
+           x=lambda xp, g, x, eps: _logit_slope(xp, g, x, eps))
 
-softmax = op("softmax", lambda xp, x, *, axis: xp.softmax(x, axis), promote=FLOAT,
+softmax = op("softmax", lambda xp, x, *, axis: xp.softmax(x, axis), promote=FLOAT, refuses="c",
              x=lambda xp, g, out, axis: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
 
-log_softmax = op("log_softmax", lambda xp, x, *, axis: xp.log_softmax(x, axis), promote=FLOAT,
+log_softmax = op("log_softmax", lambda xp, x, *, axis: xp.log_softmax(x, axis), promote=FLOAT, refuses="c",
                  x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
 # fmt: on
 
@@ -94,6 +95,28 @@ def _cubic(x):
 def _gelu_tanh_slope(xp, x):
     t = xp.tanh(_cubic(x))
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * (ROOT_TWO_OVER_PI * (1 + 3 * 0.044715 * x * x))
+
+
+def _softsign_back(xp, g, x):
+    """g / (1 + |x|)^2; of a complex x, whose part along g counts."""
+    scale = 1 / (1 + xp.abs(x))
+    if x.dtype.kind != "c":
+        return g * scale * scale
+    return g * scale - sgn_of(xp, x) * xp.real(g * xp.conj(x)) * scale * scale
+
+
+def _logit(xp, x, eps):
+    """log(x / (1 - x)), x kept within [eps, 1 - eps] if there is an eps."""
+    x = x if eps is None else xp.minimum(xp.maximum(x, eps), 1 - eps)
+    return xp.log(x / (1 - x))
+
+
+def _logit_slope(xp, g, x, eps):
+    """1 / (x (1 - x)); 0 outside [eps, 1 - eps], NaN outside [0, 1] if there is no eps."""
+    slope = g / (x * (1 - x))
+    if eps is None:
+        return xp.where((x >= 0) & (x <= 1), slope, math.nan)
+    return xp.dropped(slope, (x < eps) | (x > 1 - eps))
 
 
 def _silu_slope(xp, x):

@@ -7,10 +7,10 @@ from .operator import ARITHMETIC, COMPARE, op
 # fmt: off
 eq = op("eq", lambda xp, x, y: xp.equal(x, y), promote=COMPARE)
 ne = op("ne", lambda xp, x, y: xp.not_equal(x, y), promote=COMPARE)
-lt = op("lt", lambda xp, x, y: xp.less(x, y), promote=COMPARE)
-le = op("le", lambda xp, x, y: xp.less_equal(x, y), promote=COMPARE)
-gt = op("gt", lambda xp, x, y: xp.greater(x, y), promote=COMPARE)
-ge = op("ge", lambda xp, x, y: xp.greater_equal(x, y), promote=COMPARE)
+lt = op("lt", lambda xp, x, y: xp.less(x, y), promote=COMPARE, refuses="c")
+le = op("le", lambda xp, x, y: xp.less_equal(x, y), promote=COMPARE, refuses="c")
+gt = op("gt", lambda xp, x, y: xp.greater(x, y), promote=COMPARE, refuses="c")
+ge = op("ge", lambda xp, x, y: xp.greater_equal(x, y), promote=COMPARE, refuses="c")
 
 logical_and = op("logical_and", lambda xp, x, y: xp.logical_and(x, y), promote=COMPARE)
 logical_or  = op("logical_or",  lambda xp, x, y: xp.logical_or(x, y), promote=COMPARE)
@@ -23,14 +23,14 @@ isfinite = op("isfinite", lambda xp, x: xp.isfinite(x) if x.dtype.kind in "fcV" 
 signbit  = op("signbit",  lambda xp, x: xp.signbit(x) if x.dtype.kind in "fV" else x < 0)
 isclose  = op("isclose",  lambda xp, x, y, *, rtol, atol, equal_nan: close(xp, x, y, rtol, atol, equal_nan), promote=COMPARE)
 
-bitwise_and = op("bitwise_and", lambda xp, x, y: xp.bitwise_and(x, y), promote=ARITHMETIC)
-bitwise_or  = op("bitwise_or",  lambda xp, x, y: xp.bitwise_or(x, y), promote=ARITHMETIC)
-bitwise_xor = op("bitwise_xor", lambda xp, x, y: xp.bitwise_xor(x, y), promote=ARITHMETIC)
-bitwise_not = op("bitwise_not", lambda xp, x: xp.invert(x))
-left_shift  = op("bitwise_left_shift",  lambda xp, x, y: xp.left_shift(x, y), promote=ARITHMETIC)
-right_shift = op("bitwise_right_shift", lambda xp, x, y: xp.right_shift(x, y), promote=ARITHMETIC)
-gcd = op("gcd", lambda xp, x, y: xp.gcd(x, y), promote=ARITHMETIC)
-lcm = op("lcm", lambda xp, x, y: xp.lcm(x, y), promote=ARITHMETIC)
+bitwise_and = op("bitwise_and", lambda xp, x, y: xp.bitwise_and(x, y), promote=ARITHMETIC, refuses="fcV")
+bitwise_or  = op("bitwise_or",  lambda xp, x, y: xp.bitwise_or(x, y), promote=ARITHMETIC, refuses="fcV")
+bitwise_xor = op("bitwise_xor", lambda xp, x, y: xp.bitwise_xor(x, y), promote=ARITHMETIC, refuses="fcV")
+bitwise_not = op("bitwise_not", lambda xp, x: xp.invert(x), promote=ARITHMETIC, refuses="fcV")
+left_shift  = op("bitwise_left_shift",  lambda xp, x, y: xp.left_shift(x, y), promote=ARITHMETIC, refuses="bfcV")
+right_shift = op("bitwise_right_shift", lambda xp, x, y: xp.right_shift(x, y), promote=ARITHMETIC, refuses="bfcV")
+gcd = op("gcd", lambda xp, x, y: xp.gcd(x, y), promote=ARITHMETIC, refuses="bfcV")
+lcm = op("lcm", lambda xp, x, y: xp.lcm(x, y), promote=ARITHMETIC, refuses="bfcV")
 # fmt: on
 
 

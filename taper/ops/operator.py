@@ -36,13 +36,27 @@ class Operator:
 
     __slots__ = (
         *("name", "forward", "inputs", "variadic", "attrs", "rules", "joint", "promote", "outputs", "aux", "view"),
-        *("grad_name", "half_native", "broadcasts", "part", "plans"),
+        *("grad_name", "half_native", "broadcasts", "part", "plans", "refuses"),
     )
 
     def __init__(
-        self, name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native, broadcasts, part
+        self,
+        name,
+        forward,
+        rules,
+        joint,
+        promote,
+        outputs,
+        aux,
+        view,
+        grad_name,
+        half_native,
+        broadcasts,
+        part,
+        refuses,
     ):
         self.part = part
+        self.refuses = refuses
         self.broadcasts = broadcasts or promote != AS_IS
         self.name, self.forward, self.promote, self.view = name, forward, promote, view
         self.outputs, self.aux, self.half_native = outputs, aux, half_native
@@ -157,6 +171,7 @@ def op(
     half_native: bool = False,
     broadcasts: bool = False,
     part: Callable | None = None,
+    refuses: str = "",
     **rules: Callable | None,
 ) -> Operator:
     """Define an operator.
@@ -171,10 +186,13 @@ def op(
     part: for a view with outputs=None: `part(attrs, i, made) -> (operator, attrs)` says which view of the input alone
         result i is, so that changing it in place can be replayed.
     broadcasts: gradients are summed to the inputs' shapes (always so where dtypes are promoted).
+    refuses: the kinds of dtype (NumPy's letters: b, i, u, f, c) in which it does not compute, once promoted.
     rules: input name -> rule(xp, g, kept values...). An input without a rule is not differentiable.
     """
     if name in REGISTRY:
         raise TypeError(f"operator {name} is defined twice")
-    made = Operator(name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native, broadcasts, part)
+    made = Operator(
+        *(name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native, broadcasts, part, refuses)
+    )
     REGISTRY[name] = made
     return made

@@ -4,60 +4,60 @@ from __future__ import annotations
 
 import math
 
-from .elementwise import TWO_OVER_SQRT_PI
+from .elementwise import TWO_OVER_SQRT_PI, conj
 from .operator import FLOAT, op
 
 ROOT_PI_HALF = math.sqrt(math.pi) / 2
 ONE_OVER_ROOT_2PI = 1 / math.sqrt(2 * math.pi)
 
 # fmt: off
-erf = op("erf", lambda xp, x: xp.erf(x), promote=FLOAT,
+erf = op("erf", lambda xp, x: xp.erf(x), promote=FLOAT, refuses="c",
          x=lambda xp, g, x: g * (TWO_OVER_SQRT_PI * xp.exp(-x * x)))
 
-erfc = op("erfc", lambda xp, x: xp.erfc(x), promote=FLOAT,
+erfc = op("erfc", lambda xp, x: xp.erfc(x), promote=FLOAT, refuses="c",
           x=lambda xp, g, x: g * (-TWO_OVER_SQRT_PI * xp.exp(-x * x)))
 
-erfcx = op("erfcx", lambda xp, x: xp.erfcx(x), promote=FLOAT,
+erfcx = op("erfcx", lambda xp, x: xp.erfcx(x), promote=FLOAT, refuses="c",
            x=lambda xp, g, x, out: g * (2 * x * out - TWO_OVER_SQRT_PI))
 
-erfinv = op("erfinv", lambda xp, x: xp.erfinv(x), promote=FLOAT,
+erfinv = op("erfinv", lambda xp, x: xp.erfinv(x), promote=FLOAT, refuses="c",
             x=lambda xp, g, out: g * (ROOT_PI_HALF * xp.exp(out * out)))
 
-ndtr = op("ndtr", lambda xp, x: xp.ndtr(x), promote=FLOAT,
+ndtr = op("ndtr", lambda xp, x: xp.ndtr(x), promote=FLOAT, refuses="c",
           x=lambda xp, g, x: g * (ONE_OVER_ROOT_2PI * xp.exp(-0.5 * x * x)))
 
-ndtri = op("ndtri", lambda xp, x: xp.ndtri(x), promote=FLOAT,
+ndtri = op("ndtri", lambda xp, x: xp.ndtri(x), promote=FLOAT, refuses="c",
            x=lambda xp, g, out: g * (xp.exp(0.5 * out * out) / ONE_OVER_ROOT_2PI))
 
-log_ndtr = op("log_ndtr", lambda xp, x: xp.log_ndtr(x), promote=FLOAT,
+log_ndtr = op("log_ndtr", lambda xp, x: xp.log_ndtr(x), promote=FLOAT, refuses="c",
               x=lambda xp, g, x, out: g * (ONE_OVER_ROOT_2PI * xp.exp(-0.5 * x * x - out)))
 
-lgamma = op("lgamma", lambda xp, x: xp.lgamma(x), promote=FLOAT,
+lgamma = op("lgamma", lambda xp, x: xp.lgamma(x), promote=FLOAT, refuses="c",
             x=lambda xp, g, x: g * xp.digamma(x))
 
-digamma = op("digamma", lambda xp, x: xp.digamma(x), promote=FLOAT,
+digamma = op("digamma", lambda xp, x: xp.digamma(x), promote=FLOAT, refuses="c",
              x=lambda xp, g, x: g * xp.trigamma(x))
 
-polygamma = op("polygamma", lambda xp, x, *, n: xp.polygamma(n, x), promote=FLOAT,
+polygamma = op("polygamma", lambda xp, x, *, n: xp.polygamma(n, x), promote=FLOAT, refuses="c",
                x=lambda xp, g, x, n: g * xp.polygamma(n + 1, x))
 
-zeta = op("zeta", lambda xp, x, y: xp.zeta(x, y), promote=FLOAT,
+zeta = op("zeta", lambda xp, x, y: xp.zeta(x, y), promote=FLOAT, refuses="c",
           y=lambda xp, g, x, y: g * (-x * xp.zeta(x + 1, y)))
 
-i0 = op("i0", lambda xp, x: xp.i0(x), promote=FLOAT,
+i0 = op("i0", lambda xp, x: xp.i0(x), promote=FLOAT, refuses="c",
         x=lambda xp, g, x: g * xp.i1(x))
 
-i0e = op("i0e", lambda xp, x: xp.i0e(x), promote=FLOAT,
+i0e = op("i0e", lambda xp, x: xp.i0e(x), promote=FLOAT, refuses="c",
          x=lambda xp, g, x, out: g * (xp.i1e(x) - xp.sign(x) * out))
 
-i1 = op("i1", lambda xp, x: xp.i1(x), promote=FLOAT,
+i1 = op("i1", lambda xp, x: xp.i1(x), promote=FLOAT, refuses="c",
         x=lambda xp, g, x, out: g * _i1_slope(xp, x, xp.i0(x), out))
 
-i1e = op("i1e", lambda xp, x: xp.i1e(x), promote=FLOAT,
+i1e = op("i1e", lambda xp, x: xp.i1e(x), promote=FLOAT, refuses="c",
          x=lambda xp, g, x, out: g * (_i1_slope(xp, x, xp.i0e(x), out) - xp.sign(x) * out))
 
 sinc = op("sinc", lambda xp, x: xp.sinc(x), promote=FLOAT,
-          x=lambda xp, g, x: g * _sinc_slope(xp, x))
+          x=lambda xp, g, x: g * conj(xp, _sinc_slope(xp, x)))
 
 # PyTorch has no derivative by the concentration either.
 gammainc = op("gammainc", lambda xp, a, x: xp.gammainc(a, x), promote=FLOAT, grad_name="IgammaBackward0",
@@ -66,10 +66,10 @@ gammainc = op("gammainc", lambda xp, a, x: xp.gammainc(a, x), promote=FLOAT, gra
 gammaincc = op("gammaincc", lambda xp, a, x: xp.gammaincc(a, x), promote=FLOAT, grad_name="IgammacBackward0",
                a=lambda xp, g: _refused("igammac"), x=lambda xp, g, a, x: -g * _gamma_density(xp, a, x))
 
-entr = op("entr", lambda xp, x: xp.where(x > 0, -x * xp.log(x), xp.where(x == 0, x * 0, x * 0 - math.inf)), promote=FLOAT,
+entr = op("entr", lambda xp, x: xp.where(x > 0, -x * xp.log(x), xp.where(x >= 0, xp.zeros_like(x), xp.where(x < 0, xp.full_like(x, -math.inf), x))), promote=FLOAT, refuses="c",
           x=lambda xp, g, x: g * (-xp.log(x) - 1))
 
-xlog1py = op("xlog1py", lambda xp, x, y: xp.xlogy(x, 1 + y), promote=FLOAT,
+xlog1py = op("xlog1py", lambda xp, x, y: xp.where((x == 0) & (y == y), xp.zeros_like(y), x * xp.log1p(y)), promote=FLOAT, refuses="c",
              x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= -1), xp.zeros_like(y), xp.log1p(y)),
              y=lambda xp, g, x, y: g * x / (y + 1))
 # fmt: on

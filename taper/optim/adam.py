@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
-from .checks import at_least_zero, fractions
+from .checks import at_least_zero, fractions, number
 from .optimizer import Optimizer
 
 
@@ -56,14 +54,14 @@ class Adam(Optimizer):
 
     def coefficients(self, group, step, state):
         b1, b2 = group["betas"]
-        lr = float(group["lr"])
+        lr = number(group["lr"])
         decay = group["weight_decay"]
         decoupled = group["decoupled_weight_decay"]
         return {
             "b1": b1,
             "b2": b2,
             "step_size": lr / (1 - b1**step),
-            "root_correction": math.sqrt(1 - b2**step),
+            "root_correction": (1 - b2**step) ** 0.5,
             "eps": group["eps"],
             "l2": 0 if decoupled else decay,
             "shrink": 1 - lr * decay if decoupled else 1,

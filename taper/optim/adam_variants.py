@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from ..autograd.tape import wrap
-from .checks import at_least_zero, fractions
+from ..backends import namespace_of
+from .checks import at_least_zero, fractions, number
 from .optimizer import Optimizer
 
 
@@ -54,7 +53,7 @@ class Adamax(Optimizer):
         return {
             "b1": b1,
             "b2": b2,
-            "step_size": float(group["lr"]) / (1 - b1**step),
+            "step_size": number(group["lr"]) / (1 - b1**step),
             "eps": group["eps"],
             "weight_decay": group["weight_decay"],
             "maximize": group["maximize"],
@@ -77,7 +76,7 @@ class _DecayingAdam(Optimizer):
 
     def _numbers(self, group, step):
         b1, b2 = group["betas"]
-        lr, decay, decoupled = float(group["lr"]), group["weight_decay"], group["decoupled_weight_decay"]
+        lr, decay, decoupled = number(group["lr"]), group["weight_decay"], group["decoupled_weight_decay"]
         return {
             "b1": b1,
             "b2": b2,
@@ -145,12 +144,12 @@ class NAdam(_DecayingAdam):
 
     def coefficients(self, group, step, state):
         b1, b2 = group["betas"]
-        lr, decay = float(group["lr"]), group["momentum_decay"]
+        lr, decay = number(group["lr"]), group["momentum_decay"]
         mu = b1 * (1 - 0.5 * 0.96 ** (step * decay))
         mu_next = b1 * (1 - 0.5 * 0.96 ** ((step + 1) * decay))
         product = state["mu_product"]._array
-        product *= np.float32(mu)
-        so_far = float(product)
+        product *= mu
+        so_far = namespace_of(product).number(product)
         return {
             **self._numbers(group, step),
             "of_g": lr * (1 - mu) / (1 - so_far),
@@ -210,12 +209,11 @@ class RAdam(_DecayingAdam):
         length = longest - 2 * step * b2**step / correction2
         rectified = None
         if length > 5:
-            rectified = math.sqrt(
-                (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
-            ) * math.sqrt(correction2)
+            variance = (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+            rectified = variance**0.5 * correction2**0.5
         return {
             **self._numbers(group, step),
-            "lr": float(group["lr"]),
+            "lr": number(group["lr"]),
             "correction": correction1,
             "rectified": rectified,
         }

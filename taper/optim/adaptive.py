@@ -6,7 +6,7 @@ import numpy as np
 
 from ..autograd.tape import wrap
 from ..backends import namespace_of
-from .checks import at_least_zero
+from .checks import at_least_zero, number
 from .optimizer import Optimizer
 
 
@@ -59,7 +59,7 @@ class Adagrad(Optimizer):
 
     def coefficients(self, group, step, state):
         return {
-            "lr": float(group["lr"]) / (1 + (step - 1) * group["lr_decay"]),
+            "lr": number(group["lr"]) / (1 + (step - 1) * group["lr_decay"]),
             "eps": group["eps"],
             "weight_decay": group["weight_decay"],
             "maximize": group["maximize"],
@@ -115,7 +115,7 @@ class Adadelta(Optimizer):
 
     def coefficients(self, group, step, state):
         return {
-            "lr": float(group["lr"]),
+            "lr": number(group["lr"]),
             "rho": group["rho"],
             "eps": group["eps"],
             "weight_decay": group["weight_decay"],
@@ -178,7 +178,7 @@ class RMSprop(Optimizer):
 
     def coefficients(self, group, step, state):
         return {
-            "lr": float(group["lr"]),
+            "lr": number(group["lr"]),
             "alpha": group["alpha"],
             "eps": group["eps"],
             "weight_decay": group["weight_decay"],

@@ -14,3 +14,8 @@ def fractions(name: str, values) -> None:
     for i, value in enumerate(values):
         if not 0 <= value < 1:
             raise ValueError(f"Invalid {name} at index {i}: {value}. It must be in [0, 1).")
+
+
+def number(value):
+    """A hyperparameter as a number: one that is a tensor by its value."""
+    return value.item() if hasattr(value, "item") else value

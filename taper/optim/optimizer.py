@@ -169,11 +169,11 @@ class Optimizer:
         if self.counts_steps:
             counter = state["step"]._array
             counter += 1
-            step = int(counter)
+            step = namespace_of(counter).number(counter)
         numbers = self.coefficients(group, step, state)
         held = [state[name]._array if state[name] is not None else None for name in slots]
         xp = namespace_of(array)
-        if array.size <= BLOCK or not _flat((array, g, *held)):
+        if array.size <= BLOCK or array.__class__ is not np.ndarray or not _flat((array, g, *held)):
             values = self.update(xp, array, g, *held, **numbers)
             _store(array, values[0])
             for name, old, new in zip(slots, held, values[1:]):
@@ -195,6 +195,16 @@ class Optimizer:
                 for old, new in zip(parts[2:], values[1:]):
                     _store(old, new)
         changed(p)
+
+    def changing_numbers(self) -> list[tuple[dict, str]]:
+        """(group, name) of the hyperparameters that may change from step to step: a compiled step reads them each time."""
+        kinds = (float, tuple)
+        return [
+            (group, name)
+            for group in self.param_groups
+            for name, value in group.items()
+            if name in self.defaults and value.__class__ in kinds
+        ]
 
     def slots_of(self, group: dict[str, Any]) -> tuple[str, ...]:
         """Names of the state tensors that a parameter of this group has."""

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..autograd.tape import wrap
 from ..backends import namespace_of
-from .checks import at_least_zero
+from .checks import at_least_zero, number
 from .optimizer import Optimizer
 
 
@@ -49,7 +49,7 @@ class Rprop(Optimizer):
 
     def init_state(self, state, p, group):
         super().init_state(state, p, group)
-        state["step_size"] = wrap(namespace_of(p._array).full_like(p._array, float(group["lr"])))
+        state["step_size"] = wrap(namespace_of(p._array).full_like(p._array, number(group["lr"])))
 
     def coefficients(self, group, step, state):
         (shrink, grow), (smallest, largest) = group["etas"], group["step_sizes"]
@@ -110,12 +110,13 @@ class ASGD(Optimizer):
 
     def init_state(self, state, p, group):
         super().init_state(state, p, group)
-        state["eta"] = wrap(np.asarray(float(group["lr"]), np.float32))
+        state["eta"] = wrap(np.asarray(number(group["lr"]), np.float32))
         state["mu"] = wrap(np.ones((), np.float32))
 
     def coefficients(self, group, step, state):
-        lr, lambd = float(group["lr"]), group["lambd"]
-        eta, mu = float(state["eta"]._array), float(state["mu"]._array)
+        lr, lambd = number(group["lr"]), group["lambd"]
+        xp = namespace_of(state["eta"]._array)
+        eta, mu = xp.number(state["eta"]._array), xp.number(state["mu"]._array)
         state["eta"]._array[...] = lr / (1 + lambd * lr * step) ** group["alpha"]
         state["mu"]._array[...] = 1 / max(1, step - group["t0"])
         return {

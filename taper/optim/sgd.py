@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .checks import at_least_zero
+from .checks import at_least_zero, number
 from .optimizer import Optimizer
 
 
@@ -56,7 +56,7 @@ class SGD(Optimizer):
 
     def coefficients(self, group, step, state):
         return {
-            "lr": float(group["lr"]),
+            "lr": number(group["lr"]),
             "momentum": group["momentum"],
             "dampening": group["dampening"],
             "weight_decay": group["weight_decay"],

@@ -9,6 +9,7 @@ from .added_products import *
 from .arithmetic import *
 from .arrangement import *
 from .comparison import *
+from .complex_numbers import *
 from .conversion import *
 from .core import Tensor
 from .creation import *

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
+
 from .. import dtypes
 from ..autograd.casting import in_lower_precision
-from ..autograd.dispatch import apply, unary
-from ..autograd.inplace import assign, inplace
+from ..autograd.dispatch import apply, into, unary
+from ..autograd.inplace import assign, inplace, legacy_name
+from ..autograd.updates import unary_inplace
 from ..ops import activation as ops
-from ..ops.elementwise import clamp as _clamp
 from ..ops.movement import astype
 from . import dims
 from .elementwise import sigmoid, tanh
-from .selection import where
 
 # The functions that PyTorch has at top level; all are in nn.functional.
 __all__ = [
@@ -32,20 +33,21 @@ __all__ = [
     "logit",
 ]
 
-_relu, _selu, _gelu, _gelu_tanh = unary(ops.relu), unary(ops.selu), unary(ops.gelu), unary(ops.gelu_tanh)
+
+def _counts(input):
+    if input._array.dtype.kind == "b":
+        raise RuntimeError("Boolean inputs not supported for relu. Convert first: input.float().")
+    return input
+
+
+_relu, _selu, _gelu, _gelu_tanh = unary(ops.relu, check=_counts), unary(ops.selu), unary(ops.gelu), unary(ops.gelu_tanh)
 _silu, _mish, _softsign = unary(ops.silu), unary(ops.mish), unary(ops.softsign)
-_hardsigmoid, _hardswish, _logsigmoid, _logit = (
-    unary(ops.hardsigmoid),
-    unary(ops.hardswish),
-    unary(ops.logsigmoid),
-    unary(ops.logit),
-)
+_hardsigmoid, _hardswish, _logsigmoid = unary(ops.hardsigmoid), unary(ops.hardswish), unary(ops.logsigmoid)
 
 
 def relu(input, inplace: bool = False, *, out=None):
     """max(input, 0)."""
-    result = _relu(input, out=out)
-    return assign(input, result) if inplace else result
+    return relu_(input) if inplace else _relu(input, out=out)
 
 
 def relu6(input, inplace: bool = False):
@@ -77,7 +79,10 @@ def prelu(input, weight):
         weight = weight.reshape(-1, *(1,) * (input._array.ndim - 2))
     else:
         weight = weight.reshape(())
-    return where(input > 0, input, weight * input)
+    if input._array.dtype != weight._array.dtype:
+        kinds = (legacy_name(t._array.dtype) for t in (input, weight))
+        raise RuntimeError(f"prelu: Type promoting not supported. Got {' and '.join(kinds)}. Convert one of them.")
+    return apply(ops.prelu, input, weight)
 
 
 def elu(input, alpha: float = 1.0, inplace: bool = False):
@@ -125,7 +130,9 @@ def softplus(input, beta: float = 1.0, threshold: float = 20.0):
 
 
 def softsign(input):
-    """input / (1 + |input|)."""
+    """input / (1 + |input|). NotImplementedError for bool."""
+    if input._array.dtype.kind == "b":
+        raise NotImplementedError("\"abs_cpu\" not implemented for 'Bool'. Convert first: input.float().")
     return _softsign(input)
 
 
@@ -138,6 +145,13 @@ def hardtanh(input, min_val: float = -1.0, max_val: float = 1.0, inplace: bool =
     """The input kept within [min_val, max_val]."""
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
+    kind = input._array.dtype.kind
+    if kind == "b":
+        raise RuntimeError("Bool inputs not supported for hardtanh. Convert first: input.float().")
+    if kind == "u" and int(min_val) < 0:
+        raise RuntimeError("cannot do hardtanh on an unsigned type with negative limits. Convert first: input.int().")
+    if kind in "iu":
+        min_val, max_val = int(min_val), int(max_val)
     result = apply(ops.hardtanh, input, low=min_val, high=max_val)
     return assign(input, result) if inplace else result
 
@@ -179,15 +193,18 @@ def logsigmoid(input):
 
 def logit(input, eps=None, *, out=None):
     """log(input / (1 - input)), the input kept within [eps, 1 - eps] if eps is given."""
-    if eps is not None:
-        input = apply(_clamp, input, eps, 1 - eps)
-    return _logit(input, out=out)
+    result = apply(ops.logit, input, eps=eps)
+    return result if out is None else into(out, result)
 
 
 def glu(input, dim: int = -1):
     """The first half of a dimension times the sigmoid of the second. RuntimeError for an odd size."""
     if input._array.ndim == 0:
         raise RuntimeError("glu does not support 0-dimensional tensors")
+    if input._array.dtype.kind in "biuc":
+        raise NotImplementedError(
+            f"\"glu_cpu\" not implemented for '{legacy_name(input._array.dtype)}'. Convert it first."
+        )
     axis = dims.one(dim, input._array.ndim)
     n = input._array.shape[axis]
     if n % 2:
@@ -215,7 +232,7 @@ def _soft(operator, input, dim, dtype, name: str):
         input = apply(astype, input, dtype=dtype.np)
     if input._array.dtype.kind in "biu":
         raise NotImplementedError(
-            f"\"{name}_kernel_impl\" not implemented for '{input.type().removeprefix('torch.').removesuffix('Tensor')}'. Convert first: input.float()."
+            f"\"{name}_kernel_impl\" not implemented for '{legacy_name(input._array.dtype)}'. Convert first: input.float()."
         )
     if input._array.ndim == 0:
         return apply(operator, input.reshape(1), axis=0).reshape(())
@@ -241,7 +258,7 @@ def softmin(input, dim=None, _stacklevel: int = 3, dtype=None):
     return softmax(-input, dim, _stacklevel, dtype)
 
 
-relu_ = inplace(relu)
+relu_ = unary_inplace(lambda array, target: np.maximum(0, array, out=target), relu)
 leaky_relu_, elu_, celu_, selu_ = inplace(leaky_relu), inplace(elu), inplace(celu), inplace(selu)
 hardtanh_, threshold_ = inplace(hardtanh), inplace(threshold)
 

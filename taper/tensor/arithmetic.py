@@ -1,14 +1,16 @@
-"""Arithmetic: functions, methods, in-place methods, and Python's operators."""
+"""Arithmetic: functions, methods and in-place methods. Python's operators are in operators.py."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, binary, binary_inplace, into, unary
-from ..autograd.inplace import assign, inplace
+from ..autograd.dispatch import apply, binary, into, only_tensors, unary
+from ..autograd.inplace import inplace, legacy_name
 from ..autograd.tape import Variable
+from ..autograd.updates import binary_inplace, unary_inplace, update
 from ..ops import elementwise as ops
+from ..ops.comparison import logical_or
 from ..ops.movement import astype
 
 __all__ = [
@@ -38,61 +40,86 @@ __all__ = [
     "float_power",
 ]
 
-_add, _mul, _div, _sub = binary(ops.add), binary(ops.mul), binary(ops.div), binary(ops.sub)
-_floor, _trunc, _pow = binary(ops.floor_divide), binary(ops.trunc_divide), binary(ops.pow)
-_rounded = binary(ops.rounded_divide)
-_remainder, _fmod = binary(ops.remainder), binary(ops.fmod)
+_KINDS = {bool: "b", int: "i", float: "f", complex: "c"}
 
 
-def _is_bool(value) -> bool:
-    return value is True or value is False or (isinstance(value, Variable) and value._array.dtype.kind == "b")
+def kind_of(value) -> str:
+    """NumPy's letter for the kind of a tensor's dtype or of a Python number; empty for anything else."""
+    return value._array.dtype.kind if isinstance(value, Variable) else _KINDS.get(value.__class__, "")
 
 
-def _no_bools(x, y) -> None:
+def no_bools(x, y) -> None:
     """RuntimeError where `-` would mean something else for bools."""
-    if _is_bool(x) and _is_bool(y):
+    bools = (kind_of(x) == "b") + (kind_of(y) == "b")
+    if bools == 2:
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
             "operator instead."
         )
-    if x.__class__ is bool or y.__class__ is bool or any(_is_bool(t) and isinstance(t, Variable) for t in (x, y)):
+    if bools:
         raise RuntimeError(
             "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, "
             "use the `~` or `logical_not()` operator instead."
         )
 
 
+def no_zero_divisor(x, y) -> None:
+    """RuntimeError for the division of integers by zero."""
+    kinds = kind_of(x) + kind_of(y)
+    if len(kinds) < 2 or kinds == "bb" or not set(kinds) <= set("biu"):
+        return
+    if not y._array.all() if isinstance(y, Variable) else y == 0:
+        raise RuntimeError("ZeroDivisionError")
+
+
+def fitting(x, y) -> None:
+    """RuntimeError for a number that the tensor's integer type cannot hold."""
+    for t, number in ((x, y), (y, x)):
+        if kind_of(t) in "iu" and isinstance(t, Variable) and number.__class__ is int:
+            limits = np.iinfo(t._array.dtype)
+            if not limits.min <= number <= limits.max:
+                raise RuntimeError(f"value cannot be converted to type {t._array.dtype} without overflow: {number}")
+
+
+_add, _mul, _div = (binary(operator, scalars="both") for operator in (ops.add, ops.mul, ops.div))
+_sub = binary(ops.sub, scalars="both", check=no_bools)
+_pow, _or = binary(ops.pow, check=fitting), binary(logical_or)
+_rounded, _trunc = (
+    binary(operator, scalars="both", check=no_zero_divisor) for operator in (ops.rounded_divide, ops.trunc_divide)
+)
+
+
 def _scaled(other, alpha, x):
-    """alpha * other, refusing a fraction of integers."""
-    if alpha == 1:
-        return other
-    both = [v._array if isinstance(v, Variable) else v for v in (x, other)]
-    common = dtypes.result_type(both)
-    if isinstance(alpha, float) and dtypes.category(common) < dtypes.FLOATING:
-        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    """alpha * other, refusing an alpha that the result's dtype cannot hold."""
+    common = dtypes.result_type([v._array if isinstance(v, Variable) else v for v in (x, other)])
     if isinstance(alpha, bool) and common.kind != "b":
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    if isinstance(alpha, float) and dtypes.category(common) < dtypes.FLOATING:
+        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
+    if isinstance(alpha, complex) and dtypes.category(common) < dtypes.COMPLEX:
+        raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
     return _mul(other, alpha) if isinstance(other, Variable) else other * alpha
 
 
 def add(input, other, *, alpha=1, out=None):
     """input + alpha * other, broadcast and promoted."""
-    if alpha != 1:
+    if alpha.__class__ is not int or alpha != 1:
         other = _scaled(other, alpha, input)
     return _add(input, other, out=out)
 
 
 def sub(input, other, *, alpha=1, out=None):
     """input - alpha * other, broadcast and promoted. RuntimeError for bools."""
-    _no_bools(input, other)
-    if alpha != 1:
+    if alpha.__class__ is not int or alpha != 1:
+        no_bools(input, other)
         other = _scaled(other, alpha, input)
     return _sub(input, other, out=out)
 
 
 def rsub(input, other, *, alpha=1):
     """other - alpha * input."""
-    return sub(other, input, alpha=alpha) if isinstance(other, Variable) else _rsub(_scaled(input, alpha, input), other)
+    only_tensors("rsub", input=input)
+    return sub(other, input, alpha=alpha)
 
 
 def mul(input, other, *, out=None):
@@ -108,19 +135,12 @@ def div(input, other, *, rounding_mode=None, out=None):
         raise RuntimeError(
             "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '" + str(rounding_mode) + "'"
         )
-    _refuse_zero(other, input)
+    if rounding_mode == "trunc" and any(
+        isinstance(t, Variable) and t._array.dtype in dtypes.HALF for t in (input, other)
+    ):
+        # PyTorch rounds the quotient to half precision first, which may carry it to the next integer.
+        return trunc(_div(input, other), out=out)
     return (_rounded if rounding_mode == "floor" else _trunc)(input, other, out=out)
-
-
-def _refuse_zero(y, x) -> None:
-    """RuntimeError for the division of integers by zero."""
-    if isinstance(x, Variable) and x._array.dtype.kind in "fcV" or isinstance(x, float):
-        return
-    if isinstance(y, Variable):
-        if y._array.dtype.kind in "biu" and y._array.size and not y._array.all():
-            raise RuntimeError("ZeroDivisionError")
-    elif y == 0 and not isinstance(y, float):
-        raise RuntimeError("ZeroDivisionError")
 
 
 def true_divide(input, other, *, out=None):
@@ -128,22 +148,23 @@ def true_divide(input, other, *, out=None):
     return _div(input, other, out=out)
 
 
-def floor_divide(input, other, *, out=None):
-    """The largest integer not above input / other. RuntimeError for integers divided by zero."""
-    _refuse_zero(other, input)
-    return _floor(input, other, out=out)
-
-
-def remainder(input, other, *, out=None):
-    """input - other * floor(input / other): the sign is that of `other`. RuntimeError for integers divided by zero."""
-    _refuse_zero(other, input)
-    return _remainder(input, other, out=out)
-
-
-def fmod(input, other, *, out=None):
-    """input - other * trunc(input / other): the sign is that of `input`. RuntimeError for integers divided by zero."""
-    _refuse_zero(other, input)
-    return _fmod(input, other, out=out)
+floor_divide = binary(
+    ops.floor_divide,
+    "The largest integer not above input / other. RuntimeError for integers divided by zero.",
+    scalars="both",
+    check=no_zero_divisor,
+)
+remainder = binary(
+    ops.remainder,
+    "input - other * floor(input / other): the sign is that of `other`. RuntimeError for integers divided by zero.",
+    check=no_zero_divisor,
+)
+fmod = binary(
+    ops.fmod,
+    "input - other * trunc(input / other): the sign is that of `input`. RuntimeError for integers divided by zero.",
+    scalars="second",
+    check=no_zero_divisor,
+)
 
 
 def pow(input, exponent, *, out=None):
@@ -151,25 +172,21 @@ def pow(input, exponent, *, out=None):
     if exponent.__class__ in (int, float) and isinstance(input, Variable):
         kind = input._array.dtype.kind
         if exponent == 2 and kind in "fV":
-            result = square(input)
-            return result if out is None else into(out, result)
+            return square(input, out=out)
         if exponent < 0 and exponent.__class__ is int and kind in "iu":
             raise RuntimeError("Integers to negative integer powers are not allowed.")
         if exponent == 0.5 and kind == "f":
-            result = _sqrt(input)
+            return _sqrt(input, out=out)
+    elif kind_of(exponent) == "i" and isinstance(exponent, Variable) and kind_of(input) in "iub":
+        if exponent._array.size and exponent._array.min() < 0:
+            result = integer_power(input, exponent)
             return result if out is None else into(out, result)
-    elif isinstance(exponent, Variable) and exponent._array.dtype.kind == "i":
-        base = (
-            input._array.dtype.kind
-            if isinstance(input, Variable)
-            else ("f" if isinstance(input, (float, complex)) else "i")
-        )
-        if base in "iub" and exponent._array.size and exponent._array.min() < 0:
-            return _integer_power(input, exponent)
+    elif exponent.__class__ is bool and kind_of(input) == "b":
+        return _or(input, not exponent, out=out)
     return _pow(input, exponent, out=out)
 
 
-def _integer_power(x, y):
+def integer_power(x, y):
     """Integers to integer powers of which some are negative: 1 and -1 have such powers, of others they round to 0."""
     base = x if isinstance(x, Variable) else apply(astype, y, dtype=y._array.dtype) * 0 + x
     positive = _pow(base, y.clamp(min=0))
@@ -192,21 +209,45 @@ def float_power(input, exponent, *, out=None):
     return pow(x, y, out=out)
 
 
-square = unary(ops.square, "The square of each element.")
-_sqrt = unary(ops.sqrt)
-reciprocal = unary(ops.reciprocal, "1 / input; integers give floats.")
-_neg = unary(ops.neg)
-_abs = unary(ops.abs)
+def _float_power_in_place(input, exponent):
+    """RuntimeError for a tensor that is not of double precision."""
+    wide = dtypes.complex128 if "c" in kind_of(input) + kind_of(exponent) else dtypes.float64
+    if input._array.dtype != wide.np:
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {legacy_name(input._array.dtype)} but the operation's result "
+            f"requires dtype {legacy_name(wide.np)}. Use input.float_power(exponent)."
+        )
+    return float_power(input, exponent)
 
 
-def neg(input, *, out=None):
-    """-input. RuntimeError for bool."""
+def _not_of_bool(input):
+    """RuntimeError for the negative of a bool."""
     if input._array.dtype.kind == "b":
         raise RuntimeError(
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, use the "
             "`~` or `logical_not()` operator instead."
         )
-    return _neg(input, out=out)
+    return input
+
+
+def _counted(input):
+    """A bool as the integer that it is in a power."""
+    return apply(astype, input, dtype=dtypes.int64.np) if input._array.dtype.kind == "b" else input
+
+
+trunc = unary(ops.trunc, "Each element without its fraction.")
+square = unary(ops.square, "The square of each element.", check=_counted)
+_sqrt = unary(ops.sqrt)
+reciprocal = unary(ops.reciprocal, "1 / input; integers give floats.")
+neg = unary(ops.neg, "-input. RuntimeError for bool.", check=_not_of_bool)
+abs = unary(ops.abs, "The absolute value; the modulus of complex numbers.")
+
+
+def _abs_in_place(input):
+    """RuntimeError for complex numbers, whose moduli are real."""
+    if input._array.dtype.kind == "c":
+        raise RuntimeError("In-place abs is not supported for complex tensors. Use input.abs().")
+    return abs(input)
 
 
 def positive(input):
@@ -214,13 +255,6 @@ def positive(input):
     if input._array.dtype.kind == "b":
         raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
     return input
-
-
-def abs(input, *, out=None):
-    """The absolute value; the modulus of complex numbers."""
-    if input._array.dtype.kind == "b":
-        raise RuntimeError("abs: not supported for bool tensors. Convert first: input.int().")
-    return _abs(input, out=out)
 
 
 def addcmul(input, tensor1, tensor2, *, value=1, out=None):
@@ -231,7 +265,7 @@ def addcmul(input, tensor1, tensor2, *, value=1, out=None):
 
 def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 / tensor2. RuntimeError for integers."""
-    if all(t._array.dtype.kind in "biu" for t in (tensor1, tensor2)):
+    if all(kind_of(t) in "biu" for t in (tensor1, tensor2)):
         raise RuntimeError(
             "Integer division with addcdiv is no longer supported, and in a future release addcdiv will perform a true "
             "division of tensor1 and tensor2. Convert the tensors to a floating type first."
@@ -242,102 +276,39 @@ def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
 
 def lerp(input, end, weight, *, out=None):
     """input + weight * (end - input). RuntimeError for different dtypes."""
-    for t in (end, weight):
+    if input._array.dtype.kind in "biu":
+        raise NotImplementedError(
+            f"\"lerp\" not implemented for '{legacy_name(input._array.dtype)}'. Convert it first."
+        )
+    for name, t in (("end", end), ("weight", weight)):
         if isinstance(t, Variable) and t._array.dtype != input._array.dtype:
-            raise RuntimeError(
-                f"expected dtype {input.dtype!r} for `end` and `weight` but got dtype {t.dtype!r}".replace("torch.", "")
-            )
+            raise RuntimeError(f"expected dtype {input.dtype} for `{name}` but got dtype {t.dtype}. Convert it first.")
     result = apply(ops.lerp, input, end, weight)
     return result if out is None else into(out, result)
 
 
-def _checked(function, check):
-    """A function of two operands behind a check of them."""
-
-    def call(self, other):
-        check(self, other)
-        return function(self, other)
-
-    call.__name__ = function.__name__
-    return call
+def _add_product(array, a, b, value=None):
+    np.add(array, a * b if value is None else value * a * b, array)
 
 
-_rsub = binary(ops.sub, swapped=True, protocol=True)
-__add__, __mul__ = binary(ops.add, protocol=True), binary(ops.mul, protocol=True)
-_quick_sub, _quick_pow = binary(ops.sub, protocol=True), binary(ops.pow, protocol=True)
-_rpow = binary(ops.pow, swapped=True, protocol=True)
-_rfloor, _rremainder = (
-    binary(ops.floor_divide, swapped=True, protocol=True),
-    binary(ops.remainder, swapped=True, protocol=True),
-)
-_pfloor, _premainder = binary(ops.floor_divide, protocol=True), binary(ops.remainder, protocol=True)
+def _add_quotient(array, a, b, value=None):
+    np.add(array, a / b if value is None else value * a / b, array)
 
 
-def __sub__(self, other):
-    if self._array.dtype.kind == "b" or other is True or other is False or _is_bool(other):
-        _no_bools(self, other)
-    return _quick_sub(self, other)
-
-
-def __rsub__(self, other):
-    if self._array.dtype.kind == "b":
-        _no_bools(other, self)
-    return _rsub(self, other)
-
-
-def __pow__(self, other):
-    if isinstance(other, (Variable, int, float)):
-        return pow(self, other)
-    return _quick_pow(self, other)
-
-
-def __rpow__(self, other):
-    if isinstance(other, int) and self._array.dtype.kind == "i" and self._array.size and self._array.min() < 0:
-        return _integer_power(other, self)
-    return _rpow(self, other)
-
-
-def _foreign(other) -> bool:
-    return not isinstance(other, (Variable, int, float, complex, np.ndarray, np.generic))
-
-
-def __floordiv__(self, other):
-    if _foreign(other):
-        return NotImplemented
-    _refuse_zero(other, self)
-    return _pfloor(self, other)
-
-
-def __rfloordiv__(self, other):
-    if _foreign(other):
-        return NotImplemented
-    _refuse_zero(self, other)
-    return _rfloor(self, other)
-
-
-def __mod__(self, other):
-    if _foreign(other):
-        return NotImplemented
-    _refuse_zero(other, self)
-    return _premainder(self, other)
-
-
-def __rmod__(self, other):
-    if _foreign(other):
-        return NotImplemented
-    _refuse_zero(self, other)
-    return _rremainder(self, other)
+def _move_towards(array, end, weight):
+    """As the operator does it; a weight for each element is left to that."""
+    if weight.ndim:
+        return False
+    if np.abs(weight) < 0.5:
+        return np.add(array, weight * (end - array), array)
+    return np.subtract(end, (end - array) * (1 - weight), array)
 
 
 subtract, multiply, divide, absolute, negative = sub, mul, div, abs, neg
 
 
-def ipow(self, other):
-    return assign(self, pow(self, other))
-
-
 class ArithmeticMethods:
-    """Arithmetic as methods and as Python's operators."""
+    """Arithmetic as methods."""
 
     __slots__ = ()
 
@@ -350,7 +321,7 @@ class ArithmeticMethods:
     div = divide = div
     div_ = divide_ = binary_inplace(np.divide, div, "div_")
     true_divide = true_divide
-    true_divide_ = inplace(true_divide)
+    true_divide_ = binary_inplace(np.divide, true_divide, "true_divide_")
     floor_divide = floor_divide
     floor_divide_ = inplace(floor_divide)
     remainder = remainder
@@ -360,42 +331,19 @@ class ArithmeticMethods:
     pow = pow
     pow_ = inplace(pow)
     float_power = float_power
-    float_power_ = inplace(float_power)
+    float_power_ = inplace(_float_power_in_place, "float_power_")
     neg = negative = neg
-    neg_ = negative_ = inplace(neg)
+    neg_ = negative_ = unary_inplace(np.negative, neg)
     positive = positive
     abs = absolute = abs
-    abs_ = absolute_ = inplace(abs)
+    abs_ = absolute_ = unary_inplace(np.abs, _abs_in_place, "abs_")
     square = square
-    square_ = inplace(square)
+    square_ = unary_inplace(np.square, square)
     reciprocal = reciprocal
-    reciprocal_ = inplace(reciprocal)
+    reciprocal_ = unary_inplace(np.reciprocal, reciprocal)
     addcmul = addcmul
-    addcmul_ = inplace(addcmul)
+    addcmul_ = update(_add_product, addcmul)
     addcdiv = addcdiv
-    addcdiv_ = inplace(addcdiv)
+    addcdiv_ = update(_add_quotient, addcdiv)
     lerp = lerp
-    lerp_ = inplace(lerp)
-
-    __add__ = __radd__ = __add__
-    __sub__ = __sub__
-    __rsub__ = __rsub__
-    __mul__ = __rmul__ = __mul__
-    __truediv__ = binary(ops.div, protocol=True)
-    __rtruediv__ = binary(ops.div, swapped=True, protocol=True)
-    __floordiv__ = __floordiv__
-    __rfloordiv__ = __rfloordiv__
-    __mod__ = __mod__
-    __rmod__ = __rmod__
-    __pow__ = __pow__
-    __rpow__ = __rpow__
-    __neg__ = neg
-    __pos__ = positive
-    __abs__ = abs
-    __iadd__ = binary_inplace(np.add, __add__, "__iadd__")
-    __isub__ = binary_inplace(np.subtract, __sub__, "__isub__")
-    __imul__ = binary_inplace(np.multiply, __mul__, "__imul__")
-    __itruediv__ = binary_inplace(np.divide, __truediv__, "__itruediv__")
-    __ifloordiv__ = inplace(floor_divide, "__ifloordiv__")
-    __imod__ = inplace(remainder, "__imod__")
-    __ipow__ = ipow
+    lerp_ = update(_move_towards, lerp)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.dispatch import apply, binary, into, named, not_a_tensor, unary
+from ..autograd.dispatch import apply, binary, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.tape import Variable, wrap
 from ..ops import comparison as ops
@@ -45,33 +45,51 @@ __all__ = [
     "lcm",
 ]
 
-eq = binary(ops.eq, "Where input == other: a bool tensor.")
-ne = not_equal = binary(ops.ne, "Where input != other: a bool tensor.")
-lt = less = binary(ops.lt, "Where input < other: a bool tensor.")
-le = less_equal = binary(ops.le, "Where input <= other: a bool tensor.")
-gt = greater = binary(ops.gt, "Where input > other: a bool tensor.")
-ge = greater_equal = binary(ops.ge, "Where input >= other: a bool tensor.")
+eq = binary(ops.eq, "Where input == other: a bool tensor.", scalars="second")
+ne = not_equal = binary(ops.ne, "Where input != other: a bool tensor.", scalars="second")
+lt = less = binary(ops.lt, "Where input < other: a bool tensor.", scalars="second")
+le = less_equal = binary(ops.le, "Where input <= other: a bool tensor.", scalars="second")
+gt = greater = binary(ops.gt, "Where input > other: a bool tensor.", scalars="second")
+ge = greater_equal = binary(ops.ge, "Where input >= other: a bool tensor.", scalars="second")
 
-logical_and = binary(ops.logical_and, "Where both are nonzero: a bool tensor.")
-logical_or = binary(ops.logical_or, "Where either is nonzero: a bool tensor.")
-logical_xor = binary(ops.logical_xor, "Where just one is nonzero: a bool tensor.")
+logical_and = binary(ops.logical_and, "Where both are nonzero: a bool tensor.", scalars="none")
+logical_or = binary(ops.logical_or, "Where either is nonzero: a bool tensor.", scalars="none")
+logical_xor = binary(ops.logical_xor, "Where just one is nonzero: a bool tensor.", scalars="none")
 logical_not = unary(ops.logical_not, "Where the elements are zero: a bool tensor.")
+
+
+def _with_a_sign(input):
+    if input._array.dtype.kind == "c":
+        raise NotImplementedError("signbit is not implemented for complex tensors.")
+    return input
+
+
 isnan = unary(ops.isnan, "Where the elements are NaN: a bool tensor.")
 isinf = unary(ops.isinf, "Where the elements are infinite: a bool tensor.")
 isfinite = unary(ops.isfinite, "Where the elements are neither infinite nor NaN: a bool tensor.")
-signbit = unary(ops.signbit, "Where the sign bit is set, also that of -0.0: a bool tensor.")
+signbit = unary(
+    ops.signbit,
+    "Where the sign bit is set, also that of -0.0: a bool tensor. NotImplementedError for complex numbers.",
+    check=_with_a_sign,
+)
+
+
+def _is_infinity(input, infinity: float, name: str, out):
+    only_tensors(name, input=input)
+    if input._array.dtype.kind == "c":
+        raise RuntimeError(f"{name} does not support complex inputs.")
+    result = eq(input, infinity)
+    return result if out is None else into(out, result)
 
 
 def isposinf(input, *, out=None):
-    """Where the elements are +infinity."""
-    result = eq(input, float("inf"))
-    return result if out is None else into(out, result)
+    """Where the elements are +infinity. RuntimeError for complex numbers."""
+    return _is_infinity(input, float("inf"), "isposinf", out)
 
 
 def isneginf(input, *, out=None):
-    """Where the elements are -infinity."""
-    result = eq(input, float("-inf"))
-    return result if out is None else into(out, result)
+    """Where the elements are -infinity. RuntimeError for complex numbers."""
+    return _is_infinity(input, float("-inf"), "isneginf", out)
 
 
 def isreal(input):
@@ -81,8 +99,7 @@ def isreal(input):
 
 def equal(input, other) -> bool:
     """Whether both have the same shape and the same elements."""
-    if not isinstance(other, Variable):
-        raise TypeError(f"equal(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
+    only_tensors("equal", input=input, other=other)
     if input._array.dtype != other._array.dtype and {input._array.dtype.kind, other._array.dtype.kind} - set("biufcV"):
         return False
     return input._array.shape == other._array.shape and bool((input._array == other._array).all())
@@ -90,10 +107,12 @@ def equal(input, other) -> bool:
 
 def isclose(input, other, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False):
     """Where |input - other| <= atol + rtol * |other|. RuntimeError for different dtypes."""
+    only_tensors("isclose", input=input, other=other)
     if input._array.dtype != other._array.dtype:
         raise RuntimeError(f"{legacy_name(input._array.dtype)} did not match {legacy_name(other._array.dtype)}")
-    if rtol < 0 or atol < 0:
-        raise RuntimeError(f"rtol and atol must be greater than or equal to zero, but got {rtol} and {atol}")
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if tolerance < 0:
+            raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance}")
     return apply(ops.isclose, input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
@@ -102,41 +121,16 @@ def allclose(input, other, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bo
     return bool(isclose(input, other, rtol, atol, equal_nan)._array.all())
 
 
-def _of_integers(operator, doc: str):
-    """The callable of an operator on integers and bools. NotImplementedError for floating numbers."""
-    call = binary(operator)
-
-    def function(input, other, *, out=None):
-        for t in (input, other):
-            if isinstance(t, (float, complex)) or (isinstance(t, Variable) and t._array.dtype.kind in "fcV"):
-                kind = "Float" if not isinstance(t, Variable) else legacy_name(t._array.dtype)
-                raise NotImplementedError(
-                    f"\"{operator.name}_cpu\" not implemented for '{kind}'. Convert to integers first."
-                )
-        return call(input, other, out=out)
-
-    return named(function, operator, doc)
-
-
-bitwise_and = _of_integers(ops.bitwise_and, "The bits set in both; the logical and of bools.")
-bitwise_or = _of_integers(ops.bitwise_or, "The bits set in either; the logical or of bools.")
-bitwise_xor = _of_integers(ops.bitwise_xor, "The bits set in just one.")
-bitwise_left_shift = _of_integers(ops.left_shift, "input * 2 ** other.")
-bitwise_right_shift = _of_integers(ops.right_shift, "input / 2 ** other, rounded down.")
-gcd = _of_integers(ops.gcd, "The greatest common divisor.")
-lcm = _of_integers(ops.lcm, "The least common multiple.")
-
-
-def bitwise_not(input, *, out=None):
-    """All bits turned round; the logical not of bools. NotImplementedError for floating numbers."""
-    if not isinstance(input, Variable):
-        raise not_a_tensor(ops.bitwise_not, input)
-    if input._array.dtype.kind in "fcV":
-        raise NotImplementedError(
-            f"\"bitwise_not_cpu\" not implemented for '{legacy_name(input._array.dtype)}'. Convert to integers first."
-        )
-    result = apply(ops.bitwise_not, input)
-    return result if out is None else into(out, result)
+bitwise_and = binary(ops.bitwise_and, "The bits set in both; the logical and of bools.")
+bitwise_or = binary(ops.bitwise_or, "The bits set in either; the logical or of bools.")
+bitwise_xor = binary(ops.bitwise_xor, "The bits set in just one.")
+bitwise_left_shift = binary(ops.left_shift, "input * 2 ** other.")
+bitwise_right_shift = binary(ops.right_shift, "input / 2 ** other, rounded down.")
+gcd = binary(ops.gcd, "The greatest common divisor.", scalars="none")
+lcm = binary(ops.lcm, "The least common multiple.", scalars="none")
+bitwise_not = unary(
+    ops.bitwise_not, "All bits turned round; the logical not of bools. NotImplementedError for floating numbers."
+)
 
 
 def _python(operator):

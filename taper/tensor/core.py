@@ -29,6 +29,7 @@ from .added_products import AddedProductMethods
 from .arithmetic import ArithmeticMethods
 from .arrangement import ArrangementMethods
 from .comparison import ComparisonMethods
+from .complex_numbers import ComplexMethods
 from .conversion import ConversionMethods
 from .creation import CreationMethods
 from .cumulative import CumulativeMethods
@@ -39,6 +40,7 @@ from .joining import JoiningMethods
 from .legacy import constructed
 from .memory import MemoryMethods
 from .norms import NormMethods
+from .operators import OperatorMethods
 from .products import ProductMethods
 from .random import RandomMethods
 from .reduction import ReductionMethods
@@ -58,6 +60,7 @@ class Tensor(
     ArithmeticMethods,
     ArrangementMethods,
     ComparisonMethods,
+    ComplexMethods,
     ConversionMethods,
     CreationMethods,
     CumulativeMethods,
@@ -67,6 +70,7 @@ class Tensor(
     MatrixMethods,
     MemoryMethods,
     NormMethods,
+    OperatorMethods,
     ProductMethods,
     RandomMethods,
     ReductionMethods,

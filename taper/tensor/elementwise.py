@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from .. import dtypes
-from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, binary, into, unary
-from ..autograd.inplace import inplace
+from ..autograd.dispatch import apply, binary, into, only_tensors, unary
+from ..autograd.inplace import inplace, legacy_name
+from ..autograd.tape import Variable
+from ..autograd.updates import unary_inplace, update
 from ..ops import elementwise as ops
+from . import return_types
+from .arithmetic import fitting, kind_of, trunc
 
 __all__ = [
     "exp",
@@ -65,17 +72,8 @@ __all__ = [
     "xlogy",
     "deg2rad",
     "rad2deg",
-    "conj",
-    "real",
-    "imag",
-    "angle",
-    "complex",
-    "polar",
-    "view_as_real",
-    "view_as_complex",
-    "conj_physical",
-    "resolve_conj",
-    "resolve_neg",
+    "ldexp",
+    "frexp",
 ]
 
 exp = unary(ops.exp, "e ** input.")
@@ -100,37 +98,100 @@ asinh = arcsinh = unary(ops.asinh, "The inverse hyperbolic sine.")
 acosh = arccosh = unary(ops.acosh, "The inverse hyperbolic cosine; NaN below 1.")
 atanh = arctanh = unary(ops.atanh, "The inverse hyperbolic tangent.")
 sigmoid = unary(ops.sigmoid, "1 / (1 + exp(-input)).")
+
+
+def _not_complex(message: str, error=NotImplementedError):
+    """A check that refuses complex tensors."""
+
+    def check(*operands):
+        if any(isinstance(t, Variable) and t._array.dtype.kind == "c" for t in operands):
+            raise error(message)
+        return operands[0]
+
+    return check
+
+
 floor = unary(ops.floor, "The largest integer not above each element.")
 ceil = unary(ops.ceil, "The smallest integer not below each element.")
-trunc = fix = unary(ops.trunc, "Each element without its fraction.")
+fix = trunc
 frac = unary(ops.frac, "The fraction of each element, with its sign.")
-sign = unary(ops.sign, "-1, 0 or 1.")
+sign = unary(
+    ops.sign,
+    "-1, 0 or 1. NotImplementedError for complex numbers, which have `sgn`.",
+    check=_not_complex(
+        "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
+    ),
+)
 sgn = unary(ops.sgn, "-1, 0 or 1; input / |input| for complex numbers.")
-logaddexp = binary(ops.logaddexp, "log(exp(input) + exp(other)), without overflow.")
-logaddexp2 = binary(ops.logaddexp2, "log2(2 ** input + 2 ** other), without overflow.")
-atan2 = arctan2 = binary(ops.atan2, "The angle of the point (other, input), in (-pi, pi].")
-hypot = binary(ops.hypot, "sqrt(input ** 2 + other ** 2), without overflow.")
-copysign = binary(ops.copysign, "The magnitude of input with the sign of other.")
-heaviside = binary(ops.heaviside, "0 below zero, 1 above, `values` at zero.")
-nextafter = binary(ops.nextafter, "The next floating number from input towards other.")
-maximum = binary(ops.maximum, "The larger of both; NaN if either is NaN.")
-minimum = binary(ops.minimum, "The smaller of both; NaN if either is NaN.")
-fmax = binary(ops.fmax, "The larger of both; a NaN only if both are.")
-fmin = binary(ops.fmin, "The smaller of both; a NaN only if both are.")
+logaddexp = binary(ops.logaddexp, "log(exp(input) + exp(other)), without overflow.", scalars="none")
+logaddexp2 = binary(ops.logaddexp2, "log2(2 ** input + 2 ** other), without overflow.", scalars="none")
+atan2 = arctan2 = binary(ops.atan2, "The angle of the point (other, input), in (-pi, pi].", scalars="none")
+hypot = binary(ops.hypot, "sqrt(input ** 2 + other ** 2), without overflow.", scalars="none")
+copysign = binary(ops.copysign, "The magnitude of input with the sign of other.", scalars="second")
+
+
+def _one_dtype(x, y):
+    """What `heaviside` refuses."""
+    if "c" in (x._array.dtype.kind, y._array.dtype.kind):
+        raise RuntimeError("heaviside is not yet implemented for complex tensors.")
+    if x._array.dtype != y._array.dtype:
+        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes. Convert one of them.")
+
+
+heaviside = binary(
+    ops.heaviside,
+    "0 below zero, 1 above, `values` at zero. RuntimeError for different dtypes.",
+    scalars="none",
+    names=("input", "values"),
+    check=_one_dtype,
+)
+nextafter = binary(ops.nextafter, "The next floating number from input towards other.", scalars="none")
+
+
+def _extreme(operator, doc: str):
+    """The callable of an operator that picks one of two tensors' elements."""
+    check = _not_complex(f"{operator.name} not implemented for complex tensors.", RuntimeError)
+    return binary(operator, doc, scalars="none", check=check)
+
+
+maximum = _extreme(ops.maximum, "The larger of both; NaN if either is NaN.")
+minimum = _extreme(ops.minimum, "The smaller of both; NaN if either is NaN.")
+fmax = _extreme(ops.fmax, "The larger of both; a NaN only if both are.")
+fmin = _extreme(ops.fmin, "The smaller of both; a NaN only if both are.")
 xlogy = binary(ops.xlogy, "input * log(other), 0 where input is 0.")
-_angle = unary(ops.angle)
 
 
 def round(input, *, decimals: int = 0, out=None):
     """Each element rounded to `decimals` places, halves to even."""
+    if decimals and input._array.dtype.kind in "iu":
+        raise NotImplementedError(
+            f"\"round_cpu\" not implemented for '{legacy_name(input._array.dtype)}' with decimals."
+        )
     result = apply(ops.round, input, decimals=decimals)
     return result if out is None else into(out, result)
 
 
+def _refuse_bools(bounds: list) -> None:
+    """NotImplementedError for bounds of a bool that are bools too, unless it is one tensor."""
+    if all(kind_of(b) == "b" for b in bounds) and (len(bounds) == 2 or not isinstance(bounds[0], Variable)):
+        raise NotImplementedError("\"clamp_cpu\" not implemented for 'Bool'. Convert first: input.int().")
+
+
 def clamp(input, min=None, max=None, *, out=None):
-    """Each element kept within [min, max], numbers or tensors, of which one may be None. RuntimeError if both are."""
+    """Each element kept within [min, max], numbers or tensors, of which one may be None.
+
+    RuntimeError if both are None; TypeError for a tensor with a number.
+    """
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    only_tensors("clamp", input=input)
+    for bound in (min, max):
+        if bound.__class__ is int:
+            fitting(input, bound)
+    if min is not None and max is not None and isinstance(min, Variable) != isinstance(max, Variable):
+        raise TypeError("clamp(): min and max must both be tensors or both be numbers. Make the number a tensor.")
+    if input._array.dtype.kind == "b":
+        _refuse_bools([bound for bound in (min, max) if bound is not None])
     if max is None:
         result = apply(ops.clamp_min, input, min)
     elif min is None:
@@ -170,96 +231,56 @@ def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
     return result if out is None else into(out, result)
 
 
+def _turned(input, factor: float, name: str):
+    """The input times a factor, of its dtype if that is floating."""
+    if input._array.dtype.kind == "c":
+        raise RuntimeError(f"{name} is not supported for complex tensors.")
+    return input * factor
+
+
 def deg2rad(input, *, out=None):
-    """Degrees as radians."""
-    result = input * 0.017453292519943295
+    """Degrees as radians. RuntimeError for complex numbers."""
+    result = _turned(input, math.pi / 180, "deg2rad")
     return result if out is None else into(out, result)
 
 
 def rad2deg(input, *, out=None):
-    """Radians as degrees."""
-    result = input * 57.29577951308232
+    """Radians as degrees. RuntimeError for complex numbers."""
+    result = _turned(input, 180 / math.pi, "rad2deg")
     return result if out is None else into(out, result)
 
 
-def conj(input):
-    """The complex conjugate; the tensor itself if it is real."""
-    return apply(ops.conjugate, input) if input._array.dtype.kind == "c" else input
+ldexp = binary(ops.ldexp, "input * 2 ** other.", scalars="none")
 
 
-conj_physical = conj
+def frexp(input, *, out=None):
+    """The mantissa in (-1, -1/2], 0 or [1/2, 1) and the int32 exponent: input = mantissa * 2 ** exponent.
+
+    RuntimeError unless floating.
+    """
+    if input._array.dtype.kind not in "fV":
+        raise RuntimeError("torch.frexp() only supports floating-point dtypes")
+    results = apply(ops.frexp, input)
+    if out is not None:
+        results = tuple(into(o, r) for o, r in zip(out, results))
+    return return_types.frexp(*results)
 
 
-def resolve_conj(input):
-    """The tensor itself: Taper computes conjugates at once."""
-    return input
+def _keep_within(array, min=None, max=None):
+    if min is None and max is None:
+        return False
+    if min is not None:
+        np.maximum(array, min, out=array)
+    if max is not None:
+        np.minimum(array, max, out=array)
 
 
-def resolve_neg(input):
-    """The tensor itself: Taper computes negatives at once."""
-    return input
+def _keep_above(array, min):
+    np.maximum(array, min, out=array)
 
 
-def real(input):
-    """The real part, a view; a real tensor itself."""
-    return apply(ops.real, input) if input._array.dtype.kind == "c" else input
-
-
-def imag(input):
-    """The imaginary part, a view. RuntimeError for a real tensor."""
-    if input._array.dtype.kind != "c":
-        raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-    return apply(ops.imag, input)
-
-
-def angle(input, *, out=None):
-    """The angle of a complex number in (-pi, pi]; 0 or pi for a real one."""
-    return _angle(input, out=out)
-
-
-def complex(real, imag, *, out=None):
-    """real + i imag. RuntimeError for parts of different or not floating dtypes."""
-    for t in (real, imag):
-        if t._array.dtype.kind not in "f":
-            raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {t.type()}")
-    if real._array.dtype != imag._array.dtype:
-        raise RuntimeError(
-            f"Expected object of scalar type {real.type()} but got scalar type {imag.type()} for second argument"
-        )
-    result = apply(ops.make_complex, real, imag)
-    return result if out is None else into(out, result)
-
-
-@in_float32
-def polar(abs, angle, *, out=None):
-    """The complex number of this modulus and angle."""
-    return complex(abs * cos(angle), abs * sin(angle), out=out)
-
-
-def view_as_real(input):
-    """A complex tensor as a real one, a view, with real and imaginary part along a new last dimension."""
-    from .shape import bits
-
-    if input._array.dtype.kind != "c":
-        raise RuntimeError("view_as_real is only supported for complex tensors")
-    return bits(input.unsqueeze(-1), input.dtype.to_real())
-
-
-@in_float32
-def view_as_complex(input):
-    """A real tensor with a last dimension of 2 as a complex one, a view. RuntimeError for another shape."""
-    from .shape import bits
-
-    array = input._array
-    if array.dtype.kind not in "f":
-        raise RuntimeError(
-            f"view_as_complex is only supported for floating point tensors, but got a tensor of scalar type: {input.dtype}"
-        )
-    if not array.ndim or array.shape[-1] != 2:
-        raise RuntimeError("Tensor must have a last dimension of size 2")
-    if array.strides[-1] != array.itemsize:
-        raise RuntimeError("Tensor must have a last dimension with stride 1")
-    return bits(input, input.dtype.to_complex()).squeeze(-1)
+def _keep_below(array, max):
+    np.minimum(array, max, out=array)
 
 
 class ElementwiseMethods:
@@ -268,55 +289,55 @@ class ElementwiseMethods:
     __slots__ = ()
 
     exp = exp
-    exp_ = inplace(exp)
+    exp_ = unary_inplace(np.exp, exp)
     exp2 = exp2
-    exp2_ = inplace(exp2)
+    exp2_ = unary_inplace(np.exp2, exp2)
     expm1 = expm1
-    expm1_ = inplace(expm1)
+    expm1_ = unary_inplace(np.expm1, expm1)
     log = log
-    log_ = inplace(log)
+    log_ = unary_inplace(np.log, log)
     log2 = log2
-    log2_ = inplace(log2)
+    log2_ = unary_inplace(np.log2, log2)
     log10 = log10
-    log10_ = inplace(log10)
+    log10_ = unary_inplace(np.log10, log10)
     log1p = log1p
-    log1p_ = inplace(log1p)
+    log1p_ = unary_inplace(np.log1p, log1p)
     sqrt = sqrt
-    sqrt_ = inplace(sqrt)
+    sqrt_ = unary_inplace(np.sqrt, sqrt)
     rsqrt = rsqrt
     rsqrt_ = inplace(rsqrt)
     sin = sin
-    sin_ = inplace(sin)
+    sin_ = unary_inplace(np.sin, sin)
     cos = cos
-    cos_ = inplace(cos)
+    cos_ = unary_inplace(np.cos, cos)
     tan = tan
-    tan_ = inplace(tan)
+    tan_ = unary_inplace(np.tan, tan)
     asin = arcsin = asin
-    asin_ = arcsin_ = inplace(asin)
+    asin_ = arcsin_ = unary_inplace(np.arcsin, asin)
     acos = arccos = acos
-    acos_ = arccos_ = inplace(acos)
+    acos_ = arccos_ = unary_inplace(np.arccos, acos)
     atan = arctan = atan
-    atan_ = arctan_ = inplace(atan)
+    atan_ = arctan_ = unary_inplace(np.arctan, atan)
     sinh = sinh
-    sinh_ = inplace(sinh)
+    sinh_ = unary_inplace(np.sinh, sinh)
     cosh = cosh
-    cosh_ = inplace(cosh)
+    cosh_ = unary_inplace(np.cosh, cosh)
     tanh = tanh
-    tanh_ = inplace(tanh)
+    tanh_ = unary_inplace(np.tanh, tanh)
     asinh = arcsinh = asinh
-    asinh_ = arcsinh_ = inplace(asinh)
+    asinh_ = arcsinh_ = unary_inplace(np.arcsinh, asinh)
     acosh = arccosh = acosh
-    acosh_ = arccosh_ = inplace(acosh)
+    acosh_ = arccosh_ = unary_inplace(np.arccosh, acosh)
     atanh = arctanh = atanh
-    atanh_ = arctanh_ = inplace(atanh)
+    atanh_ = arctanh_ = unary_inplace(np.arctanh, atanh)
     sigmoid = sigmoid
     sigmoid_ = inplace(sigmoid)
     floor = floor
-    floor_ = inplace(floor)
+    floor_ = unary_inplace(np.floor, floor)
     ceil = ceil
-    ceil_ = inplace(ceil)
+    ceil_ = unary_inplace(np.ceil, ceil)
     trunc = fix = trunc
-    trunc_ = fix_ = inplace(trunc)
+    trunc_ = fix_ = unary_inplace(np.trunc, trunc)
     round = round
     round_ = inplace(round)
     frac = frac
@@ -342,11 +363,11 @@ class ElementwiseMethods:
     fmax = fmax
     fmin = fmin
     clamp = clip = clamp
-    clamp_ = clip_ = inplace(clamp)
+    clamp_ = clip_ = update(_keep_within, clamp)
     clamp_min = clamp_min
-    clamp_min_ = inplace(clamp_min)
+    clamp_min_ = update(_keep_above, clamp_min)
     clamp_max = clamp_max
-    clamp_max_ = inplace(clamp_max)
+    clamp_max_ = update(_keep_below, clamp_max)
     nan_to_num = nan_to_num
     nan_to_num_ = inplace(nan_to_num)
     xlogy = xlogy
@@ -355,18 +376,6 @@ class ElementwiseMethods:
     deg2rad_ = inplace(deg2rad)
     rad2deg = rad2deg
     rad2deg_ = inplace(rad2deg)
-    conj = conj
-    conj_physical = conj
-    resolve_conj = resolve_conj
-    resolve_neg = resolve_neg
-    angle = angle
-    real = property(real, doc="The real part, a view; a real tensor itself.")
-    imag = property(imag, doc="The imaginary part, a view.")
-
-    def is_conj(self):
-        """False: Taper computes conjugates at once."""
-        return False
-
-    def is_neg(self):
-        """False: Taper computes negatives at once."""
-        return False
+    ldexp = ldexp
+    ldexp_ = inplace(ldexp)
+    frexp = frexp

@@ -29,19 +29,17 @@ from ..ops import reduction as _reduction
 from ..ops.movement import split_back  # noqa: F401
 from .arithmetic import abs, square  # noqa: F401
 from .comparison import isfinite, isnan  # noqa: F401
+from .complex_numbers import complex as make_complex  # noqa: F401
+from .complex_numbers import conj, real  # noqa: F401
+from .complex_numbers import imag as _imag
 from .creation import full_like, ones_like, zeros_like  # noqa: F401
-from .elementwise import complex as make_complex  # noqa: F401
 from .elementwise import (  # noqa: F401
-    conj,
     cos,
     cosh,
     exp,
     exp2,
     floor,
     log1p,
-    maximum,
-    minimum,
-    real,
     sigmoid,
     sign,
     sin,
@@ -51,7 +49,6 @@ from .elementwise import (  # noqa: F401
     trunc,
     xlogy,
 )
-from .elementwise import imag as _imag
 from .elementwise import log as _log
 from .joining import cat
 from .joining import stack as _stack
@@ -67,6 +64,41 @@ def where(condition, x, y):
     if not isinstance(condition, Variable):
         condition = wrap(np.asarray(condition))
     return _where(condition, x, y)
+
+
+def kept(x, condition):
+    """x where the condition holds, else 0."""
+    return where(condition, x, 0.0)
+
+
+def dropped(x, condition):
+    """0 where the condition holds, else x."""
+    return where(condition, 0.0, x)
+
+
+def maximum(x, y):
+    """The larger of both, tensors or numbers."""
+    return apply(_elementwise.maximum, x, y)
+
+
+def minimum(x, y):
+    """The smaller of both, tensors or numbers."""
+    return apply(_elementwise.minimum, x, y)
+
+
+def floor_divide(x, y):
+    """x / y rounded down, a constant for derivatives."""
+    return apply(_elementwise.rounded_divide, x, y)
+
+
+def trunc_divide(x, y):
+    """x / y rounded to zero, a constant for derivatives."""
+    return apply(_elementwise.trunc_divide, x, y)
+
+
+def frexp(x):
+    """Mantissa and exponent."""
+    return apply(_elementwise.frexp, x)
 
 
 def log(x):

@@ -16,11 +16,11 @@ from ..backends import cpu
 from ..backends.quiet import QUIET, enter, leave
 from ..ops import reduction as ops
 from ..ops import sorting
-from ..ops.elementwise import maximum as _maximum
-from ..ops.elementwise import minimum as _minimum
 from ..ops.movement import astype
 from ..ops.operator import Plan
 from . import dims, return_types
+from .elementwise import maximum as _maximum
+from .elementwise import minimum as _minimum
 
 __all__ = [
     "sum",
@@ -209,11 +209,9 @@ def _refuse_empty(array, axis, name: str, error: type[Exception] = RuntimeError)
             raise IndexError(f"{name}(): Expected reduction dim {i} to have non-zero size.")
 
 
-def _refuse_complex(array, name: str) -> None:
+def _refuse_complex(array, name: str, error: type[Exception] = NotImplementedError) -> None:
     if array.dtype.kind == "c":
-        raise RuntimeError(
-            f"{name}(): complex numbers have no order; got {legacy_name(array.dtype)}. Compare input.abs()."
-        )
+        raise error(f"{name}(): complex numbers have no order; got {legacy_name(array.dtype)}. Compare input.abs().")
 
 
 def _extreme(name: str, whole, position, picked, pairwise, result_type):
@@ -229,15 +227,15 @@ def _extreme(name: str, whole, position, picked, pairwise, result_type):
             result = apply(whole, input)
             return result if out is None else into(out, result)
         if isinstance(dim, Variable):
-            result = apply(pairwise, input, dim)
+            result = pairwise(input, dim)
             return result if out is None else into(out, result)
         axis = dims.one(dim, array.ndim)
         if array.ndim:
             _refuse_empty(array, (axis,), name)
-            _refuse_complex(array, name)
+            _refuse_complex(array, name, RuntimeError)
             indices = positions(input, axis, keepdim)
         else:
-            _refuse_complex(array, name)
+            _refuse_complex(array, name, RuntimeError)
             indices = wrap(np.zeros((), np.int64))
         values = apply(picked, input, indices, axis=axis, keepdims=keepdim)
         if out is not None:

@@ -150,15 +150,19 @@ INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 def _quantile(name: str, skip_nan: bool):
     def function(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
         array = array_of(input, ops.sort_at)
-        q = _probabilities(name, array, q, interpolation)
+        given, q = q, _probabilities(name, array, q, interpolation)
         axis = 0 if dim is None else dims.one(dim, array.ndim)
         flat = dim is None or array.ndim == 0
         ordered = sort(reshape(input, -1) if flat else input.movedim(axis, -1), -1)[0]
-        below, above, weight = _ranks(ordered._array, q.reshape(-1), skip_nan, interpolation)
+        below, above, weight, steps = _ranks(ordered._array, q.reshape(-1), skip_nan, interpolation)
         last = ordered._array.ndim - 1
         result = apply(indexing.gather, ordered, wrap(below), axis=last)
         if weight is not None:
-            result = result.lerp(apply(indexing.gather, ordered, wrap(above), axis=last), wrap(weight))
+            weight = wrap(weight)
+            if isinstance(given, Variable) and given.requires_grad and interpolation == "linear":
+                # Nothing is added, but the gradient of the weight goes to q.
+                weight = weight + (given - given.detach()).reshape(-1) * wrap(steps)
+            result = result.lerp(apply(indexing.gather, ordered, wrap(above), axis=last), weight)
         shape = [1 if flat or i == axis else n for i, n in enumerate(array.shape)]
         if not keepdim:
             shape = [] if flat else shape[:axis] + shape[axis + 1 :]
@@ -203,19 +207,24 @@ def _probabilities(name: str, array, q, interpolation: str):
 
 
 def _ranks(ordered, q, skip_nan: bool, interpolation: str):
-    """Positions below and above each quantile along the last axis, and the share of the upper; None if there is one."""
+    """Positions below and above each quantile along the last axis, the share of the upper, and how many steps q spans.
+
+    All but the first are None where the quantile is one of the elements.
+    """
     n = ordered.shape[-1]
     nans = np.isnan(ordered).sum(-1, keepdims=True)
     if skip_nan:
-        rank = q * np.maximum(n - nans - 1, 0).astype(q.dtype)
+        steps = np.maximum(n - nans - 1, 0).astype(q.dtype)
+        rank = q * steps
     else:
+        steps = np.where(nans > 0, q.dtype.type(0), q.dtype.type(n - 1))
         rank = np.where(nans > 0, q.dtype.type(n - 1), q * q.dtype.type(n - 1))
     if interpolation in ("lower", "higher", "nearest"):
         rounded = {"lower": np.floor, "higher": np.ceil, "nearest": np.round}[interpolation](rank)
-        return rounded.astype(np.int64), None, None
+        return rounded.astype(np.int64), None, None, None
     below = np.floor(rank)
     weight = rank - below if interpolation == "linear" else np.full_like(rank, 0.5)
-    return below.astype(np.int64), np.ceil(rank).astype(np.int64), weight
+    return below.astype(np.int64), np.ceil(rank).astype(np.int64), weight, steps
 
 
 quantile = in_float32(_quantile("quantile", False))

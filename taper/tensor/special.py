@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from ..autograd.dispatch import apply, binary, into, unary
-from ..autograd.inplace import inplace
+from ..autograd.inplace import assign, inplace
+from ..autograd.tape import next_sequence
 from ..ops import special as ops
 from .activation import log_softmax, logit, softmax
 from .elementwise import exp2, expm1, log1p, round, sigmoid, xlogy
@@ -37,6 +38,8 @@ expit = sigmoid
 
 def polygamma(n: int, input, *, out=None):
     """The n-th derivative of digamma. RuntimeError for negative n."""
+    if not isinstance(n, int):
+        raise TypeError(f"polygamma(): argument 'n' (position 1) must be int, not {n.__class__.__name__}")
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
     result = digamma(input) if n == 0 else apply(ops.polygamma, input, n=n)
@@ -44,8 +47,9 @@ def polygamma(n: int, input, *, out=None):
 
 
 def multigammaln(input, p: int, *, out=None):
-    """The logarithm of the multivariate gamma function of dimension p."""
-
+    """The logarithm of the multivariate gamma function of dimension p. RuntimeError for bool."""
+    if input._array.dtype.kind == "b":
+        raise RuntimeError("The input tensor may not be a boolean tensor. Convert first: input.float().")
     result = p * (p - 1) / 4 * math.log(math.pi)
     total = lgamma(input)
     for i in range(1, p):
@@ -110,6 +114,7 @@ class SpecialMethods:
     mvlgamma = mvlgamma
     igamma = igamma
     igammac = igammac
+    mvlgamma_ = inplace(mvlgamma, "mvlgamma_")
     i0 = i0
     i0_ = inplace(i0)
     sinc = sinc
@@ -118,3 +123,8 @@ class SpecialMethods:
     def polygamma(self, n: int):
         """The n-th derivative of digamma."""
         return polygamma(n, self)
+
+    def polygamma_(self, n: int):
+        """`polygamma`, written into this tensor; returns it."""
+        since = next_sequence()
+        return assign(self, polygamma(n, self), since)

@@ -16,7 +16,7 @@ from ..autograd.tape import Variable, wrap
 from ..dtypes import HALF
 from ..ops import fourier as ops
 from ..ops.movement import add_windows
-from .elementwise import view_as_real
+from .complex_numbers import view_as_real
 from .joining import cat
 from .selection import index_select
 

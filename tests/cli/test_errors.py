@@ -29,7 +29,20 @@ def place(tmp_path, monkeypatch):
             (tmp_path / "unreadable" / name / f"{i}.png").write_bytes(b"no image")
     (tmp_path / "file").write_text("a file")
     (tmp_path / "none" / "class").mkdir(parents=True)
+    folder(tmp_path / "one", {"a": 3})
+    folder(tmp_path / "bare", {"a": 3, "b": 0})
+    folder(tmp_path / "single", {"a": 1, "b": 1})
+    folder(tmp_path / "unlike" / "train", {"a": 2, "b": 2})
+    folder(tmp_path / "unlike" / "test", {"a": 1, "c": 1})
     return tmp_path
+
+
+def folder(path, classes):
+    """A folder of so many small images for each class."""
+    for name, count in classes.items():
+        (path / name).mkdir(parents=True)
+        for i in range(count):
+            Image.fromarray(np.full((9, 9), 20 * i, np.uint8)).save(path / name / f"{i}.png")
 
 
 MISTAKES = [
@@ -40,6 +53,13 @@ MISTAKES = [
     (["train", "empty"], "empty"),
     (["train", "none"], "class"),
     (["train", "unreadable"], "unreadable"),
+    (["train", "one"], "one class folder, 'a'"),
+    (["train", "bare"], "holds no images"),
+    (["train", "single"], "none is left for testing"),
+    (["train", "unlike"], "class 'c'"),
+    (["train", "mnist", "--momentum", "0.5"], "--momentum is for sgd"),
+    (["train", "mnist", "--optimizer", "sgd", "--momentum", "1"], "--momentum must be"),
+    (["train", "mnist", "--seed", "-1"], "--seed"),
     (["train", "mnist", "--epochs", "0"], "--epochs"),
     (["train", "mnist", "--epochs", "many"], "many"),
     (["train", "mnist", "--lr", "-1"], "--lr"),
@@ -129,3 +149,27 @@ def test_a_damaged_config_and_a_foreign_checkpoint(trained, capsys):
         assert run(["train", "--resume", str(trained)]) == 2
         assert run(["eval", str(trained)]) == 2
         assert len(capsys.readouterr().err.strip().splitlines()) == 2
+
+
+def test_resuming_keeps_the_runs_own_settings(trained, capsys):
+    for arguments, words in ((["--lr", "1"], "--lr"), (["digits"], "dataset"), (["--epochs", "9"], "--epochs")):
+        assert run(["train", *arguments, "--resume", str(trained)]) == 2
+        assert f"leave out {'the dataset' if words == 'dataset' else words}" in capsys.readouterr().err
+    (trained / "last.pt").unlink()
+    assert run(["train", "--resume", str(trained)]) == 2
+    assert "no last.pt" in capsys.readouterr().err
+
+
+def test_a_dataset_that_has_changed_is_refused(trained, place, capsys):
+    write_mnist(place / "other", 41, 20)
+    assert run(["train", "--resume", str(trained), "--data-root", "other"]) == 2
+    assert "is not what" in capsys.readouterr().err
+
+
+def test_a_setting_of_the_wrong_kind_in_a_config(trained, capsys):
+    config = trained / "config.json"
+    good = json.loads(config.read_text())
+    for name, value in (("epochs", 1.5), ("augment", 3), ("model", None), ("lr", True), ("seed", "0")):
+        config.write_text(json.dumps({**good, name: value}))
+        assert run(["train", "--resume", str(trained)]) == 2
+        assert name in capsys.readouterr().err

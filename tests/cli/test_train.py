@@ -107,7 +107,7 @@ def test_ctrl_c_saves_and_exits_130(root, tmp_path):
     )
     path = tmp_path / "runs" / "mnist-softmax"
     deadline = time.monotonic() + 60
-    while not (path / "metrics.csv").exists() and time.monotonic() < deadline:
+    while not (path / "metrics.csv").exists() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
@@ -164,3 +164,46 @@ def test_a_folder_of_images_of_all_kinds(tmp_path, capsys):
     assert run(["predict", str(out / "images-lenet"), str(tmp_path / "images" / "light" / "2.png")]) == 0
     assert "light" in capsys.readouterr().out.splitlines()[-1].split("%")[0]
     assert run(["eval", str(out / "images-lenet")]) == 0
+
+
+def test_a_folder_with_splits_of_its_own_and_odd_names(tmp_path, capsys):
+    for split, count in (("train", 4), ("val", 2)):
+        for k, name in enumerate(("[red]", "grün")):
+            (tmp_path / "images" / split / name).mkdir(parents=True)
+            for i in range(count):
+                pixels = np.full((9, 10), 60000 * k + i, np.uint16)
+                Image.fromarray(pixels).save(tmp_path / "images" / split / name / f"{i}.png")
+    out = tmp_path / "runs"
+    arguments = ["--model", "softmax", "--epochs", "30", "--lr", "0.05", "--no-pictures", "--out", str(out)]
+    assert run(["train", str(tmp_path / "images"), *arguments]) == 0
+    assert "8 training images of 3 x 9 x 10, 2 classes" in capsys.readouterr().out
+    assert run(["eval", str(out / "images-softmax")]) == 0
+    said = capsys.readouterr().out
+    assert "[red]" in said and "grün" in said and "test accuracy 1.0000 on 4 images" in said
+
+
+def test_images_are_read_as_they_are_displayed(tmp_path):
+    from taper.cli.folder import read_image
+
+    deep = np.array([[0, 65535], [256 * 77, 256 * 200]], np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    assert np.asarray(read_image(tmp_path / "deep.png", "L", (2, 2))).tolist() == [[0, 255], [77, 200]]
+    clear = Image.new("RGBA", (2, 2), (0, 0, 0, 0))
+    clear.save(tmp_path / "clear.png")
+    assert np.asarray(read_image(tmp_path / "clear.png", "L", (2, 2))).tolist() == [[255, 255], [255, 255]]
+    turned = Image.fromarray(np.array([[10, 200]], np.uint8))
+    exif = turned.getexif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "turned.png", exif=exif)
+    assert np.asarray(read_image(tmp_path / "turned.png", "L", (2, 1))).tolist() == [[10], [200]]
+
+
+def test_folds_that_were_begun_are_continued(root, tmp_path, capsys):
+    assert train(root, tmp_path / "runs", "--epochs", "2", "--kfold", "3", "--no-pictures") == 0
+    path = tmp_path / "runs" / "mnist-mlp"
+    whole = json.loads((path / "folds.json").read_text())
+    (path / "folds.json").unlink()
+    for name in ("last.pt", "best.pt", "metrics.csv"):
+        (path / "fold-3" / name).unlink()
+    assert run(["train", "--resume", str(path)]) == 0
+    assert json.loads((path / "folds.json").read_text()) == whole

@@ -8,6 +8,7 @@ import numpy
 globals().update({name: value for name, value in vars(numpy).items() if not name.startswith("_")})
 
 from .attention import *
+from .choosing import *
 from .complex import *
 from .convolution import *
 from .counting import *

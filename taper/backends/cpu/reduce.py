@@ -26,6 +26,7 @@ __all__ = [
     "logsumexp",
     "vector_norm",
     "broadcast_to",
+    "number",
 ]
 
 _LONG = 4096
@@ -106,6 +107,11 @@ def argmin(x, axis=None, keepdims=False):
 
 def count_nonzero(x, axis=None):
     return _dense(np.count_nonzero(x, axis=axis))
+
+
+def number(x):
+    """The element of an array without dimensions, as a Python number."""
+    return x.item()
 
 
 def _count(x, axis) -> int:

@@ -33,11 +33,17 @@ __all__ = [
 ]
 
 
-@through_float64
 def sinc(x):
-    """sin(pi x) / (pi x), 1 at 0. x: any shape, floating. Returns its shape and dtype."""
+    """sin(pi x) / (pi x), 1 at 0. x: any shape, floating or complex. Returns its shape and dtype."""
+    return _sinc(x) if x.dtype.kind == "c" else _real_sinc(x)
+
+
+def _sinc(x):
     angle = math.pi * x
-    return np.where(x == 0, 1.0, np.sin(angle) / angle)
+    return np.where(x == 0, angle.dtype.type(1), np.sin(angle) / angle)
+
+
+_real_sinc = through_float64(_sinc)
 
 
 def xlogy(x, y):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ... import dtypes
 from ...autograd.dispatch import apply
+from ...autograd.inplace import legacy_name
 from ...ops.reduction import norm as _norm
+from ...tensor.shape import broadcast_tensors
 
 
 def pairwise_distance(x1, x2, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False):
@@ -14,7 +17,17 @@ def pairwise_distance(x1, x2, p: float = 2.0, eps: float = 1e-6, keepdim: bool =
 
 
 def cosine_similarity(x1, x2, dim: int = 1, eps: float = 1e-8):
-    """x1 . x2 / (|x1| |x2|) along a dimension, each norm at least eps."""
+    """x1 . x2 / (|x1| |x2|) along a dimension of both broadcast, each norm at least eps.
+
+    RuntimeError unless their common dtype is floating.
+    """
+    common = dtypes.promote_types(x1._array.dtype, x2._array.dtype)
+    if dtypes.category(common) != dtypes.FLOATING:
+        raise RuntimeError(
+            "cosine_similarity: expected common dtype to be floating point, yet common dtype is "
+            f"{legacy_name(common)}. Convert first: x.float()."
+        )
+    x1, x2 = broadcast_tensors(*(x.to(dtypes.from_numpy(common)) for x in (x1, x2)))
     n1, n2 = (x.norm(2, dim, keepdim=True).clamp_min(eps) for x in (x1, x2))
     return ((x1 / n1) * (x2 / n2)).sum(dim)
 

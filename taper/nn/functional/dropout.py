@@ -9,7 +9,7 @@ import warnings
 
 import numpy as np
 
-from ...autograd.inplace import assign, legacy_name
+from ...autograd.inplace import assign, cannot_cast, legacy_name
 from ...autograd.tape import wrap
 from ...tensor.random import default_generator
 
@@ -38,6 +38,13 @@ def _dropped(input, shape, p: float, inplace: bool):
     if p == 1:
         result = input * wrap(np.zeros((), array.dtype))
     else:
+        if array.dtype.kind == "c":
+            raise NotImplementedError(
+                f"\"bernoulli_scalar_cpu_\" not implemented for '{legacy_name(array.dtype)}'. Drop out real and imaginary "
+                "parts: taper.view_as_real(input)."
+            )
+        if array.dtype.kind in "biu":
+            raise cannot_cast(np.dtype(np.float32), array.dtype)
         mask = _mask(array, shape, p)
         mask /= array.dtype.type(1 - p)
         result = input * wrap(mask)

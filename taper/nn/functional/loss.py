@@ -13,6 +13,7 @@ from ...autograd.inplace import legacy_name
 from ...autograd.tape import Variable
 from ...ops import loss as ops
 from ...tensor.activation import log_softmax
+from ...tensor.arithmetic import no_bools
 from .floating import needs_floating
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -74,8 +75,9 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction: str = "me
 
 @in_float32
 def l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", weight=None):
-    """|input - target|, reduced. Its gradient where both are equal is 0."""
+    """|input - target|, reduced. Its gradient where both are equal is 0. RuntimeError for bools."""
     _sizes("l1_loss", input, target)
+    no_bools(input, target)
     reduction = reduction_of(reduction, size_average, reduce)
     if reduction == "mean" and input._array.dtype.kind in "biu" and target._array.dtype.kind in "biu":
         raise RuntimeError(
@@ -254,6 +256,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
         raise RuntimeError(
             f"Found dtype {_word(target._array)} but expected {_word(input._array)} (binary_cross_entropy)"
         )
+    needs_floating("binary_cross_entropy", input)
     x = input._array
     if x.size and not ((x >= 0) & (x <= 1)).all():
         raise RuntimeError("all elements of input should be between 0 and 1")

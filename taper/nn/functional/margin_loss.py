@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ...autograd.casting import in_float32
+from ...autograd.inplace import legacy_name
 from ...tensor.activation import logsigmoid
 from ...tensor.selection import where
 from .distance import pairwise_distance
+from .floating import needs_floating
 from .loss import class_weights_fit, reduced, reduction_of
 
 
@@ -50,6 +52,21 @@ def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, r
     return reduced(loss.sum(-1) / input._array.shape[-1], reduction)
 
 
+def _rows_of_scores(name: str, input, target) -> bool:
+    """Whether the input is one row of scores; errors for what is neither one nor several, and for other dtypes."""
+    shape = input._array.shape
+    if len(shape) > 2 or 0 in shape[-1:]:
+        raise RuntimeError(
+            f"{name}: Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(shape)}"
+        )
+    needs_floating(name, input)
+    if target._array.dtype != np.int64:
+        raise RuntimeError(
+            f"{name}: expected scalar type Long but found {legacy_name(target._array.dtype)}. Use target.long()."
+        )
+    return len(shape) < 2
+
+
 @in_float32
 def multi_margin_loss(
     input, target, p: int = 1, margin: float = 1.0, weight=None, size_average=None, reduce=None, reduction: str = "mean"
@@ -58,9 +75,18 @@ def multi_margin_loss(
     reduction = reduction_of(reduction, size_average, reduce)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
-    single = input._array.ndim == 1
-    x, y = (input.unsqueeze(0), target.reshape(1)) if single else (input, target)
+    if weight is not None and weight._array.ndim != 1:
+        raise ValueError("multi_margin_loss: weight must be one-dimensional, one number a class")
+    single = _rows_of_scores("multi_margin_loss", input, target)
+    x, y = (input.reshape(1, -1), target.reshape(1)) if single else (input, target)
     n, classes = x._array.shape
+    if y._array.shape != (n,):
+        raise RuntimeError(
+            "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). "
+            f"Expected target size [{n}], but got {list(y._array.shape)}."
+        )
+    if y._array.size and not 0 <= y._array.min() <= y._array.max() < classes:
+        raise RuntimeError(f"multi_margin_loss: target out of range, which is 0 to {classes - 1}")
     class_weights_fit(weight, classes)
     loss = (margin - x.gather(1, y.unsqueeze(1)) + x).clamp_min(0)
     loss = loss**p if p > 1 else loss
@@ -79,8 +105,17 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     A row of targets ends at its first -1.
     """
     reduction = reduction_of(reduction, size_average, reduce)
-    single = input._array.ndim == 1
-    x, y = (input.unsqueeze(0), target.unsqueeze(0)) if single else (input, target)
+    single = _rows_of_scores("multilabel_margin_loss", input, target)
+    if (target._array.shape or (1,)) != (input._array.shape or (1,)):
+        raise RuntimeError(
+            f"multilabel_margin_loss: inconsistent target size: {list(target._array.shape)} for input of size: "
+            f"{list(input._array.shape)}"
+        )
+    x, y = (input.reshape(1, -1), target.reshape(1, -1)) if single else (input, target)
+    if y._array.size and not -1 <= y._array.min() <= y._array.max() < x._array.shape[1]:
+        raise RuntimeError(
+            f"multilabel_margin_loss: argument #2 'target' is out of range, which is -1 to {x._array.shape[1] - 1}"
+        )
     listed = np.logical_and.accumulate(y._array >= 0, axis=1)
     is_target = np.zeros(x._array.shape, bool)
     rows, columns = np.nonzero(listed)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...autograd.casting import in_float32
 from ...autograd.dispatch import apply
+from ...autograd.inplace import legacy_name
 from ...ops import pooling as ops
 from ...tensor.activation import relu
 from ...tensor.elementwise import sign
@@ -47,7 +50,7 @@ def _max_pool(n: int):
 
 def _windows(n: int, name: str, kernel_size, stride, padding) -> dict:
     kernel = per_dim(kernel_size, n, "kernel_size", name)
-    stride = kernel if stride is None or stride == [] else per_dim(stride, n, "stride", name)
+    stride = kernel if stride is None or stride in ([], ()) else per_dim(stride, n, "stride", name)
     return {"kernel": kernel, "stride": stride, "padding": per_dim(padding, n, "padding", name)}
 
 
@@ -62,21 +65,25 @@ def _avg_pool(n: int):
     ):
         options = _windows(n, name, kernel_size, stride, padding)
         x, batched = _batched(name, n, input)
-        needs_floating(name, x)
+        whole = x._array.dtype == np.int64
+        if not whole:
+            needs_floating(name, x)
         out = apply(
             ops.avg_pool,
-            x,
+            x.double() if whole else x,
             ceil_mode=bool(ceil_mode),
             include_pad=bool(count_include_pad),
             divisor=divisor_override,
             **options,
         )
+        out = out.trunc().long() if whole else out
         return out if batched else out.squeeze(0)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"""The mean of each window over {n} dimension(s).
+    function.__doc__ = f"""The mean of each window over {n} dimension(s); of int64 rounded to zero.
 
     count_include_pad: padding counts as elements. divisor_override: divide by this instead.
+    NotImplementedError for other integers, bool and complex.
     """
     return function
 
@@ -89,7 +96,10 @@ def _target(n: int, name: str, output_size, spatial) -> tuple[int, ...]:
     sizes = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
     if len(sizes) != n:
         raise RuntimeError(f"{name}: output_size must have {n} elements, got {tuple(sizes)}")
-    return tuple(have if want is None else int(want) for want, have in zip(sizes, spatial))
+    found = tuple(have if want is None else int(want) for want, have in zip(sizes, spatial))
+    if min(found) < 0:
+        raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {found}")
+    return found
 
 
 def _adaptive_avg(n: int):
@@ -179,6 +189,15 @@ def _max_unpool(n: int):
     def function(input, indices, kernel_size, stride=None, padding=0, output_size=None):
         options = _windows(n, name, kernel_size, stride, padding)
         x, batched = _batched(name, n, input)
+        needs_floating(name, x)
+        if indices._array.dtype != np.int64:
+            kind = legacy_name(indices._array.dtype)
+            raise RuntimeError(f"{name}: elements in indices should be type int64 but got: {kind}")
+        if indices._array.shape != input._array.shape:
+            raise RuntimeError(
+                f"{name}: Expected shape of indices to be same as that of the input tensor ({list(input._array.shape)}) "
+                f"but got indices tensor with shape: {list(indices._array.shape)}"
+            )
         where, _ = _batched(name, n, indices)
         if output_size is None:
             spatial = tuple(

@@ -1,28 +1,64 @@
-"""Samples of a dataset, and batches of an iterable one."""
+"""Fetchers: from what a sampler gives to a batch."""
 
 from __future__ import annotations
 
+from .collate import default_collate
+from .dataset import IterableDataset, index_array, whole_batches
 
-def fetch(dataset, indices) -> list:
-    """The samples at indices: all at once where the dataset can."""
-    if hasattr(dataset, "__getitems__") and dataset.__getitems__:
-        found = dataset.__getitems__(indices)
-        if len(found) != len(indices):
-            raise ValueError(f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(found)}")
-        return found
+
+def fetcher(dataset, batched: bool, collate, drop_last: bool):
+    """The function from what the sampler gives to a batch. That of an iterable dataset raises StopIteration at its end."""
+    kind = IterableFetcher if isinstance(dataset, IterableDataset) else MapFetcher
+    return kind(dataset, batched, collate, drop_last)
+
+
+class MapFetcher:
+    """Batches by index, whole ones where the dataset can."""
+
+    def __init__(self, dataset, batched: bool, collate, drop_last: bool):
+        self.dataset, self.batched, self.collate = dataset, batched, collate
+        self.whole = whole_batches(dataset) if batched and collate is default_collate else None
+
+    def __call__(self, indices):
+        if not self.batched:
+            return self.collate(self.dataset[indices])
+        if self.whole is not None:
+            array = index_array(indices)
+            if array is not None:
+                batch = self.whole(array)
+                if batch is not NotImplemented:
+                    return batch
+                indices = array.tolist()
+        return self.collate(samples(self.dataset, indices))
+
+
+def samples(dataset, indices) -> list:
+    """The samples at indices: by one call of `__getitems__` where the dataset has it."""
+    if getattr(dataset, "__getitems__", None):
+        return dataset.__getitems__(indices)
     return [dataset[i] for i in indices]
 
 
-def iterate(dataset, batch_size, drop_last, collate):
-    """The batches of an iterable dataset."""
-    samples = []
-    for sample in dataset:
-        if batch_size is None:
-            yield collate(sample)
-            continue
-        samples.append(sample)
-        if len(samples) == batch_size:
-            yield collate(samples)
-            samples = []
-    if samples and not drop_last:
-        yield collate(samples)
+class IterableFetcher:
+    """Batches in the order of the dataset's own iterator, as long as what the sampler gives."""
+
+    def __init__(self, dataset, batched: bool, collate, drop_last: bool):
+        self.samples = iter(dataset)
+        self.batched, self.collate, self.drop_last = batched, collate, drop_last
+        self.ended = False
+
+    def __call__(self, places):
+        if self.ended:
+            raise StopIteration
+        if not self.batched:
+            return self.collate(next(self.samples))
+        batch = []
+        for _ in places:
+            try:
+                batch.append(next(self.samples))
+            except StopIteration:
+                self.ended = True
+                break
+        if not batch or (self.drop_last and len(batch) < len(places)):
+            raise StopIteration
+        return self.collate(batch)

@@ -1,8 +1,8 @@
-"""Loading by worker processes.
+"""Loading by worker processes: the parent's side.
 
-Each worker takes numbered batches of indices from its own queue and puts numbered batches on a common one; tensors travel
-as arrays in shared memory, which the receiver maps, copies out of once, and unlinks. Order is kept by number. Workers that
-die, time out or raise are reported in the parent; workers end when the parent is gone or the iterator is dropped.
+Each worker has one pipe of its own, so that one which is killed can block or spoil nobody else's; the parent waits on all
+pipes and on the processes' ends at once, so that a death is noticed when it happens. Tasks are numbered, handed out in
+turn, `prefetch_factor` of them to each worker in advance; answers are put in the order of the numbers again.
 """
 
 from __future__ import annotations
@@ -10,423 +10,241 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import queue
-import random
+import socket
 import sys
 import time
-import traceback
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass
-from multiprocessing import resource_tracker, shared_memory
+from collections import deque
+from multiprocessing import connection
 from typing import Any
 
-import numpy as np
-
-from ...autograd.tape import Variable, wrap
-from ...tensor.random import manual_seed
-from .collate import default_collate
 from .dataset import IterableDataset
-from .fetch import fetch
+from .sampler import fresh_seed
+from .transport import FILES, TASK_INLINE, Failure, encoded, receive, transmit
+from .worker import End, Job, work
 
-SHARED_FROM = 1 << 16
-"""Arrays of this many bytes and more go through shared memory, smaller ones through the pipe."""
+PATIENCE = 1.0
+"""Seconds that a worker gets to end by itself, and again after SIGTERM."""
 
-CHECK_EVERY = 1.0
-"""Seconds between looks at whether the workers, or the parent, still live."""
+_SMALLEST = 512
+"""Bytes that even a tiny message takes in a pipe."""
 
-
-@dataclass
-class WorkerInfo:
-    """What a dataset can ask of the worker it is copied into: id, num_workers, seed, dataset."""
-
-    id: int
-    num_workers: int
-    seed: int
-    dataset: Any
-
-
-_info: WorkerInfo | None = None
-
-
-def get_worker_info() -> WorkerInfo | None:
-    """In a worker, its number, the number of workers, its seed and its copy of the dataset; None in the main process."""
-    return _info
-
-
-@dataclass
-class _Shared:
-    """An array that lies in shared memory."""
-
-    name: str
-    shape: tuple
-    dtype: Any
-    requires_grad: bool
-
-
-@dataclass
-class _Plain:
-    """A small array."""
-
-    array: np.ndarray
-    requires_grad: bool
-
-
-@dataclass
-class _Failure:
-    """An exception in a worker: its class, its text with the worker's traceback."""
-
-    kind: Any
-    text: str
-
-    def reraise(self) -> None:
-        """Raise the exception again here, in its class if that takes a message."""
-        try:
-            error = self.kind(self.text)
-        except TypeError:
-            error = RuntimeError(self.text)
-        raise error
-
-
-class _End:
-    """What a worker sends when its iterable dataset has no more samples."""
-
-
-def _failure(where: str) -> _Failure:
-    kind = sys.exc_info()[0]
-    text = f"Caught {kind.__name__} {where}.\nOriginal {traceback.format_exc()}"
-    return _Failure(KeyError if kind is KeyError else kind, text)
-
-
-def _packed(value, held: list):
-    """A batch with its tensors as arrays that can travel; `held` collects the shared memory."""
-    if isinstance(value, Variable):
-        array = np.ascontiguousarray(value._array)
-        if array.nbytes < SHARED_FROM:
-            return _Plain(array, value.requires_grad)
-        memory = shared_memory.SharedMemory(create=True, size=array.nbytes)
-        held.append(memory)
-        np.ndarray(array.shape, array.dtype, memory.buf)[...] = array
-        return _Shared(memory.name, array.shape, array.dtype, value.requires_grad)
-    if isinstance(value, Mapping):
-        return type(value)({k: _packed(v, held) for k, v in value.items()})
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(_packed(v, held) for v in value))
-    if isinstance(value, (list, tuple)):
-        return type(value)([_packed(v, held) for v in value])
-    return value
-
-
-def _unpacked(value):
-    """A batch as it was, its tensors in memory of this process."""
-    if isinstance(value, (_Shared, _Plain)):
-        if isinstance(value, _Plain):
-            made = wrap(value.array)
-        else:
-            memory = shared_memory.SharedMemory(name=value.name)
-            try:
-                made = wrap(np.ndarray(value.shape, value.dtype, memory.buf).copy())
-            finally:
-                memory.close()
-                memory.unlink()
-        return made.requires_grad_() if value.requires_grad else made
-    if isinstance(value, Mapping):
-        return type(value)({k: _unpacked(v) for k, v in value.items()})
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(_unpacked(v) for v in value))
-    if isinstance(value, (list, tuple)):
-        return type(value)([_unpacked(v) for v in value])
-    return value
-
-
-def _discard(value) -> None:
-    """Give back the shared memory of a batch that nobody takes."""
-    if isinstance(value, _Shared):
-        with contextlib.suppress(FileNotFoundError):
-            memory = shared_memory.SharedMemory(name=value.name)
-            memory.close()
-            memory.unlink()
-    elif isinstance(value, Mapping):
-        for v in value.values():
-            _discard(v)
-    elif isinstance(value, (list, tuple)):
-        for v in value:
-            _discard(v)
-
-
-def _work(dataset, collate, batched, drop_last, seed, init, number, count, tasks, results, parent, whole) -> None:
-    """A worker's life: batches for tasks until the task None comes or the parent is gone."""
-    global _info
-    manual_seed(seed + number)
-    random.seed(seed + number)
-    _info = WorkerInfo(number, count, seed + number, dataset)
-    iterable = isinstance(dataset, IterableDataset)
-    samples, broken = None, None
-    try:
-        if init is not None:
-            init(number)
-        if iterable:
-            samples = iter(dataset)
-    except Exception:
-        broken = _failure(f"in DataLoader worker process {number}")
-    ended = False
-    with contextlib.suppress(KeyboardInterrupt):
-        while True:
-            try:
-                task = tasks.get(timeout=CHECK_EVERY)
-            except queue.Empty:
-                if os.getppid() != parent:
-                    break
-                continue
-            if task is None:
-                break
-            if task == "again":
-                samples, ended = iter(dataset) if iterable else None, False
-                continue
-            index, indices = task
-            held: list = []
-            try:
-                if broken is not None:
-                    answer, broken = broken, None
-                elif iterable:
-                    answer = _End() if ended else _next(samples, indices, collate, batched, drop_last)
-                    ended = isinstance(answer, _End)
-                elif not batched:
-                    answer = collate(dataset[indices])
-                else:
-                    answer = _End
-                    if whole:
-                        answer = dataset.__getbatch__(np.asarray(indices, dtype=np.int64))
-                        answer = _End if answer is NotImplemented else answer
-                    if answer is _End:
-                        answer = collate(fetch(dataset, list(indices)))
-                if not isinstance(answer, (_End, _Failure)):
-                    answer = _packed(answer, held)
-            except Exception:
-                answer = _failure(f"in DataLoader worker process {number}")
-            results.put((index, number, answer))
-            for memory in held:
-                _forget(memory)
-    results.close()
-    results.join_thread()
-
-
-def _forget(memory: shared_memory.SharedMemory) -> None:
-    """Close this process's map of shared memory that the parent will unlink."""
-    memory.close()
-    with contextlib.suppress(AttributeError, KeyError):
-        resource_tracker.unregister(memory._name, "shared_memory")  # type: ignore[attr-defined]
-
-
-def _next(samples, size, collate, batched: bool, drop_last: bool):
-    """The next batch of an iterable dataset."""
-    if not batched:
-        for sample in samples:
-            return collate(sample)
-        return _End()
-    batch = []
-    for sample in samples:
-        batch.append(sample)
-        if len(batch) == size:
-            return collate(batch)
-    return collate(batch) if batch and not drop_last else _End()
-
-
-class _Pool:
-    """The worker processes of a loader and their queues."""
-
-    def __init__(self, loader, seed: int):
-        context = loader.multiprocessing_context
-        if context is None or isinstance(context, str):
-            context = multiprocessing.get_context(context)
-        batched = loader.batch_sampler is not None
-        whole = batched and loader.collate_fn is default_collate and hasattr(loader.dataset, "__getbatch__")
-        self.count = loader.num_workers
-        self.results = context.Queue()
-        self.tasks = [context.Queue() for _ in range(self.count)]
-        self.processes = [
-            context.Process(
-                target=_work,
-                args=(
-                    loader.dataset,
-                    loader.collate_fn,
-                    batched,
-                    loader.drop_last,
-                    seed,
-                    loader.worker_init_fn,
-                    i,
-                    self.count,
-                    self.tasks[i],
-                    self.results,
-                    os.getpid(),
-                    whole,
-                ),
-                daemon=True,
-            )
-            for i in range(self.count)
-        ]
-        for p in self.processes:
-            p.start()
-        self.finalizer = weakref.finalize(self, _stop, self.processes, self.tasks, self.results)
-
-    def close(self) -> None:
-        """End the workers."""
-        self.finalizer()
-
-
-def _stop(processes, tasks, results) -> None:
-    """Ask the workers to end, drain what they still send, and kill those that do not listen."""
-    for q in tasks:
-        with contextlib.suppress(ValueError, OSError):
-            q.put(None)
-    deadline = time.monotonic() + 1
-    while any(p.is_alive() for p in processes) and time.monotonic() < deadline:
-        with contextlib.suppress(queue.Empty, OSError, EOFError, ValueError):
-            _discard(results.get(timeout=0.05)[2])
-    for p in processes:
-        if p.is_alive():
-            p.terminate()
-        p.join(1)
-    with contextlib.suppress(queue.Empty, OSError, EOFError, ValueError):
-        while True:
-            _discard(results.get_nowait()[2])
-    for q in (*tasks, results):
-        q.cancel_join_thread()
-        q.close()
+_IN_FLIGHT = 1 << 15 if sys.platform == "linux" else 1 << 12
+"""Bytes of unanswered tasks that surely fit a pipe, so that sending them never waits for the worker."""
 
 
 class WorkerIterator:
-    """One pass over a loader with workers."""
+    """One pass over a loader with workers; with persistent workers all passes, one after the other."""
 
-    def __init__(self, loader, seed: int):
-        self.loader = loader
-        self.iterable = isinstance(loader.dataset, IterableDataset)
-        pool = getattr(loader, "_pool", None)
-        if pool is not None and all(p.is_alive() for p in pool.processes) and getattr(loader, "_idle", False):
-            self.pool = pool
-            if self.iterable:
-                for q in pool.tasks:
-                    q.put("again")
-        else:
-            self.pool = _Pool(loader, seed)
-            if loader.persistent_workers:
-                loader._pool = self.pool
-        loader._idle = False
-        self.source = self._tasks()
-        self.sent = self.taken = 0
-        self.waiting: dict[int, Any] = {}
-        self.open = set(range(loader.num_workers))
-        self.turn = 0
-        self.outstanding: dict[int, int] = {}
-        for _ in range(loader.prefetch_factor * loader.num_workers):
-            self._send()
+    def __init__(self, loader):
+        if not loader.prefetch_factor:
+            raise AssertionError("prefetch_factor must be greater than 0 for loading with workers")
+        self._persistent = loader.persistent_workers
+        self._timeout, self._in_order = loader.timeout, loader.in_order
+        self._ahead = loader.prefetch_factor
+        self._iterable = isinstance(loader.dataset, IterableDataset)
+        batches = iter(loader.batches())
+        job = Job(
+            dataset=loader.dataset,
+            batched=loader.batch_sampler is not None,
+            collate=loader.collate_fn,
+            drop_last=loader.drop_last,
+            base_seed=fresh_seed(loader.generator),
+            init=loader.worker_init_fn,
+            count=loader.num_workers,
+        )
+        self.pool = Pool(job, loader.multiprocessing_context)
+        self._epoch = 0
+        self._begin(loader, batches)
 
-    def _tasks(self):
-        """What the workers are asked for, in order."""
-        loader = self.loader
-        if self.iterable:
-            while True:
-                yield loader.batch_size
-        arrays = loader.arrays()
-        if arrays is not None:
-            yield from arrays
-        else:
-            yield from loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
+    def restart(self, loader) -> None:
+        """Begin the next pass with the same workers."""
+        self._epoch += 1
+        self._begin(loader, iter(loader.batches()))
 
-    def _send(self) -> None:
-        """Give the next task to the next worker that is still open."""
-        if not self.open:
+    def _begin(self, loader, batches) -> None:
+        self._length = loader.index_sampler
+        self._watch = loader.length_watch()
+        self._source = batches
+        self._sent = self._taken = 0
+        self._of: dict[int, int] = {}  # the worker that owes a batch
+        self._ready: dict[int, Any] = {}
+        self._open = [True] * len(self.pool.lines)
+        self._turn = 0
+        for line in self.pool.lines:
+            line.held.clear()
+        for _ in range(self._ahead * len(self.pool.lines)):
+            self._give()
+
+    def _give(self) -> None:
+        """Hand the next task to the next worker that is open; without an order, to the one with the least to do."""
+        n = len(self._open)
+        turns = [(self._turn + k) % n for k in range(n)]
+        workers = [w for w in turns if self._open[w]]
+        if not workers:
             return
         try:
-            task = next(self.source)
+            indices = next(self._source)
         except StopIteration:
             return
-        while self.turn not in self.open:
-            self.turn = (self.turn + 1) % self.loader.num_workers
-        self.pool.tasks[self.turn].put((self.sent, task))
-        self.outstanding[self.sent] = self.turn
-        self.sent += 1
-        self.turn = (self.turn + 1) % self.loader.num_workers
+        worker = workers[0] if self._in_order else min(workers, key=list(self._of.values()).count)
+        self._turn = worker + 1
+        self._of[self._sent] = worker
+        self.pool.lines[worker].send((self._epoch, self._sent, indices))
+        self._sent += 1
 
-    def __iter__(self):
+    def __iter__(self) -> WorkerIterator:
         return self
 
     def __len__(self) -> int:
-        return len(self.loader)
+        return len(self._length)
+
+    def __reduce__(self):
+        raise NotImplementedError(f"{type(self).__name__} cannot be pickled")
 
     def __next__(self):
-        while True:
-            if not self.outstanding and not self.waiting:
-                self._finish()
-                raise StopIteration
-            ready = self._ready()
-            if ready is None:
+        while self._of or self._ready:
+            index = self._taken if self._in_order else next(iter(self._ready), None)
+            if index not in self._ready:
                 self._receive()
                 continue
-            answer = self.waiting.pop(ready)
-            self.taken = ready + 1
-            if isinstance(answer, _End):
-                continue
-            if not isinstance(answer, _Failure):
-                self._send()
-                return _unpacked(answer)
-            self.close()
-            answer.reraise()
-
-    def _ready(self) -> int | None:
-        """The number of a batch that can be handed out now."""
-        if not self.waiting:
-            return None
-        if not self.loader.in_order:
-            return next(iter(self.waiting))
-        first = min((*self.waiting, *self.outstanding))
-        return first if first in self.waiting else None
+            worker, answer = self._ready.pop(index)
+            self._taken += 1
+            if isinstance(answer, End):
+                self._open[worker] = False
+            self._give()
+            if isinstance(answer, Failure):
+                answer.reraise()
+            if not isinstance(answer, End):
+                self._watch()
+                return answer
+        if not self._persistent:
+            self.pool.close()
+        raise StopIteration
 
     def _receive(self) -> None:
-        """Wait for one answer. RuntimeError after the timeout, or if a worker has died."""
-        loader = self.loader
-        deadline = time.monotonic() + loader.timeout if loader.timeout else None
-        while True:
-            wait = CHECK_EVERY if deadline is None else max(0.0, min(CHECK_EVERY, deadline - time.monotonic()))
+        """Wait for one answer or more. RuntimeError after the timeout, or if a worker has died."""
+        answers = None
+        try:
+            answers = self.pool.answers(self._timeout or None)
+        finally:
+            if answers is None:  # a death, an interrupt, an answer that could not be read
+                self.pool.close()
+        if not answers:
+            raise RuntimeError(f"DataLoader timed out after {self._timeout} seconds")
+        for worker, (epoch, index, answer) in answers:
+            if epoch == self._epoch:
+                del self._of[index]
+                self._ready[index] = worker, answer
+
+
+class Line:
+    """A worker process and the pipe to it."""
+
+    def __init__(self, process, pipe: connection.Connection):
+        self.process, self.pipe = process, pipe
+        self.flying: deque[int] = deque()  # the sizes of the tasks sent and not yet answered
+        self.held: deque[tuple[bytes, list[memoryview]]] = deque()  # tasks not yet sent
+
+    def send(self, task) -> None:
+        """Send a task, now or as soon as it surely fits the pipe."""
+        self.held.append(encoded(task, TASK_INLINE))
+        self._flush()
+
+    def _flush(self) -> None:
+        # A worker that has died is reported when its answer is waited for.
+        with contextlib.suppress(OSError):
+            while self.held:
+                size = max(len(self.held[0][0]), _SMALLEST)
+                if self.flying and sum(self.flying) + size > _IN_FLIGHT:
+                    return
+                self.flying.append(size)
+                transmit(self.pipe, *self.held.popleft())
+
+    def answer(self):
+        """The next answer, which is there. EOFError or OSError if the worker has ended instead."""
+        found = receive(self.pipe)
+        self.flying.popleft()
+        self._flush()
+        return found
+
+
+class Pool:
+    """Worker processes. They end with `close`, and when nobody holds the pool any more, and when this process ends."""
+
+    def __init__(self, job: Job, context):
+        if context is None or isinstance(context, str):
+            context = multiprocessing.get_context(context)
+        forked = context.get_start_method() == "fork"
+        self.lines: list[Line] = []
+        self.close = weakref.finalize(self, _end, self.lines, os.getpid())
+        for number in range(job.count):
+            ours, theirs = context.Pipe()
+            inherited = [*(line.pipe for line in self.lines), ours] if forked else []
+            process = context.Process(target=work, args=(job, number, theirs, inherited), daemon=True)
+            process.start()
+            # Only the worker may hold its end, so that the parent sees when it is gone.
+            theirs.close()
+            self.lines.append(Line(process, ours))
+
+    @property
+    def processes(self) -> list:
+        """The worker processes."""
+        return [line.process for line in self.lines]
+
+    def answers(self, timeout: float | None) -> list[tuple[int, Any]]:
+        """What workers have answered, with their numbers, as soon as it is something; nothing after the timeout.
+
+        RuntimeError if one that owes an answer has ended.
+        """
+        if not self.close.alive:
+            raise RuntimeError("DataLoader workers have ended already: take a new iterator of the DataLoader")
+        owing = {line.pipe: number for number, line in enumerate(self.lines) if line.flying}
+        ends = {self.lines[number].process.sentinel: number for number in owing.values()}
+        ready = connection.wait([*owing, *ends], timeout)
+        found, dead = [], {ends[end] for end in ready if end in ends}
+        for number in {owing[pipe] for pipe in ready if pipe in owing} | dead:
+            line = self.lines[number]
             try:
-                index, number, answer = self.pool.results.get(timeout=wait)
-                break
-            except queue.Empty:
-                dead = [p for p in self.pool.processes if not p.is_alive()]
-                if dead:
-                    pids = ", ".join(str(p.pid) for p in dead)
-                    codes = ", ".join(str(p.exitcode) for p in dead)
-                    self.close()
-                    raise RuntimeError(
-                        f"DataLoader worker (pid(s) {pids}) exited unexpectedly with exit code(s) {codes}. Details are lost due "
-                        "to multiprocessing. Rerunning with num_workers=0 may give better error trace."
-                    ) from None
-                if deadline is not None and time.monotonic() >= deadline:
-                    self.close()
-                    raise RuntimeError(f"DataLoader timed out after {loader.timeout} seconds") from None
-        self.outstanding.pop(index, None)
-        self.waiting[index] = answer
-        if isinstance(answer, _End):
-            self.open.discard(number)
+                # A worker may have answered before it ended.
+                if line.pipe.poll():
+                    found.append((number, line.answer()))
+                    dead.discard(number)
+            except (EOFError, ConnectionError):
+                dead.add(number)
+        if dead and not found:
+            raise RuntimeError(self._obituary(sorted(dead)))
+        return found
 
-    def _finish(self) -> None:
-        """The pass is over: persistent workers stay, others end."""
-        if self.loader.persistent_workers:
-            self.loader._idle = True
-        else:
-            self.pool.close()
+    def _obituary(self, numbers: list[int]) -> str:
+        dead = [self.lines[number].process for number in numbers]
+        for process in dead:
+            process.join(PATIENCE)
+        pids = ", ".join(str(process.pid) for process in dead)
+        codes = ", ".join(str(process.exitcode) for process in dead)
+        return (
+            f"DataLoader worker (pid(s) {pids}) exited unexpectedly (exit code(s) {codes}; a negative one is the signal "
+            "that ended it). num_workers=0 shows what happens in this process."
+        )
 
-    def close(self) -> None:
-        """End the pass, and the workers with it."""
-        for answer in self.waiting.values():
-            _discard(answer)
-        self.waiting.clear()
-        self.outstanding.clear()
-        if getattr(self.loader, "_pool", None) is self.pool:
-            self.loader._pool = None
-        self.pool.close()
 
-    def __del__(self):
-        pool = getattr(self, "pool", None)
-        if pool is not None and (self.waiting or self.outstanding):
-            self.close()
+def _end(lines: list[Line], owner: int) -> None:
+    """End workers: ask them, then terminate, then kill those that go on."""
+    if os.getpid() != owner:  # a copy of the pool, in a forked process
+        return
+    for line in lines:
+        if FILES:
+            # Shutting down, unlike closing, also reaches a worker whose pipe other processes have inherited.
+            with socket.socket(fileno=os.dup(line.pipe.fileno())) as end, contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+        line.pipe.close()
+    processes = [line.process for line in lines]
+    for insist in (None, "terminate", "kill"):
+        deadline = time.monotonic() + PATIENCE
+        for process in processes:
+            if insist is not None and process.is_alive():
+                getattr(process, insist)()
+        for process in processes:
+            process.join(max(0.0, deadline - time.monotonic()))
+        if not any(process.is_alive() for process in processes):
+            return

@@ -233,6 +233,55 @@ CASES = [
         "pairwise_distance.of one norm", loss("pairwise_distance", p=1.0, keepdim=True), (X, Y[0].copy()), ops=("norm",)
     ),
     Case("cosine_similarity", loss("cosine_similarity"), (X, Y), ops=("norm",)),
+    Case(
+        "cosine_similarity.broadcast both",
+        loss("cosine_similarity", dim=-2),
+        (real(1, 2, 3), real(2, 1, 3)),
+        ops=("norm",),
+    ),
+    Error(
+        "cosine_similarity of complex numbers",
+        lambda T, x: T.nn.functional.cosine_similarity(T.complex(x, x), x),
+        RuntimeError,
+        "floating point",
+        (X,),
+    ),
+    Case(
+        "multi_margin_loss.one number",
+        lambda T, x, i: T.nn.functional.multi_margin_loss(x[0, 0], i[0], reduction="none"),
+        (X, np.zeros(1, np.int64)),
+        ops=("clamp",),
+        grad=False,
+    ),
+    Case(
+        "multilabel_margin_loss.one number",
+        lambda T, x, i: T.nn.functional.multilabel_margin_loss(x[0, 0], i[0], reduction="none"),
+        (X, np.zeros(1, np.int64)),
+        ops=("clamp",),
+        grad=False,
+    ),
+    *[
+        Error(f"{name} of {what}", lambda T, *xs, name=name: getattr(T.nn.functional, name)(*xs), error, words, inputs)
+        for name, what, error, words, inputs in (
+            ("multi_margin_loss", "ints", NotImplementedError, "Long", (np.ones((2, 3), int), np.zeros(2, int))),
+            ("multi_margin_loss", "a cube", RuntimeError, "non-empty", (real(2, 3, 4), np.zeros(2, int))),
+            ("multi_margin_loss", "few targets", RuntimeError, "target", (real(2, 3), np.zeros(3, int))),
+            ("multi_margin_loss", "targets beyond", RuntimeError, "out of range", (real(2, 3), np.full(2, 7))),
+            ("multi_margin_loss", "float targets", RuntimeError, "Long", (real(2, 3), real(2))),
+            ("multilabel_margin_loss", "few targets", RuntimeError, "inconsistent", (real(2, 3), np.zeros(3, int))),
+            ("multilabel_margin_loss", "targets beyond", RuntimeError, "range", (real(2, 3), np.full((2, 3), 7))),
+            (
+                "multilabel_margin_loss",
+                "ints",
+                NotImplementedError,
+                "Long",
+                (np.ones((2, 3), int), np.zeros((2, 3), int)),
+            ),
+            ("binary_cross_entropy", "ints", NotImplementedError, "Long", (np.ones(3, int), np.ones(3, int))),
+            ("l1_loss", "bools", RuntimeError, "bool", (np.ones(3, bool), np.ones(3, bool))),
+            ("dropout2d", "ints", RuntimeError, "cast", (np.ones((1, 2, 3, 3), int),)),
+        )
+    ],
     Case("cosine_similarity.broadcast", loss("cosine_similarity", dim=-1), (X, Y[0].copy()), ops=("norm",)),
     Case("pdist", loss("pdist"), (X,), ops=("norm",), second=False),
     Error(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..case import FLOATS, HALVES, Case, Error, distinct, real
+from ..case import FLOATS, HALVES, Case, Error, booleans, distinct, integers, real
 
 MAX = ("max_pool", "max_pool_grad", "pooled_at")
 AVG = ("avg_pool", "avg_pool_grad")
@@ -51,6 +51,19 @@ CASES = [
     Case("avg_pool2d.padded", F("avg_pool2d", 3, 2, 1, ceil_mode=True), (real(2, 2, 6, 6),), ops=AVG),
     Case("avg_pool2d.without padding", F("avg_pool2d", 3, 2, 1, count_include_pad=False), (real(2, 6, 6),), ops=AVG),
     Case("avg_pool2d.divisor", F("avg_pool2d", 2, divisor_override=3), (real(2, 2, 4, 4),), ops=AVG),
+    Case("avg_pool2d.ints", F("avg_pool2d", 3, 2, 1), (integers(2, 3, 6, 5, low=-9),), ops=AVG, grad=False),
+    Case("avg_pool2d.stride left out", F("avg_pool2d", 2, ()), (real(1, 2, 4, 4),), ops=AVG),
+    Error("avg_pool2d of bools", F("avg_pool2d", 2), NotImplementedError, "Bool", (booleans(1, 1, 4, 4),)),
+    Error(
+        "adaptive_max_pool2d to less than none", F("adaptive_max_pool2d", (-1, 2)), RuntimeError, "-1", (real(1, 4, 4),)
+    ),
+    Error(
+        "max_unpool2d of few indices",
+        lambda T, x, i: T.nn.functional.max_unpool2d(x, i, 2),
+        RuntimeError,
+        "shape of indices",
+        (real(1, 1, 4, 4), integers(1, 1, 4, 1)),
+    ),
     Case("avg_pool3d", F("avg_pool3d", (2, 1, 2), 1, ceil_mode=True), (real(1, 2, 3, 2, 3),), ops=AVG),
     Case("adaptive_avg_pool1d", F("adaptive_avg_pool1d", 3), (real(2, 3, 8),), ops=MEAN),
     Case("adaptive_avg_pool2d", F("adaptive_avg_pool2d", (2, 3)), (real(2, 3, 5, 6),), ops=MEAN, dtypes=ALL),

@@ -110,6 +110,13 @@ CASES = [
         Case(f"quantile.{how}", quantile("quantile", interpolation=how), (D,), ops=("sort", "gather"), rtol=2e-5)
         for how in ("linear", "lower", "higher", "midpoint", "nearest")
     ),
+    Case(
+        "quantile.slope",
+        lambda T, x, q: T.quantile(x, q, dim=1),
+        (D, np.array([0.13, 0.55, 0.97])),
+        ops=("sort", "gather", "lerp"),
+        rtol=2e-5,
+    ),
     Case("quantile.nan", quantile("quantile"), (MISSING,), grad=False, ops=("sort",)),
     Case("nanquantile", quantile("nanquantile"), (MISSING,), ops=("sort",), smooth=False, second=False),
     Case(

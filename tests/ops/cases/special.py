@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..case import FLOATS, HALVES, Case, Error, distinct, integers, real
+import numpy as np
+
+from ..case import FLOATS, HALVES, Case, Error, booleans, distinct, integers, real
 
 X, AWAY, POSITIVE, UNIT = (
     real(3, 4),
@@ -28,9 +30,12 @@ CASES = [
     Case("polygamma", lambda T, x: T.polygamma(2, x), (POSITIVE,), rtol=2e-5),
     Case("zeta", lambda T, x: T.special.zeta(2.5 + 0 * x.detach(), x), (POSITIVE,), rtol=2e-5),
     Case("entr", S("entr"), (POSITIVE,)),
+    Case("entr.odd", S("entr"), (np.array([0.0, -1.0, np.nan, np.inf]),), smooth=False, second=False),
+    Case("sinc.complex", lambda T, x, y: T.view_as_real(T.sinc(T.complex(x, y))), (X, POSITIVE)),
     Case("xlog1py", lambda T, x, y: T.special.xlog1py(x, y), (X, POSITIVE)),
     Case("mvlgamma", lambda T, x: T.mvlgamma(x + 3, 2), (POSITIVE,), ops=("lgamma",), rtol=2e-5),
     Case("relu", F("relu"), (AWAY,), dtypes=(*ALL, "int64")),
+    Case("relu.many", F("relu"), (distinct(50, 100),), dtypes=ALL),
     Case("leaky_relu", lambda T, x: T.nn.functional.leaky_relu(x, 0.2), (AWAY,), dtypes=ALL),
     Case("elu", lambda T, x: T.nn.functional.elu(x, 1.3), (AWAY,), dtypes=ALL),
     Case("celu", lambda T, x: T.nn.functional.celu(x, 1.3), (AWAY,), slope_rtol=1e-6),
@@ -43,6 +48,14 @@ CASES = [
     Case("logsigmoid", F("logsigmoid"), (X,)),
     Case("softsign", F("softsign"), (AWAY,)),
     Case("hardtanh", F("hardtanh"), (AWAY,)),
+    Case("hardtanh.ints", lambda T, i: T.nn.functional.hardtanh(i, 1, 3.7), (integers(9),), grad=False),
+    Case(
+        "elu.kink",
+        lambda T, x: [getattr(T.nn.functional, n)(x) for n in ("elu", "celu", "selu", "hardswish", "relu")],
+        (np.array([0.0, -0.0, np.nan, np.inf, -np.inf, -3.0, 3.0]),),
+        smooth=False,
+        ops=("elu", "celu", "selu", "hardswish", "relu"),
+    ),
     Case("hardsigmoid", F("hardsigmoid"), (AWAY,), slope_rtol=1e-6, second=False),
     Case("hardswish", F("hardswish"), (AWAY,)),
     Case("hardshrink", F("hardshrink"), (AWAY,)),
@@ -59,12 +72,30 @@ CASES = [
     Case("log_softmax", lambda T, x: T.log_softmax(x, 1), (X,), dtypes=ALL),
     Case("softmin", lambda T, x: T.nn.functional.softmin(x, dim=1), (X,), ops=("softmax",)),
     Case("glu", lambda T, x: T.nn.functional.glu(x, 1), (X,), ops=("split", "sigmoid")),
-    Case("prelu", lambda T, x, w: T.nn.functional.prelu(x, w), (distinct(2, 3, 4), real(3)), ops=("where",)),
+    Case("prelu", lambda T, x, w: T.nn.functional.prelu(x, w), (distinct(2, 3, 4), real(3)), dtypes=ALL),
+    Case("prelu.one", lambda T, x, w: T.prelu(x, w), (distinct(2, 3, 4), real(1))),
     Case("relu6", F("relu6"), (AWAY,), ops=("hardtanh",)),
     Error(
         "softmax.ints", lambda T, i: T.softmax(i, 0), NotImplementedError, "not implemented for 'Long'", (integers(3),)
     ),
     Error("softmax.dim", lambda T, x: T.softmax(x, 2), IndexError, "Dimension out of range", (X,)),
+    Case("softsign.complex", lambda T, x, y: T.view_as_real(F("softsign")(T, T.complex(x, y))), (X, POSITIVE)),
+    Error("prelu.dtypes", lambda T, x: T.prelu(x, x[:1, 0].float()), RuntimeError, "promoting", (X,)),
+    Error("prelu.ints", lambda T, i: T.prelu(i, i[:1]), NotImplementedError, "prelu", (integers(3),)),
+    Error("glu.ints", F("glu"), NotImplementedError, "glu", (integers(4),)),
+    Error("mvlgamma.bool", lambda T, b: T.mvlgamma(b, 1), RuntimeError, "boolean", (booleans(3),)),
+    Error("log_softmax.complex", lambda T, x: T.complex(x, x).log_softmax(0), NotImplementedError, "softmax", (X,)),
+    Error("relu.bool", F("relu"), RuntimeError, "Boolean inputs", (booleans(3),)),
+    Error("relu.complex", lambda T, x: T.relu(T.complex(x, x)), NotImplementedError, "relu", (X,)),
+    Error("hardtanh.bool", F("hardtanh"), RuntimeError, "Bool inputs", (booleans(3),)),
+    Error("hardtanh.unsigned", lambda T, i: F("hardtanh")(T, i.byte()), RuntimeError, "unsigned", (integers(3),)),
+    *[
+        Error(f"{name}.ints", F(name), NotImplementedError, "not implemented for 'Long'", (integers(3),))
+        for name in ("gelu", "silu", "elu", "mish", "softplus", "leaky_relu", "hardshrink", "hardswish", "logsigmoid")
+    ],
+    Error("erf.complex", lambda T, x: T.erf(T.complex(x, x)), NotImplementedError, "ComplexDouble", (X,)),
+    Error("softsign.bool", F("softsign"), NotImplementedError, "Bool", (booleans(3),)),
+    Error("polygamma.float", lambda T, x: T.polygamma(1.5, x), TypeError, "must be int", (X,)),
     Error("glu.odd", lambda T, x: T.nn.functional.glu(x), RuntimeError, "must be even", (real(3),)),
     Error("softshrink.negative", lambda T, x: T.nn.functional.softshrink(x, -1), RuntimeError, "lambda", (real(3),)),
 ]

@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import time
 
+import numpy as np
 import pytest
 
 import taper
@@ -70,10 +71,10 @@ def test_batches_are_those_without_workers(method):
 def test_persistent_workers_serve_every_epoch():
     loader = data.DataLoader(Squares(), 4, num_workers=2, persistent_workers=True)
     first = [y.tolist() for _, y in loader]
-    pids = [p.pid for p in loader._pool.processes]
+    pids = [p.pid for p in loader._iterator.pool.processes]
     assert [y.tolist() for _, y in loader] == first
-    assert [p.pid for p in loader._pool.processes] == pids
-    loader._pool.close()
+    assert [p.pid for p in loader._iterator.pool.processes] == pids
+    loader._iterator.pool.close()
 
 
 def test_an_exception_arrives_with_its_traceback():
@@ -127,3 +128,69 @@ def test_an_abandoned_iterator_ends_its_workers():
     for p in processes:
         p.join(5)
     assert not any(p.is_alive() for p in processes)
+
+
+class Large(data.Dataset):
+    """Samples of every size, some far beyond what fits a pipe."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, i):
+        return {"x": np.full((10**i,), i, np.uint8), "y": taper.full((2, 10 ** min(i, 5)), float(i)), "z": "t" * 10**i}
+
+
+def test_large_batches_arrive_whole_and_leave_nothing_behind():
+    before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
+    loader = data.DataLoader(Large(), batch_size=None, num_workers=2, collate_fn=identity)
+    for i, sample in enumerate(loader):
+        assert sample["x"].shape == (10**i,) and (sample["x"] == i).all()
+        assert (sample["y"] == i).all() and sample["z"] == "t" * 10**i
+        sample["x"][0] = 1  # it is the receiver's own memory
+    assert i == 5
+    gc.collect()
+    if before:
+        assert len(os.listdir("/proc/self/fd")) <= len(before) + 1
+
+
+def test_without_an_order_all_batches_arrive():
+    loader = data.DataLoader(Squares(), 3, num_workers=2, in_order=False)
+    assert sorted(v for _, y in loader for v in y.tolist()) == list(range(20))
+
+
+def test_after_an_error_the_other_batches_arrive():
+    iterator = iter(data.DataLoader(Squares("raise"), 4, num_workers=2))
+    found = []
+    for _ in range(5):
+        try:
+            found.append(next(iterator)[1][0].item())
+        except ValueError:
+            found.append("error")
+    assert found == [0, "error", 8, 12, 16]
+
+
+def test_an_error_whose_class_cannot_be_pickled_arrives():
+    class Local(Exception):
+        pass
+
+    def fails(batch):
+        raise Local("here")
+
+    with pytest.raises(RuntimeError, match="Caught Local in DataLoader worker process 0.*"):
+        list(data.DataLoader([1], collate_fn=fails, num_workers=1, multiprocessing_context="fork"))
+
+
+def test_persistent_workers_iterate_again_after_a_broken_off_pass():
+    loader = data.DataLoader(Counted(), 2, num_workers=2, persistent_workers=True)
+    next(iter(loader))
+    assert sorted(v for b in loader for v in b.tolist()) == list(range(10))
+    loader._iterator.pool.close()
+
+
+def test_options_of_workers():
+    with pytest.raises(AssertionError, match="prefetch_factor"):
+        iter(data.DataLoader([1], num_workers=1, prefetch_factor=0))
+    with pytest.raises(AssertionError, match="num_workers"):
+        iter(data.DataLoader([1], timeout=3))
+    with pytest.warns(UserWarning, match="worker processes in total"):
+        data.DataLoader([1], num_workers=5000)

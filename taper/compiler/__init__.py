@@ -1,0 +1,10 @@
+"""The compiler: a function over tensors, or a whole training step, becomes one native program.
+
+capture (a run with symbols) -> graph -> schedule (kernels) -> LLVM -> program, called through generated code with guards.
+"""
+
+from . import arrays
+from .api import Compiled, compile
+from .errors import CaptureError
+
+__all__ = ["CaptureError", "Compiled", "compile"]

@@ -1,0 +1,140 @@
+"""`taper.compile`: a function, a step or a module that runs as one native program.
+
+The first call with arguments of new shapes captures and compiles; later calls run the program. What cannot be captured
+runs eagerly, with one warning that says why, or raises CaptureError with `fullgraph=True`.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Callable
+
+from .capture import captured, capturing
+from .errors import CaptureError, Uninitialised
+from .step import MISS, Step
+
+LIMIT = 16
+"""Programs that one compiled function keeps: the one used longest ago goes first."""
+
+
+class Compiled:
+    """A function with its programs. Call it as the function."""
+
+    def __init__(self, function: Callable, fullgraph: bool = False, dynamic: bool | None = None):
+        self.function = function
+        self.fullgraph, self.dynamic = fullgraph, dynamic
+        self.steps: list[Step] = []
+        self.compilations = 0
+        self.eager_reason: str | None = None
+        self._eager_shapes: set = set()
+        self._tried = 0
+        functools.update_wrapper(self, function, updated=())
+
+    def __call__(self, *args, **kwargs):
+        for i, step in enumerate(self.steps):
+            result = step.call(args, kwargs)
+            if result is not MISS:
+                if i:
+                    self.steps.insert(0, self.steps.pop(i))
+                return result
+        return self._missed(args, kwargs)
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self
+        return functools.partial(self, instance)
+
+    def _missed(self, args: tuple, kwargs: dict):
+        """No program fits: make one, or run eagerly."""
+        if self.eager_reason is not None:
+            return self.function(*args, **kwargs)
+        with capturing:
+            try:
+                step = self.compile_for(args, kwargs)
+            except Uninitialised as problem:
+                return self._uninitialised(problem, args, kwargs)
+            except CaptureError as problem:
+                return self._not_captured(problem, args, kwargs)
+        result = step.call(args, kwargs)
+        if result is MISS:
+            return self._not_captured(CaptureError("the arguments do not fit the program made for them"), args, kwargs)
+        return result
+
+    def compile_for(self, args: tuple, kwargs: dict) -> Step:
+        """Capture and compile for these arguments."""
+        try:
+            step = Step(captured(self.function, args, kwargs), args, kwargs)
+        except (
+            AttributeError,
+            TypeError,
+            ValueError,
+            NotImplementedError,
+            IndexError,
+            RuntimeError,
+            KeyError,
+        ) as error:
+            if isinstance(error, CaptureError):
+                raise
+            raise CaptureError(f"{type(error).__name__}: {error}") from error
+        self.steps.insert(0, step)
+        self.compilations += 1
+        self._tried = 0
+        if len(self.steps) > LIMIT:
+            self.steps.pop()
+            warnings.warn(
+                f"taper.compile: {self._name()} was compiled {self.compilations} times; its programs replace one another. "
+                "Keep shapes and plain arguments the same from call to call, or pass numbers as floats.",
+                stacklevel=4,
+            )
+        return step
+
+    def _name(self) -> str:
+        return getattr(self.function, "__qualname__", repr(self.function))
+
+    def _uninitialised(self, problem: CaptureError, args, kwargs):
+        """An optimizer's first step fills its state: let it, and capture the next call."""
+        self._tried += 1
+        if self._tried > 2:
+            return self._not_captured(problem, args, kwargs)
+        return self.function(*args, **kwargs)
+
+    def _not_captured(self, problem: CaptureError, args, kwargs):
+        if self.fullgraph:
+            raise problem
+        self.eager_reason = str(problem)
+        warnings.warn(
+            f"taper.compile: {self._name()} runs eagerly, since it cannot be captured: {problem}", stacklevel=4
+        )
+        return self.function(*args, **kwargs)
+
+
+def compile(
+    model=None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend="native",
+    mode=None,
+    options=None,
+    disable=False,
+):
+    """A function or module that runs as a native program: `taper.compile(f)`, or as a decorator.
+
+    A step that calls the model, `loss.backward()` and `optimizer.step()` becomes one program. fullgraph: raise
+    CaptureError where the function cannot be captured; by default it then runs eagerly, with a warning. dynamic, backend,
+    mode and options are accepted as in PyTorch and have no effect: every new shape compiles its own program.
+    disable: return the function as it is.
+    """
+    if model is None:
+        return functools.partial(
+            compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable
+        )
+    if disable:
+        return model
+    if not callable(model):
+        raise TypeError(f"taper.compile takes a function or a module, not {type(model).__name__}")
+    wrapped = getattr(type(model), "_as_compiled", None)
+    if wrapped is not None:
+        return wrapped(model, lambda f: Compiled(f, fullgraph, dynamic))
+    return Compiled(model, fullgraph, dynamic)

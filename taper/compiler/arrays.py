@@ -1,0 +1,626 @@
+"""The array namespace of symbols: operators written over `xp` are captured through these functions.
+
+A function of `backends/cpu` is captured in one of three ways: it is here, because it moves data or makes arrays; it is
+one of TRACED, whose NumPy code runs on symbols as it stands; or it becomes a host node, which calls it at each run.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from builtins import all as all_of
+from builtins import any as any_of
+from builtins import max as largest
+
+import numpy as np
+
+from ..backends import NAMESPACES, cpu
+from .elementwise import ELEMENTWISE
+from .errors import CaptureError
+from .numbers import Number
+from .symbol import (
+    FUNCTIONS,
+    UFUNCS,
+    Symbol,
+    applied,
+    graph,
+    made,
+    node_for,
+    reduced,
+    symbol_of,
+    taken,
+)
+from .symbol import matmul as matmul
+
+TRACED = frozenset(
+    "softmax log_softmax logsumexp variance mean_of vector_norm squared_error channel_sums batch_norm batch_norm_grad "
+    "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad rms_norm rms_norm_grad attention attention_grad "
+    "affine add_product isneginf isposinf".split()
+)
+"""Functions of the CPU namespace that are plain array code."""
+
+DYNAMIC = frozenset("argwhere_of pick_masked unique nonzero bincount counted_runs repeat flatnonzero".split())
+"""Functions whose result's shape depends on values."""
+
+
+def __getattr__(name: str):
+    found = getattr(cpu, name, None)
+    if found is None:
+        raise AttributeError(f"arrays have no function {name!r}")
+    if isinstance(found, np.ufunc):
+        return functools.partial(_ufunc, found)
+    if name in ELEMENTWISE:
+        return functools.partial(_elementwise, name)
+    if not callable(found) or isinstance(found, type):
+        return found
+    if name in TRACED:
+        return found
+    if name in DYNAMIC:
+        return functools.partial(_dynamic, name)
+    return functools.partial(host, found)
+
+
+def _ufunc(ufunc, *inputs, **options):
+    if not any_of(isinstance(v, Symbol) for v in inputs) and not any_of(hasattr(v, "node_as") for v in inputs):
+        return ufunc(*inputs, **options)
+    if ufunc not in UFUNCS and ufunc not in (np.matmul, np.vecdot, np.positive, np.conjugate):
+        return host(ufunc, *inputs, **options)
+    return applied(ufunc, inputs, options.get("dtype"))
+
+
+def _elementwise(name, *inputs):
+    if not any_of(isinstance(v, Symbol) for v in inputs):
+        return getattr(cpu, name)(*inputs)
+    g = graph()
+    (x,) = inputs
+    if x.dtype.kind != "f" or x.dtype.itemsize < 4:
+        return host(getattr(cpu, name), x)
+    return made(g.elementwise(name, x.node()), None if x.flags.c_contiguous else np.empty_like(x.shadow))
+
+
+def _dynamic(name, *args, **kwargs):
+    raise CaptureError(f"{name}: the shape of the result depends on values. Use a mask with taper.where instead.")
+
+
+# Anything: a function that the interpreter calls at each run.
+
+
+def host(function, *args, **kwargs):
+    """The result of a NumPy function as a host node. Its shape is found by running the function on made-up arrays."""
+    leaves: list[Symbol] = []
+    template = _replaced((args, kwargs), leaves)
+    if not leaves:
+        return function(*args, **kwargs)
+
+    def run(*arrays):
+        given, named = _filled(template, arrays)
+        return _flat(function(*given, **named), [])
+
+    run.__name__ = getattr(function, "__name__", "host")
+    samples = [_sample(s) for s in leaves]
+    with np.errstate(all="ignore"):
+        given, named = _filled(template, samples)
+        result = function(*given, **named)
+    flat: list = []
+    shape = _structure(result, flat)
+    nodes = graph().host(run, tuple(s.node() for s in leaves), [(np.shape(a), np.asarray(a).dtype) for a in flat])
+    results = iter([made(n, np.empty_like(a) if isinstance(a, np.ndarray) else None) for n, a in zip(nodes, flat)])
+    return _rebuilt(shape, results)
+
+
+def _sample(s: Symbol):
+    """An array for finding out shapes: ones, zeros as positions, unit matrices where they can be."""
+    if s.dtype.kind in "biu":
+        return np.zeros_like(s.shadow)
+    sample = np.ones_like(s.shadow)
+    if s.ndim >= 2 and s.shape[-1] == s.shape[-2]:
+        sample[...] = np.eye(s.shape[-1], dtype=s.dtype)
+    return sample
+
+
+class _Place(int):
+    """Where an array stands in a host node's arguments."""
+
+
+def _replaced(value, leaves):
+    if isinstance(value, Symbol):
+        leaves.append(value)
+        return _Place(len(leaves) - 1)
+    if isinstance(value, (tuple, list)):
+        return type(value)(_replaced(v, leaves) for v in value) if type(value) in (tuple, list) else value
+    if type(value) is dict:
+        return {k: _replaced(v, leaves) for k, v in value.items()}
+    return value
+
+
+def _filled(value, arrays):
+    if isinstance(value, _Place):
+        return arrays[value]
+    if type(value) in (tuple, list):
+        return type(value)(_filled(v, arrays) for v in value)
+    if type(value) is dict:
+        return {k: _filled(v, arrays) for k, v in value.items()}
+    return value
+
+
+def _flat(result, found: list) -> list:
+    if isinstance(result, (tuple, list)):
+        for r in result:
+            _flat(r, found)
+    elif isinstance(result, (np.ndarray, np.generic)):
+        found.append(np.asarray(result))
+    return found
+
+
+def _structure(result, found: list):
+    if isinstance(result, (tuple, list)):
+        return [_structure(r, found) for r in result], tuple if isinstance(result, tuple) else list
+    if isinstance(result, (np.ndarray, np.generic)):
+        found.append(np.asarray(result))
+        return Symbol
+    if result is not None:
+        raise CaptureError(f"a kernel gives a plain {type(result).__name__} that depends on values")
+    return _Constant(result)
+
+
+class _Constant:
+    def __init__(self, value):
+        self.value = value
+
+
+def _rebuilt(structure, results):
+    if structure is Symbol:
+        return next(results)
+    if isinstance(structure, _Constant):
+        return structure.value
+    parts, kind = structure
+    return kind(_rebuilt(p, results) for p in parts)
+
+
+# Making arrays.
+
+
+def asarray(x, dtype=None, **options):
+    if not isinstance(x, Symbol):
+        return np.asarray(x, dtype)
+    return x if dtype is None else x.astype(dtype, copy=False)
+
+
+def array(x, dtype=None, copy=True, order="K", **options):
+    if not isinstance(x, Symbol):
+        return np.array(x, dtype, copy=copy, order=order)
+    if dtype is not None and np.dtype(dtype) != x.dtype:
+        return x.astype(dtype, order=order)
+    return x.copy(order=order)
+
+
+def ascontiguousarray(x, dtype=None):
+    if not isinstance(x, Symbol):
+        return np.ascontiguousarray(x, dtype)
+    x = x if dtype is None else x.astype(dtype, copy=False)
+    return x if x.flags.c_contiguous else x.copy()
+
+
+def astype(x, dtype, copy=True, order="K"):
+    return x.astype(dtype, copy=copy, order=order)
+
+
+def full_like(x, value, dtype=None, **options):
+    dtype = np.dtype(dtype or x.dtype)
+    g = graph()
+    node = value.node_as(g, dtype) if hasattr(value, "node_as") else g.cast(node_for(value), dtype)
+    return made(g.expand(node, x.shape), np.empty_like(x.shadow, dtype) if isinstance(x, Symbol) else None)
+
+
+def zeros_like(x, dtype=None, **options):
+    return full_like(x, 0, dtype)
+
+
+def ones_like(x, dtype=None, **options):
+    return full_like(x, 1, dtype)
+
+
+def empty_like(x, dtype=None, **options):
+    return full_like(x, 0, dtype)
+
+
+# Movement.
+
+
+def reshape(x, shape, **options):
+    return x.reshape(shape) if isinstance(x, Symbol) else np.reshape(x, shape)
+
+
+def permute_dims(x, axes=None):
+    return x.transpose(*(axes or ())) if axes is None or len(axes) else x[...]
+
+
+transpose = permute_dims
+
+
+def matrix_transpose(x):
+    return x.swapaxes(-1, -2)
+
+
+def swapaxes(x, a, b):
+    return x.swapaxes(a, b)
+
+
+def moveaxis(x, source, destination):
+    source = [a % x.ndim for a in np.atleast_1d(source).tolist()]
+    destination = [a % x.ndim for a in np.atleast_1d(destination).tolist()]
+    order = [a for a in range(x.ndim) if a not in source]
+    for d, s in sorted(zip(destination, source)):
+        order.insert(d, s)
+    return x.transpose(order)
+
+
+def expand_dims(x, axis):
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    shape = list(x.shape)
+    for a in sorted(a % (x.ndim + len(axes)) for a in axes):
+        shape.insert(a, 1)
+    return x.reshape(tuple(shape))
+
+
+def squeeze(x, axis=None):
+    return x.squeeze(axis)
+
+
+def broadcast_to(x, shape):
+    return symbol_of(x).expand_to(shape)
+
+
+def expanded(x, shape):
+    return x.expand_to(shape)
+
+
+def broadcast_arrays(*xs):
+    shape = np.broadcast_shapes(*[np.shape(x) for x in xs])
+    return [broadcast_to(x, shape) for x in xs]
+
+
+def ravel(x, *args, **kwargs):
+    return x.reshape(-1)
+
+
+def atleast_1d(x):
+    return x if x.ndim else x.reshape(1)
+
+
+def atleast_2d(x):
+    return x if x.ndim > 1 else x.reshape(1, -1)
+
+
+def concat(xs, axis=0, **options):
+    g = graph()
+    xs = [symbol_of(x) for x in xs]
+    dtype = np.result_type(*[x.dtype for x in xs])
+    if axis is None:
+        xs, axis = [x.reshape(-1) for x in xs], 0
+    axis %= largest(xs[0].ndim, 1)
+    kept = [x for x in xs if x.shape[axis] or len(xs) == 1] or xs[:1]
+    shapes = {(*x.shape[:axis], *x.shape[axis + 1 :]) for x in xs}
+    if len(shapes) > 1:
+        raise ValueError(f"all the input array dimensions except for axis {axis} must match exactly: {shapes}")
+    return made(g.concat([g.cast(x.node(), dtype) for x in kept], axis))
+
+
+concatenate = concat
+
+
+def stack(xs, axis=0, **options):
+    xs = [symbol_of(x) for x in xs]
+    axis %= xs[0].ndim + 1
+    return concat([expand_dims(x, axis) for x in xs], axis)
+
+
+def flip(x, axis=None):
+    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = {a % x.ndim for a in axes}
+    return x[tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim))]
+
+
+def roll(x, shift, axis=None):
+    if axis is None:
+        return roll(x.reshape(-1), shift, 0).reshape(x.shape)
+    shifts = shift if isinstance(shift, tuple) else (shift,)
+    for s, a in zip(shifts, axis if isinstance(axis, tuple) else (axis,)):
+        n, a = x.shape[a], a % x.ndim
+        s = s % n if n else 0
+        if s:
+            lead = (slice(None),) * a
+            x = concat([x[(*lead, slice(n - s, None))], x[(*lead, slice(None, n - s))]], a)
+    return x
+
+
+def tile(x, counts):
+    counts = (counts,) if isinstance(counts, int) else tuple(counts)
+    shape = (1,) * (len(counts) - x.ndim) + x.shape
+    counts = (1,) * (len(shape) - len(counts)) + counts
+    x = x.reshape(tuple(n for s in shape for n in (1, s)))
+    x = x.expand_to(tuple(n for c, s in zip(counts, shape) for n in (c, s)))
+    return x.reshape(tuple(c * s for c, s in zip(counts, shape)))
+
+
+def tril(x, k=0):
+    return where(np.tri(*x.shape[-2:], k=k, dtype=bool), x, x.dtype.type(0))
+
+
+def triu(x, k=0):
+    return where(np.tri(*x.shape[-2:], k=k - 1, dtype=bool), x.dtype.type(0), x)
+
+
+def put_part(g, shape, index):
+    out = made(graph().expand(graph().scalar(0, g.dtype), tuple(shape)))
+    out[index] = g
+    return out
+
+
+def diagonal_of(x, offset, axis1, axis2):
+    raise CaptureError("diagonal views are not captured; multiply with an eye, or use taper.where")
+
+
+window_of = sliding_windows = bits = diagonal_of
+
+
+# Computing.
+
+
+def number(x):
+    """The element of an array without dimensions, as a number that the program computes."""
+    return Number(graph().cast(graph().reshape(x.node(), ()), np.float64))
+
+
+def where(condition, *choices):
+    x, y = choices
+    values = [v for v in (x, y)]
+    dtype = np.result_type(*[v.dtype if hasattr(v, "dtype") else v for v in values])
+    g = graph()
+    nodes = [v.node_as(g, dtype) if hasattr(v, "node_as") else g.cast(node_for(v), dtype) for v in values]
+    node = g.elementwise("where", g.cast(node_for(condition), bool), *nodes)
+    return made(node)
+
+
+def kept(x, condition):
+    return where(condition, x, x.dtype.type(0))
+
+
+def dropped(x, condition):
+    return where(condition, x.dtype.type(0), x)
+
+
+def _kind(*operands) -> str:
+    return np.result_type(*[v.dtype if hasattr(v, "dtype") else getattr(v, "value", v) for v in operands]).kind
+
+
+def sign(x):
+    signs = applied(np.sign, (x,))
+    return where(signs == signs, signs, signs.dtype.type(0)) if signs.dtype.kind == "f" else signs
+
+
+def remainder(x, y):
+    if _kind(x, y) != "f":
+        return applied(np.remainder, (x, y))
+    rest = applied(np.fmod, (x, y))
+    return where((rest != 0) & ((rest < 0) != (y < 0)), rest + y, rest)
+
+
+def trunc_divide(x, y):
+    if _kind(x, y) == "f":
+        return applied(np.trunc, (x / y,))
+    q = applied(np.floor_divide, (x, y))
+    return q + astype((q < 0) & (q * y != x), q.dtype)
+
+
+def logaddexp(x, y):
+    return applied(np.logaddexp, (x, y))
+
+
+def clip(x, low=None, high=None, **options):
+    if low is not None:
+        x = applied(np.maximum, (x, low))
+    return x if high is None else applied(np.minimum, (x, high))
+
+
+def nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    if x.dtype.kind != "f":
+        return x.copy()
+    facts, number = np.finfo(x.dtype), x.dtype.type
+    x = where(applied(np.isnan, (x,)), number(nan), x)
+    x = where(x == np.inf, number(facts.max if posinf is None else posinf), x)
+    return where(x == -np.inf, number(facts.min if neginf is None else neginf), x)
+
+
+def isneginf(x):
+    return x == -np.inf
+
+
+def isposinf(x):
+    return x == np.inf
+
+
+def real(x):
+    return x
+
+
+def conj(x):
+    return x
+
+
+def _reduction(name):
+    def reduction(x, axis=None, keepdims=False, dtype=None, **options):
+        return reduced(name, x, axis, keepdims, dtype)
+
+    reduction.__name__ = name
+    return reduction
+
+
+sum, prod, max, min = (_reduction(n) for n in ("sum", "prod", "max", "min"))
+any, all, argmax, argmin = (_reduction(n) for n in ("any", "all", "argmax", "argmin"))
+
+
+def count_nonzero(x, axis=None, keepdims=False):
+    return reduced("sum", (x != 0).astype(np.int64), axis, keepdims)
+
+
+def column_sums(x):
+    return reduced("sum", x, 0, False)
+
+
+def einsum(spec, *operands, **options):
+    """Sums of products: transposed to stacks of matrices where there are two operands, else element by element."""
+    if len(operands) == 1 or "." in spec:
+        return _einsum_dots(spec, operands)
+    return host(np.einsum, spec, *operands)
+
+
+def _einsum_dots(spec, operands):
+    left, _, right = spec.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if any_of(not t.startswith("...") for t in [*terms, right]) or len(set(spec)) > 12:
+        return host(np.einsum, spec, *operands)
+    letters = sorted(set(left) - set(".,"))
+    ndim = largest(o.ndim - len(t) + 3 for o, t in zip(operands, terms))
+    out = None
+    for o, t in zip(operands, terms):
+        own = t[3:]
+        lead = o.ndim - len(own)
+        order = [*range(lead), *(lead + own.index(c) for c in letters if c in own)]
+        o = o.transpose(order)
+        shape = [*(1,) * (ndim - lead), *o.shape[:lead]]
+        sizes = iter(o.shape[lead:])
+        shape += [next(sizes) if c in own else 1 for c in letters]
+        o = o.reshape(tuple(shape))
+        out = o if out is None else out * o
+    gone = tuple(ndim + i for i, c in enumerate(letters) if c not in right)
+    out = reduced("sum", out, gone, False) if gone else out
+    left_over = [c for c in letters if c in right]
+    return out.transpose([*range(ndim), *(ndim + left_over.index(c) for c in right[3:])])
+
+
+# Picking and adding at positions.
+
+
+def take(x, index, axis=0, **options):
+    return taken(symbol_of(x), index, axis)
+
+
+def take_at(x, indices, spec):
+    if len(indices) == 1 and spec[-1] is None and indices[0].dtype.kind in "iu" and len(spec) >= 1:
+        if all_of(p is not None for p in spec[:-1]):
+            return taken(symbol_of(x), indices[0], len(spec) - 1)
+    return host(cpu.take_at, x, indices, spec) if not _masks(indices) else _dynamic("indexing with a mask")
+
+
+def _masks(indices) -> bool:
+    return any_of(i.dtype == bool for i in indices)
+
+
+def take_along(x, index, axis):
+    g = graph()
+    node, at = node_for(x), g.cast(node_for(index), np.int64)
+    if at.ndim == 0:
+        return made(node)
+    part = tuple(n if i == axis else m for i, (n, m) in enumerate(zip(node.shape, at.shape)))
+    return made(g.pick(g.slice(node, (0,) * at.ndim, part, (1,) * at.ndim), at, axis))
+
+
+def take_along_axis(x, index, axis):
+    return take_along(x, index, axis % x.ndim)
+
+
+def add_rows(g, index, axis, shape):
+    if index.ndim != 1:
+        return host(cpu.add_rows, g, index, axis, shape)
+    moved = moveaxis(g, axis, 0)
+    made_rows = made(graph().scatter(moved.node(), graph().cast(node_for(index), np.int64), shape[axis]))
+    return moveaxis(made_rows, 0, axis)
+
+
+def add_embedding(g, index, shape, padding):
+    rows = g.reshape(index.size, shape[1])
+    at = index.reshape(index.size)
+    if padding >= 0:
+        rows = where(expand_dims(at == padding, 1), rows.dtype.type(0), rows)
+    return made(graph().scatter(rows.node(), graph().cast(node_for(at), np.int64), shape[0]))
+
+
+# Losses of class indices: a target is a one among zeros, which fuses with what multiplies it.
+
+
+def class_shares(target, weight, x_shape, dtype, ignore, smoothing):
+    """What each target says of each class, (N, C, ...), and the total weight; as the CPU namespace's, by comparing."""
+    classes = x_shape[1]
+    dtype = np.dtype(dtype)
+    target = symbol_of(target)
+    numbers = np.arange(classes, dtype=target.dtype).reshape(1, -1, *(1,) * (len(x_shape) - 2))
+    hit = astype(expand_dims(target, 1) == numbers, dtype)
+    w = astype(target != ignore, dtype)
+    kept = w
+    if weight is not None:
+        w = w * taken(symbol_of(weight), applied(np.minimum, (applied(np.maximum, (target, 0)), classes - 1)), 0)
+    shares = hit * expand_dims(w, 1)
+    if smoothing:
+        each = np.ones(classes, dtype) if weight is None else weight
+        smooth = (each * dtype.type(smoothing / classes)).reshape(1, -1, *(1,) * (len(x_shape) - 2))
+        shares = shares * dtype.type(1 - smoothing) + expand_dims(kept, 1) * smooth
+    return shares, reduced("sum", w, None, False)
+
+
+def cross_entropy(x, target, weight, ignore, smoothing, reduction):
+    shares, total = class_shares(target, weight, x.shape, x.dtype, ignore, smoothing)
+    return _reduced_loss(-(shares * cpu.log_softmax(x, 1)).sum(1), total, reduction), (x, shares, total)
+
+
+def cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, reduction):
+    x, shares, total = kept
+    return (cpu.softmax(x, 1) * shares.sum(1, keepdims=True) - shares) * _loss_scale(g, total, reduction)
+
+
+def nll_loss(x, target, weight, ignore, reduction):
+    shares, total = class_shares(target, weight, x.shape, x.dtype, ignore, 0.0)
+    zero = x.dtype.type(0)
+    picked = where(shares == 0, zero, shares * x).sum(1)
+    return _reduced_loss(-picked, total, reduction), (shares, total)
+
+
+def nll_loss_grad(g, kept, x_shape, target, weight, ignore, reduction):
+    shares, total = kept
+    return -shares * _loss_scale(g, total, reduction)
+
+
+def _reduced_loss(loss, total, reduction):
+    if reduction == "none":
+        return loss
+    return loss.sum() / total if reduction == "mean" else loss.sum()
+
+
+def _loss_scale(g, total, reduction):
+    return g / total if reduction == "mean" else g if reduction == "sum" else expand_dims(g, 1)
+
+
+# What NumPy's own functions do when kernels call them with symbols.
+
+FUNCTIONS.update(
+    {
+        getattr(np, name): function
+        for name, function in dict(globals()).items()
+        if callable(getattr(np, name, None)) and callable(function) and not isinstance(getattr(np, name), np.ufunc)
+    }
+)
+FUNCTIONS[np.transpose] = permute_dims
+FUNCTIONS[np.shape] = lambda x: x.shape
+FUNCTIONS[np.ndim] = lambda x: x.ndim
+FUNCTIONS[np.size] = lambda x: x.size
+FUNCTIONS[np.copy] = lambda x, **options: x.copy()
+
+
+def _copyto(target, source, **options):
+    target[...] = source
+
+
+FUNCTIONS[np.copyto] = _copyto
+FUNCTIONS[np.result_type] = lambda *xs: np.result_type(*[x.dtype if isinstance(x, Symbol) else x for x in xs])
+
+NAMESPACES[Symbol] = sys.modules[__name__]

@@ -1,0 +1,447 @@
+"""Capture: a Python function runs once with symbols in its tensors, and what it did becomes a graph.
+
+Tensors that the function reaches get symbols for arrays; optimizers' hyperparameters and float arguments become
+`Number`s; random generators note what is drawn. Afterwards everything is as it was before, and the differences that the
+function made (parameters written, gradients set, draws taken) are the captured step's effects.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import types
+import warnings
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..autograd.tape import Variable, node_of, wrap
+from ..tensor.random import Generator, default_generator
+from .backward import Gradients, captured_gradients
+from .errors import CaptureError, Uninitialised
+from .evaluate import evaluate
+from .graph import LEAVES, Graph, Node, reached
+from .numbers import FixedNumberNeeded, Number, Question
+from .reach import Reach, reach
+from .symbol import Memory, Symbol, made, recording
+from .trees import flatten, rebuild
+
+capturing = threading.RLock()
+"""Held while a function is captured: its tensors hold symbols meanwhile."""
+
+_PACKAGE = __name__.partition(".")[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Where an input comes from at each call.
+
+    kind: "tensor" (that very tensor), "grad" (its gradient), "argument" (the tensor at that place of the arguments),
+    "number" (a mapping's entry, a closure's cell, or the argument at that place).
+    """
+
+    kind: str
+    tensor: Variable | None = None
+    place: int = -1
+    mapping: dict | None = None
+    key: object = None
+    part: int | None = None
+    cell: types.CellType | None = None
+
+    def key_of(self) -> tuple:
+        """What tells it from other sources."""
+        where = self.place if self.place >= 0 else id(self.tensor)
+        return self.kind, where, id(self.mapping), self.key, self.part, id(self.cell)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Random numbers to draw before the program runs: `generator.stream.method(*args, **kwargs)`."""
+
+    generator: Generator
+    method: str
+    args: tuple
+    kwargs: dict
+
+
+@dataclass
+class Effect:
+    """What a step leaves behind: a tensor's new value, or its new gradient (`fresh`: a new tensor; value None: none)."""
+
+    source: Source
+    value: Node | None
+    fresh: bool = False
+
+
+@dataclass
+class Captured:
+    """A step as a graph: its inputs by node, its results, and its effects."""
+
+    graph: Graph
+    sources: dict[Node, Source]
+    draws: list[tuple[Draw, list[Node]]]
+    questions: list[Question]
+    effects: list[Effect]
+    outputs: list[Output]
+    tree: object
+    reach: Reach
+    checks: list[tuple[Node, int, int, str]]
+    grads_assumed: set[int]
+    no_grads: list[Variable]
+    needing: list[tuple[Variable, bool]]
+    plain: list[tuple[dict, object, object]]
+    plain_cells: list[tuple[types.CellType, object]]
+    gradients: Gradients | None = None
+
+
+@dataclass
+class Output:
+    """One tensor that the function returned: a new one with a value, or one that was there before (`same`)."""
+
+    value: Node | None
+    requires_grad: bool = False
+    same: Source | None = None
+    tensor: Variable | None = None
+    live: bool = False
+
+
+class _Stream:
+    """Stands for a generator's stream: notes what is drawn, in order, and gives symbols."""
+
+    def __init__(self, capture: Capture, generator: Generator, stream):
+        self._capture, self._generator, self._stream = capture, generator, stream.copy()
+
+    def __getattr__(self, name: str):
+        method = getattr(self._stream, name)
+        if not callable(method) or name in ("seed", "set_state", "get_state", "copy"):
+            raise CaptureError(f"the state of a random generator ({name}) is not available while a step is captured")
+
+        def draw(*args, **kwargs):
+            if any(isinstance(a, Symbol) for a in (*args, *kwargs.values())):
+                raise CaptureError(f"drawing random numbers ({name}) by probabilities that are tensors is not captured")
+            result = method(*args, **kwargs)
+            results = list(result) if isinstance(result, tuple) else [result]
+            if not all(isinstance(r, np.ndarray) for r in results):
+                raise CaptureError(f"a random number ({name}) that is no tensor is not captured")
+            self._capture.draws.append((Draw(self._generator, name, args, kwargs), nodes := []))
+            symbols = []
+            for i, r in enumerate(results):
+                key = len(self._capture.draws) - 1, i
+                nodes.append(self._capture.graph.leaf("draw", key, r.shape, r.dtype))
+                symbols.append(made(nodes[-1], np.empty_like(r)))
+            return tuple(symbols) if isinstance(result, tuple) else symbols[0]
+
+        return draw
+
+
+@dataclass
+class Capture:
+    """One run of a function with symbols."""
+
+    function: Callable
+    args: tuple
+    kwargs: dict
+    fixed: frozenset = frozenset()
+    assume_grads: bool = True
+    graph: Graph = field(default_factory=Graph)
+    sources: dict[Node, Source] = field(default_factory=dict)
+    draws: list = field(default_factory=list)
+    questions: list = field(default_factory=list)
+    checks: list = field(default_factory=list)
+    actual: dict[Node, np.ndarray] = field(default_factory=dict)
+    numbered: set = field(default_factory=set)
+
+    def run(self) -> Captured:
+        """The captured step. CaptureError if it cannot be, and Uninitialised if it should be run once before."""
+        leaves, tree = flatten((self.args, self.kwargs))
+        found = reach([self.function, *leaves])
+        arguments = {id(v): i for i, v in enumerate(leaves) if isinstance(v, Variable)}
+        tensors = list(found.tensors)
+        with self._symbols(tensors, arguments) as before, self._numbers(found), self._generators(found):
+            given = [self._argument(v, i) for i, v in enumerate(leaves)]
+            args, kwargs = rebuild(tree, given)
+            try:
+                result = self.function(*args, **kwargs)
+                outputs, result_tree = self._outputs(result, tensors, before, arguments)
+                effects = self._effects(tensors, before, arguments)
+                gradients = self._gradients(outputs, tensors, before)
+            finally:
+                problem = found.changed()
+                found.restore()
+        if problem is not None:
+            raise Uninitialised(f"the function changes {problem}, which a program cannot do")
+        assumed = {id(t) for t, state in zip(tensors, before) if state.assumed}
+        touched = [t for t, s in zip(tensors, before) if s.symbol.memory.value is not None or s.grad_symbol is not None]
+        no_grads = [] if self.assume_grads else [t for t in touched if t._grad is None and t._node is not None]
+        needing = [(t, t._node is not None) for t in touched if id(t) not in arguments]
+        plain, cells = found.plain(self.numbered)
+        return Captured(
+            self.graph, self.sources, self.draws, self.questions, effects, outputs, result_tree, found, self.checks,
+            assumed, no_grads, needing, plain, cells, gradients,
+        )  # fmt: skip
+
+    # What the function sees in place of the real things.
+
+    def _argument(self, value, place: int):
+        if type(value) is float:
+            return self._number(Source("number", place=place), value)
+        return value
+
+    def _number(self, source: Source, value: float):
+        """A number that is read at each call; the plain value if it turned out that it must be fixed."""
+        key = source.key_of()
+        if key in self.fixed:
+            return value
+        node = self.graph.leaf("number", key, (), np.float64)
+        self.numbered.add(key)
+        self.sources[node] = source
+        self.actual[node] = np.float64(value)
+        return Number(node)
+
+    def behind(self, node: Node) -> frozenset:
+        """The numbers that a computed number comes from; CaptureError if a tensor is among them."""
+        leaves = [n for n in reached([node]) if n.op in LEAVES and n.op != "constant"]
+        if any(n.op != "number" for n in leaves):
+            raise CaptureError("a number that is computed from a tensor is needed as a plain number")
+        return frozenset(self.sources[n].key_of() for n in leaves)
+
+    def _present(self, node: Node) -> float:
+        """What a number is now."""
+        return evaluate([node], self.actual)[0].item()
+
+    def _leaf(self, source: Source, array: np.ndarray) -> Callable[[], Node]:
+        """Makes the input's node when its value is first read."""
+
+        def fetch() -> Node:
+            node = self.graph.leaf("input", source.key_of(), array.shape, array.dtype)
+            self.sources[node] = source
+            self.actual[node] = array
+            return node
+
+        return fetch
+
+    @contextmanager
+    def _symbols(self, tensors: list[Variable], arguments: dict[int, int]):
+        """Symbols in place of the arrays of tensors and of their gradients; everything is put back at the end."""
+        before = [_State.of(t) for t in tensors]
+        recording.graph, recording.present = self.graph, self._present
+        recording.questions, recording.checks = self.questions, self.checks
+        self.graph.source = _user_line
+        try:
+            for t, state in zip(tensors, before):
+                if state.array.__class__ is not np.ndarray:
+                    raise CaptureError(f"tensors on {type(state.array).__name__} are not captured")
+                if state.array.dtype.kind == "c":
+                    raise CaptureError("complex numbers are not captured")
+                place = arguments.get(id(t), -1)
+                source = Source("argument", place=place) if place >= 0 else Source("tensor", tensor=t)
+                t._array = Symbol(Memory(None, self._leaf(source, state.array)), state.array)
+                state.symbol, state.source = t._array, source
+                grad = state.grad
+                if grad is None and self.assume_grads and t._node is not None and t.is_leaf and place < 0:
+                    grad = state.assumed_grad = wrap(state.array)
+                    state.assumed = True
+                if grad is not None and grad._array.__class__ is np.ndarray:
+                    state.grad_array = grad._array
+                    origin = Source("grad", tensor=t)
+                    grad._array = Symbol(Memory(None, self._leaf(origin, state.grad_array)), state.grad_array)
+                    state.grad_symbol = grad._array
+                    t._grad = grad
+            yield before
+        finally:
+            for t, state in zip(tensors, before):
+                state.put_back(t)
+            recording.graph = None
+
+    @contextmanager
+    def _numbers(self, found: Reach):
+        """Numbers in place of floats that may change: hyperparameters, and what user code names."""
+        kept = [(mapping, key, mapping[key]) for mapping, key in (*found.numbers, *found.floats)]
+        cells = [(cell, value) for cell, value in found.cells if type(value) is float]
+        copies = {id(now): then for now, then in found.states}
+        try:
+            for mapping, key, value in kept:
+                if isinstance(value, tuple):
+                    if not all(type(v) is float for v in value):
+                        continue
+                    new: object = tuple(
+                        self._number(Source("number", mapping=mapping, key=key, part=i), v) for i, v in enumerate(value)
+                    )
+                else:
+                    new = self._number(Source("number", mapping=mapping, key=key), value)
+                mapping[key] = new
+                if id(mapping) in copies:
+                    copies[id(mapping)][key] = new
+            found.globals = [(m, k, m.get(k)) for m, k, _ in found.globals]
+            for cell, value in cells:
+                cell.cell_contents = self._number(Source("number", cell=cell), value)
+            found.cells = [(c, c.cell_contents) for c, _ in found.cells]
+            yield
+        finally:
+            for mapping, key, value in kept:
+                mapping[key] = value
+                if id(mapping) in copies:
+                    copies[id(mapping)][key] = value
+            for cell, value in cells:
+                cell.cell_contents = value
+            found.globals = [(m, k, m.get(k)) for m, k, _ in found.globals]
+            found.cells = [(c, c.cell_contents) for c, _ in found.cells]
+
+    @contextmanager
+    def _generators(self, found: Reach):
+        generators = list({id(g): g for g in (default_generator, *found.generators)}.values())
+        streams = [g.stream for g in generators]
+        try:
+            for g, stream in zip(generators, streams):
+                g.stream = _Stream(self, g, stream)
+            yield
+        finally:
+            for g, stream in zip(generators, streams):
+                g.stream = stream
+
+    # What the function did.
+
+    def _outputs(self, result, tensors, before, arguments) -> tuple[list[Output], object]:
+        leaves, tree = flatten(result)
+        own = {id(t): state.source for t, state in zip(tensors, before)}
+        outputs = []
+        for v in leaves:
+            if isinstance(v, Number):
+                raise FixedNumberNeeded("the function returns a number that it was given", v.node)
+            if not isinstance(v, Variable):
+                outputs.append(v)
+            elif id(v) in own:
+                outputs.append(Output(None, same=own[id(v)]))
+            elif isinstance(v._array, Symbol):
+                outputs.append(Output(v._array.node(), node_of(v) is not None, tensor=v))
+            else:
+                outputs.append(Output(self.graph.constant(np.array(v._array)), node_of(v) is not None, tensor=v))
+        return outputs, tree
+
+    def _gradients(self, outputs, tensors, before) -> Gradients | None:
+        """For results that the caller may differentiate: their gradients, for a backward program."""
+        live = [
+            (i, o.tensor)
+            for i, o in enumerate(outputs)
+            if isinstance(o, Output) and o.requires_grad and o.value is not None and not _spent(o.tensor)
+        ]
+        if not live:
+            return None
+        for i, _ in live:
+            outputs[i].live = True
+        wanted = [t for t, s in zip(tensors, before) if s.node is not None and s.symbol.memory.value is not None]
+        return captured_gradients(self.graph, live, wanted)
+
+    def _effects(self, tensors, before, arguments) -> list[Effect]:
+        effects = []
+        for t, state in zip(tensors, before):
+            symbol = t._array
+            if symbol is not state.symbol:
+                raise CaptureError("a tensor's memory is replaced (.data = ..., set_, resize_) inside the step")
+            if symbol.memory.changes:
+                effects.append(Effect(state.source, symbol.node()))
+            if t._node is not state.node and not _same_leaf(t._node, state.node):
+                raise CaptureError("a tensor from outside gets a history inside the step; return the result instead")
+            grad = t._grad
+            if grad is None:
+                if state.grad is not None or state.assumed:
+                    effects.append(Effect(Source("grad", tensor=t), None))
+            elif state.grad_symbol is not None and grad._array is state.grad_symbol:
+                if grad._array.memory.changes:
+                    effects.append(Effect(Source("grad", tensor=t), grad._array.node()))
+            else:
+                if not isinstance(grad._array, Symbol):
+                    raise CaptureError("a gradient is set to a tensor that the step does not compute")
+                effects.append(Effect(Source("grad", tensor=t), grad._array.node(), fresh=True))
+        return effects
+
+
+def _spent(t: Variable) -> bool:
+    """Whether part of the graph behind a tensor was used, and freed, by a backward pass inside the step."""
+    stack, seen = [t._node], set()
+    while stack:
+        node = stack.pop()
+        node = getattr(node, "node", node)
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if node.edges and node.saved is None:
+            return True
+        stack.extend(node.edges)
+    return False
+
+
+def _same_leaf(a, b) -> bool:
+    return a is None and b is None or (type(a) is type(b) and not a.edges and not b.edges)
+
+
+@dataclass
+class _State:
+    """A tensor as it was before."""
+
+    array: np.ndarray
+    node: object
+    counter: list | None
+    count: int
+    grad: Variable | None
+    attributes: dict
+    symbol: Symbol | None = None
+    source: Source | None = None
+    grad_array: np.ndarray | None = None
+    grad_symbol: Symbol | None = None
+    assumed_grad: Variable | None = None
+    assumed: bool = False
+
+    @classmethod
+    def of(cls, t: Variable) -> _State:
+        counter = t._counter
+        return cls(t._array, node_of(t), counter, counter[0] if counter else 0, t._grad, dict(t.__dict__))
+
+    def put_back(self, t: Variable) -> None:
+        t._array = self.array
+        t._node = self.node
+        t._counter = self.counter
+        if self.counter is not None:
+            self.counter[0] = self.count
+        t.__dict__.clear()
+        t.__dict__.update(self.attributes)
+        if self.grad is not None and self.grad_array is not None:
+            self.grad._array = self.grad_array
+
+
+def _user_line() -> str | None:
+    """The file and line of the innermost frame that is not Taper's own."""
+    frame: types.FrameType | None = sys._getframe(2)
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if name.partition(".")[0] not in (_PACKAGE, "contextlib", "numpy"):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        frame = frame.f_back
+    return None
+
+
+def captured(function: Callable, args: tuple, kwargs: dict) -> Captured:
+    """A function's run with these arguments as a graph. CaptureError with the user's line where it cannot be one."""
+    with capturing, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fixed: frozenset = frozenset()
+        assume = True
+        while True:
+            capture = Capture(function, args, kwargs, fixed, assume)
+            try:
+                step = capture.run()
+            except FixedNumberNeeded as error:
+                wanted = capture.behind(error.node)
+                if wanted <= fixed:
+                    raise
+                fixed |= wanted
+                continue
+            if assume and any(
+                s.kind == "grad" and id(s.tensor) in step.grads_assumed and s.tensor._grad is None
+                for s in capture.sources.values()
+            ):
+                assume = False
+                continue
+            return step

@@ -1,0 +1,157 @@
+"""The way into a program from Python: one native call that checks arrays, notes where they are, and runs.
+
+An array is passed as the object it is; the native side reads its fields (`PyArrayObject`, whose layout is part of NumPy's
+binary interface). Asking NumPy for an address from Python would take longer than a small step.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import lru_cache
+
+import numpy as np
+
+from ..native import library
+
+HEAD = object.__basicsize__
+"""Bytes before an array's own fields: data, nd, dimensions, strides, base, descr, flags."""
+
+WORDS = 9
+"""A call's record: slots, specs, numbers, team, program, first, last, threads, the runner's address."""
+
+SPEC = 4
+"""An array's spec: its slot, how many dimensions (-1: not checked), the address of its dtype, that of its shape."""
+
+CONTIGUOUS, WRITEABLE = 0x101, 0x501
+"""Flags of arrays that lie in C order and are aligned; that may also be written."""
+
+
+def _text(arrays: int, numbers: int, name: str) -> str:
+    """The function `name(record, arrays..., numbers...)`: 1 if it ran, 0 if an array is not as it should be."""
+    arguments = ", ".join(
+        ["ptr %record", *[f"ptr %o{i}" for i in range(arrays)], *[f"double %n{i}" for i in range(numbers)]]
+    )
+    lines = [f"define i64 @{name}({arguments}) nounwind {{", "entry:"]
+    for word, field in enumerate(("slots", "specs", "numbers", "team", "program")):
+        lines += [f"  %a{word} = getelementptr i64, ptr %record, i64 {word}", f"  %{field} = load ptr, ptr %a{word}"]
+    for word, field in ((5, "first"), (6, "last"), (7, "threads")):
+        lines += [f"  %a{word} = getelementptr i64, ptr %record, i64 {word}", f"  %{field} = load i64, ptr %a{word}"]
+    lines += ["  %a8 = getelementptr i64, ptr %record, i64 8", "  %run = load ptr, ptr %a8"]
+    for i in range(arrays):
+        lines += [
+            f"  %s{i} = getelementptr i64, ptr %specs, i64 {i * (SPEC + 1)}",
+            f"  %ok{i} = call i64 @{name}_fits(ptr %o{i}, ptr %s{i})",
+            f"  %yes{i} = icmp ne i64 %ok{i}, 0",
+            f"  br i1 %yes{i}, label %next{i}, label %no",
+            f"next{i}:",
+            f"  %slot{i} = load i64, ptr %s{i}",
+            f"  %p{i} = getelementptr i8, ptr %o{i}, i64 {HEAD}",
+            f"  %data{i} = load i64, ptr %p{i}",
+            f"  %q{i} = getelementptr i64, ptr %slots, i64 %slot{i}",
+            f"  store i64 %data{i}, ptr %q{i}",
+        ]
+    for i in range(numbers):
+        lines += [f"  %c{i} = getelementptr double, ptr %numbers, i64 {i}", f"  store double %n{i}, ptr %c{i}"]
+    lines += [
+        "  call void %run(ptr %team, ptr %program, i64 %first, i64 %last, i64 %threads)",
+        "  ret i64 1",
+        "no:",
+        "  ret i64 0",
+        "}",
+        f"""
+define internal i64 @{name}_fits(ptr %array, ptr %spec) nounwind {{
+entry:
+  %nd_at = getelementptr i8, ptr %array, i64 {HEAD + 8}
+  %nd32 = load i32, ptr %nd_at
+  %nd = sext i32 %nd32 to i64
+  %s1 = getelementptr i64, ptr %spec, i64 1
+  %wanted = load i64, ptr %s1
+  %unchecked = icmp slt i64 %wanted, 0
+  br i1 %unchecked, label %yes, label %check
+check:
+  %same_nd = icmp eq i64 %nd, %wanted
+  br i1 %same_nd, label %kind, label %no
+kind:
+  %d_at = getelementptr i8, ptr %array, i64 {HEAD + 40}
+  %descr = load i64, ptr %d_at
+  %s2 = getelementptr i64, ptr %spec, i64 2
+  %wanted_descr = load i64, ptr %s2
+  %same_descr = icmp eq i64 %descr, %wanted_descr
+  br i1 %same_descr, label %lie, label %no
+lie:
+  %f_at = getelementptr i8, ptr %array, i64 {HEAD + 48}
+  %flags = load i32, ptr %f_at
+  %s4 = getelementptr i64, ptr %spec, i64 4
+  %mask64 = load i64, ptr %s4
+  %mask = trunc i64 %mask64 to i32
+  %set = and i32 %flags, %mask
+  %lies = icmp eq i32 %set, %mask
+  br i1 %lies, label %shape, label %no
+shape:
+  %dims_at = getelementptr i8, ptr %array, i64 {HEAD + 16}
+  %dims = load ptr, ptr %dims_at
+  %s3 = getelementptr i64, ptr %spec, i64 3
+  %wanted_dims = load ptr, ptr %s3
+  br label %each
+each:
+  %i = phi i64 [ 0, %shape ], [ %more, %equal ]
+  %done = icmp eq i64 %i, %nd
+  br i1 %done, label %yes, label %compare
+compare:
+  %x_at = getelementptr i64, ptr %dims, i64 %i
+  %x = load i64, ptr %x_at
+  %y_at = getelementptr i64, ptr %wanted_dims, i64 %i
+  %y = load i64, ptr %y_at
+  %same = icmp eq i64 %x, %y
+  br i1 %same, label %equal, label %no
+equal:
+  %more = add i64 %i, 1
+  br label %each
+yes:
+  ret i64 1
+no:
+  ret i64 0
+}}""",
+    ]
+    return "\n".join(lines)
+
+
+@lru_cache(None)
+def entrance(arrays: int, numbers: int, holds_interpreter: bool):
+    """The function `enter(record address, arrays..., numbers...)`; one that frees the interpreter meanwhile, or not."""
+    name = f"taper_enter_{arrays}_{numbers}"
+    kind = ctypes.PYFUNCTYPE if holds_interpreter else ctypes.CFUNCTYPE
+    return kind(ctypes.c_int64, ctypes.c_void_p, *[ctypes.py_object] * arrays, *[ctypes.c_double] * numbers)(
+        _address(arrays, numbers, name)
+    )
+
+
+@lru_cache(None)
+def _address(arrays: int, numbers: int, name: str) -> int:
+    return library.compiled(_text(arrays, numbers, name), [name])[0]
+
+
+class Record:
+    """The tables that one program's entrance reads."""
+
+    def __init__(self, slots: np.ndarray, specs: list[tuple[int, tuple | None, np.dtype, bool]], numbers: np.ndarray):
+        self.numbers = numbers
+        self.shapes = [np.array(shape or (0,), np.int64) for _, shape, _, _ in specs]
+        rows = []
+        for (slot, shape, dtype, written), dims in zip(specs, self.shapes):
+            flags = WRITEABLE if written else CONTIGUOUS
+            rows.append((slot, -1 if shape is None else len(shape), id(dtype), dims.ctypes.data, flags))
+        self.specs = np.array(rows or [(0,) * (SPEC + 1)], np.int64)
+        self.words = np.zeros(WORDS, np.int64)
+        self.words[0], self.words[1], self.words[2] = slots.ctypes.data, self.specs.ctypes.data, numbers.ctypes.data
+        self.address = self.words.ctypes.data
+
+
+@lru_cache(None)
+def readable() -> bool:
+    """Whether arrays have their fields where they are expected, as in CPython's ordinary builds."""
+    sample = np.zeros((2, 3), np.float32)
+    read = ctypes.c_int64.from_address(id(sample) + HEAD).value
+    descr = ctypes.c_int64.from_address(id(sample) + HEAD + 40).value
+    flags = ctypes.c_int32.from_address(id(sample) + HEAD + 48).value
+    return read == sample.ctypes.data and descr == id(sample.dtype) and flags & WRITEABLE == WRITEABLE

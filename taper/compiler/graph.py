@@ -1,0 +1,317 @@
+"""The graph of a captured step: immutable nodes over a small set of primitives.
+
+A node's shape and dtype are computed when it is made and never given. Nodes are interned, so common subexpressions are
+one node and equality is identity; a graph is what its results reach, so dead code vanishes by itself.
+
+    input      a tensor of the caller, a closure or a module, read at each call
+    number     a Python number that may change from call to call; float64, without dimensions
+    draw       an array of random numbers, drawn by the eager engine's own stream before the program runs
+    constant   an array that was known at capture
+    cast, and the names of ELEMENTWISE          element by element; inputs broadcast as in NumPy
+    reshape permute expand slice                movement: the same elements seen in another shape
+    concat update                               arrays put beside each other; an array with a slice replaced
+    sum prod max min any all argmax argmin      reductions over `axes`, which disappear
+    matmul                                      stacks of matrices
+    take scatter                                rows picked by an index; rows added up where an index says
+    host part                                   anything else: a NumPy function, and one of its results
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .elementwise import ELEMENTWISE
+
+REDUCTIONS = ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")
+MOVEMENTS = ("reshape", "permute", "expand", "slice")
+LEAVES = ("input", "number", "draw", "constant")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Node:
+    """One value of a program. `number` is its place in the order of making, which is an order of computing."""
+
+    op: str
+    inputs: tuple[Node, ...]
+    attrs: tuple
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    number: int
+    where: str | None = None
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(f"%{n.number}" for n in self.inputs)
+        attrs = ", ".join(map(_short, self.attrs))
+        shape = "x".join(map(str, self.shape))
+        return f"%{self.number} = {self.op}({inputs}{'; ' if attrs else ''}{attrs}): {self.dtype.name}[{shape}]"
+
+
+def _short(value) -> str:
+    if isinstance(value, np.ndarray):
+        return f"array{list(value.shape)}" if value.size > 4 else str(value.tolist())
+    return getattr(value, "__name__", None) or str(value)
+
+
+class Interned:
+    """An array or a function as an attribute: equal by identity, so that it can be a key."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value):
+        self.value = value
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, Interned) and self.value is other.value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __repr__(self) -> str:
+        return _short(self.value)
+
+
+@dataclass
+class Graph:
+    """Makes nodes. `source` tells where in the user's program the node being made comes from."""
+
+    nodes: list[Node] = field(default_factory=list)
+    known: dict[tuple, Node] = field(default_factory=dict)
+    source: Callable[[], str | None] = lambda: None
+
+    def make(self, op: str, inputs: tuple[Node, ...], attrs: tuple, shape, dtype) -> Node:
+        key = (op, tuple(map(id, inputs)), attrs, dtype)
+        node = self.known.get(key)
+        if node is None:
+            node = Node(op, inputs, attrs, tuple(shape), np.dtype(dtype), len(self.nodes), self.source())
+            self.nodes.append(node)
+            self.known[key] = node
+        return node
+
+    # Leaves.
+
+    def leaf(self, op: str, key, shape, dtype) -> Node:
+        """An input, a number or a draw; `key` tells it from others of its kind."""
+        return self.make(op, (), (key,), shape, dtype)
+
+    def constant(self, array: np.ndarray) -> Node:
+        array = np.asarray(array)
+        if array.size <= 1:
+            key = array.tobytes(), array.shape
+            node = self.known.get(("small", key, array.dtype))
+            if node is None:
+                node = self.make("constant", (), (Interned(array),), array.shape, array.dtype)
+                self.known["small", key, array.dtype] = node
+            return node
+        return self.make("constant", (), (Interned(array),), array.shape, array.dtype)
+
+    def scalar(self, value, dtype) -> Node:
+        with np.errstate(over="ignore"):
+            return self.constant(np.asarray(value).astype(dtype))
+
+    # Elementwise.
+
+    def cast(self, x: Node, dtype) -> Node:
+        dtype = np.dtype(dtype)
+        if x.dtype == dtype:
+            return x
+        if x.op == "constant" and x.size == 1:
+            with np.errstate(over="ignore", invalid="ignore"):
+                return self.constant(value_of(x).astype(dtype))
+        return self.make("cast", (x,), (), x.shape, dtype)
+
+    def elementwise(self, name: str, *inputs: Node) -> Node:
+        """An operation of ELEMENTWISE on nodes already of the dtypes that it computes in."""
+        primitive = ELEMENTWISE[name]
+        shape = np.broadcast_shapes(*[n.shape for n in inputs])
+        dtype = np.dtype(bool) if primitive.truth else inputs[-1].dtype
+        simple = self._simplified(name, inputs, shape, dtype)
+        if simple is not None:
+            return simple
+        return self.make(name, inputs, (), shape, dtype)
+
+    def _simplified(self, name, inputs, shape, dtype) -> Node | None:
+        """What is plainly equal and cheaper; exact for every value, infinities and NaN included."""
+        if all(n.op == "constant" and n.size == 1 for n in inputs):
+            with np.errstate(all="ignore"):
+                value = ELEMENTWISE[name].evaluate(*[value_of(n) for n in inputs])
+            return self.constant(np.asarray(value).astype(dtype))
+        if name in ("multiply", "divide"):
+            x, y = inputs
+            if number_in(y) == 1:
+                return self.expand(x, shape)
+            if number_in(x) == 1 and name == "multiply":
+                return self.expand(y, shape)
+        if name == "negative" and inputs[0].op == "negative":
+            return inputs[0].inputs[0]
+        if name == "where" and inputs[1] is inputs[2]:
+            return self.expand(inputs[1], shape)
+        if name == "power" and dtype.kind == "f":
+            exponent = number_in(inputs[1])
+            x = inputs[0]
+            if exponent == 1:
+                return self.expand(x, shape)
+            if exponent == 2:
+                return self.expand(self.elementwise("multiply", x, x), shape)
+            if exponent == 0.5:
+                return self.expand(self.elementwise("sqrt", x), shape)
+            if exponent == -1:
+                return self.expand(self.elementwise("divide", self.scalar(1, dtype), x), shape)
+        return None
+
+    def copied(self, x: Node, op: str = "positive") -> Node:
+        """A node of its own with the value of x; op "settle" for one that is computed after all other readers of x."""
+        return self.make(op, (x,), (len(self.nodes),), x.shape, x.dtype)
+
+    # Movement.
+
+    def reshape(self, x: Node, shape: tuple[int, ...]) -> Node:
+        shape = tuple(shape)
+        if x.op == "reshape":
+            x = x.inputs[0]
+        if x.shape == shape:
+            return x
+        assert math.prod(shape) == x.size, f"reshape of {x.shape} to {shape}"
+        return self.make("reshape", (x,), (shape,), shape, x.dtype)
+
+    def permute(self, x: Node, axes: tuple[int, ...]) -> Node:
+        if x.op == "permute":
+            axes, x = tuple(x.attrs[0][a] for a in axes), x.inputs[0]
+        if axes == tuple(range(x.ndim)):
+            return x
+        return self.make("permute", (x,), (tuple(axes),), [x.shape[a] for a in axes], x.dtype)
+
+    def expand(self, x: Node, shape: tuple[int, ...]) -> Node:
+        shape = tuple(shape)
+        if x.shape == shape:
+            return x
+        if x.op == "expand":
+            return self.expand(x.inputs[0], shape)
+        return self.make("expand", (x,), (shape,), shape, x.dtype)
+
+    def slice(self, x: Node, starts: tuple[int, ...], counts: tuple[int, ...], steps: tuple[int, ...]) -> Node:
+        """`counts` elements along each axis from `starts` on, `steps` apart (negative: backwards)."""
+        if counts == x.shape and all(s == 0 for s in starts) and all(k == 1 for k in steps):
+            return x
+        return self.make("slice", (x,), (starts, counts, steps), counts, x.dtype)
+
+    def concat(self, parts: Iterable[Node], axis: int) -> Node:
+        parts = tuple(parts)
+        shape = list(parts[0].shape)
+        shape[axis] = sum(p.shape[axis] for p in parts)
+        return parts[0] if len(parts) == 1 else self.make("concat", parts, (axis,), shape, parts[0].dtype)
+
+    def update(self, x: Node, value: Node, starts, counts, steps) -> Node:
+        """x with a slice replaced by a value of the slice's shape."""
+        if counts == x.shape and all(k == 1 for k in steps):
+            return value
+        return self.make("update", (x, value), (starts, counts, steps), x.shape, x.dtype)
+
+    # The rest.
+
+    def reduce(self, name: str, x: Node, axes: tuple[int, ...]) -> Node:
+        """A reduction; `sum` and `prod` keep the dtype, which the caller has widened."""
+        axes = tuple(sorted(axes))
+        shape = tuple(n for i, n in enumerate(x.shape) if i not in axes)
+        if not axes or all(x.shape[a] == 1 for a in axes):
+            if name in ("sum", "prod", "max", "min", "any", "all"):
+                return self.reshape(x, shape)
+        dtype = np.dtype(np.int64) if name.startswith("arg") else x.dtype
+        return self.make(name, (x,), (axes,), shape, dtype)
+
+    def matmul(self, x: Node, y: Node) -> Node:
+        """Products of the last two dimensions; leading ones broadcast."""
+        lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+        shape = (*lead, x.shape[-2], y.shape[-1])
+        for ones, other, left in ((x, y, True), (y, x, False)):
+            # A product with equal numbers is a sum.
+            value = number_in(ones)
+            if value is not None and other.dtype.kind == "f":
+                total = self.reduce("sum", other, (other.ndim - (2 if left else 1),))
+                total = self.elementwise("multiply", total, self.scalar(value, x.dtype))
+                at = -2 if left else -1
+                split = list(total.shape)
+                split.insert(len(split) + 1 + at, 1)
+                return self.expand(self.reshape(total, tuple(split)), shape)
+        return self.make("matmul", (x, y), (), shape, x.dtype)
+
+    def take(self, x: Node, index: Node, axis: int) -> Node:
+        """x with its axis replaced by the shape of `index`, whose numbers are positions along that axis."""
+        shape = (*x.shape[:axis], *index.shape, *x.shape[axis + 1 :])
+        return self.make("take", (x, index), (axis,), shape, x.dtype)
+
+    def pick(self, x: Node, index: Node, axis: int) -> Node:
+        """Along an axis, for each place in `index` the element of x at that position (NumPy's take_along_axis)."""
+        return self.make("pick", (x, index), (axis,), index.shape, x.dtype)
+
+    def scatter(self, x: Node, index: Node, rows: int) -> Node:
+        """Zeros (rows, ...) with x[i] added to row index[i], in order; index (n,), x (n, ...)."""
+        return self.make("scatter", (x, index), (rows,), (rows, *x.shape[1:]), x.dtype)
+
+    def host(self, function: Callable, inputs: tuple[Node, ...], results: list[tuple[tuple, np.dtype]]) -> list[Node]:
+        """The results of `function(*arrays)`, run by the interpreter; `results` are their shapes and dtypes."""
+        whole = self.make("host", inputs, (Interned(function), tuple(results)), (), np.dtype(np.int64))
+        return [self.make("part", (whole,), (i,), shape, dtype) for i, (shape, dtype) in enumerate(results)]
+
+
+def value_of(node: Node) -> np.ndarray:
+    """The array of a constant."""
+    return node.attrs[0].value
+
+
+def number_in(node: Node):
+    """The number that every element of a node is, if that is known; else None."""
+    while node.op in ("expand", "reshape"):
+        node = node.inputs[0]
+    if node.op == "constant":
+        array = value_of(node)
+        if array.size == 1 or (array.size and array.size <= 65536 and bool((array == array.flat[0]).all())):
+            return array.flat[0]
+    return None
+
+
+def reached(results: Iterable[Node]) -> list[Node]:
+    """The nodes that results need, in an order of computing."""
+    seen: set[Node] = set()
+    stack = list(results)
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            stack.extend(node.inputs)
+    return sorted(seen, key=lambda n: n.number)
+
+
+def printed(results: Iterable[Node]) -> str:
+    """The nodes that results need, a line each."""
+    results = list(results)
+    lines = [repr(n) + (f"    # {n.where}" if n.where else "") for n in reached(results)]
+    return "\n".join([*lines, "return " + ", ".join(f"%{n.number}" for n in results)])
+
+
+def verified(results: list[Node], after: str) -> list[Node]:
+    """The results, after checking that the graph is well formed. AssertionError names the pass that broke it."""
+    for node in reached(results):
+        for n in node.inputs:
+            assert n.number < node.number, f"after {after}: {node!r} uses {n!r}, which is made later"
+        if node.op in ELEMENTWISE:
+            shape = np.broadcast_shapes(*[n.shape for n in node.inputs])
+            assert shape == node.shape, f"after {after}: {node!r} has inputs of shape {shape}"
+        elif node.op == "reshape":
+            assert node.size == node.inputs[0].size, f"after {after}: {node!r} of {node.inputs[0].shape}"
+    return results

@@ -1,0 +1,650 @@
+"""Loop kernels as LLVM code: maps, row reductions, column reductions, and the epilogues of products.
+
+The innermost dimension is walked by vectors; what does not change along a loop is computed before it. Chunks, the unit
+that threads share, are whole rows or blocks of columns and depend on shapes alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...native.machine import Machine
+from ...native.text import Builder, Value, const, element, i64, lanes, vector
+from ..elementwise import ELEMENTWISE
+from ..graph import MOVEMENTS, Node, value_of
+from .access import Access
+from .expression import INDEXED, indexed, is_reduction, operands
+from .instructions import COSTLY, INSTRUCTIONS, LLVM
+from .kernels import Kernel, Root, Walk, in_memory, memory_access
+from .reductions import REDUCERS
+
+CHUNK = 8192
+"""Elements of a chunk, about: what a thread does between two looks at its share."""
+
+Pointer = Callable[[Builder, Node], Value]
+
+
+def register_type(dtype: np.dtype) -> str:
+    """The type in which a dtype is computed."""
+    return LLVM[dtype.name]
+
+
+def memory_type(dtype: np.dtype) -> str:
+    """The type in which a dtype lies in memory: bools are bytes."""
+    return "i8" if dtype.kind == "b" else LLVM[dtype.name]
+
+
+@dataclass
+class Lane:
+    """How the vector dimension is walked just now: so many lanes, those of a mask only, from a position on."""
+
+    width: int
+    mask: Value | None
+
+
+class Emitter:
+    """Writes the expressions of one kernel at the places its loops have reached."""
+
+    def __init__(self, b: Builder, kernel: Kernel, walk: Walk, pointer: Pointer, machine: Machine, vector_dim: int):
+        self.b, self.kernel, self.walk, self.machine = b, kernel, walk, machine
+        self.extents = walk.space.extents
+        self.indices: list[Value | None] = [None] * len(self.extents)
+        self.vector_dim = vector_dim
+        self.lane = Lane(1, None)
+        self.memo: list[dict[tuple[Node, Access, int], Value]] = [{}]
+        self.own = kernel.own()
+        self.pointers: dict[Node, Value] = {}
+        for node, _ in walk.loads:
+            if node not in self.pointers:
+                self.pointers[node] = pointer(b, node)
+        for root, _ in walk.roots:
+            if root.target not in self.pointers and root.node not in kernel.silent:
+                self.pointers[root.target] = pointer(b, root.target)
+        self.stash: dict[Node, Value] = {}
+        self.needs: dict[Node, set[Node]] = {}
+        self.single = 1 in self.extents
+
+    # Scopes: values computed inside a loop are forgotten at its end.
+
+    @contextmanager
+    def scope(self):
+        self.memo.append({})
+        yield
+        self.memo.pop()
+
+    def known(self, key) -> Value | None:
+        for values in reversed(self.memo):
+            if key in values:
+                return values[key]
+        return None
+
+    @contextmanager
+    def at(self, dim: int, index: Value):
+        before = self.indices[dim]
+        self.indices[dim] = index
+        with self.scope():
+            yield
+        self.indices[dim] = before
+
+    # Values.
+
+    def varies(self, access: Access) -> bool:
+        """Whether an access moves along the vector dimension."""
+        d = self.vector_dim
+        return d >= 0 and access.strides[d] != 0 and self.extents[d] != 1
+
+    def value(self, node: Node, access: Access) -> Value:
+        """An element of a node, or a vector of them where it varies along the vector dimension."""
+        if self.single:
+            access = Access(access.offset, self.plain(access.strides))
+        wide = self.lane.width if self.varies(access) else 1
+        key = (node, access, wide)
+        found = self.known(key)
+        if found is None:
+            found = self.memo[-1][key] = self.computed(node, access, wide)
+        return found
+
+    def computed(self, node: Node, access: Access, wide: int) -> Value:
+        b = self.b
+        if node.op == "constant" and node.size == 1:
+            return const(value_of(node).reshape(-1)[0], register_type(node.dtype))
+        if node in self.stash and self.varies(access):
+            return self.load_stash(node, wide)
+        if node not in self.own and in_memory(node, self.kernel.stored):
+            return self.load(node, access, wide)
+        if node.op in MOVEMENTS:
+            return self.value(*operands(node, access, self.extents)[0])
+        if node.op in INDEXED:
+            return self.picked(node, access, wide)
+        if is_reduction(node):
+            raise AssertionError(f"{node!r} is not reduced yet")
+        values = [self.value(n, a) for n, a in operands(node, access, self.extents)]
+        width = max(lanes(v.type) for v in values)
+        values = [b.splat(v, width) if lanes(v.type) == 1 else v for v in values]
+        if node.op == "cast":
+            source = node.inputs[0].dtype
+            return self.cast(values[0], source, node.dtype)
+        assert node.op in ELEMENTWISE, node
+        return INSTRUCTIONS[node.op](b, *values, node.inputs[-1].dtype)
+
+    def cast(self, x: Value, source: np.dtype, target: np.dtype) -> Value:
+        b = self.b
+        if target.kind == "b":
+            return x if source.kind == "b" else b.compare("!=", x, const(0, x.type))
+        if target.kind in "iu" and source.kind not in "iub":
+            # Through 64 bits, as the processor converts; what does not fit is undefined in NumPy too.
+            wide = b.convert(x, vector("i64", lanes(x.type)), signed=True)
+            return b.convert(wide, register_type(target))
+        return b.convert(x, register_type(target), signed=source.kind not in "ub")
+
+    def spread(self, value: Value) -> Value:
+        """A value in every lane that is walked just now."""
+        return value if lanes(value.type) > 1 else self.b.splat(value, self.lane.width)
+
+    # Memory.
+
+    def position(self, access: Access) -> Value:
+        """The flat position of an access at the present indices."""
+        b, total = self.b, i64(access.offset)
+        for stride, index, n in zip(access.strides, self.indices, self.extents):
+            if stride == 0 or n == 1 or index is None:
+                continue
+            part = index if stride == 1 else b.mul(index, i64(stride))
+            total = part if total.text == "0" else b.add(total, part)
+        return total
+
+    def load(self, node: Node, access: Access, wide: int) -> Value:
+        place = memory_access(node, access, self.extents, self.kernel.reads)
+        return self.load_at(node, self.position(place), place, wide)
+
+    def load_at(self, node: Node, position: Value, place: Access, wide: int) -> Value:
+        b, kind = self.b, memory_type(node.dtype)
+        where = b.offset(self.pointers[node], position, kind)
+        stride = place.strides[self.vector_dim] if self.vector_dim >= 0 else 0
+        if wide == 1:
+            value = b.load(kind, where)
+        elif stride == 1:
+            type = vector(kind, wide)
+            value = b.load(type, where) if self.lane.mask is None else b.masked_load(type, where, self.lane.mask)
+        else:
+            value = self.gathered(
+                kind, where, b.mul(b.lane_numbers(vector("i64", wide)), const(stride, vector("i64", wide)))
+            )
+        return self.loaded(value, node.dtype)
+
+    def gathered(self, kind: str, base: Value, offsets: Value) -> Value:
+        """Lanes from scattered places."""
+        b, wide = self.b, lanes(offsets.type)
+        pointers = b.emit(f"<{wide} x ptr>", f"getelementptr inbounds {kind}, {base}, {offsets}")
+        mask = self.lane.mask or const(1, vector("i1", wide))
+        type = vector(kind, wide)
+        return b.gather(type, pointers, mask)
+
+    def loaded(self, value: Value, dtype: np.dtype) -> Value:
+        return self.b.compare("!=", value, const(0, value.type)) if dtype.kind == "b" else value
+
+    def store(self, node: Node, value: Value, access: Access) -> None:
+        """Write a value where the iteration stands in `node`."""
+        b = self.b
+        if node.dtype.kind == "b":
+            value = b.convert(value, "i8", signed=False)
+        kind = element(value.type)
+        stride = access.strides[self.vector_dim] if self.vector_dim >= 0 else 0
+        where = b.offset(self.pointers[node], self.position(access), kind)
+        if self.lane.width > 1 and self.varies(access):
+            value = self.spread(value)
+            if stride == 1:
+                if self.lane.mask is None:
+                    b.store(value, where)
+                else:
+                    b.masked_store(value, where, self.lane.mask)
+                return
+            wide = self.lane.width
+            offsets = b.mul(b.lane_numbers(vector("i64", wide)), const(stride, vector("i64", wide)))
+            pointers = b.emit(f"<{wide} x ptr>", f"getelementptr inbounds {kind}, {where}, {offsets}")
+            b.scatter(value, pointers, self.lane.mask or const(1, vector("i1", wide)))
+            return
+        b.store(value, where)
+
+    def picked(self, node: Node, access: Access, wide: int) -> Value:
+        """An element whose place is computed: positions outside are clamped, and reported by a check elsewhere."""
+        b = self.b
+        data, _ = node.inputs
+        at, base, step = indexed(node, access, self.extents)
+        index = self.value(node.inputs[1], at)
+        limit = data.shape[node.attrs[0]] - 1
+        zero, top = const(0, index.type), const(max(limit, 0), index.type)
+        index = b.select(b.compare("<", index, zero), zero, index)
+        index = b.select(b.compare(">", index, top), top, index)
+        place = memory_access_of_data(data, base, self.extents, self.kernel.reads)
+        if lanes(index.type) == 1:
+            position = b.add(self.position(place), b.mul(index, i64(step)))
+            return self.load_at(data, position, place, wide)
+        stride = place.strides[self.vector_dim]
+        kind = memory_type(data.dtype)
+        where = b.offset(self.pointers[data], self.position(place), kind)
+        offsets = b.mul(index, const(step, index.type))
+        if stride:
+            offsets = b.add(offsets, b.mul(b.lane_numbers(index.type), const(stride, index.type)))
+        return self.loaded(self.gathered(kind, where, offsets), data.dtype)
+
+    # What does not change along loops to come.
+
+    def hoist(self, root: Node, access: Access, dims: range) -> None:
+        """Compute before some loops all that does not vary along them, as far as its reductions are known."""
+        rows = Access(0, self.plain(self.walk.space.rows))
+        stack, seen = [(root, access)], set()
+        while stack:
+            node, access = stack.pop()
+            if (node, access) in seen or (node.op == "constant" and node.size == 1):
+                continue
+            seen.add((node, access))
+            if all(access.strides[d] == 0 or self.extents[d] == 1 for d in dims):
+                if all(self.known((r, rows, 1)) is not None for r in self.waiting(node)):
+                    lane, self.lane = self.lane, Lane(1, None)
+                    self.value(node, access)
+                    self.lane = lane
+                    continue
+            elif node not in self.own and in_memory(node, self.kernel.stored):
+                continue
+            if not (is_reduction(node) or node is self.kernel.node):
+                stack.extend(operands(node, access, self.extents))
+
+    def waiting(self, node: Node) -> set[Node]:
+        """The kernel's own reductions that a node needs."""
+        found = self.needs.get(node)
+        if found is None:
+            if node in self.own and (is_reduction(node) or node is self.kernel.node):
+                found = {node}
+            elif node not in self.own and in_memory(node, self.kernel.stored):
+                found = set()
+            else:
+                inputs = node.inputs[1:] if node.op in INDEXED else node.inputs
+                found = set().union(*[self.waiting(x) for x in inputs]) if inputs else set()
+            self.needs[node] = found
+        return found
+
+    def plain(self, strides: tuple[int, ...]) -> tuple[int, ...]:
+        """Strides without what dimensions of one element say."""
+        return tuple(0 if n == 1 else s for s, n in zip(strides, self.extents)) if self.single else strides
+
+    def load_stash(self, node: Node, wide: int) -> Value:
+        b, kind = self.b, register_type(node.dtype)
+        where = b.offset(self.stash[node], self.stash_position(), kind)
+        if wide == 1:
+            return b.load(kind, where)
+        return b.load(vector(kind, wide), where)
+
+    def stash_position(self) -> Value:
+        s = self.walk.space
+        inner = Access(0, tuple(0 if d < s.kept else x for d, x in enumerate(_inner_steps(s))))
+        return self.position(inner)
+
+
+def _inner_steps(space) -> tuple[int, ...]:
+    steps, step = [0] * len(space.extents), 1
+    for d in range(len(space.extents) - 1, space.kept - 1, -1):
+        steps[d] = step
+        step *= space.extents[d]
+    return tuple(steps)
+
+
+def memory_access_of_data(data: Node, base: Access, extents, layouts) -> Access:
+    if layouts.get(data) is not None:
+        raise NotImplementedError("an indexed tensor must lie in C order")
+    return base
+
+
+# Whole kernels.
+
+
+def emit_loop(b: Builder, kernel: Kernel, pointer: Pointer, machine: Machine) -> int:
+    """Write a loop kernel's body into a function (table, begin, end). Returns how many chunks it has."""
+    walk = kernel.walk()
+    space = walk.space
+    last = len(space.extents) - 1
+    if not space.reduces:
+        return _Map(b, kernel, walk, pointer, machine, last).emit()
+    if space.flat[-1] == 1 or space.extents[-1] == space.size:
+        return _Rows(b, kernel, walk, pointer, machine, last).emit()
+    return _Columns(b, kernel, walk, pointer, machine, space.kept - 1).emit()
+
+
+class _Kernel(Emitter):
+    def __init__(self, b, kernel, walk, pointer, machine, vector_dim):
+        super().__init__(b, kernel, walk, pointer, machine, vector_dim)
+        self.width = width_of(kernel, walk, machine)
+        self.roots = [(r, a) for r, a in walk.roots if r.node not in kernel.silent]
+
+    def chunked(self, rows: int, each: int, body: Callable[[Value], None]) -> int:
+        """Loop over the rows of the chunks given; `each` elements a row. Returns the number of chunks."""
+        b = self.b
+        count = max(1, CHUNK // max(each, 1))
+        if rows // count < 8 and rows * each > 4 * CHUNK // 2:
+            count = max(1, rows // 8)
+        chunks = math.ceil(rows / count)
+        begin, end = b.args[1], b.args[2]
+        first = b.mul(begin, i64(count)) if count > 1 else begin
+        last = b.mul(end, i64(count)) if count > 1 else end
+        if count > 1 and rows % count:
+            last = b.select(b.compare("<", last, i64(rows)), last, i64(rows))
+        with b.loop(first, last) as loop, self.scope():
+            body(loop.index)
+        return chunks
+
+    def place(self, row: Value, dims: range) -> None:
+        """Set the indices of dimensions from a row number that counts through them."""
+        b = self.b
+        dims = [d for d in dims if self.extents[d] > 1]
+        for d in range(len(self.extents)):
+            if self.extents[d] == 1:
+                self.indices[d] = i64(0)
+        for i, d in enumerate(reversed(dims)):
+            if i == len(dims) - 1:
+                self.indices[d] = row
+            else:
+                self.indices[d] = b.rem(row, i64(self.extents[d]), signed=False)
+                row = b.div(row, i64(self.extents[d]), signed=False)
+
+    def vectors(self, start: Value, stop: Value, exact: int | None, body: Callable[[], None], unroll: int = 1) -> None:
+        """Walk the vector dimension: whole vectors, then the lanes that are left. exact: stop - start, if known."""
+        b, w, d = self.b, self.width, self.vector_dim
+        whole = stop
+        if w > 1:
+            if exact is not None:
+                whole = b.add(start, i64(exact // w * w))
+            else:
+                whole = b.add(start, b.logical("and", b.sub(stop, start), i64(-w)))
+        if exact is None or exact >= w:
+            with b.loop(start, whole, i64(w)) as loop, self.at(d, loop.index):
+                self.lane = Lane(w, None)
+                body()
+                self.lane = Lane(1, None)
+        if w > 1 and (exact is None or exact % w):
+            self.rest(whole, stop, exact, body)
+
+    def rest(self, whole: Value, stop: Value, exact: int | None, body: Callable[[], None]) -> None:
+        b, w, d = self.b, self.width, self.vector_dim
+        if self.machine.masks:
+            left = b.sub(stop, whole)
+            mask = b.compare("<", b.lane_numbers(vector("i32", w)), b.splat(b.convert(left, "i32"), w))
+            if exact is not None:
+                mask = Value("<" + ", ".join(f"i1 {int(i < exact % w)}" for i in range(w)) + ">", f"<{w} x i1>")
+            go = b.compare("<", whole, stop)
+            with b.when(go), self.at(d, whole):
+                self.lane = Lane(w, mask)
+                body()
+                self.lane = Lane(1, None)
+        else:
+            with b.loop(whole, stop) as loop, self.at(d, loop.index):
+                self.lane = Lane(1, None)
+                body()
+
+    def write_roots(self, roots: list[tuple[Root, Access]]) -> None:
+        """Compute and store roots where the iteration stands; all values first, since stores may overwrite what is read."""
+        values = [self.value(r.node, self.home(r)) for r, _ in roots]
+        for (root, access), value in zip(roots, values):
+            self.store(root.target, value, access)
+
+    def home(self, root: Root) -> Access:
+        space = self.walk.space
+        return self.home_of(root.node, space)
+
+    def home_of(self, node: Node, space) -> Access:
+        if space.reduces and (is_reduction(node) or node.size != space.size):
+            return Access(0, space.rows)
+        return Access(0, space.flat)
+
+
+class _Map(_Kernel):
+    """No reductions: rows of the last dimension, or blocks of it if it is the only one."""
+
+    def emit(self) -> int:
+        n = self.extents[-1]
+        outer = range(len(self.extents) - 1)
+        rows = math.prod(self.extents[:-1])
+        for r, _ in self.roots:
+            self.hoist(r.node, self.home(r), range(len(self.extents)))
+        if rows == 1:
+            return self.blocks(n)
+
+        def row(index: Value) -> None:
+            self.place(index, outer)
+            for r, _ in self.roots:
+                self.hoist(r.node, self.home(r), range(len(self.extents) - 1, len(self.extents)))
+            self.vectors(i64(0), i64(n), n, lambda: self.write_roots(self.roots))
+
+        return self.chunked(rows, n, row)
+
+    def blocks(self, n: int) -> int:
+        b = self.b
+        for d in range(len(self.extents) - 1):
+            self.indices[d] = i64(0)
+        block = CHUNK
+        chunks = max(1, math.ceil(n / block))
+        if chunks == 1:
+            # One call does it all; an empty share does nothing.
+            whole = b.compare("<", b.args[1], b.args[2])
+            stop = b.select(whole, i64(n), i64(0))
+            self.vectors(i64(0), stop, None, lambda: self.write_roots(self.roots))
+            return 1
+        start = b.mul(b.args[1], i64(block))
+        stop = b.mul(b.args[2], i64(block))
+        stop = b.select(b.compare("<", stop, i64(n)), stop, i64(n))
+        self.vectors(start, stop, None, lambda: self.write_roots(self.roots))
+        return chunks
+
+
+class _Rows(_Kernel):
+    """Reductions along rows; what is elementwise over rows or their elements in the same pass."""
+
+    def emit(self) -> int:
+        space = self.walk.space
+        inner = range(space.kept, len(space.extents))
+        each = math.prod(space.extents[space.kept :])
+        self.levels = levels_of(self.walk, self.own)
+        self.prepare_stash(each)
+        for r, _ in self.roots:
+            self.hoist(r.node, self.home(r), range(len(self.extents)))
+
+        def row(index: Value) -> None:
+            self.place(index, range(space.kept))
+            done: list[Node] = []
+            for level in self.levels:
+                for node in level:
+                    self.hoist(node.inputs[0], Access(0, space.flat), inner)
+                self.reduce(level)
+                done += level
+            rows = [(r, a) for r, a in self.roots if self.home(r).strides == space.rows]
+            if rows:
+                self.write_roots(rows)
+            full = [(r, a) for r, a in self.roots if self.home(r).strides != space.rows]
+            if full:
+                for r, _ in full:
+                    self.hoist(r.node, self.home(r), inner)
+                self.over_row(lambda: self.write_roots(full))
+
+        return self.chunked(space.kept_size, each, row)
+
+    def prepare_stash(self, each: int) -> None:
+        """Memory for what is costly and needed in more than one pass over a row."""
+        if each > 8192 or not self.levels:
+            return
+        passes = [{n for node in level for n in costly_in(node.inputs[0], self)} for level in self.levels]
+        full = [r.node for r, _ in self.roots if self.home(r).strides != self.walk.space.rows]
+        passes.append({n for node in full for n in costly_in(node, self)})
+        counts: dict[Node, int] = {}
+        for found in passes:
+            for n in found:
+                counts[n] = counts.get(n, 0) + 1
+        self.stashing = {n for n, c in counts.items() if c > 1}
+        size = each + 64
+        self.stash_memory = {n: self.b.place(register_type(n.dtype), size) for n in self.stashing}
+
+    stashing: set[Node] = frozenset()
+
+    def over_row(self, body: Callable[[], None]) -> None:
+        """Loops over the reduced dimensions, the last by vectors."""
+        space, b = self.walk.space, self.b
+        outer = [d for d in range(space.kept, len(space.extents) - 1) if space.extents[d] > 1]
+        n = space.extents[-1]
+
+        def nest(dims: list[int]) -> None:
+            if not dims:
+                self.vectors(i64(0), i64(n), n, body)
+                return
+            with b.loop(i64(0), i64(space.extents[dims[0]])) as loop, self.at(dims[0], loop.index):
+                nest(dims[1:])
+
+        nest(outer)
+
+    def reduce(self, level: list[Node]) -> None:
+        """One pass over the row for all reductions of a level; their results become known at the row."""
+        b, space = self.b, self.walk.space
+        full, rows = Access(0, space.flat), Access(0, self.plain(space.rows))
+        reducers = [REDUCERS[n.op](n, self.width) for n in level]
+        cells = [r.memory(b) for r in reducers]
+        ready = {n for n in self.stashing if n in self.stash}
+
+        def body() -> None:
+            for node, reducer, cell in zip(level, reducers, cells):
+                value = self.value(node.inputs[0], full)
+                reducer.step(b, cell, self.spread(value), self.lane, self.row_position())
+            for n in self.stashing - ready:
+                if any(n in costly_in(node.inputs[0], self) for node in level):
+                    self.keep_stash(n, full)
+
+        self.over_row(body)
+        for n in self.stashing - ready:
+            if any(n in costly_in(node.inputs[0], self) for node in level):
+                self.stash[n] = self.stash_memory[n]
+        for node, reducer, cell in zip(level, reducers, cells):
+            self.memo[-1][node, rows, 1] = reducer.result(b, cell)
+
+    def row_position(self) -> Value:
+        """Which element of the row the first lane is."""
+        steps = _inner_steps(self.walk.space)
+        return self.position(Access(0, steps))
+
+    def keep_stash(self, node: Node, full: Access) -> None:
+        b = self.b
+        value = self.value(node, full)
+        where = b.offset(self.stash_memory[node], self.stash_position(), element(value.type))
+        b.store(value, where)
+
+
+class _Columns(_Kernel):
+    """Reductions over outer dimensions: vectors of sums side by side, blocks of columns shared out."""
+
+    def emit(self) -> int:
+        b, space = self.b, self.walk.space
+        d = self.vector_dim
+        n = space.extents[d]
+        outer = range(d)
+        rows = math.prod(space.extents[:d])
+        each = math.prod(space.extents[space.kept :])
+        self.nodes = [m for m in self.walk.reductions]
+        block = self.width * 4
+        while block > self.width and rows * math.ceil(n / block) < 4:
+            block //= 2
+        blocks = math.ceil(n / block)
+        for r, _ in self.roots:
+            self.hoist(r.node, self.home(r), range(len(self.extents)))
+
+        def chunk(index: Value) -> None:
+            row = b.div(index, i64(blocks), signed=False) if blocks > 1 else index
+            self.place(row, outer)
+            start = b.mul(b.rem(index, i64(blocks), signed=False), i64(block)) if blocks > 1 else i64(0)
+            stop = b.add(start, i64(block))
+            stop = b.select(b.compare("<", stop, i64(n)), stop, i64(n)) if n % block else stop
+            self.vectors(start, stop, None, self.column)
+
+        self.each = each
+        begin, end = b.args[1], b.args[2]
+        with b.loop(begin, end) as loop, self.scope():
+            chunk(loop.index)
+        return rows * blocks
+
+    def column(self) -> None:
+        """The sums of one vector of columns."""
+        b, space = self.b, self.walk.space
+        full, rows = Access(0, space.flat), Access(0, self.plain(space.rows))
+        wide = self.lane.width
+        reducers = [REDUCERS[n.op](n, wide) for n in self.nodes]
+        cells = [r.memory(b) for r in reducers]
+        inner = [d for d in range(space.kept, len(space.extents)) if space.extents[d] > 1]
+
+        def nest(dims: list[int]) -> None:
+            if not dims:
+                for node, reducer, cell in zip(self.nodes, reducers, cells):
+                    value = self.spread(self.value(node.inputs[0], full))
+                    reducer.step(
+                        b, cell, value, Lane(wide, None), self.position(Access(0, _inner_steps(space))), columns=True
+                    )
+                return
+            with b.loop(i64(0), i64(space.extents[dims[0]])) as loop, self.at(dims[0], loop.index):
+                nest(dims[1:])
+
+        nest(inner)
+        for node, reducer, cell in zip(self.nodes, reducers, cells):
+            self.memo[-1][node, rows, wide] = reducer.column_result(b, cell)
+        self.write_roots(self.roots)
+
+
+def levels_of(walk: Walk, own: set[Node]) -> list[list[Node]]:
+    """A kernel's reductions by how many others each waits for."""
+    depth: dict[Node, int] = {}
+
+    def below(node: Node) -> int:
+        best, stack, seen = 0, [node], set()
+        while stack:
+            x = stack.pop()
+            if x in seen:
+                continue
+            seen.add(x)
+            if x in walk.reductions and x is not node:
+                best = max(best, depth[x] + 1)
+            elif x is node or x in own or x.op in ELEMENTWISE or x.op in (*MOVEMENTS, *INDEXED, "cast"):
+                stack.extend(x.inputs)
+        return best
+
+    for node in sorted(walk.reductions, key=lambda n: n.number):
+        depth[node] = below(node)
+    return [[n for n in depth if depth[n] == level] for level in range(max(depth.values(), default=-1) + 1)]
+
+
+def costly_in(node: Node, emitter: Emitter) -> set[Node]:
+    """The costly elementwise nodes of full size that computing `node` over a row comes to."""
+    found, stack, seen = set(), [node], set()
+    size = emitter.walk.space.size
+    while stack:
+        x = stack.pop()
+        if x in seen or x.size != size:
+            continue
+        seen.add(x)
+        if x not in emitter.own and in_memory(x, emitter.kernel.stored):
+            continue
+        if is_reduction(x):
+            continue
+        if x.op in COSTLY and x.dtype.kind == "f":
+            found.add(x)
+            continue
+        stack.extend(x.inputs)
+    return found
+
+
+def width_of(kernel: Kernel, walk: Walk, machine: Machine) -> int:
+    """Lanes: as many as the floating type of the kernel has in a register; of its integers if it has none."""
+    kinds = {n.dtype for n, _ in walk.loads} | {r.node.dtype for r, _ in walk.roots}
+    floats = [d for d in kinds if d.kind == "f" and d.itemsize >= 4]
+    big = [n for n in walk.loads if n[0].size > 1]
+    wide = [n[0].dtype for n in big if n[0].dtype.kind == "f" and n[0].dtype.itemsize >= 4] or floats
+    if wide:
+        return machine.lanes("double" if any(d.itemsize == 8 for d in wide) else "float")
+    size = max((d.itemsize for d in kinds), default=4)
+    return machine.lanes({1: "i32", 2: "i32", 4: "i32", 8: "i64"}.get(size, "i64"))

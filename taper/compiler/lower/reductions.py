@@ -1,0 +1,161 @@
+"""How a reduction keeps its unfinished result, takes in another vector, and ends: always in the same order."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ...native.text import Builder, Value, const, is_float, lanes, vector
+from ..graph import Node
+from .instructions import INSTRUCTIONS, LLVM
+
+
+class Reducer:
+    """A reduction over vectors of `width` lanes. Its cell is a stack slot, which LLVM keeps in a register."""
+
+    start: float = 0
+
+    def __init__(self, node: Node, width: int):
+        self.node, self.width = node, width
+        self.dtype = node.inputs[0].dtype
+        self.type = vector(LLVM[self.dtype.name], width)
+
+    def first(self):
+        """The value that changes nothing."""
+        return self.start
+
+    def memory(self, b: Builder) -> tuple[Value, ...]:
+        return (b.variable(const(self.first(), self.type)),)
+
+    def combine(self, b: Builder, x: Value, y: Value) -> Value:
+        raise NotImplementedError
+
+    def step(self, b: Builder, cell, value: Value, lane, position: Value, columns: bool = False) -> None:
+        (slot,) = cell
+        if lane.mask is not None:
+            value = b.select(lane.mask, value, const(self.first(), value.type))
+        if lanes(value.type) < self.width:
+            # The lanes left over one by one: into the first lane.
+            value = b.emit(self.type, f"insertelement {const(self.first(), self.type)}, {value}, i32 0")
+        b.store(self.combine(b, b.load(self.type, slot), value), slot)
+
+    def result(self, b: Builder, cell) -> Value:
+        return b.fold(lambda x, y: self.combine(b, x, y), b.load(self.type, cell[0]))
+
+    def column_result(self, b: Builder, cell) -> Value:
+        return b.load(self.type, cell[0])
+
+
+class Sum(Reducer):
+    def combine(self, b, x, y):
+        return b.add(x, y)
+
+
+class Product(Reducer):
+    start = 1
+
+    def combine(self, b, x, y):
+        return b.mul(x, y)
+
+
+class Max(Reducer):
+    sign, name = -1, "maximum"
+
+    def first(self):
+        if self.dtype.kind == "b":
+            return 0 if self.sign < 0 else 1
+        if self.dtype.kind == "f":
+            return self.sign * math.inf
+        facts = np.iinfo(self.dtype)
+        return facts.min if self.sign < 0 else facts.max
+
+    def combine(self, b, x, y):
+        if self.dtype.kind == "b":
+            return b.logical("or" if self.sign < 0 else "and", x, y)
+        return INSTRUCTIONS[self.name](b, x, y, self.dtype)
+
+
+class Min(Max):
+    sign, name = 1, "minimum"
+
+
+class Any(Reducer):
+    def combine(self, b, x, y):
+        return b.logical("or", x, y)
+
+
+class All(Reducer):
+    start = 1
+
+    def combine(self, b, x, y):
+        return b.logical("and", x, y)
+
+
+class ArgMax(Max):
+    """The first position of the largest element, of a NaN if there is one."""
+
+    relation = ">"
+
+    def memory(self, b):
+        return b.variable(const(self.first(), self.type)), b.variable(const(-1, vector("i64", self.width)))
+
+    def step(self, b, cell, value, lane, position, columns=False):
+        best, where = cell
+        wide = lanes(value.type)
+        numbers = b.splat(position, wide)
+        if not columns and wide > 1:
+            numbers = b.add(numbers, b.lane_numbers(vector("i64", wide)))
+        if wide < self.width:
+            value = b.emit(self.type, f"insertelement {const(self.first(), self.type)}, {value}, i32 0")
+            numbers = b.emit(
+                vector("i64", self.width), f"insertelement {const(-1, vector('i64', self.width))}, {numbers}, i32 0"
+            )
+        old, place = b.load(self.type, best), b.load(vector("i64", self.width), where)
+        better = self.better(b, value, numbers, old, place)
+        if lane.mask is not None:
+            better = b.logical("and", better, lane.mask)
+        elif wide < self.width:
+            better = b.logical("and", better, b.compare(">=", numbers, const(0, numbers.type)))
+        b.store(b.select(better, value, old), best)
+        b.store(b.select(better, numbers, place), where)
+
+    def better(self, b, x, at_x, y, at_y):
+        """Whether (x, at_x) goes before (y, at_y)."""
+        none = b.compare("<", at_y, const(0, at_y.type))
+        if self.dtype.kind == "b":
+            wide = vector("i8", lanes(x.type))
+            x, y = b.convert(x, wide, signed=False), b.convert(y, wide, signed=False)
+        more = b.compare(self.relation, x, y, signed=self.dtype.kind != "u")
+        tie = b.compare("==", x, y)
+        if is_float(x.type):
+            x_nan, y_nan = b.is_nan(x), b.is_nan(y)
+            more = b.logical("or", more, b.logical("and", x_nan, b.invert(y_nan)))
+            more = b.logical("and", more, b.invert(y_nan))
+            tie = b.logical("or", tie, b.logical("and", x_nan, y_nan))
+        earlier = b.logical("and", tie, b.compare("<", at_x, at_y))
+        return b.logical("or", none, b.logical("or", more, earlier))
+
+    def result(self, b, cell):
+        values, places = b.load(self.type, cell[0]), b.load(vector("i64", self.width), cell[1])
+        if self.width == 1:
+            return places
+        best, where = b.extract(values, 0), b.extract(places, 0)
+        for i in range(1, self.width):
+            x, at = b.extract(values, i), b.extract(places, i)
+            some = b.compare(">=", at, const(0, "i64"))
+            better = b.logical("and", some, self.better(b, x, at, best, where))
+            best, where = b.select(better, x, best), b.select(better, at, where)
+        return where
+
+    def column_result(self, b, cell):
+        return b.load(vector("i64", self.width), cell[1])
+
+
+class ArgMin(ArgMax):
+    sign, name, relation = 1, "minimum", "<"
+
+
+REDUCERS: dict[str, type[Reducer]] = {
+    "sum": Sum, "prod": Product, "max": Max, "min": Min, "any": Any, "all": All, "argmax": ArgMax, "argmin": ArgMin,
+}  # fmt: skip

@@ -1,0 +1,499 @@
+"""Which nodes become kernels, and which kernels are one.
+
+Every node that must lie in memory (a result, an operand of a product, something costly that several others use) first
+gets a kernel of its own. Kernels are then merged: elementwise consumers into the products whose elements they use, maps
+and reductions over the same rows with each other. What no other kernel reads any more is then not stored at all.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from ..elementwise import ELEMENTWISE
+from ..graph import LEAVES, MOVEMENTS, REDUCTIONS, Node, reached
+from .access import Access, NotLinear, Split, steps_of, through
+from .expression import INDEXED, inline, is_reduction
+from .instructions import COSTLY, LLVM
+from .kernels import Kernel, NotPointwise, Root, Space, Walker, flat_space, memory_access, space_key, space_of
+
+HEAVY = 45
+"""The cost, in simple operations, from which a value with several users is stored and not computed again.
+
+Storing a float32 and loading it again takes about 0.8 ns of a core, an exponential 0.15 ns.
+"""
+
+
+def schedule(
+    results: list[Node], layouts: Mapping[Node, tuple[int, ...]], state: Mapping[Node, Node]
+) -> tuple[list[Kernel], set[Node]]:
+    """The kernels that compute `results`, in an order of running.
+
+    layouts: strides, in elements, of inputs that do not lie in C order. state: results that are written to the memory
+    of an input (the input's node), in place of its old value. Also those of them that would be written before the old
+    value has been read by all: they must be settled (copied) at the end instead.
+    """
+    scheduler = _Scheduler(results, layouts, state)
+    return scheduler.run(), scheduler.unsafe
+
+
+def overwritten_too_soon(order: list[Kernel], state: Mapping[Node, Node]) -> set[Node]:
+    """The results of `state` whose input is still read by others, or at other places, when they are written."""
+    unsafe = set()
+    for i, kernel in enumerate(order):
+        for root in kernel.roots:
+            old = state.get(root.node)
+            if old is None:
+                continue
+            if any(old in k.loads() for k in order[i + 1 :]) or old in kernel.operands:
+                unsafe.add(root.node)
+            stored = next(a for r, a in kernel.walk().roots if r is root)
+            if any(n is old and a != stored for n, a in kernel.walk().loads):
+                unsafe.add(root.node)
+    return unsafe
+
+
+class _Scheduler:
+    def __init__(self, results, layouts, state):
+        self.results, self.layouts, self.state = results, dict(layouts), state
+        self.nodes = reached(results)
+        self.users: dict[Node, list[Node]] = defaultdict(list)
+        for node in self.nodes:
+            for n in dict.fromkeys(node.inputs):
+                self.users[n].append(node)
+        self.stored: set[Node] = set()
+        self.kernels: list[Kernel] = []
+        self.producer: dict[Node, Kernel] = {}
+        self.pieces: dict[Node, list[Kernel]] = defaultdict(list)
+
+    def run(self) -> list[Kernel]:
+        self.choose()
+        self.make()
+        self.join_epilogues()
+        self.join_producers()
+        self.join_siblings()
+        self.drop_unread()
+        return self.ordered()
+
+    # Which nodes lie in memory.
+
+    def choose(self) -> None:
+        cost: dict[Node, int] = {}
+        self.stored.update(r for r in self.results if r.op not in LEAVES or r in self.state.values())
+        self.stored = {r for r in self.stored if r.op not in LEAVES}
+        for node in self.nodes:
+            if node.op in LEAVES:
+                cost[node] = 0
+                continue
+            if not inline(node):
+                cost[node] = 1
+                if node.op != "host":
+                    self.stored.add(node)
+                for x in self.in_memory_for(node):
+                    self.store(x)
+            else:
+                own = 1 if node.op in ELEMENTWISE else 0
+                if node.op in COSTLY:
+                    own = 15 if node.dtype == "float32" and node.op != "power" else 60
+                elif node.op in ("divide", "sqrt"):
+                    own = 4
+                cost[node] = own + sum(cost[x] for x in node.inputs if x not in self.stored)
+                if node.op in INDEXED or node.op == "settle":
+                    self.store(node.inputs[0])
+                if node.size > 1 and cost[node] >= HEAVY and self._shared(node):
+                    self.stored.add(node)
+                    cost[node] = 1
+        self.stored = {n for n in self.stored if n.op != "host"}
+
+    def in_memory_for(self, node: Node) -> Iterable[Node]:
+        """The operands of a node that is not computed inline, as they must lie in memory."""
+        if node.op in REDUCTIONS or node.op in ("concat", "update"):
+            return ()
+        if node.op == "matmul":
+            return [self.operand_base(x) for x in node.inputs]
+        return [self.stripped(x) for x in node.inputs]
+
+    def store(self, node: Node) -> None:
+        if node.op not in LEAVES and node.op != "host":
+            self.stored.add(node)
+
+    def stripped(self, x: Node) -> Node:
+        """The node itself, or what a reshape of it is."""
+        while x.op == "reshape":
+            x = x.inputs[0]
+        return x
+
+    def operand_base(self, x: Node) -> Node:
+        """What a product's operand is a strided view of: itself if no strides describe it."""
+        base = x
+        while base.op in MOVEMENTS:
+            base = base.inputs[0]
+        return x if operand_strides(x, base, self.layouts) is None else base
+
+    def _shared(self, node: Node) -> bool:
+        """Whether several others, or an axis along which it is repeated, use a node."""
+        users = self._real_users(node)
+        return len(users) > 1 or any(u.size > node.size and u.op not in REDUCTIONS for u in users)
+
+    def _real_users(self, node: Node) -> set[Node]:
+        found: set[Node] = set()
+        stack = list(self.users[node])
+        while stack:
+            user = stack.pop()
+            if user.op in MOVEMENTS and user not in self.stored:
+                if user.op == "expand":
+                    found.add(user)
+                stack.extend(self.users[user])
+            else:
+                found.add(user)
+        return {u for u in found if u.op != "expand"} | {u for u in found if u.op == "expand" and u.size > node.size}
+
+    # One kernel each.
+
+    def make(self) -> None:
+        for node in self.nodes:
+            if node.op == "host":
+                self.add(
+                    Kernel(
+                        "host",
+                        [],
+                        flat_space(1),
+                        self.stored,
+                        node,
+                        operands=tuple(self.stripped(x) for x in node.inputs),
+                    )
+                )
+            elif node not in self.stored:
+                continue
+            elif node.op == "part":
+                self.producer[node] = self.producer[node.inputs[0]]
+                self.producer[node].parts.append(node)
+            elif node.op == "matmul" and node.dtype.name in ("float32", "float64"):
+                *lead, m, n = node.shape
+                extents = (_product(lead), m, n)
+                space = Space(extents, steps_of(extents), 3)
+                bases = tuple(self.operand_base(x) for x in node.inputs)
+                self.add(Kernel("product", [Root(node)], space, self.stored, node, self.layouts, bases))
+            elif node.op == "scatter" and node.dtype.name in ("float32", "float64"):
+                self.add(
+                    Kernel(
+                        "scatter", [], flat_space(1), self.stored, node, operands=tuple(map(self.stripped, node.inputs))
+                    )
+                )
+            elif node.op in ("concat", "update"):
+                self.make_pieces(node)
+            elif (is_reduction(node) and self.reducible(node)) or inline(node):
+                self.add(Kernel("loop", [Root(node)], space_of(node), self.stored, reads=self.layouts))
+            else:
+                for x in node.inputs:
+                    self.store(self.stripped(x))
+                self.add(
+                    Kernel(
+                        "host",
+                        [],
+                        flat_space(1),
+                        self.stored,
+                        node,
+                        operands=tuple(self.stripped(x) for x in node.inputs),
+                    )
+                )
+        for kernel in self.kernels:
+            self.linear(kernel)
+
+    def reducible(self, node: Node) -> bool:
+        return node.inputs[0].dtype.name in LLVM and node.dtype.name not in ("float16", "bfloat16")
+
+    def make_pieces(self, node: Node) -> None:
+        if node.op == "concat":
+            axis, at = node.attrs[0], 0
+            for part in node.inputs:
+                starts = tuple(at if i == axis else 0 for i in range(node.ndim))
+                self.add_piece(part, node, starts, (1,) * node.ndim)
+                at += part.shape[axis]
+        else:
+            x, value = node.inputs
+            starts, _, steps = node.attrs
+            self.add_piece(x, node, (0,) * node.ndim, (1,) * node.ndim)
+            self.add_piece(value, node, starts, steps)
+
+    def add_piece(self, part: Node, into: Node, starts, steps) -> None:
+        space = Space(part.shape or (1,), steps_of(part.shape) or (1,), max(part.ndim, 1))
+        if part.size:
+            kernel = Kernel("loop", [Root(part, into, (starts, steps))], space, self.stored, reads=self.layouts)
+            self.add(kernel)
+            self.pieces[into].append(kernel)
+
+    def add(self, kernel: Kernel) -> None:
+        self.kernels.append(kernel)
+        for n in kernel.results():
+            self.producer[n] = kernel
+
+    def linear(self, kernel: Kernel) -> None:
+        """Make every access of a kernel linear: where no cut helps, the movement's input is put into memory."""
+        while kernel.roots:
+            try:
+                kernel.walk()
+                return
+            except NotLinear:
+                blocked = self.blocked(kernel)
+                self.stored.add(blocked)
+                made = Kernel("loop", [Root(blocked)], space_of(blocked), self.stored, reads=self.layouts)
+                self.kernels.insert(self.kernels.index(kernel), made)
+                self.producer[blocked] = made
+                for k in self.kernels:
+                    k._walk = None
+                self.linear(made)
+
+    def blocked(self, kernel: Kernel) -> Node:
+        """The input of the first movement in a kernel whose access is not linear."""
+        space = kernel.space
+        while True:
+            walker = Walker(kernel, space, [None] * len(kernel.roots))
+            try:
+                walker.walk()
+            except Split as cut:
+                space = space.cut(cut.dim, cut.inner)
+                continue
+            except NotLinear:
+                pass
+            found = walker.at
+            assert found is not None
+            inputs = [x for x in found.inputs if x not in self.stored and x.op not in LEAVES]
+            if found.op in MOVEMENTS and inputs:
+                return inputs[0]
+            if found not in kernel.own():
+                return found
+            raise NotImplementedError(f"no linear access of {found!r}")
+
+    # Kernels that become one.
+
+    def depends(self, kernel: Kernel, on: Kernel, without: Kernel | None = None) -> bool:
+        """Whether `kernel` needs, through others, what `on` computes; not counting the step straight from `without`."""
+        seen = {kernel}
+        stack = [k for k in self.needs(kernel) if not (without is kernel and k is on)]
+        while stack:
+            k = stack.pop()
+            if k is on:
+                return True
+            if k not in seen:
+                seen.add(k)
+                stack.extend(self.needs(k))
+        return False
+
+    def needs(self, kernel: Kernel) -> list[Kernel]:
+        found = []
+        for n in kernel.loads():
+            if n.op == "part":
+                n = n.inputs[0]
+            k = self.producer.get(n)
+            if k is not None and k is not kernel and k not in found:
+                found.append(k)
+            for other in self.pieces.get(n, ()):
+                if other is not kernel and other not in found:
+                    found.append(other)
+        for r in kernel.roots:
+            if r.into is not None and r.into.op == "update":
+                mine = self.pieces[r.into]
+                found.extend(k for k in mine[: mine.index(kernel)] if k not in found)
+        return found
+
+    def merged(self, a: Kernel, b: Kernel) -> Kernel | None:
+        """One kernel for two, in the space of the one that reduces; None where they cannot be one."""
+        if a.kind != "loop" or b.kind != "loop" or any(_alone(r) for r in (*a.roots, *b.roots)):
+            return None
+        spaces = {space_key(k.space): k.space for k in (a, b) if k.space.reduces}
+        if len(spaces) > 1:
+            return None
+        space = next(iter(spaces.values())) if spaces else a.space
+        if spaces:
+            if not _pays(space):
+                sizes = {r.node.size for r in (*a.roots, *b.roots)}
+                if sizes != {space.kept_size}:
+                    return None
+            for k in (a, b):
+                for r in k.roots:
+                    if r.node.size not in (space.size, space.kept_size):
+                        return None
+                    full = r.node.size == space.size and not is_reduction(r.node) and space.size != space.kept_size
+                    if full and not space.along_rows:
+                        return None
+        elif a.space.size != b.space.size:
+            return None
+        roots = sorted({*a.roots, *b.roots}, key=lambda r: r.node.number)
+        made = Kernel("loop", roots, space, self.stored, reads=self.layouts)
+        try:
+            walk = made.walk()
+        except (NotPointwise, NotLinear):
+            return None
+        if spaces and not space.along_rows and _nested(walk):
+            return None
+        return made
+
+    def replace(self, a: Kernel, b: Kernel, made: Kernel) -> None:
+        self.kernels[self.kernels.index(b)] = made
+        self.kernels.remove(a)
+        for n in made.results():
+            self.producer[n] = made
+
+    def join_epilogues(self) -> None:
+        """Elementwise kernels into the products whose elements they use one by one."""
+        for product in [k for k in self.kernels if k.kind == "product"]:
+            for consumer in [k for k in self.kernels if k.kind == "loop" and product.node in k.loads()]:
+                if consumer.space.reduces or consumer.space.size != product.space.size:
+                    continue
+                if any(_alone(r) for r in consumer.roots) or self.depends(consumer, product, consumer):
+                    continue
+                roots = [*product.roots, *consumer.roots]
+                made = Kernel(
+                    "product", roots, product.space, self.stored, product.node, self.layouts, product.operands
+                )
+                try:
+                    walk = made.walk()
+                except (NotPointwise, NotLinear):
+                    continue
+                if walk.space.extents[-1] != product.space.extents[-1]:
+                    continue
+                self.replace(product, consumer, made)
+                product = made
+
+    def join_producers(self) -> None:
+        """Loop kernels into the loop kernels whose values they use."""
+        changed = True
+        while changed:
+            changed = False
+            for b in list(self.kernels):
+                if b not in self.kernels or b.kind != "loop":
+                    continue
+                again = True
+                while again:
+                    again = False
+                    for a in sorted(self.needs(b), key=lambda k: -k.roots[-1].node.number if k.roots else 0):
+                        if a.kind != "loop" or self.depends(b, a, b):
+                            continue
+                        made = self.merged(a, b)
+                        if made is not None:
+                            self.replace(a, b, made)
+                            b, again, changed = made, True, True
+                            break
+
+    def join_siblings(self) -> None:
+        """Loop kernels that read the same memory, and need nothing of each other."""
+        readers: dict[Node, list[Kernel]] = defaultdict(list)
+        for k in self.kernels:
+            if k.kind == "loop":
+                for n in k.loads():
+                    if n.size > 1:
+                        readers[n].append(k)
+        for n in sorted(readers, key=lambda n: n.number):
+            group = [k for k in readers[n] if k in self.kernels]
+            for i, a in enumerate(group):
+                for b in group[i + 1 :]:
+                    if a not in self.kernels or b not in self.kernels:
+                        continue
+                    if len(a.roots) + len(b.roots) > 16 or self.depends(a, b) or self.depends(b, a):
+                        continue
+                    made = self.merged(a, b)
+                    if made is not None:
+                        self.replace(a, b, made)
+                        for group2 in readers.values():
+                            if a in group2 or b in group2:
+                                group2[:] = [k for k in group2 if k is not a and k is not b] + [made]
+                        a = made
+                        break
+
+    def drop_unread(self) -> None:
+        """Do not store what only its own kernel reads."""
+        read: set[Node] = set(self.results)
+        for k in self.kernels:
+            read |= k.loads() - {n for n in k.own() if k.kind == "loop"}
+        unread = {n for n in self.stored if n not in read}
+        for k in self.kernels:
+            k.silent = {r.node for r in k.roots if r.into is None and r.node in unread}
+        self.stored -= unread
+
+    # The order of running.
+
+    def ordered(self) -> list[Kernel]:
+        """Kernels after what they need; those that overwrite an input after all that read it, and after all others."""
+        writers: dict[Node, Kernel] = {}
+        for k in self.kernels:
+            for n in k.results():
+                if n in self.state:
+                    k.writes_state = True
+                    writers[self.state[n]] = k
+        readers: dict[Kernel, list[Kernel]] = defaultdict(list)
+        for k in self.kernels:
+            for n in k.loads():
+                w = writers.get(n)
+                if w is not None and w is not k:
+                    readers[w].append(k)
+        done: dict[Kernel, int] = {}
+        order: list[Kernel] = []
+
+        def place(kernel: Kernel) -> None:
+            stack = [(kernel, iter([*self.needs(kernel), *readers[kernel]]))]
+            done[kernel] = 0
+            while stack:
+                k, rest = stack[-1]
+                for n in rest:
+                    if n not in done:
+                        done[n] = 0
+                        stack.append((n, iter([*self.needs(n), *readers[n]])))
+                        break
+                else:
+                    order.append(k)
+                    stack.pop()
+
+        for k in sorted(self.kernels, key=lambda k: (k.writes_state, _last(k))):
+            if k not in done:
+                place(k)
+        self.unsafe = overwritten_too_soon(order, self.state)
+        return order
+
+
+def _alone(root: Root) -> bool:
+    """Whether a root keeps a kernel for itself: slices, and copies that must wait until all others have read."""
+    return root.into is not None or root.node.op == "settle"
+
+
+def _last(kernel: Kernel) -> int:
+    return max((n.number for n in kernel.results()), default=0)
+
+
+def _product(numbers) -> int:
+    size = 1
+    for n in numbers:
+        size *= n
+    return size
+
+
+def _pays(space: Space) -> bool:
+    """Whether rows are enough to share out, or so short that it does not matter."""
+    return space.kept_size >= 16 or space.size <= 16384
+
+
+def _nested(walk) -> bool:
+    """Whether a reduction of a kernel uses another of the same kernel."""
+    inside = {n for n in walk.reductions}
+    for node in walk.reductions:
+        stack, seen = [node.inputs[0]], set()
+        while stack:
+            x = stack.pop()
+            if x in inside:
+                return True
+            if x not in seen and (inline(x)):
+                seen.add(x)
+                stack.extend(x.inputs)
+    return False
+
+
+def operand_strides(x: Node, base: Node, layouts) -> Access | None:
+    """How a product's operand lies in the memory of `base`: an access over its dimensions; None if no strides say it."""
+    extents, access, node = x.shape, Access(0, steps_of(x.shape)), x
+    try:
+        while node is not base:
+            access = through(node, access, extents)
+            node = node.inputs[0]
+        return memory_access(base, access, extents, layouts)
+    except (Split, NotLinear):
+        return None

@@ -1,0 +1,366 @@
+"""A scheduled graph as machine code and the tables it runs from.
+
+Every array of a program has a slot, a word that holds its address. A kernel's table lists the slots it uses, an entry of
+the program (see native/team.py) a kernel, its table and its chunks. Intermediate results lie in one arena, at places that
+are reused when they are no longer read. Running sets the slots of what the caller owns and makes one native call; where a
+host node needs the interpreter, or a check may refuse, the call is cut in two.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..native import library, team
+from ..native.machine import Machine, host
+from ..native.text import Builder, Module, Value, i64
+from .errors import CaptureError
+from .evaluate import compute
+from .graph import LEAVES, Graph, Node, reached, value_of
+from .lower.kernels import Kernel
+from .lower.loops import emit_loop
+from .lower.products import emit_pack_kernel, emit_product_kernel, emit_scatter, product_plan
+from .lower.schedule import schedule
+
+ALIGN = 64
+PARALLEL = 40_000
+"""Nanoseconds of estimated work from which a program is worth sharing between threads."""
+
+_loaded: dict[str, tuple[int, int]] = {}
+_loading = threading.Lock()
+
+
+@dataclass
+class Entry:
+    """One kernel of a program in an order of running: its code, the nodes or scratch areas in its table, its chunks."""
+
+    kernel: Kernel
+    text: str
+    table: list[object]
+    chunks: int
+    reads: set
+    writes: set
+    flops: int = 0
+    bytes: int = 0
+    address: int = 0
+    meet: bool = False
+
+
+@dataclass
+class Segment:
+    """Entries first to last in one native call, then a host kernel, if any."""
+
+    first: int
+    last: int
+    host: Kernel | None = None
+
+
+class Scratch:
+    """Working memory of one kernel, or of two that follow one another."""
+
+    def __init__(self, size: int):
+        self.size = size
+
+
+class Program:
+    """The machine code of a graph: `results` are its values, of which those in `state` overwrite inputs.
+
+    outputs: nodes whose arrays the caller gives at each run. leaves: inputs, numbers and draws that are read.
+    """
+
+    def __init__(self, graph: Graph, results: list[Node], state: dict[Node, Node], machine: Machine | None = None):
+        self.machine = machine or host()
+        self.kernels, unsafe = schedule(results, {}, state)
+        if unsafe:
+            settled = {r: graph.copied(r, "settle") for r in unsafe}
+            results = [settled.get(r, r) for r in results]
+            state = {settled.get(r, r): old for r, old in state.items()}
+            self.kernels, unsafe = schedule(results, {}, state)
+            assert not unsafe, unsafe
+        self.results, self.state = results, state
+        nodes = reached(results)
+        self.leaves = [n for n in nodes if n.op in LEAVES and n.op != "constant"]
+        self.entries: list[Entry] = []
+        self.segments: list[Segment] = []
+        self._emit()
+        self._slots()
+        self._load()
+
+    # Code.
+
+    def _emit(self) -> None:
+        first = 0
+        for kernel in self.kernels:
+            if kernel.kind == "host":
+                if any(n.size for n in kernel.results()):
+                    self.segments.append(Segment(first, len(self.entries), kernel))
+                    first = len(self.entries)
+                continue
+            targets = [r.target for r in kernel.roots if r.node not in kernel.silent] or [kernel.node]
+            if all(n is None or n.size == 0 for n in targets):
+                continue
+            self.entries += emitted(kernel, self.machine)
+        self.segments.append(Segment(first, len(self.entries)))
+
+    def _slots(self) -> None:
+        """Give every array a slot, and every intermediate result a place in the arena."""
+        self.slot: dict[object, int] = {}
+        lives: dict[object, list[int]] = {}
+        own = {n for n in self.results if n not in self.state}
+        time = 0
+        for segment in self.segments:
+            for i in range(segment.first, segment.last):
+                for item in (*self.entries[i].reads, *self.entries[i].writes):
+                    lives.setdefault(item, [time, time])[1] = time
+                time += 1
+            if segment.host is not None:
+                for item in (*segment.host.operands, *_host_results(segment.host)):
+                    lives.setdefault(item, [time, time])[1] = time
+                time += 1
+        for item in lives:
+            home = self.state.get(item, item)
+            if home not in self.slot:
+                self.slot[home] = len(self.slot)
+            self.slot[item] = self.slot[home]
+        for leaf in self.leaves:
+            self.slot.setdefault(leaf, len(set(self.slot.values())))
+        self._number_slots()
+        planned = [
+            item
+            for item in lives
+            if (isinstance(item, Scratch) or item.op not in LEAVES) and item not in own and item not in self.state
+        ]
+        self.offsets, self.arena_size = placed({i: (lives[i][0], lives[i][1], _bytes(i)) for i in planned})
+        self.constants = [n for n in self.slot if isinstance(n, Node) and n.op == "constant"]
+        self._mark_meetings()
+
+    def _number_slots(self) -> None:
+        """Slots without gaps, in order of first use."""
+        numbers: dict[int, int] = {}
+        for item, at in self.slot.items():
+            self.slot[item] = numbers.setdefault(at, len(numbers))
+        self.slots = np.zeros(max(1, len(numbers)), np.int64)
+
+    def _mark_meetings(self) -> None:
+        """Threads meet before an entry that touches what another has written, or overwrites what another reads."""
+
+        def places(items):
+            found = set()
+            for item in items:
+                if item in self.offsets:
+                    start = self.offsets[item]
+                    found.add(("arena", start, start + max(_bytes(item), 1)))
+                else:
+                    found.add(("slot", self.slot[item], self.slot[item] + 1))
+            return found
+
+        read: set = set()
+        written: set = set()
+        for i, entry in enumerate(self.entries):
+            now_read, now_written = places(entry.reads), places(entry.writes)
+            if i and (_meet(now_read, written) or _meet(now_written, written) or _meet(now_written, read)):
+                self.entries[i - 1].meet = True
+                read, written = set(), set()
+            read |= now_read
+            written |= now_written
+
+    def _load(self) -> None:
+        """Compile what is not compiled yet, and build the tables."""
+        names: dict[str, str] = {}
+        for entry in self.entries:
+            names[entry.text] = _name_of(entry.text)
+        with _loading:
+            for text, name in names.items():
+                if name not in _loaded:
+                    _loaded[name] = (library.compiled(text.replace("@KERNEL", "@" + name), [name])[0], 0)
+        for entry in self.entries:
+            entry.address = _loaded[names[entry.text]][0]
+        self.arena = np.zeros(self.arena_size + ALIGN, np.uint8)
+        base = self.arena.ctypes.data
+        base += -base % ALIGN
+        for item, offset in self.offsets.items():
+            self.slots[self.slot[item]] = base + offset
+        self.kept = [np.ascontiguousarray(value_of(n)) for n in self.constants]
+        for node, array in zip(self.constants, self.kept):
+            self.slots[self.slot[node]] = array.ctypes.data
+        slots = self.slots.ctypes.data
+        self.tables = np.array(
+            [slots + 8 * self.slot[item] for entry in self.entries for item in entry.table] or [0], np.int64
+        )
+        tables = self.tables.ctypes.data
+        rows, at = [], 0
+        for entry in self.entries:
+            rows.append((entry.address, tables + 8 * at, entry.chunks, int(entry.meet)))
+            at += len(entry.table)
+        self.code = np.array(rows or [(0, 0, 0, 0)], np.int64)
+        self.work = sum(e.flops / 60 + e.bytes / 12 for e in self.entries)
+        self.threads = 0 if self.work < PARALLEL or all(e.chunks == 1 for e in self.entries) else 1
+
+    # Running.
+
+    def view(self, node: Node) -> np.ndarray:
+        """An intermediate result as an array over the arena."""
+        start = self.offsets[node]
+        base = -self.arena.ctypes.data % ALIGN
+        return self.arena[base + start : base + start + node.bytes].view(node.dtype).reshape(node.shape)
+
+    def run(self, arrays: dict[Node, np.ndarray]) -> None:
+        """Run everything. `arrays` are those of leaves, outputs and overwritten inputs; contiguous."""
+        for node, array in arrays.items():
+            at = self.slot.get(node)
+            if at is not None:
+                self.slots[at] = array.ctypes.data
+        self.execute(arrays)
+
+    def execute(self, arrays: dict[Node, np.ndarray]) -> None:
+        """Run with the slots as they are."""
+        for segment in self.segments:
+            if segment.first < segment.last:
+                self.native(segment.first, segment.last)
+            if segment.host is not None:
+                self.run_host(segment.host, arrays)
+
+    def native(self, first: int, last: int) -> None:
+        """Run entries in one native call, on the team's threads if it is free."""
+        crew = team.team()
+        if self.threads and crew.lock.acquire(blocking=False):
+            try:
+                count = crew.ready(team.threads())
+                team.runner()(crew.address, self.code.ctypes.data, first, last, count)
+            finally:
+                crew.lock.release()
+        else:
+            team.runner()(crew.address, self.code.ctypes.data, first, last, 1)
+
+    def array(self, node: Node, arrays: dict[Node, np.ndarray]) -> np.ndarray:
+        if node in arrays:
+            return arrays[node]
+        if node.op == "constant":
+            return value_of(node)
+        home = self.state.get(node)
+        return arrays[home] if home is not None else self.view(node)
+
+    def run_host(self, kernel: Kernel, arrays: dict[Node, np.ndarray]) -> None:
+        """Call the interpreter's part and put its results where the program reads them."""
+        node = kernel.node
+        inputs = [self.array(n, arrays).reshape(x.shape) for n, x in zip(kernel.operands, node.inputs)]
+        with np.errstate(all="ignore"):
+            made = compute(node, inputs)
+        results = made if node.op == "host" else [made]
+        for target in _host_results(kernel):
+            value = results[target.attrs[0] if target.op == "part" else 0]
+            if np.shape(value) != target.shape:
+                raise CaptureError(f"{node!r} gave another shape than at capture: {np.shape(value)}")
+            if target.size:
+                self.array(target, arrays)[...] = value
+
+
+def _host_results(kernel: Kernel) -> list[Node]:
+    if kernel.node.op != "host":
+        return [kernel.node]
+    return [p for p in kernel.parts if p.op == "part"]
+
+
+def _bytes(item) -> int:
+    return item.size if isinstance(item, Scratch) else item.bytes
+
+
+def _meet(a: set, b: set) -> bool:
+    """Whether two sets of places overlap."""
+    return any(k == l and s < f and t < e for k, s, e in a for l, t, f in b)
+
+
+def placed(lives: dict[object, tuple[int, int, int]]) -> tuple[dict[object, int], int]:
+    """Offsets in one arena for (first use, last use, bytes), so that what lives at the same time does not overlap."""
+    offsets: dict[object, int] = {}
+    taken: list[tuple[int, int, int, int]] = []
+    for item, (first, last, size) in sorted(lives.items(), key=lambda x: -x[1][2]):
+        size = math.ceil(max(size, 1) / ALIGN) * ALIGN
+        rivals = sorted((start, end) for a, z, start, end in taken if a <= last and first <= z)
+        at = 0
+        for start, end in rivals:
+            if at + size <= start:
+                break
+            at = max(at, end)
+        offsets[item] = at
+        taken.append((first, last, at, at + size))
+    return offsets, max((end for *_, end in taken), default=0)
+
+
+def _name_of(text: str) -> str:
+    return "k" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
+    """A kernel's code, and that of what must run before it."""
+    table: list[object] = []
+
+    def slot(b: Builder, item) -> Value:
+        if item not in table:
+            table.append(item)
+        cell = b.load("ptr", b.offset(b.args[0], i64(table.index(item)), "ptr"))
+        return b.load("ptr", cell)
+
+    made: list[Entry] = []
+    module = Module(fused=machine.fused)
+    if kernel.kind == "product":
+        plan = product_plan(kernel, machine)
+        size = 8 if plan.product.type == "double" else 4
+        areas = {"panels": Scratch(plan.packed * size), "partial": Scratch(kernel.node.size * size)}
+
+        def scratch(b: Builder, which: str) -> Value:
+            return slot(b, areas[which])
+
+        if plan.packed:
+            emit_pack_kernel(module, "KERNEL", kernel, plan, slot, scratch)
+            y = kernel.operands[1]
+            made.append(
+                Entry(
+                    kernel,
+                    str(module),
+                    list(table),
+                    plan.pack_chunks,
+                    {y},
+                    {areas["panels"]},
+                    0,
+                    2 * plan.packed * size,
+                )
+            )
+            table.clear()
+            module = Module(fused=machine.fused)
+        emit_product_kernel(module, "KERNEL", kernel, plan, slot, scratch)
+        reads = set(kernel.loads()) - {kernel.node}
+        if plan.packed:
+            reads.add(areas["panels"])
+        writes = _written(kernel) | ({areas["partial"]} if plan.needs_partial else set())
+        made.append(_entry(kernel, module, table, plan.chunks, reads, writes, plan.flops))
+        return made
+    b = Builder(module, "KERNEL", ["ptr", "i64", "i64"])
+    if kernel.kind == "scatter":
+        chunks = emit_scatter(b, kernel, slot, machine)
+        reads, writes = set(kernel.operands), {kernel.node}
+    else:
+        chunks = emit_loop(b, kernel, slot, machine)
+        reads, writes = kernel.loads(), _written(kernel)
+    b.finish()
+    flops = sum(r.node.size for r in kernel.roots) * 8
+    return [_entry(kernel, module, table, chunks, reads, writes, max(flops, kernel.space.size * 4))]
+
+
+def _written(kernel: Kernel) -> set:
+    return {r.target for r in kernel.roots if r.into is not None or r.node not in kernel.silent}
+
+
+def _entry(kernel, module, table, chunks, reads, writes, flops) -> Entry:
+    reads = {n for n in reads if n in table or isinstance(n, Scratch)}
+    size = sum(_bytes(x) for x in (*reads, *writes))
+    return Entry(kernel, str(module), list(table), chunks, reads, writes, flops, size)
+
+
+assert Callable and ctypes and field

@@ -1,0 +1,240 @@
+"""What a function can reach: the tensors, modules, optimizers and containers behind its closure, globals and arguments.
+
+Capture gives these tensors symbols and afterwards compares the containers with what they were, so that no change that a
+step makes to Python's state gets lost silently.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..autograd.tape import Node as TapeNode
+from ..autograd.tape import Variable
+from ..dtypes import dtype as Dtype
+from ..tensor.random import Generator
+from .errors import CaptureError
+
+LIMIT = 200_000
+"""Objects looked at before giving up."""
+
+_PLAIN = (
+    str, bytes, bytearray, bool, int, float, complex, type(None), type, np.ndarray, np.generic, np.dtype, Dtype, range,
+    slice, types.ModuleType, types.BuiltinFunctionType, TapeNode, memoryview, types.CodeType, types.GeneratorType,
+)  # fmt: skip
+_PACKAGE = __name__.partition(".")[0]
+
+
+@dataclass
+class Reach:
+    """tensors, generators and optimizers in the order found; states: dicts and lists with copies of what they held."""
+
+    tensors: list[Variable] = field(default_factory=list)
+    generators: list[Generator] = field(default_factory=list)
+    numbers: list[tuple[dict, str]] = field(default_factory=list)
+    floats: list[tuple[dict, str]] = field(default_factory=list)
+    objects: list[tuple[dict, bool]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    states: list[tuple[object, object]] = field(default_factory=list)
+    cells: list[tuple[types.CellType, object]] = field(default_factory=list)
+    globals: list[tuple[dict, str, object]] = field(default_factory=list)
+
+    def settle(self) -> None:
+        """When all is found: the attributes of user objects that are floats, and that user code names."""
+        for state, ours in self.objects:
+            if not ours:
+                self.floats += [(state, k) for k, v in state.items() if type(v) is float and k in self.names]
+        self.floats += [(names, name) for names, name, v in self.globals if type(v) is float]
+        self.floats = list({(id(m), k): (m, k) for m, k in self.floats}.values())
+
+    def plain(self, numbered: set) -> tuple[list[tuple[dict, object, object]], list[tuple]]:
+        """The plain values that user code and modules may look at, but for those in `numbered`: (mapping, key, value)."""
+        taken = {(key[2], key[3]) for key in numbered}
+        cells_taken = {key[5] for key in numbered}
+        found: list[tuple[dict, object, object]] = []
+        for state, ours in self.objects:
+            for key, value in state.items():
+                if isinstance(value, (bool, int, float, str, type(None))) and isinstance(key, str):
+                    if (ours or key in self.names) and (id(state), key) not in taken:
+                        found.append((state, key, value))
+        groups = {id(m): m for m, _ in self.numbers}
+        for group in groups.values():
+            for key, value in group.items():
+                if isinstance(value, (bool, int, float, type(None))) and (id(group), key) not in taken:
+                    found.append((group, key, value))
+        for names, name, value in self.globals:
+            if isinstance(value, (bool, int, float, str, type(None))) and (id(names), name) not in taken:
+                found.append((names, name, value))
+        cells = [
+            (cell, value)
+            for cell, value in self.cells
+            if isinstance(value, (bool, int, float, str, type(None))) and id(cell) not in cells_taken
+        ]
+        return found, cells
+
+    def changed(self) -> str | None:
+        """The first container that no longer holds what it held, in words; None if there is none."""
+        for now, then in self.states:
+            if type(now) is dict or isinstance(now, dict):
+                if now.keys() != then.keys():
+                    keys = [k for k in (*now, *then) if (k in now) != (k in then)]
+                    return f"the entry {_name(keys[0])} of a dict or object"
+                for key, value in now.items():
+                    if not _same(value, then[key]):
+                        return f"the attribute or entry {_name(key)}"
+            elif len(now) != len(then) or any(not _same(a, b) for a, b in zip(now, then)):
+                return "a list"
+        for cell, value in self.cells:
+            if not _same(cell.cell_contents, value):
+                return "a variable of an enclosing function"
+        for names, name, value in self.globals:
+            if not _same(names.get(name), value):
+                return f"the global variable {name!r}"
+        return None
+
+    def restore(self) -> None:
+        """Put back what containers and variables held."""
+        for now, then in self.states:
+            if isinstance(now, dict):
+                if now.keys() != then.keys() or any(now[k] is not then[k] for k in then):
+                    dict.clear(now)
+                    dict.update(now, then)
+            elif len(now) != len(then) or any(a is not b for a, b in zip(now, then)):
+                now[:] = then
+        for cell, value in self.cells:
+            cell.cell_contents = value
+        for names, name, value in self.globals:
+            if names.get(name) is not value:
+                names[name] = value
+
+
+def _name(key) -> str:
+    return repr(key) if isinstance(key, (str, int)) else type(key).__name__
+
+
+def _same(a, b) -> bool:
+    return a is b or (type(a) is type(b) and isinstance(a, (bool, int, float, str)) and a == b)
+
+
+def reach(roots: Iterable) -> Reach:
+    """Everything behind `roots`. CaptureError if that is too much to look through."""
+    found = Reach()
+    seen: dict[int, object] = {}
+    stack = list(roots)[::-1]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, _PLAIN) or id(item) in seen:
+            continue
+        seen[id(item)] = item
+        if len(seen) > LIMIT:
+            raise CaptureError(
+                f"the step reaches more than {LIMIT} Python objects; keep datasets out of the compiled function's closure"
+            )
+        _look(item, found, stack)
+    found.settle()
+    return found
+
+
+def _look(item, found: Reach, stack: list) -> None:
+    """Note one object and put what it holds on the stack."""
+    if isinstance(item, Variable):
+        found.tensors.append(item)
+        stack.extend(v for k, v in item.__dict__.items() if k != "_grad")
+    elif isinstance(item, dict):
+        found.states.append((item, dict(item)))
+        stack.extend(item.values())
+        stack.extend(k for k in item if not isinstance(k, _PLAIN))
+    elif isinstance(item, list):
+        if len(item) <= 10_000 or not isinstance(item[0], _PLAIN):
+            found.states.append((item, list(item)))
+            stack.extend(reversed(item))
+    elif isinstance(item, (tuple, set, frozenset)):
+        stack.extend(item)
+    elif isinstance(item, types.FunctionType):
+        if not _ours(item.__module__):
+            _look_at_function(item, found, stack)
+        elif item.__closure__:
+            stack.extend(c.cell_contents for c in item.__closure__ if _filled(c))
+    elif isinstance(item, types.MethodType):
+        stack += [item.__func__, item.__self__]
+    elif isinstance(item, functools.partial):
+        stack += [item.func, *item.args, *item.keywords.values()]
+    elif isinstance(item, Generator):
+        found.generators.append(item)
+    else:
+        if hasattr(type(item), "changing_numbers"):
+            found.numbers.extend(item.changing_numbers())
+        state = getattr(item, "__dict__", None)
+        if type(state) is dict:
+            found.states.append((state, dict(state)))
+            found.objects.append((state, _ours(type(item).__module__)))
+            stack.extend(reversed(list(state.values())))
+        for cls in type(item).__mro__:
+            for name in _slots(cls):
+                value = getattr(item, name, None)
+                if value is not None and not isinstance(value, _PLAIN):
+                    stack.append(value)
+        if not _ours(type(item).__module__):
+            call = type(item).__dict__.get("__call__") or type(item).__dict__.get("forward")
+            for value in type(item).__dict__.values():
+                if isinstance(value, (types.FunctionType, staticmethod, classmethod)):
+                    stack.append(getattr(value, "__func__", value))
+            if call is not None:
+                stack.append(call)
+
+
+def _slots(cls) -> tuple:
+    slots = cls.__dict__.get("__slots__", ())
+    slots = (slots,) if isinstance(slots, str) else slots
+    return tuple(s for s in slots if not s.startswith("__"))
+
+
+def _ours(module: str | None) -> bool:
+    return module is not None and module.partition(".")[0] == _PACKAGE
+
+
+def _filled(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def _look_at_function(function: types.FunctionType, found: Reach, stack: list) -> None:
+    """The closure, the defaults and the named globals of a function."""
+    for cell in function.__closure__ or ():
+        if _filled(cell):
+            found.cells.append((cell, cell.cell_contents))
+            stack.append(cell.cell_contents)
+    stack.extend(function.__defaults__ or ())
+    stack.extend((function.__kwdefaults__ or {}).values())
+    names = function.__globals__
+    mentioned = names_in(function.__code__)
+    found.names.update(mentioned)
+    for name in mentioned:
+        if name in names:
+            value = names[name]
+            if not isinstance(value, types.ModuleType):
+                found.globals.append((names, name, value))
+            stack.append(value)
+
+
+def names_in(code: types.CodeType) -> list[str]:
+    """The global names that code and the functions inside it may mention."""
+    found = list(code.co_names)
+    for value in code.co_consts:
+        if isinstance(value, types.CodeType):
+            found += names_in(value)
+    return found
+
+
+def called(function: Callable) -> Callable:
+    """The Python function behind a callable, for its name and place."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return getattr(function, "__func__", function)

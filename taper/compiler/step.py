@@ -1,0 +1,518 @@
+"""One captured and compiled way through a function, and the generated code that calls it.
+
+A `Step` holds the guards under which its program means what the function means, binds the program's inputs to the
+tensors and numbers they come from, and hands out its results. `call` is written out as source for each step: what a
+general routine would look up at each call is known when the step is made.
+"""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd.modes import is_grad_enabled
+from ..autograd.tape import Node as TapeNode
+from ..autograd.tape import Variable, wrap
+from ..native import team
+from .backward import BackwardProgram, CompiledFunction
+from .capture import Captured, Effect, Output, Source
+from .entry import Record, entrance, readable
+from .errors import CaptureError
+from .evaluate import evaluate
+from .graph import LEAVES, Graph, Node, reached
+from .numbers import RELATIONS
+from .program import Program
+from .trees import flatten, rebuild
+
+MISS = object()
+"""What a step returns for a call that is not its own."""
+
+BRIEF = 20_000
+"""Nanoseconds of work below which the interpreter is not freed: freeing and taking it back costs as much."""
+
+PATIENCE = 50_000_000
+"""Nanoseconds of work after which a program looks whether it is interrupted."""
+
+
+class _Spent(TapeNode):
+    """The node of a result whose graph the compiled step has used already."""
+
+    __slots__ = ()
+
+    def __init__(self):
+        super().__init__(None, (), None, (), None, None)
+
+
+class Step:
+    """A program with its guards and bindings."""
+
+    def __init__(self, captured: Captured, args: tuple, kwargs: dict):
+        self.captured = captured
+        leaves, self.tree = flatten((args, kwargs))
+        self.given = leaves
+        self.lock = threading.Lock()
+        self.scope: dict[str, object] = {}
+        self.grad_mode = is_grad_enabled()
+        self.default = dtypes.get_default_dtype()
+        self._results()
+        self.program = Program(captured.graph, self.results, self.state)
+        self._rename()
+        self._bind()
+        self.call = self._written()
+
+    # What the program computes.
+
+    def _results(self) -> None:
+        """The program's results: each returned value and each effect as a node of its own, and what overwrites what."""
+        g: Graph = self.captured.graph
+        self.results: list[Node] = []
+        self.state: dict[Node, Node] = {}
+        self.returned: list[tuple[Output, Node] | tuple[object, None]] = []
+        self.fresh: list[tuple[Effect, Node]] = []
+        self.written: list[tuple[Source, Node]] = []
+        self.cleared: list[Source] = []
+        gradients = self.captured.gradients
+        self.backward = None if gradients is None else BackwardProgram(gradients)
+        for output in self.captured.outputs:
+            if isinstance(output, Output) and output.value is not None:
+                node = g.copied(output.value)
+                self.results.append(node)
+                self.returned.append((output, node))
+            else:
+                self.returned.append((output, None))
+        self.saved: list[tuple[Node, Source | None]] = []
+        for node in [] if self.backward is None else self.backward.saved:
+            source = self.captured.sources.get(node)
+            if source is not None and source.kind != "number":
+                self.saved.append((node, source))
+            else:
+                self.saved.append((g.copied(node), None))
+                self.results.append(self.saved[-1][0])
+        for effect in self.captured.effects:
+            if effect.value is None:
+                self.cleared.append(effect.source)
+                continue
+            node = g.copied(effect.value)
+            self.results.append(node)
+            if effect.fresh:
+                self.fresh.append((effect, node))
+            else:
+                leaf = self._leaf_of(effect.source, effect.value)
+                self.state[node] = leaf
+                self.written.append((effect.source, leaf))
+
+    def _leaf_of(self, source: Source, value: Node) -> Node:
+        """The input node of a source; made now if the step never read it."""
+        for node, known in self.captured.sources.items():
+            if known.key_of() == source.key_of():
+                return node
+        node = self.captured.graph.leaf("input", source.key_of(), value.shape, value.dtype)
+        self.captured.sources[node] = source
+        return node
+
+    def _rename(self) -> None:
+        """Follow results that the program had to settle."""
+        new = dict(zip(self.results, self.program.results))
+        self.returned = [(o, new.get(n)) for o, n in self.returned]
+        self.fresh = [(e, new[n]) for e, n in self.fresh]
+        self.saved = [(new.get(n, n), s) for n, s in self.saved]
+
+    # Where inputs come from.
+
+    def _bind(self) -> None:
+        program, captured = self.program, self.captured
+        sources = captured.sources
+        used = set(program.leaves) | set(program.state.values())
+        self.number_nodes = [n for n in program.leaves if n.op == "number"]
+        self.draws = [(d, nodes) for d, nodes in captured.draws]
+        self.by_reference = [(n, sources[n].tensor) for n in used if n.op == "input" and sources[n].kind == "tensor"]
+        self.by_gradient = [(n, sources[n].tensor) for n in used if n.op == "input" and sources[n].kind == "grad"]
+        self.by_place = [(n, sources[n].place) for n in used if n.op == "input" and sources[n].kind == "argument"]
+        for _, t in self.by_reference:
+            if not t._array.flags.c_contiguous:
+                raise CaptureError("a tensor from outside that is not contiguous; call contiguous() on it first")
+        self.numbers = np.zeros(max(1, len(self.number_nodes)), np.float64)
+        for i, n in enumerate(self.number_nodes):
+            program.slots[program.slot[n]] = self.numbers.ctypes.data + 8 * i
+        self.bound: list[np.ndarray] = []
+        self.rebind()
+
+    def rebind(self) -> bool:
+        """Take the present arrays of the tensors that the step refers to; False if one has another shape or dtype now."""
+        bound = []
+        for node, t in self.by_reference:
+            array = t._array
+            if (
+                array.__class__ is not np.ndarray
+                or array.shape != node.shape
+                or array.dtype != node.dtype
+                or not array.flags.c_contiguous
+            ):
+                return False
+            at = self.program.slot.get(node)
+            if at is not None:
+                self.program.slots[at] = array.ctypes.data
+            bound.append(array)
+        self.bound = bound
+        for i, array in enumerate(bound):
+            self.scope[f"A{i}"] = array
+        return True
+
+    # The generated call.
+
+    def _written(self):
+        """Write `call(args, kwargs)`: MISS, or the function's result."""
+        program, scope = self.program, self.scope
+        body: list[str] = []
+        guards, reads = self._guards()
+        body += guards
+        objects: list[tuple[str, int, tuple | None, np.dtype, bool]] = []
+        self.passed: list[tuple[str, Node]] = []
+
+        def passed(name: str, node: Node, checked: bool, written: bool) -> None:
+            at = program.slot.get(node)
+            if at is not None:
+                objects.append((name, at, node.shape if checked else None, node.dtype, written))
+            self.passed.append((name, node))
+
+        over = set(program.state.values())
+        for node, place in self.by_place:
+            passed(f"x{place}", node, True, node in over)
+        for i, (node, _) in enumerate(self.by_gradient):
+            passed(f"h{i}", node, True, node in over)
+        body += reads
+        for k, (draw, nodes) in enumerate(self.draws):
+            scope[f"draw{k}"] = draw
+            body.append(f"d{k} = draw{k}.generator.stream.{draw.method}(*draw{k}.args, **draw{k}.kwargs)")
+            for i, node in enumerate(nodes):
+                name = f"d{k}" if len(nodes) == 1 else f"d{k}[{i}]"
+                body.append(f"d{k}_{i} = contiguous({name})")
+                passed(f"d{k}_{i}", node, False, False)
+        made = []
+        for i, (output, node) in enumerate(self.returned):
+            if node is not None and node not in program.state:
+                scope[f"S{i}"], scope[f"T{i}"] = node.shape, node.dtype
+                body.append(f"o{i} = empty(S{i}, T{i})")
+                passed(f"o{i}", node, False, True)
+        for i, (node, source) in enumerate(self.saved):
+            if source is None:
+                scope[f"SS{i}"], scope[f"ST{i}"] = node.shape, node.dtype
+                body.append(f"s{i} = empty(SS{i}, ST{i})")
+                passed(f"s{i}", node, False, True)
+        for i, (effect, node) in enumerate(self.fresh):
+            t = effect.source.tensor
+            scope[f"G{i}"], scope[f"GS{i}"], scope[f"GT{i}"] = t, node.shape, node.dtype
+            scope[f"K{i}"] = None
+            body.append(f"g{i} = empty(GS{i}, GT{i})")
+            passed(f"g{i}", node, False, True)
+        del made
+        body += self._run(objects)
+        body += self._after()
+        body.append(f"return {self._result()}")
+        scope.update(
+            MISS=MISS, empty=np.empty, wrap=wrap, ndarray=np.ndarray, contiguous=np.ascontiguousarray, step=self,
+            grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, default_dtype=dtypes.get_default_dtype,
+        )  # fmt: skip
+        text = "def call(args, kwargs):\n" + "\n".join(" " + line for part in body for line in part.split("\n"))
+        self.source = text
+        exec(compile(text, "<taper step>", "exec"), scope)
+        return scope["call"]
+
+    def _guards(self) -> tuple[list[str], list[str]]:
+        """Lines that return MISS where the step does not apply, and lines that read what it needs."""
+        scope, lines, reads = self.scope, [], []
+        mode, default = self.grad_mode, self.default
+        scope["D0"] = default
+        lines.append(f"if grad_mode() is not {mode} or default_dtype() is not D0: return MISS")
+        args, kwargs = rebuild(self.tree, list(range(len(self.given))))
+        if not kwargs and args == tuple(range(len(self.given))):
+            lines.append(f"if len(args) != {len(args)} or kwargs: return MISS")
+            if args:
+                lines.append(", ".join(f"v{i}" for i in args) + ", = args")
+        else:
+            lines += ["leaves, shape = flatten((args, kwargs))", "if shape != tree: return MISS"]
+            if self.given:
+                lines.append(", ".join(f"v{i}" for i in range(len(self.given))) + ", = leaves")
+        inputs = {place: node for node, place in self.by_place}
+        for i, value in enumerate(self.given):
+            lines += self._argument_guard(i, value, inputs.get(i))
+        lines += self._reference_guards()
+        lines += self._python_guards()
+        lines += self._question_guards()
+        for i, (_, t) in enumerate(self.by_gradient):
+            scope[f"H{i}"] = t
+            reads += [
+                f"h{i} = H{i}._grad",
+                f"if h{i} is None: return MISS" if id(t) not in self.captured.grads_assumed or self._reads_gradient(t) else
+                f"if h{i} is None: h{i} = H{i}._grad = wrap(empty(H{i}._array.shape, H{i}._array.dtype))",
+                f"h{i} = h{i}._array",
+                f"if h{i}.__class__ is not ndarray: return MISS",
+            ]  # fmt: skip
+        if self.captured.no_grads:
+            for i, t in enumerate(self.captured.no_grads):
+                scope[f"N{i}"] = t
+                lines.append(f"if N{i}._grad is not None: return MISS")
+        return lines, reads
+
+    def _reads_gradient(self, t: Variable) -> bool:
+        return any(
+            n in self.program.leaves and s.kind == "grad" and s.tensor is t for n, s in self.captured.sources.items()
+        )
+
+    def _argument_guard(self, i: int, value, node: Node | None) -> list[str]:
+        scope = self.scope
+        if isinstance(value, Variable):
+            scope[f"C{i}"] = value.__class__
+            lines = [f"if v{i}.__class__ is not C{i}: return MISS", f"x{i} = v{i}._array"]
+            wants = value.requires_grad
+            lines.append(f"if x{i}.__class__ is not ndarray or (v{i}._node is not None) is not {wants}: return MISS")
+            if node is None or node not in self.program.slot:
+                scope[f"X{i}"], scope[f"Y{i}"] = value._array.shape, value._array.dtype
+                lines.append(f"if x{i}.shape != X{i} or x{i}.dtype != Y{i}: return MISS")
+            return lines
+        if type(value) is float and any(s.kind == "number" and s.place == i for s in self.captured.sources.values()):
+            return [f"if v{i}.__class__ is not float: return MISS"]
+        scope[f"V{i}"] = value
+        if isinstance(value, (bool, int, float, str, bytes, type(None))):
+            scope[f"C{i}"] = value.__class__
+            return [f"if v{i}.__class__ is not C{i} or v{i} != V{i}: return MISS"]
+        return [f"if v{i} is not V{i}: return MISS"]
+
+    def _reference_guards(self) -> list[str]:
+        """The tensors behind the function: their arrays are known, and whether they need gradients."""
+        scope, tests = self.scope, []
+        for i, (_, t) in enumerate(self.by_reference):
+            scope[f"R{i}"], scope[f"A{i}"] = t, t._array
+            tests.append(f"R{i}._array is not A{i}")
+        lines = []
+        for start in range(0, len(tests), 50):
+            lines.append(f"if ({' or '.join(tests[start : start + 50])}) and not step.rebind(): return MISS")
+        nodes = []
+        for i, (t, needed) in enumerate(self.captured.needing):
+            scope[f"Q{i}"] = t
+            nodes.append(f"(Q{i}._node is not None) is not {needed}")
+        for start in range(0, len(nodes), 50):
+            lines.append(f"if {' or '.join(nodes[start : start + 50])}: return MISS")
+        return lines
+
+    def _python_guards(self) -> list[str]:
+        """Plain values that the function may look at: flags like `training`, sizes, switches."""
+        scope, tests = self.scope, []
+        for i, (mapping, key, value) in enumerate(self.captured.plain):
+            name = f"M{i}"
+            scope[name] = mapping
+            scope[f"W{i}"] = value
+            relation = "is not" if value is None or isinstance(value, bool) else "!="
+            tests.append(f"{name}.get({key!r}, MISS) {relation} W{i}")
+        for i, (cell, value) in enumerate(self.captured.plain_cells):
+            scope[f"L{i}"], scope[f"Z{i}"] = cell, value
+            tests.append(f"L{i}.cell_contents != Z{i}")
+        return [f"if {' or '.join(tests[s : s + 50])}: return MISS" for s in range(0, len(tests), 50)]
+
+    def _number(self, node: Node) -> str:
+        """How the present value of a number is read."""
+        source, scope = self.captured.sources[node], self.scope
+        if source.place >= 0:
+            return f"v{source.place}"
+        name = f"E{node.number}"
+        if source.cell is not None:
+            scope[name] = source.cell
+            return f"{name}.cell_contents"
+        scope[name] = source.mapping
+        part = "" if source.part is None else f"[{source.part}]"
+        return f"{name}[{source.key!r}]{part}"
+
+    def _question_guards(self) -> list[str]:
+        """What the function asked about numbers must have the same answer."""
+        lines = []
+        seen = set()
+        for q in self.captured.questions:
+            if q in seen:
+                continue
+            seen.add(q)
+            if q.node.op == "number":
+                value = self._number(q.node)
+                test = f"bool({value})" if q.relation == "truth" else f"({value} {_SIGNS[q.relation]} {q.operand!r})"
+                lines.append(f"if {test} is not {q.answer}: return MISS")
+            else:
+                name = f"question{len(seen)}"
+                self.scope[name] = q
+                values = ", ".join(f"v{i}" for i in range(len(self.given)))
+                lines.append(f"if not step.holds({name}, [{values}]): return MISS")
+        return lines
+
+    def holds(self, question, given: list) -> bool:
+        """Whether a question about a computed number has the answer that it had at capture."""
+        leaves = {}
+        for node in reached([question.node]):
+            if node.op in LEAVES and node.op != "constant":
+                leaves[node] = self.present(self.captured.sources[node], given)
+        value = evaluate([question.node], leaves)[0].item()
+        answer = bool(value) if question.relation == "truth" else RELATIONS[question.relation](value, question.operand)
+        return answer is question.answer
+
+    def present(self, source: Source, given: list):
+        """An input's present value."""
+        if source.kind == "number":
+            if source.place >= 0:
+                value = given[source.place]
+            elif source.cell is not None:
+                value = source.cell.cell_contents
+            else:
+                value = source.mapping[source.key]
+                value = value if source.part is None else value[source.part]
+            return np.float64(value)
+        t = given[source.place] if source.kind == "argument" else source.tensor
+        return t._grad._array if source.kind == "grad" else t._array
+
+    def _run(self, objects) -> list[str]:
+        """The lines that run the program."""
+        program, scope = self.program, self.scope
+        numbers = [self._number(n) for n in self.number_nodes]
+        simple = len(program.segments) == 1 and readable() and len(objects) <= 64 and len(numbers) <= 64
+        last = program.segments[-1].last
+        if simple and program.work < PATIENCE:
+            record = Record(program.slots, [o[1:] for o in objects], self.numbers)
+            brief = program.work < BRIEF and not program.threads
+            enter = entrance(len(objects), len(numbers), brief)
+            crew = team.team()
+            words = record.words
+            words[3], words[4], words[5], words[6] = crew.address, program.code.ctypes.data, 0, last
+            words[7], words[8] = 1, team._code()[0]
+            scope.update(enter=enter, record=record, R=record.address, lock=self.lock, share=self.share)
+            call = "enter(" + ", ".join(["R", *[o[0] for o in objects], *numbers]) + ")"
+            if brief:
+                return [f"if not {call}: return MISS"]
+            if not program.threads:
+                return ["with lock:", f" if not {call}: return MISS"]
+            self.record = record
+            return ["with lock, share() as words:", f" if not {call}: return MISS"]
+        scope["lock"], scope["general"] = self.lock, self.general
+        lines = [f"arrays = dict(zip(step.nodes, ({''.join(name + ', ' for name, _ in self.passed)})))"]
+        self.nodes = [n for _, n in self.passed]
+        values = "".join(v + ", " for v in numbers)
+        return [*lines, f"if not general(arrays, ({values})): return MISS"]
+
+    def share(self):
+        """The team for one run, or this thread alone if the team is busy."""
+        return _Share(self.record)
+
+    def general(self, arrays: dict[Node, np.ndarray], numbers: tuple) -> bool:
+        """Run with host nodes between native calls, or with looks at interruptions."""
+        program = self.program
+        with self.lock:
+            for node, array in arrays.items():
+                written = node in program.state.values()
+                if array.shape != node.shape or array.dtype != node.dtype or not array.flags.c_contiguous:
+                    if written or array.shape != node.shape or array.dtype != node.dtype:
+                        return False
+                    arrays[node] = np.ascontiguousarray(array)
+            self.numbers[: len(numbers)] = numbers
+            for (node, _), array in zip(self.by_reference, self.bound):
+                arrays[node] = array
+            for node, value in zip(self.number_nodes, numbers):
+                arrays[node] = np.asarray(value, np.float64)
+            numbered = {n: a for n, a in arrays.items() if n.op != "number"}
+            for node, array in numbered.items():
+                at = program.slot.get(node)
+                if at is not None:
+                    program.slots[at] = array.ctypes.data
+            program.execute(arrays)
+        return True
+
+    def _after(self) -> list[str]:
+        """Lines that hand out gradients and count changes."""
+        scope, lines = self.scope, []
+        for i, (source, _) in enumerate(self.written):
+            if source.kind == "grad":
+                lines += [f"c = H_{i}._grad._counter", "if c is not None: c[0] += 1"]
+                scope[f"H_{i}"] = source.tensor
+                continue
+            name = f"v{source.place}" if source.kind == "argument" else f"U{i}"
+            scope[f"U{i}"] = source.tensor
+            lines += [f"c = {name}._counter", "if c is not None: c[0] += 1"]
+        for i, _ in enumerate(self.fresh):
+            lines.append(f"G{i}._grad = wrap(g{i})")
+        if self.backward is not None:
+            lines.append(self._recorded())
+        for i, source in enumerate(self.cleared):
+            scope[f"B{i}"] = source.tensor
+            lines.append(f"B{i}._grad = None")
+        return lines
+
+    def _recorded(self) -> str:
+        """The line that makes the differentiable results, recorded as one call."""
+        scope = self.scope
+        scope.update(record=CompiledFunction.apply, backward=self.backward)
+        live = [i for i, (o, _) in enumerate(self.returned) if isinstance(o, Output) and o.live]
+        places = {id(t): i for i, t in enumerate(self.given) if isinstance(t, Variable)}
+        inputs = []
+        for i, t in enumerate(self.backward.gradients.wanted):
+            scope[f"I{i}"] = t
+            inputs.append(f"v{places[id(t)]}" if id(t) in places else f"I{i}")
+        saved = []
+        for i, (_, source) in enumerate(self.saved):
+            if source is None:
+                saved.append(f"s{i}")
+            elif source.kind == "argument":
+                saved.append(f"x{source.place}")
+            else:
+                scope[f"J{i}"] = source
+                saved.append(f"J{i}.tensor._array")
+        outputs = ", ".join(f"o{i}" for i in live)
+        return f"made = record(backward, [{outputs}], [{', '.join(saved)}], {', '.join(inputs)})"
+
+    def _result(self) -> str:
+        """The expression of what the function returns."""
+        scope = self.scope
+        parts = []
+        live = [i for i, (o, _) in enumerate(self.returned) if isinstance(o, Output) and o.live]
+        for i, (output, node) in enumerate(self.returned):
+            if node is not None:
+                if output.live:
+                    parts.append(f"made[{live.index(i)}]")
+                elif output.requires_grad:
+                    scope[f"P{i}"] = _Spent()
+                    parts.append(f"wrap(o{i}, P{i})")
+                else:
+                    parts.append(f"wrap(o{i})")
+            elif isinstance(output, Output):
+                scope[f"F{i}"] = output.same.tensor
+                parts.append(f"v{output.same.place}" if output.same.kind == "argument" else f"F{i}")
+            else:
+                scope[f"F{i}"] = output
+                parts.append(f"F{i}")
+        if self.captured.tree is None:
+            return parts[0]
+        scope["out_tree"] = self.captured.tree
+        kind, children = self.captured.tree if isinstance(self.captured.tree, tuple) else (None, ())
+        if kind in (tuple, list) and all(c is None for c in children):
+            joined = ", ".join(parts)
+            return f"[{joined}]" if kind is list else f"({joined}{',' if len(parts) == 1 else ''})"
+        return f"rebuild(out_tree, [{', '.join(parts)}])"
+
+
+_SIGNS = dict(lt="<", le="<=", gt=">", ge=">=", eq="==", ne="!=")
+
+
+class _Share:
+    """Holds the team while a program runs, if nobody else does."""
+
+    __slots__ = ("record", "crew")
+
+    def __init__(self, record: Record):
+        self.record = record
+
+    def __enter__(self):
+        crew = team.team()
+        self.crew = crew if crew.lock.acquire(blocking=False) else None
+        words = self.record.words
+        words[3] = crew.address
+        words[7] = crew.ready(team.threads()) if self.crew is not None else 1
+        return words
+
+    def __exit__(self, *error):
+        if self.crew is not None:
+            self.crew.lock.release()

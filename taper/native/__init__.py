@@ -1,0 +1,1 @@
+"""Machine code: LLVM emission, vector mathematics, matrix products, the thread team, the code cache."""

@@ -1,0 +1,106 @@
+"""From LLVM IR to callable machine code: optimisation, object code, loading. The one place that meets llvmlite."""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+
+import llvmlite.binding as llvm
+
+from . import cache
+from .machine import Machine, host
+
+_lock = threading.RLock()
+
+
+@lru_cache(None)
+def _initialised() -> None:
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+
+
+@lru_cache(None)
+def target_machine(machine: Machine, level: int = 3) -> llvm.TargetMachine:
+    """LLVM's code generator for a machine."""
+    with _lock:
+        _initialised()
+        target = llvm.Target.from_triple(machine.triple)
+        return target.create_target_machine(
+            cpu=machine.cpu, features=machine.features, opt=level, reloc="pic", codemodel="small"
+        )
+
+
+def parsed(text: str, machine: Machine) -> llvm.ModuleRef:
+    """IR as LLVM's module, verified. RuntimeError with LLVM's words if it is wrong."""
+    with _lock:
+        tm = target_machine(machine)
+        module = llvm.parse_assembly(text)
+        module.triple = machine.triple
+        module.data_layout = str(tm.target_data)
+        module.verify()
+        return module
+
+
+def optimised(module: llvm.ModuleRef, machine: Machine) -> llvm.ModuleRef:
+    """The module after LLVM's scalar passes; loops are vectorised and unrolled by our own emitters already."""
+    with _lock:
+        options = llvm.create_pipeline_tuning_options(speed_level=2)
+        options.loop_unrolling = False
+        options.loop_interleaving = False
+        options.loop_vectorization = False
+        options.slp_vectorization = False
+        builder = llvm.create_pass_builder(target_machine(machine), options)
+        builder.getModulePassManager().run(module, builder)
+        return module
+
+
+def object_code(text: str, machine: Machine | None = None) -> bytes:
+    """The object file of a module, from the cache where it is there already."""
+    machine = machine or host()
+    key = cache.key(text, machine)
+    found = cache.get(key)
+    if found is None:
+        with _lock:
+            found = target_machine(machine).emit_object(optimised(parsed(text, machine), machine))
+        cache.put(key, found)
+    return found
+
+
+def assembly(text: str, machine: Machine | None = None) -> str:
+    """The assembly of a module, to read."""
+    machine = machine or host()
+    with _lock:
+        return target_machine(machine).emit_assembly(optimised(parsed(text, machine), machine))
+
+
+class _Engine:
+    """Loaded code lives as long as the process: addresses stay valid without anybody counting."""
+
+    def __init__(self):
+        _initialised()
+        empty = llvm.parse_assembly("")
+        empty.triple = host().triple
+        self.jit = llvm.create_mcjit_compiler(empty, target_machine(host()))
+
+
+@lru_cache(None)
+def _engine() -> _Engine:
+    return _Engine()
+
+
+def load(code: bytes, names: list[str]) -> list[int]:
+    """The addresses of the named functions of an object file, loaded into this process."""
+    with _lock:
+        jit = _engine().jit
+        jit.add_object_file(llvm.ObjectFileRef.from_data(code))
+        jit.finalize_object()
+        addresses = [jit.get_function_address(name) for name in names]
+    missing = [n for n, a in zip(names, addresses) if not a]
+    if missing:
+        raise RuntimeError(f"native: the object file has no function {', '.join(missing)}")
+    return addresses
+
+
+def compiled(text: str, names: list[str]) -> list[int]:
+    """The addresses of the named functions of a module's text. Names must be unique in the process."""
+    return load(object_code(text), names)

@@ -1,0 +1,105 @@
+"""What code is emitted for: the instruction set, registers, caches and cores of a machine."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+
+import llvmlite.binding as llvm
+
+# Instruction sets by the names of the x86-64 psABI, and one for 64-bit ARM: vector bits, vector registers.
+LEVELS = {"x86-64": (128, 16), "x86-64-v2": (128, 16), "x86-64-v3": (256, 16), "x86-64-v4": (512, 32)}
+
+
+@dataclass(frozen=True)
+class Machine:
+    """vector_bits: width of a register. registers: how many. masks: whether lanes can be masked for free.
+
+    l1, l2, l3: bytes of a core's caches (l3: of its share). bf16: whether bfloat16 dot products exist.
+    """
+
+    triple: str
+    cpu: str
+    features: str
+    vector_bits: int
+    registers: int
+    masks: bool
+    bf16: bool
+    l1: int = 32 << 10
+    l2: int = 1 << 20
+    l3: int = 4 << 20
+
+    @property
+    def fused(self) -> bool:
+        """Whether x y + z in one rounding is an instruction."""
+        return self.vector_bits > 128 or self.triple.startswith(("aarch64", "arm64"))
+
+    def lanes(self, type: str) -> int:
+        """How many numbers of an LLVM type fit into a register."""
+        from .text import BITS
+
+        return max(1, self.vector_bits // max(8, BITS[type]))
+
+
+def described(cpu: str, features: dict[str, bool], triple: str, l1: int, l2: int, l3: int) -> Machine:
+    """A machine by its CPU's name and features, in LLVM's words."""
+    if triple.startswith(("aarch64", "arm64")):
+        bits, registers, masks = 128, 32, False
+    elif triple.startswith("wasm"):
+        bits, registers, masks = 128, 16, False
+    elif features.get("avx512f") and features.get("avx512vl") and features.get("avx512dq") and features.get("avx512bw"):
+        bits, registers, masks = 512, 32, True
+    elif features.get("avx2") and features.get("fma"):
+        bits, registers, masks = 256, 16, False
+    else:
+        bits, registers, masks = 128, 16, False
+    flags = ",".join(("+" if on else "-") + name for name, on in sorted(features.items()))
+    if bits == 512:
+        flags += ",-prefer-256-bit"
+    return Machine(triple, cpu, flags, bits, registers, masks, bool(features.get("avx512bf16")), l1, l2, l3)
+
+
+@lru_cache(None)
+def host() -> Machine:
+    """This machine, or less of it if TAPER_CPU names a level such as x86-64-v3."""
+    triple = llvm.get_process_triple()
+    wanted = os.environ.get("TAPER_CPU", "")
+    l1, l2, l3 = _caches()
+    if wanted and wanted != "native":
+        return level(wanted, triple, l1, l2, l3)
+    features = dict(llvm.get_host_cpu_features())
+    return described(llvm.get_host_cpu_name(), features, triple, l1, l2, l3)
+
+
+def level(name: str, triple: str | None = None, l1: int = 32 << 10, l2: int = 1 << 20, l3: int = 4 << 20) -> Machine:
+    """The machine of a level's name: one of LEVELS, or "neon". ValueError for other names."""
+    if name == "neon":
+        return Machine("aarch64-unknown-linux-gnu", "generic", "+neon", 128, 32, False, False, l1, l2, l3)
+    if name not in LEVELS:
+        raise ValueError(f"TAPER_CPU={name}: expected one of native, {', '.join(LEVELS)}, neon")
+    bits, registers = LEVELS[name]
+    triple = triple or "x86_64-unknown-linux-gnu"
+    flags = "-prefer-256-bit" if bits == 512 else ""
+    return Machine(triple, name, flags, bits, registers, bits == 512, False, l1, l2, l3)
+
+
+def _caches() -> tuple[int, int, int]:
+    """Bytes of a core's first, second and third cache, where the system tells; else usual sizes."""
+    found = {1: 32 << 10, 2: 1 << 20, 3: 4 << 20}
+    base = "/sys/devices/system/cpu/cpu0/cache"
+    try:
+        for name in os.listdir(base):
+            if not name.startswith("index"):
+                continue
+            facts = {k: _read(f"{base}/{name}/{k}") for k in ("level", "type", "size")}
+            if facts["type"] != "Instruction" and facts["size"].endswith("K"):
+                found[int(facts["level"])] = int(facts["size"][:-1]) << 10
+    except OSError:
+        pass
+    return found[1], found[2], found[3]
+
+
+def _read(path: str) -> str:
+    with open(path) as file:
+        return file.read().strip()

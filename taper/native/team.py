@@ -1,0 +1,159 @@
+"""The thread team: one group of native threads that runs programs, and sleeps when there are none.
+
+A program is an array of entries (kernel, table, chunks, barrier). The calling thread is the team's first; the others are
+POSIX threads that never touch Python. They spin for a moment after each program, since training steps follow one
+another closely, and then sleep on a condition. `runner.ll` is their code.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import threading
+from functools import lru_cache
+from importlib import resources
+
+import numpy as np
+
+from . import library
+from .machine import host
+
+ENTRY = 4
+"""Words of an entry: the kernel's address, the address of its table, its chunks, whether all meet after it."""
+
+_SPINS = 4000
+_POSIX = ("pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait", "pthread_cond_broadcast", "sched_yield")
+_NAMES = ["taper_run", "taper_worker"]
+
+
+@lru_cache(None)
+def _code() -> tuple[int, int]:
+    """The addresses of `taper_run` and `taper_worker`."""
+    text = resources.files(__package__).joinpath("runner.ll").read_text(encoding="utf-8")
+    pause = "call void @llvm.x86.sse2.pause()" if host().triple.startswith(("x86_64", "i686")) else ""
+    text += "\ndeclare void @llvm.x86.sse2.pause()\n" if pause else ""
+    run, worker = library.compiled(text.replace("$PAUSE", pause), _NAMES)
+    return run, worker
+
+
+@lru_cache(None)
+def runner():
+    """`run(team, program, first, last, threads)`: addresses and numbers; the interpreter is free meanwhile."""
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 5)(_code()[0])
+
+
+@lru_cache(None)
+def quick_runner():
+    """`runner` for programs so short that giving the interpreter free would cost more than they take."""
+    return ctypes.PYFUNCTYPE(None, *[ctypes.c_int64] * 5)(_code()[0])
+
+
+class Team:
+    """Threads that run programs together. One program at a time: `lock` is held meanwhile."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self._memory = np.zeros(1024, np.int64)
+        start = -self._memory.ctypes.data % 64
+        self.address = self._memory.ctypes.data + start
+        self._words = self._memory[start // 8 :]
+        self._seats: list[np.ndarray] = []
+        self._words[320 // 8] = _SPINS
+
+    def ready(self, threads: int) -> int:
+        """Start threads until there are so many, where the system has POSIX threads; returns how many there are."""
+        if len(self._seats) + 1 < threads:
+            posix = _posix()
+            if posix is None:
+                return 1
+            if not self._seats:
+                for i, name in enumerate(_POSIX):
+                    self._words[640 // 8 + i] = ctypes.cast(getattr(posix, name), ctypes.c_void_p).value
+                posix.pthread_mutex_init(ctypes.c_void_p(self.address + 384), None)
+                posix.pthread_cond_init(ctypes.c_void_p(self.address + 512), None)
+            while len(self._seats) + 1 < threads:
+                seat = np.array([self.address, len(self._seats) + 1, self._words[0]], np.int64)
+                thread = ctypes.c_void_p()
+                failed = posix.pthread_create(
+                    ctypes.byref(thread), None, ctypes.c_void_p(_code()[1]), ctypes.c_void_p(seat.ctypes.data)
+                )
+                if failed:
+                    break
+                posix.pthread_detach(thread)
+                self._seats.append(seat)
+        return min(threads, len(self._seats) + 1)
+
+
+@lru_cache(None)
+def _posix():
+    """The C library's threads, or None where it has none."""
+    try:
+        found = ctypes.CDLL(None)
+        found.pthread_create  # noqa: B018
+        return found
+    except (OSError, AttributeError, TypeError):
+        return None
+
+
+_team: Team | None = None
+_wanted: int | None = None
+
+
+def team() -> Team:
+    """This process's team."""
+    global _team
+    if _team is None:
+        _team = Team()
+    return _team
+
+
+def _forget() -> None:
+    """A forked child has only the thread that forked: it gets a team of its own when it needs one."""
+    global _team
+    _team = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def threads() -> int:
+    """How many threads programs use: as set, else TAPER_NUM_THREADS, else the processors that this process may use."""
+    global _wanted
+    if _wanted is None:
+        given = os.environ.get("TAPER_NUM_THREADS", "")
+        _wanted = max(1, int(given)) if given.isdecimal() else available()
+    return _wanted
+
+
+def set_threads(count: int) -> None:
+    """Use so many threads from the next program on."""
+    global _wanted
+    _wanted = max(1, int(count))
+
+
+def available() -> int:
+    """Processors that this process may use: its affinity, and the share its control group grants."""
+    try:
+        count = len(os.sched_getaffinity(0))
+    except AttributeError:
+        count = os.cpu_count() or 1
+    return max(1, min(count, math.ceil(_granted(count))))
+
+
+def _granted(otherwise: float) -> float:
+    """Processors' worth of time that the control group grants."""
+    try:
+        with open("/sys/fs/cgroup/cpu.max") as file:
+            quota, period = file.read().split()
+        return otherwise if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        pass
+    try:
+        with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") as file:
+            quota = int(file.read())
+        with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
+            return otherwise if quota <= 0 else quota / int(file.read())
+    except (OSError, ValueError):
+        return otherwise
