@@ -51,29 +51,22 @@ from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
 _ROOMS = (
-    "compiler",
-    "func",
-    "distributions",
-    "hub",
-    "multiprocessing",
-    "profiler",
-    "testing",
-    "version",
-    "accelerator",
-    "amp",
-    "cpu",
-    "cuda",
-    "mps",
-    "mtia",
-    "xpu",
-    "fft",
-    "linalg",
-    "nn",
-    "optim",
-    "serialization",
-    "utils",
-    "vision",
-    "viz",
+    *(
+        "_six",
+        "_utils",
+        "accelerator",
+        "amp",
+        "ao",
+        "compiler",
+        "cpu",
+        "cuda",
+        "distributed",
+        "distributions",
+        "export",
+    ),
+    *("fft", "func", "functional", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "mtia"),
+    *("multiprocessing", "nested", "nn", "numa", "onnx", "optim", "overrides", "package", "profiler", "quantization"),
+    *("serialization", "sparse", "testing", "types", "utils", "version", "vision", "viz", "xpu"),
 )
 _LENT = {"save": "serialization", "load": "serialization", "compile": "compiler", "CaptureError": "compiler"}
 _LENT |= dict.fromkeys(
@@ -94,7 +87,9 @@ _LENT |= dict.fromkeys(
     ),
     "amp.autocast_mode",
 )
-_LENT |= {"GradScaler": "amp", "vmap": "func"}
+_LENT |= {"GradScaler": "amp", "vmap": "func", "Future": "futures", "fork": "jit", "wait": "jit"}
+_LENT |= {"spmm": "sparse", "dsmm": "sparse", "hspmm": "sparse"}
+_LENT |= {"is_anomaly_enabled": "autograd"}
 
 
 def __getattr__(name: str):

@@ -96,7 +96,7 @@ def _matrices(input, other):
         or (a.dtype is not F32 and a.dtype is not F64)
         or not (a.__class__ is b.__class__ is np.ndarray)
     ):
-        return apply(ops.matmul, input, other)
+        return _sparse(a, b, input, other)
     token = enter(QUIET)
     made = np.matmul(a, b)
     leave(token)
@@ -107,6 +107,14 @@ def _matrices(input, other):
             mask = (nx is not None) | (ny is not None) << 1
             result._node = record_inputs(ops.matmul, (input, other), (nx, ny), mask)
     return result
+
+
+def _sparse(a, b, input, other):
+    """The product where one of the matrices is no array, by that one."""
+    for x in (a, b):
+        if x.__class__ is not np.ndarray and hasattr(x, "product"):
+            return x.product(input, other)
+    return apply(ops.matmul, input, other)
 
 
 def matmul(input, other, *, out=None):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from . import data
 
 # Opened when first asked for.
-_ROOMS = ("_pytree", "checkpoint", "model_zoo")
+_ROOMS = (
+    *("_pytree", "benchmark", "checkpoint", "cpp_extension", "dlpack", "hooks", "mobile_optimizer", "model_zoo"),
+    "tensorboard",
+)
 
 
 def __getattr__(name: str):
