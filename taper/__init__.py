@@ -39,6 +39,7 @@ from .dtypes import (
 from .tensor import *
 from .tensor import random
 from .tensor.size import Size
+from .tensor.spellings import *
 
 bool = _dtypes.bool_
 half, float, double = float16, float32, float64
@@ -53,6 +54,7 @@ from .tensor import special
 _ROOMS = (
     *(
         "_six",
+        "_tensor",
         "_utils",
         "accelerator",
         "amp",

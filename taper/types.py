@@ -10,8 +10,8 @@ from .dtypes import dtype
 from .tensor.core import Tensor
 from .tensor.size import Size
 
-Number = Union[builtins.int, builtins.float, builtins.bool]
-Device = Union[device, builtins.str, builtins.int, None]
+Number = builtins.int | builtins.float | builtins.bool
+Device = device | builtins.str | builtins.int | None
 Storage = Any
 _TensorOrTensors = Union[Tensor, "tuple[Tensor, ...]"]
 _dtype, _device, _size = dtype, device, Union[Size, "list[int]", "tuple[int, ...]"]

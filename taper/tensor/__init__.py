@@ -37,6 +37,7 @@ from .sorting import *
 from .sparse_coo import sparse_coo_tensor
 from .special import digamma, erf, erfc, erfinv, i0, igamma, igammac, lgamma, mvlgamma, polygamma, sinc
 from .spectrum import *
+from .spellings import *
 from .systems import *
 from .threads import *
 from .windows import *

@@ -6,10 +6,12 @@ What a sparse tensor can do is here; any other operator refuses it, as it is no 
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
 
+from .. import dtypes
 from ..autograd.tape import AccumulateGrad, Variable, node_of, wrap
 from . import formats
 from .core import Tensor
@@ -347,7 +349,10 @@ class SparseTensor(Tensor):
 
     def __repr__(self, *, tensor_contents=None) -> str:
         parts = f"indices={_indented(self._places)},\n       values={_indented(self._elements.detach())},\n"
-        tail = f"       size={tuple(self._array.shape)}, nnz={self._nnz()}, layout=torch.sparse_coo"
+        shown = (
+            "" if self.dtype in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_) else f"dtype={self.dtype!r}, "
+        )
+        tail = f"       size={tuple(self._array.shape)}, nnz={self._nnz()}, {shown}layout=torch.sparse_coo"
         if isinstance(self._elements._node, AccumulateGrad):
             tail += ", requires_grad=True"
         elif self.requires_grad:
@@ -362,7 +367,8 @@ class SparseTensor(Tensor):
 
 
 def _indented(t) -> str:
-    return repr(t).replace("\n", "\n               ")
+    """A tensor as it prints, without its dtype."""
+    return re.sub(r",\s+dtype=[\w.]+\)$", ")", repr(t)).replace("\n", "\n               ")
 
 
 def sparse_coo_tensor(

@@ -12,6 +12,10 @@ _ROOMS = (
 
 
 def __getattr__(name: str):
+    if name == "swap_tensors":
+        from .swap import swap_tensors
+
+        return swap_tensors
     if name in _ROOMS:
         from importlib import import_module
 
