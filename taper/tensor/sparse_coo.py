@@ -368,6 +368,8 @@ class SparseTensor(Tensor):
 
 def _indented(t) -> str:
     """A tensor as it prints, without its dtype."""
+    if t.numel() == 0 and t.dim() == 1:
+        return "tensor([], size=(0,))"
     return re.sub(r",\s+dtype=[\w.]+\)$", ")", repr(t)).replace("\n", "\n               ")
 
 
