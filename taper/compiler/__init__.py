@@ -3,7 +3,7 @@
 capture (a run with symbols) -> graph -> schedule (kernels) -> LLVM -> program, called through generated code with guards.
 """
 
-from . import arrays
+from . import arrays  # noqa: F401  (registers the namespace of symbols)
 from .api import Compiled, compile
 from .errors import CaptureError
 

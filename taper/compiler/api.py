@@ -12,7 +12,8 @@ from collections.abc import Callable
 
 from .capture import captured, capturing
 from .errors import CaptureError, Uninitialised
-from .step import MISS, Step
+from .step import EAGER, MISS, Step
+from .symbol import recording
 
 LIMIT = 16
 """Programs that one compiled function keeps: the one used longest ago goes first."""
@@ -37,8 +38,13 @@ class Compiled:
             if result is not MISS:
                 if i:
                     self.steps.insert(0, self.steps.pop(i))
-                return result
+                return self.function(*args, **kwargs) if result is EAGER else result
         return self._missed(args, kwargs)
+
+    @property
+    def captured_as(self) -> Callable:
+        """What a step that calls this compiled function captures in its place."""
+        return self.function
 
     def __get__(self, instance, owner=None):
         if instance is None:
@@ -47,7 +53,7 @@ class Compiled:
 
     def _missed(self, args: tuple, kwargs: dict):
         """No program fits: make one, or run eagerly."""
-        if self.eager_reason is not None:
+        if self.eager_reason is not None or recording.graph is not None:
             return self.function(*args, **kwargs)
         with capturing:
             try:
@@ -57,6 +63,8 @@ class Compiled:
             except CaptureError as problem:
                 return self._not_captured(problem, args, kwargs)
         result = step.call(args, kwargs)
+        if result is EAGER:
+            return self.function(*args, **kwargs)
         if result is MISS:
             return self._not_captured(CaptureError("the arguments do not fit the program made for them"), args, kwargs)
         return result
@@ -65,15 +73,7 @@ class Compiled:
         """Capture and compile for these arguments."""
         try:
             step = Step(captured(self.function, args, kwargs), args, kwargs)
-        except (
-            AttributeError,
-            TypeError,
-            ValueError,
-            NotImplementedError,
-            IndexError,
-            RuntimeError,
-            KeyError,
-        ) as error:
+        except (AttributeError, TypeError, ValueError, NotImplementedError, IndexError, RuntimeError, KeyError) as error:
             if isinstance(error, CaptureError):
                 raise
             raise CaptureError(f"{type(error).__name__}: {error}") from error
@@ -110,14 +110,7 @@ class Compiled:
 
 
 def compile(
-    model=None,
-    *,
-    fullgraph: bool = False,
-    dynamic: bool | None = None,
-    backend="native",
-    mode=None,
-    options=None,
-    disable=False,
+    model=None, *, fullgraph: bool = False, dynamic: bool | None = None, backend="native", mode=None, options=None, disable=False
 ):
     """A function or module that runs as a native program: `taper.compile(f)`, or as a decorator.
 

@@ -26,6 +26,7 @@ from .symbol import (
     graph,
     made,
     node_for,
+    recording,
     reduced,
     symbol_of,
     taken,
@@ -34,7 +35,7 @@ from .symbol import matmul as matmul
 
 TRACED = frozenset(
     "softmax log_softmax logsumexp variance mean_of vector_norm squared_error channel_sums batch_norm batch_norm_grad "
-    "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad rms_norm rms_norm_grad attention attention_grad "
+    "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad rms_norm rms_norm_grad "
     "affine add_product isneginf isposinf".split()
 )
 """Functions of the CPU namespace that are plain array code."""
@@ -364,6 +365,23 @@ def diagonal_of(x, offset, axis1, axis2):
 window_of = sliding_windows = bits = diagonal_of
 
 
+# What operators refuse.
+
+
+def found(condition) -> bool:
+    """Whether any element is true: asked when the program runs, which then leaves the call to the eager engine."""
+    if not isinstance(condition, Symbol):
+        return cpu.found(condition)
+    if condition.size:
+        recording.checks.append(condition.node())
+    return False
+
+
+def outside(index, limit: int) -> bool:
+    """Whether some position is not in [0, limit)."""
+    return found(applied(np.logical_or, (index < 0, index >= limit)))
+
+
 # Computing.
 
 
@@ -546,6 +564,43 @@ def add_embedding(g, index, shape, padding):
     return made(graph().scatter(rows.node(), graph().cast(node_for(at), np.int64), shape[0]))
 
 
+# Attention: with the weights as (..., L, S), whose rows the compiler reduces best; the CPU's kernels keep them transposed.
+
+
+def attention(q, k, v, mask, drop, scale, causal):
+    """softmax(scale * q @ k.mT + mask) @ v: (out, weights). drop multiplies the weights."""
+    dtype = q.dtype.type
+    scores = matmul(q, k.swapaxes(-1, -2)) * dtype(scale)
+    hidden = dtype(-np.inf)
+    if causal:
+        scores = where(np.tri(*scores.shape[-2:], dtype=bool), scores, hidden)
+    if mask is not None:
+        scores = where(mask, scores, hidden) if mask.dtype.kind == "b" else scores + mask
+    top = reduced("max", scores, -1, True)
+    # A query to which everything is hidden has weights 0, not NaN.
+    weights = applied(np.exp, (scores - where(top == hidden, dtype(0), top),))
+    total = reduced("sum", weights, -1, True)
+    weights = weights / where(total == 0, dtype(1), total)
+    return matmul(weights if drop is None else weights * drop, v), weights
+
+
+def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
+    """The gradients of q, k, v and mask, None for those not needed, with their leading dimensions broadcast."""
+    dq = dk = dv = ds = None
+    if needs[2]:
+        dv = matmul((weights if drop is None else weights * drop).swapaxes(-1, -2), g)
+    if needs[0] or needs[1] or needs[3]:
+        dw = matmul(g, v.swapaxes(-1, -2))
+        dw = dw if drop is None else dw * drop
+        ds = weights * (dw - reduced("sum", dw * weights, -1, True))
+        number_scale = q.dtype.type(scale)
+        if needs[0]:
+            dq = matmul(ds, k) * number_scale
+        if needs[1]:
+            dk = matmul(ds.swapaxes(-1, -2), q) * number_scale
+    return dq, dk, dv, ds if needs[3] else None, None
+
+
 # Losses of class indices: a target is a one among zeros, which fuses with what multiplies it.
 
 
@@ -568,7 +623,14 @@ def class_shares(target, weight, x_shape, dtype, ignore, smoothing):
     return shares, reduced("sum", w, None, False)
 
 
+def _targets_fit(target, classes: int, ignore: int) -> None:
+    target = symbol_of(target)
+    wrong = applied(np.logical_or, (target < 0, target >= classes))
+    found(applied(np.logical_and, (wrong, target != ignore)))
+
+
 def cross_entropy(x, target, weight, ignore, smoothing, reduction):
+    _targets_fit(target, x.shape[1], ignore)
     shares, total = class_shares(target, weight, x.shape, x.dtype, ignore, smoothing)
     return _reduced_loss(-(shares * cpu.log_softmax(x, 1)).sum(1), total, reduction), (x, shares, total)
 
@@ -579,6 +641,7 @@ def cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, redu
 
 
 def nll_loss(x, target, weight, ignore, reduction):
+    _targets_fit(target, x.shape[1], ignore)
     shares, total = class_shares(target, weight, x.shape, x.dtype, ignore, 0.0)
     zero = x.dtype.type(0)
     picked = where(shares == 0, zero, shares * x).sum(1)

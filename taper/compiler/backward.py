@@ -15,24 +15,12 @@ import numpy as np
 from ..autograd.backward import grad
 from ..autograd.function import Function, once_differentiable
 from ..autograd.tape import Variable, wrap
+from .engine import program_of
 from .graph import MOVEMENTS, Graph, Node, reached
-from .program import Program
 from .symbol import made
 
 CHEAP = frozenset(
-    (
-        "cast",
-        "positive",
-        *MOVEMENTS,
-        "less",
-        "less_equal",
-        "greater",
-        "greater_equal",
-        "equal",
-        "not_equal",
-        "logical_not",
-        "isnan",
-    )
+    ("cast", "positive", *MOVEMENTS, "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_not", "isnan")
 )
 
 
@@ -52,7 +40,9 @@ class Gradients:
 def captured_gradients(graph: Graph, results: list[tuple[int, Variable]], wanted: list[Variable]) -> Gradients:
     """The gradients of results (place, tensor) with respect to `wanted`, as nodes. Called while symbols are in place."""
     given = [graph.leaf("input", ("given", i), t._array.shape, t._array.dtype) for i, t in results]
-    found = grad([t for _, t in results], wanted, [wrap(made(n)) for n in given], retain_graph=True, allow_unused=True)
+    found = grad(
+        [t for _, t in results], wanted, [wrap(made(n)) for n in given], retain_graph=True, allow_unused=True
+    )
     nodes = [None if g is None else g._array.node() for g in found]
     return Gradients([i for i, _ in results], given, wanted, nodes)
 
@@ -97,7 +87,7 @@ class BackwardProgram:
             new[node] = g.make(node.op, tuple(new[n] for n in node.inputs), node.attrs, node.shape, node.dtype)
         self.leaves = [new[n] for n in (*self.gradients.given, *self.saved)]
         self.results = [None if n is None else g.copied(new[n]) for n in self.gradients.nodes]
-        self.program = Program(g, [n for n in self.results if n is not None], {})
+        self.program = program_of(g, [n for n in self.results if n is not None], {})
 
     def run(self, given: list[np.ndarray], saved: list[np.ndarray]) -> list[np.ndarray | None]:
         """The gradients of what is wanted."""
@@ -130,3 +120,4 @@ class CompiledFunction(Function):
         ctx.saved_tensors  # noqa: B018
         results = ctx.backward_program.run([g._array for g in gradients], ctx.saved_arrays)
         return (None, None, None, *(None if r is None else wrap(r) for r in results))
+

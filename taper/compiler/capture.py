@@ -87,7 +87,7 @@ class Captured:
     outputs: list[Output]
     tree: object
     reach: Reach
-    checks: list[tuple[Node, int, int, str]]
+    checks: list[Node]
     grads_assumed: set[int]
     no_grads: list[Variable]
     needing: list[tuple[Variable, bool]]
@@ -445,3 +445,5 @@ def captured(function: Callable, args: tuple, kwargs: dict) -> Captured:
                 assume = False
                 continue
             return step
+
+

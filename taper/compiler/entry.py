@@ -16,8 +16,9 @@ from ..native import library
 HEAD = object.__basicsize__
 """Bytes before an array's own fields: data, nd, dimensions, strides, base, descr, flags."""
 
-WORDS = 9
-"""A call's record: slots, specs, numbers, team, program, first, last, threads, the runner's address."""
+WORDS = 11
+"""A call's record: slots, specs, numbers, team, program, first, last, threads, the runner's address, the first entry that
+overwrites what the caller sees, and the address of the flag that forbids to run it (0: none)."""
 
 SPEC = 4
 """An array's spec: its slot, how many dimensions (-1: not checked), the address of its dtype, that of its shape."""
@@ -27,16 +28,15 @@ CONTIGUOUS, WRITEABLE = 0x101, 0x501
 
 
 def _text(arrays: int, numbers: int, name: str) -> str:
-    """The function `name(record, arrays..., numbers...)`: 1 if it ran, 0 if an array is not as it should be."""
-    arguments = ", ".join(
-        ["ptr %record", *[f"ptr %o{i}" for i in range(arrays)], *[f"double %n{i}" for i in range(numbers)]]
-    )
+    """The function `name(record, arrays..., numbers...)`: 1 if it ran, 2 if a flag forbade it, 0 if an array is unfit."""
+    arguments = ", ".join(["ptr %record", *[f"ptr %o{i}" for i in range(arrays)], *[f"double %n{i}" for i in range(numbers)]])
     lines = [f"define i64 @{name}({arguments}) nounwind {{", "entry:"]
     for word, field in enumerate(("slots", "specs", "numbers", "team", "program")):
         lines += [f"  %a{word} = getelementptr i64, ptr %record, i64 {word}", f"  %{field} = load ptr, ptr %a{word}"]
-    for word, field in ((5, "first"), (6, "last"), (7, "threads")):
+    for word, field in ((5, "first"), (6, "last"), (7, "threads"), (9, "commit")):
         lines += [f"  %a{word} = getelementptr i64, ptr %record, i64 {word}", f"  %{field} = load i64, ptr %a{word}"]
-    lines += ["  %a8 = getelementptr i64, ptr %record, i64 8", "  %run = load ptr, ptr %a8"]
+    for word, field in ((8, "run"), (10, "flag")):
+        lines += [f"  %a{word} = getelementptr i64, ptr %record, i64 {word}", f"  %{field} = load ptr, ptr %a{word}"]
     for i in range(arrays):
         lines += [
             f"  %s{i} = getelementptr i64, ptr %specs, i64 {i * (SPEC + 1)}",
@@ -53,8 +53,23 @@ def _text(arrays: int, numbers: int, name: str) -> str:
     for i in range(numbers):
         lines += [f"  %c{i} = getelementptr double, ptr %numbers, i64 {i}", f"  store double %n{i}, ptr %c{i}"]
     lines += [
-        "  call void %run(ptr %team, ptr %program, i64 %first, i64 %last, i64 %threads)",
+        "  call void %run(ptr %team, ptr %program, i64 %first, i64 %commit, i64 %threads)",
+        "  %free = icmp eq ptr %flag, null",
+        "  br i1 %free, label %rest, label %look",
+        "look:",
+        "  %raised = load i8, ptr %flag",
+        "  %good = icmp eq i8 %raised, 0",
+        "  br i1 %good, label %rest, label %refused",
+        "rest:",
+        "  %more = icmp slt i64 %commit, %last",
+        "  br i1 %more, label %finish, label %done",
+        "finish:",
+        "  call void %run(ptr %team, ptr %program, i64 %commit, i64 %last, i64 %threads)",
+        "  br label %done",
+        "done:",
         "  ret i64 1",
+        "refused:",
+        "  ret i64 2",
         "no:",
         "  ret i64 0",
         "}",

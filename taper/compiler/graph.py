@@ -232,6 +232,14 @@ class Graph:
             if name in ("sum", "prod", "max", "min", "any", "all"):
                 return self.reshape(x, shape)
         dtype = np.dtype(np.int64) if name.startswith("arg") else x.dtype
+        cut = None if name.startswith("arg") else _parts(x.shape, axes)
+        if cut is not None:
+            # Few long reductions: each in parts, so that threads can share it.
+            axis, parts = cut
+            split = (*x.shape[:axis], parts, x.shape[axis] // parts, *x.shape[axis + 1 :])
+            later = tuple(a + (a > axis) for a in axes if a != axis)
+            partial = self.reduce(name, self.reshape(x, split), (axis + 1, *later))
+            return self.reduce(name, partial, (axis - sum(a < axis for a in axes),))
         return self.make(name, (x,), (axes,), shape, dtype)
 
     def matmul(self, x: Node, y: Node) -> Node:
@@ -267,6 +275,17 @@ class Graph:
         """The results of `function(*arrays)`, run by the interpreter; `results` are their shapes and dtypes."""
         whole = self.make("host", inputs, (Interned(function), tuple(results)), (), np.dtype(np.int64))
         return [self.make("part", (whole,), (i,), shape, dtype) for i, (shape, dtype) in enumerate(results)]
+
+
+def _parts(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[int, int] | None:
+    """The axis at which a reduction is cut in parts, and in how many: where few results take many elements each."""
+    size = math.prod(shape)
+    reduced = math.prod(shape[a] for a in axes)
+    if size < 65536 or size // max(reduced, 1) >= 16:
+        return None
+    axis = max(axes, key=lambda a: shape[a])
+    parts = next((p for p in (64, 60, 56, 50, 49, 48, 40, 36, 32, 30, 28, 25, 24, 20, 16) if shape[axis] % p == 0), 0)
+    return (axis, parts) if parts and shape[axis] > parts else None
 
 
 def value_of(node: Node) -> np.ndarray:

@@ -25,12 +25,15 @@ from .evaluate import compute
 from .graph import LEAVES, Graph, Node, reached, value_of
 from .lower.kernels import Kernel
 from .lower.loops import emit_loop
-from .lower.products import emit_pack_kernel, emit_product_kernel, emit_scatter, product_plan
+from .lower.products import emit_pack_kernel, emit_product_kernel, emit_scatter, packed_operand, product_plan
 from .lower.schedule import schedule
 
 ALIGN = 64
 PARALLEL = 40_000
 """Nanoseconds of estimated work from which a program is worth sharing between threads."""
+
+PIECE = 20_000_000
+"""Nanoseconds of estimated work between two looks at interruptions."""
 
 _loaded: dict[str, tuple[int, int]] = {}
 _loading = threading.Lock()
@@ -50,6 +53,11 @@ class Entry:
     bytes: int = 0
     address: int = 0
     meet: bool = False
+
+    @property
+    def cost(self) -> float:
+        """Nanoseconds of one thread, about."""
+        return self.flops / 60 + self.bytes / 12
 
 
 @dataclass
@@ -199,7 +207,9 @@ class Program:
             rows.append((entry.address, tables + 8 * at, entry.chunks, int(entry.meet)))
             at += len(entry.table)
         self.code = np.array(rows or [(0, 0, 0, 0)], np.int64)
-        self.work = sum(e.flops / 60 + e.bytes / 12 for e in self.entries)
+        self.work = sum(e.cost for e in self.entries)
+        over = set(self.state)
+        self.commit = next((i for i, e in enumerate(self.entries) if not over.isdisjoint(e.writes)), len(self.entries))
         self.threads = 0 if self.work < PARALLEL or all(e.chunks == 1 for e in self.entries) else 1
 
     # Running.
@@ -216,15 +226,31 @@ class Program:
             at = self.slot.get(node)
             if at is not None:
                 self.slots[at] = array.ctypes.data
-        self.execute(arrays)
+        self.execute(arrays, np.zeros((), bool))
 
-    def execute(self, arrays: dict[Node, np.ndarray]) -> None:
-        """Run with the slots as they are."""
+    def execute(self, arrays: dict[Node, np.ndarray], refused: np.ndarray) -> bool:
+        """Run with the slots as they are. False, and nothing overwritten, if the flag `refused` gets set."""
         for segment in self.segments:
             if segment.first < segment.last:
-                self.native(segment.first, segment.last)
+                stop = min(max(self.commit, segment.first), segment.last)
+                for first, last in (*self.pieces(segment.first, stop), (stop, segment.last)):
+                    if first >= self.commit and refused:
+                        return False
+                    if first < last:
+                        self.native(first, last)
             if segment.host is not None:
                 self.run_host(segment.host, arrays)
+        return True
+
+    def pieces(self, first: int, last: int) -> list[tuple[int, int]]:
+        """Entries in pieces of some ten milliseconds: between them Python looks whether it is interrupted."""
+        made, start, work = [], first, 0.0
+        for i in range(first, last):
+            work += self.entries[i].cost
+            if work > PIECE:
+                made.append((start, i + 1))
+                start, work = i + 1, 0.0
+        return [*made, (start, last)]
 
     def native(self, first: int, last: int) -> None:
         """Run entries in one native call, on the team's threads if it is free."""
@@ -319,19 +345,8 @@ def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
 
         if plan.packed:
             emit_pack_kernel(module, "KERNEL", kernel, plan, slot, scratch)
-            y = kernel.operands[1]
-            made.append(
-                Entry(
-                    kernel,
-                    str(module),
-                    list(table),
-                    plan.pack_chunks,
-                    {y},
-                    {areas["panels"]},
-                    0,
-                    2 * plan.packed * size,
-                )
-            )
+            y = packed_operand(kernel, plan)
+            made.append(Entry(kernel, str(module), list(table), plan.pack_chunks, {y}, {areas["panels"]}, 0, 2 * plan.packed * size))
             table.clear()
             module = Module(fused=machine.fused)
         emit_product_kernel(module, "KERNEL", kernel, plan, slot, scratch)

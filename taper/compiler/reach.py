@@ -165,6 +165,8 @@ def _look(item, found: Reach, stack: list) -> None:
         stack += [item.func, *item.args, *item.keywords.values()]
     elif isinstance(item, Generator):
         found.generators.append(item)
+    elif hasattr(type(item), "captured_as"):
+        stack.append(item.captured_as)
     else:
         if hasattr(type(item), "changing_numbers"):
             found.numbers.extend(item.changing_numbers())

@@ -7,6 +7,7 @@ general routine would look up at each call is known when the step is made.
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import numpy as np
@@ -15,19 +16,26 @@ from .. import dtypes
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Node as TapeNode
 from ..autograd.tape import Variable, wrap
-from ..native import team
 from .backward import BackwardProgram, CompiledFunction
 from .capture import Captured, Effect, Output, Source
-from .entry import Record, entrance, readable
+from .engine import native_available, program_of
 from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
 from .numbers import RELATIONS
-from .program import Program
 from .trees import flatten, rebuild
 
 MISS = object()
 """What a step returns for a call that is not its own."""
+
+EAGER = object()
+"""What a step returns when its program met values that an operator refuses: the eager engine then says what is wrong."""
+
+_HELD = np.empty(0, np.float32)
+
+ALONE, ALONE_ARRAY = 3, 2
+"""What sys.getrefcount says in the generated code of a tensor that only the step's list and a variable hold, and of an array
+that only its tensor holds."""
 
 BRIEF = 20_000
 """Nanoseconds of work below which the interpreter is not freed: freeing and taking it back costs as much."""
@@ -57,7 +65,7 @@ class Step:
         self.grad_mode = is_grad_enabled()
         self.default = dtypes.get_default_dtype()
         self._results()
-        self.program = Program(captured.graph, self.results, self.state)
+        self.program = program_of(captured.graph, self.results, self.state)
         self._rename()
         self._bind()
         self.call = self._written()
@@ -82,6 +90,13 @@ class Step:
                 self.returned.append((output, node))
             else:
                 self.returned.append((output, None))
+        self.flag: Node | None = None
+        for check in dict.fromkeys(self.captured.checks):
+            bad = g.reduce("any", check, tuple(range(check.ndim)))
+            self.flag = bad if self.flag is None else g.elementwise("logical_or", self.flag, bad)
+        if self.flag is not None:
+            self.flag = g.copied(self.flag)
+            self.results.append(self.flag)
         self.saved: list[tuple[Node, Source | None]] = []
         for node in [] if self.backward is None else self.backward.saved:
             source = self.captured.sources.get(node)
@@ -118,6 +133,8 @@ class Step:
         self.returned = [(o, new.get(n)) for o, n in self.returned]
         self.fresh = [(e, new[n]) for e, n in self.fresh]
         self.saved = [(new.get(n, n), s) for n, s in self.saved]
+        self.flag = new.get(self.flag)
+        self.refused = np.zeros((), bool)
 
     # Where inputs come from.
 
@@ -185,7 +202,9 @@ class Step:
         body += reads
         for k, (draw, nodes) in enumerate(self.draws):
             scope[f"draw{k}"] = draw
-            body.append(f"d{k} = draw{k}.generator.stream.{draw.method}(*draw{k}.args, **draw{k}.kwargs)")
+            body.append(
+                f"d{k} = draw{k}.generator.stream.{draw.method}(*draw{k}.args, **draw{k}.kwargs)"
+            )
             for i, node in enumerate(nodes):
                 name = f"d{k}" if len(nodes) == 1 else f"d{k}[{i}]"
                 body.append(f"d{k}_{i} = contiguous({name})")
@@ -204,21 +223,34 @@ class Step:
         for i, (effect, node) in enumerate(self.fresh):
             t = effect.source.tensor
             scope[f"G{i}"], scope[f"GS{i}"], scope[f"GT{i}"] = t, node.shape, node.dtype
-            scope[f"K{i}"] = None
-            body.append(f"g{i} = empty(GS{i}, GT{i})")
+            # The gradient of the last call is written again if nobody else has got hold of it.
+            body += [
+                f"t{i} = own[{i}]",
+                f"if count(t{i}) - (G{i}._grad is t{i}) == {ALONE} and count(t{i}._array) == {ALONE_ARRAY}: g{i} = t{i}._array",
+                "else:",
+                f" g{i} = empty(GS{i}, GT{i})",
+                f" own[{i}] = t{i} = wrap(g{i})",
+            ]
             passed(f"g{i}", node, False, True)
+        scope["own"] = [self._nobody() for _ in self.fresh]
+        scope["count"] = sys.getrefcount
         del made
         body += self._run(objects)
         body += self._after()
         body.append(f"return {self._result()}")
         scope.update(
-            MISS=MISS, empty=np.empty, wrap=wrap, ndarray=np.ndarray, contiguous=np.ascontiguousarray, step=self,
+            MISS=MISS, EAGER=EAGER, empty=np.empty, wrap=wrap, ndarray=np.ndarray, contiguous=np.ascontiguousarray, step=self,
             grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, default_dtype=dtypes.get_default_dtype,
         )  # fmt: skip
         text = "def call(args, kwargs):\n" + "\n".join(" " + line for part in body for line in part.split("\n"))
         self.source = text
         exec(compile(text, "<taper step>", "exec"), scope)
         return scope["call"]
+
+    @staticmethod
+    def _nobody() -> Variable:
+        """A stand-in for a gradient that was never made: its array is held elsewhere too, so it is not written again."""
+        return wrap(_HELD)
 
     def _guards(self) -> tuple[list[str], list[str]]:
         """Lines that return MISS where the step does not apply, and lines that read what it needs."""
@@ -267,7 +299,9 @@ class Step:
             scope[f"C{i}"] = value.__class__
             lines = [f"if v{i}.__class__ is not C{i}: return MISS", f"x{i} = v{i}._array"]
             wants = value.requires_grad
-            lines.append(f"if x{i}.__class__ is not ndarray or (v{i}._node is not None) is not {wants}: return MISS")
+            lines.append(
+                f"if x{i}.__class__ is not ndarray or (v{i}._node is not None) is not {wants}: return MISS"
+            )
             if node is None or node not in self.program.slot:
                 scope[f"X{i}"], scope[f"Y{i}"] = value._array.shape, value._array.dtype
                 lines.append(f"if x{i}.shape != X{i} or x{i}.dtype != Y{i}: return MISS")
@@ -371,8 +405,15 @@ class Step:
         """The lines that run the program."""
         program, scope = self.program, self.scope
         numbers = [self._number(n) for n in self.number_nodes]
+        if not native_available():
+            return self._run_general(numbers)
+        from ..native import team  # noqa: PLC0415
+        from .entry import Record, entrance, readable  # noqa: PLC0415
+
         simple = len(program.segments) == 1 and readable() and len(objects) <= 64 and len(numbers) <= 64
         last = program.segments[-1].last
+        if self.flag is not None:
+            program.slots[program.slot[self.flag]] = self.refused.ctypes.data
         if simple and program.work < PATIENCE:
             record = Record(program.slots, [o[1:] for o in objects], self.numbers)
             brief = program.work < BRIEF and not program.threads
@@ -381,33 +422,43 @@ class Step:
             words = record.words
             words[3], words[4], words[5], words[6] = crew.address, program.code.ctypes.data, 0, last
             words[7], words[8] = 1, team._code()[0]
+            if self.flag is not None:
+                words[5 + 4], words[10] = program.commit, self.refused.ctypes.data
+            else:
+                words[9] = last
             scope.update(enter=enter, record=record, R=record.address, lock=self.lock, share=self.share)
             call = "enter(" + ", ".join(["R", *[o[0] for o in objects], *numbers]) + ")"
+            outcome = ["if ran != 1: return EAGER if ran else MISS"]
             if brief:
-                return [f"if not {call}: return MISS"]
+                return [f"ran = {call}", *outcome]
             if not program.threads:
-                return ["with lock:", f" if not {call}: return MISS"]
-            self.record = record
-            return ["with lock, share() as words:", f" if not {call}: return MISS"]
+                return ["with lock:", f" ran = {call}", *outcome]
+            self.record, self.team = record, team
+            return ["with lock, share() as words:", f" ran = {call}", *outcome]
+        return self._run_general(numbers)
+
+    def _run_general(self, numbers: list[str]) -> list[str]:
+        """The lines that run the program from arrays by node."""
+        scope = self.scope
         scope["lock"], scope["general"] = self.lock, self.general
         lines = [f"arrays = dict(zip(step.nodes, ({''.join(name + ', ' for name, _ in self.passed)})))"]
         self.nodes = [n for _, n in self.passed]
         values = "".join(v + ", " for v in numbers)
-        return [*lines, f"if not general(arrays, ({values})): return MISS"]
+        return [*lines, f"ran = general(arrays, ({values}))", "if ran != 1: return EAGER if ran else MISS"]
 
     def share(self):
         """The team for one run, or this thread alone if the team is busy."""
-        return _Share(self.record)
+        return _Share(self.record, self.team)
 
-    def general(self, arrays: dict[Node, np.ndarray], numbers: tuple) -> bool:
-        """Run with host nodes between native calls, or with looks at interruptions."""
+    def general(self, arrays: dict[Node, np.ndarray], numbers: tuple) -> int:
+        """Run with host nodes between native calls, or with looks at interruptions: 1, 0 for a miss, 2 if refused."""
         program = self.program
         with self.lock:
             for node, array in arrays.items():
                 written = node in program.state.values()
                 if array.shape != node.shape or array.dtype != node.dtype or not array.flags.c_contiguous:
                     if written or array.shape != node.shape or array.dtype != node.dtype:
-                        return False
+                        return 0
                     arrays[node] = np.ascontiguousarray(array)
             self.numbers[: len(numbers)] = numbers
             for (node, _), array in zip(self.by_reference, self.bound):
@@ -419,8 +470,9 @@ class Step:
                 at = program.slot.get(node)
                 if at is not None:
                     program.slots[at] = array.ctypes.data
-            program.execute(arrays)
-        return True
+            if self.flag is not None:
+                arrays[self.flag] = self.refused
+            return 1 if program.execute(arrays, self.refused) else 2
 
     def _after(self) -> list[str]:
         """Lines that hand out gradients and count changes."""
@@ -434,7 +486,7 @@ class Step:
             scope[f"U{i}"] = source.tensor
             lines += [f"c = {name}._counter", "if c is not None: c[0] += 1"]
         for i, _ in enumerate(self.fresh):
-            lines.append(f"G{i}._grad = wrap(g{i})")
+            lines.append(f"G{i}._grad = t{i}")
         if self.backward is not None:
             lines.append(self._recorded())
         for i, source in enumerate(self.cleared):
@@ -445,7 +497,7 @@ class Step:
     def _recorded(self) -> str:
         """The line that makes the differentiable results, recorded as one call."""
         scope = self.scope
-        scope.update(record=CompiledFunction.apply, backward=self.backward)
+        scope.update(differentiable=CompiledFunction.apply, backward=self.backward)
         live = [i for i, (o, _) in enumerate(self.returned) if isinstance(o, Output) and o.live]
         places = {id(t): i for i, t in enumerate(self.given) if isinstance(t, Variable)}
         inputs = []
@@ -462,7 +514,7 @@ class Step:
                 scope[f"J{i}"] = source
                 saved.append(f"J{i}.tensor._array")
         outputs = ", ".join(f"o{i}" for i in live)
-        return f"made = record(backward, [{outputs}], [{', '.join(saved)}], {', '.join(inputs)})"
+        return f"made = differentiable(backward, [{outputs}], [{', '.join(saved)}], {', '.join(inputs)})"
 
     def _result(self) -> str:
         """The expression of what the function returns."""
@@ -500,12 +552,13 @@ _SIGNS = dict(lt="<", le="<=", gt=">", ge=">=", eq="==", ne="!=")
 class _Share:
     """Holds the team while a program runs, if nobody else does."""
 
-    __slots__ = ("record", "crew")
+    __slots__ = ("record", "crew", "team")
 
-    def __init__(self, record: Record):
-        self.record = record
+    def __init__(self, record, team):
+        self.record, self.team = record, team
 
     def __enter__(self):
+        team = self.team
         crew = team.team()
         self.crew = crew if crew.lock.acquire(blocking=False) else None
         words = self.record.words

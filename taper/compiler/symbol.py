@@ -188,9 +188,7 @@ class Symbol:
             shadow = self.shadow.view()
             shadow.shape = shape
         except (AttributeError, ValueError):
-            shadow = np.empty(
-                self.shadow.reshape(shape).shape if self.size < 1 << 20 else _filled(shape, self.size), self.dtype
-            )
+            shadow = np.empty(self.shadow.reshape(shape).shape if self.size < 1 << 20 else _filled(shape, self.size), self.dtype)
             return made(graph().reshape(self.node(), shadow.shape))
         return self._view(shadow, "reshape", shadow.shape)
 
@@ -310,9 +308,7 @@ class Symbol:
             self.write(g.elementwise("where", g.expand(chosen, self.shape), g.expand(new, self.shape), self.node()))
             return
         if _parts(index, self.ndim) is None:
-            raise CaptureError(
-                "writing at positions that are given by an array is not captured; use taper.where or scatter"
-            )
+            raise CaptureError("writing at positions that are given by an array is not captured; use taper.where or scatter")
         target = self if index is Ellipsis else self[index]
         g = graph()
         new = _operand(value, self.dtype)
@@ -392,7 +388,9 @@ def _filled(shape, size):
 
 def graph_slice(x: Symbol, starts, counts, steps) -> Symbol:
     """The view that a slice node makes."""
-    index = tuple(slice(a, a + n * k if a + n * k >= 0 else None, k) for a, n, k in zip(starts, counts, steps))
+    index = tuple(
+        slice(a, a + n * k if a + n * k >= 0 else None, k) for a, n, k in zip(starts, counts, steps)
+    )
     return x._view(x.shadow[index], "slice", starts, counts, steps)
 
 
@@ -438,6 +436,17 @@ def taken(x: Symbol, index, axis: int) -> Symbol:
     g = graph()
     at = g.cast(_operand(index, None), np.int64)
     n = x.shape[axis]
+    if at.op == "constant":
+        if at.size and not -n <= value_of(at).min() <= value_of(at).max() < n:
+            raise IndexError(f"index out of range for an axis of size {n}")
+    elif at.size:
+        recording.checks.append(
+            g.elementwise(
+                "logical_or",
+                g.elementwise("less", at, g.scalar(-n, np.int64)),
+                g.elementwise("greater_equal", at, g.scalar(n, np.int64)),
+            )
+        )
     if not (at.op == "constant" and at.size and value_of(at).min() >= 0):
         at = g.elementwise(
             "where",

@@ -8,6 +8,7 @@ from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into, viewed
 from ..autograd.inplace import inplace
 from ..autograd.tape import Variable, wrap
+from ..backends import namespace_of
 from ..ops import indexing as ops
 from . import dims
 from .indexing import index_put
@@ -116,7 +117,7 @@ def put(input, index, source, accumulate: bool = False):
             f"put_(): self and source expected to have the same dtype, but got {input.dtype} and {source.dtype}"
         )
     n, array = input._array.size, index._array
-    if array.size and (array.min() < -n or array.max() >= n):
+    if array.size and namespace_of(array).found((array < -n) | (array >= n)):
         raise IndexError(f"out of range: tried to access an index outside [{-n}, {n - 1}] on a tensor of {n} elements.")
     flat = reshaped(input, (n,))
     made = index_put(flat, (reshaped(index, (array.size,)),), reshaped(source, (array.size,)), accumulate)
@@ -198,7 +199,7 @@ def index_fill(input, dim: int, index, value):
         raise RuntimeError(f"Index has to be a vector/scalar: index_fill_ got shape {list(index._array.shape)}")
     index = vector(index, "index_fill_")
     limit, array = length(input, axis), index._array
-    if array.size and (array.min() < -limit or array.max() >= limit):
+    if array.size and namespace_of(array).found((array < -limit) | (array >= limit)):
         raise IndexError(f"index out of range in self: index_fill_ along dimension {axis} of size {limit}")
     return _put_along(input, axis, index, value, False)
 

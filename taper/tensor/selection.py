@@ -9,6 +9,7 @@ from ..autograd.dispatch import apply, into, viewed
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.tape import Variable, wrap
 from ..backends.quiet import QUIET, enter, leave
+from ..backends import namespace_of
 from ..ops import indexing as ops
 from ..ops.movement import astype
 from . import dims
@@ -169,11 +170,8 @@ def check_bounds(index: np.ndarray, limit: int, name: str, axis: int) -> None:
 
 
 def outside(index: np.ndarray, limit: int) -> bool:
-    """Whether some position is not in [0, limit): read without their sign, negative ones are the largest of all."""
-    return index.size > 0 and bool(index.view(_UNSIGNED[index.dtype]).max() >= limit)
-
-
-_UNSIGNED = {np.dtype(np.int64): np.uint64, np.dtype(np.int32): np.uint32}
+    """Whether some position is not in [0, limit)."""
+    return namespace_of(index).outside(index, limit)
 
 
 def check_ranks(x, index, name: str, axis: int) -> None:
@@ -241,7 +239,7 @@ def take(input, index):
     if index._array.dtype != np.int64:
         raise RuntimeError(f"take(): Expected a long tensor for index, but got {legacy_name(index._array.dtype)}")
     n, array = input._array.size, index._array
-    if array.size and (array.min() < -n or array.max() >= n):
+    if array.size and namespace_of(array).found((array < -n) | (array >= n)):
         bad = array.max() if array.max() >= n else array.min()
         raise IndexError(f"out of range: tried to access index {bad} on a tensor of {n} elements.")
     return apply(ops.take_at, reshaped(input, (n,)), index, spec=(None,))

@@ -27,6 +27,8 @@ __all__ = [
     "vector_norm",
     "broadcast_to",
     "number",
+    "found",
+    "outside",
 ]
 
 _LONG = 4096
@@ -112,6 +114,16 @@ def count_nonzero(x, axis=None):
 def number(x):
     """The element of an array without dimensions, as a Python number."""
     return x.item()
+
+
+def found(condition) -> bool:
+    """Whether any element is true: for what an operator refuses. A captured step asks this at each run."""
+    return bool(np.logical_or.reduce(condition, axis=None))
+
+
+def outside(index, limit: int) -> bool:
+    """Whether some position is not in [0, limit): read without their sign, negative ones are the largest of all."""
+    return index.size > 0 and bool(index.view(f"u{index.itemsize}").max() >= limit)
 
 
 def _count(x, axis) -> int:

@@ -42,9 +42,7 @@ def steps_of(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
-def along_axes(
-    access: Access, extents: tuple[int, ...], shape: tuple[int, ...]
-) -> tuple[list[int], list[tuple[int, int]]]:
+def along_axes(access: Access, extents: tuple[int, ...], shape: tuple[int, ...]) -> tuple[list[int], list[tuple[int, int]]]:
     """An access as indices of a shape: for each axis its first index, for each kernel dimension (axis, step along it).
 
     Raises Split or NotLinear where a kernel dimension moves along more than one axis.
@@ -97,14 +95,11 @@ def broadcast(access: Access, extents, shape: tuple[int, ...], source: tuple[int
     if _kept_whole(shape, source, lead):
         # Only leading axes are repeated: the position is that of the trailing part.
         size = math.prod(source)
-        if all(
-            s % size == 0 or abs(s) * (n - 1) < size - access.offset % size for s, n in zip(access.strides, extents)
-        ):
+        if all(s % size == 0 or abs(s) * (n - 1) < size - access.offset % size for s, n in zip(access.strides, extents)):
             inner = [0 if s % size == 0 else s for s in access.strides]
-            if (
-                access.offset % size + sum(s * (n - 1) for s, n in zip(inner, extents) if s > 0) < size
-                and min(inner, default=0) >= 0
-            ):
+            if access.offset % size + sum(s * (n - 1) for s, n in zip(inner, extents) if s > 0) < size and min(
+                inner, default=0
+            ) >= 0:
                 return Access(access.offset % size, tuple(inner))
     first, moves = along_axes(access, extents, shape)
     return _moved(first, moves, strides)

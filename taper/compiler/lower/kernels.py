@@ -126,8 +126,12 @@ class Kernel:
 
     def loads(self) -> set[Node]:
         """The nodes that it reads from memory."""
-        found = {n for n, _ in self.walk().loads} if self.roots else set()
-        return found | set(self.operands)
+        if self.roots:
+            walk = self.walk()
+            if walk.read is None:
+                walk.read = {n for n, _ in walk.loads} | set(self.operands)
+            return walk.read
+        return set(self.operands)
 
     def results(self) -> list[Node]:
         return [r.target for r in self.roots] or self.parts or ([self.node] if self.node is not None else [])
@@ -141,6 +145,7 @@ class Walk:
     roots: list[tuple[Root, Access]]
     loads: dict[tuple[Node, Access], None]
     reductions: dict[Node, Access]
+    read: set[Node] | None = None
 
 
 def walked(kernel: Kernel) -> Walk:
@@ -254,15 +259,4 @@ def in_memory(node: Node, stored: set[Node]) -> bool:
     return node in stored or (node.op in LEAVES and node.op != "number") or node.op == "number"
 
 
-__all__ = [
-    "Kernel",
-    "NotLinear",
-    "NotPointwise",
-    "Root",
-    "Space",
-    "Walk",
-    "flat_space",
-    "in_memory",
-    "space_of",
-    "value_of",
-]
+__all__ = ["Kernel", "NotLinear", "NotPointwise", "Root", "Space", "Walk", "flat_space", "in_memory", "space_of", "value_of"]

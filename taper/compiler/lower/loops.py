@@ -23,6 +23,9 @@ from .instructions import COSTLY, INSTRUCTIONS, LLVM
 from .kernels import Kernel, Root, Walk, in_memory, memory_access
 from .reductions import REDUCERS
 
+UNROLL = 4
+"""Unfinished sums side by side: an addition takes four cycles, and the processor can begin two in each."""
+
 CHUNK = 8192
 """Elements of a chunk, about: what a thread does between two looks at its share."""
 
@@ -124,6 +127,10 @@ class Emitter:
         if is_reduction(node):
             raise AssertionError(f"{node!r} is not reduced yet")
         values = [self.value(n, a) for n, a in operands(node, access, self.extents)]
+        if node.op == "divide" and lanes(values[0].type) > lanes(values[1].type):
+            # By what is the same in all lanes: one division, then products (another half unit in the last place).
+            inverse = b.div(const(1, values[1].type), values[1])
+            return b.mul(values[0], b.splat(inverse, lanes(values[0].type)))
         width = max(lanes(v.type) for v in values)
         values = [b.splat(v, width) if lanes(v.type) == 1 else v for v in values]
         if node.op == "cast":
@@ -172,9 +179,7 @@ class Emitter:
             type = vector(kind, wide)
             value = b.load(type, where) if self.lane.mask is None else b.masked_load(type, where, self.lane.mask)
         else:
-            value = self.gathered(
-                kind, where, b.mul(b.lane_numbers(vector("i64", wide)), const(stride, vector("i64", wide)))
-            )
+            value = self.gathered(kind, where, b.mul(b.lane_numbers(vector("i64", wide)), const(stride, vector("i64", wide))))
         return self.loaded(value, node.dtype)
 
     def gathered(self, kind: str, base: Value, offsets: Value) -> Value:
@@ -320,6 +325,7 @@ class _Kernel(Emitter):
         super().__init__(b, kernel, walk, pointer, machine, vector_dim)
         self.width = width_of(kernel, walk, machine)
         self.roots = [(r, a) for r, a in walk.roots if r.node not in kernel.silent]
+        self.copy = 0
 
     def chunked(self, rows: int, each: int, body: Callable[[Value], None]) -> int:
         """Loop over the rows of the chunks given; `each` elements a row. Returns the number of chunks."""
@@ -360,8 +366,19 @@ class _Kernel(Emitter):
                 whole = b.add(start, i64(exact // w * w))
             else:
                 whole = b.add(start, b.logical("and", b.sub(stop, start), i64(-w)))
+        first = start
+        if unroll > 1 and exact is not None and exact >= w * unroll:
+            first = b.add(start, i64(exact // (w * unroll) * w * unroll))
+            with b.loop(start, first, i64(w * unroll)) as loop:
+                self.lane = Lane(w, None)
+                for self.copy in range(unroll):
+                    with self.at(d, b.add(loop.index, i64(self.copy * w))):
+                        body()
+                self.copy = 0
+                self.lane = Lane(1, None)
+            exact -= exact // (w * unroll) * w * unroll
         if exact is None or exact >= w:
-            with b.loop(start, whole, i64(w)) as loop, self.at(d, loop.index):
+            with b.loop(first, whole, i64(w)) as loop, self.at(d, loop.index):
                 self.lane = Lane(w, None)
                 body()
                 self.lane = Lane(1, None)
@@ -484,11 +501,13 @@ class _Rows(_Kernel):
                 counts[n] = counts.get(n, 0) + 1
         self.stashing = {n for n, c in counts.items() if c > 1}
         size = each + 64
-        self.stash_memory = {n: self.b.place(register_type(n.dtype), size) for n in self.stashing}
+        self.stash_memory = {
+            n: self.b.place(register_type(n.dtype), size) for n in self.stashing
+        }
 
     stashing: set[Node] = frozenset()
 
-    def over_row(self, body: Callable[[], None]) -> None:
+    def over_row(self, body: Callable[[], None], unroll: int = 1) -> None:
         """Loops over the reduced dimensions, the last by vectors."""
         space, b = self.walk.space, self.b
         outer = [d for d in range(space.kept, len(space.extents) - 1) if space.extents[d] > 1]
@@ -496,7 +515,7 @@ class _Rows(_Kernel):
 
         def nest(dims: list[int]) -> None:
             if not dims:
-                self.vectors(i64(0), i64(n), n, body)
+                self.vectors(i64(0), i64(n), n, body, unroll)
                 return
             with b.loop(i64(0), i64(space.extents[dims[0]])) as loop, self.at(dims[0], loop.index):
                 nest(dims[1:])
@@ -508,18 +527,22 @@ class _Rows(_Kernel):
         b, space = self.b, self.walk.space
         full, rows = Access(0, space.flat), Access(0, self.plain(space.rows))
         reducers = [REDUCERS[n.op](n, self.width) for n in level]
-        cells = [r.memory(b) for r in reducers]
+        # Several unfinished results side by side: each step waits for the one before it.
+        several = [r.side_by_side for r in reducers]
+        costly = any(costly_in(n.inputs[0], self) for n in level)
+        unroll = UNROLL if all(several) and not costly and space.extents[-1] >= 2 * UNROLL * self.width else 1
+        cells = [[r.memory(b) for _ in range(unroll)] for r in reducers]
         ready = {n for n in self.stashing if n in self.stash}
 
         def body() -> None:
             for node, reducer, cell in zip(level, reducers, cells):
                 value = self.value(node.inputs[0], full)
-                reducer.step(b, cell, self.spread(value), self.lane, self.row_position())
+                reducer.step(b, cell[self.copy], self.spread(value), self.lane, self.row_position())
             for n in self.stashing - ready:
                 if any(n in costly_in(node.inputs[0], self) for node in level):
                     self.keep_stash(n, full)
 
-        self.over_row(body)
+        self.over_row(body, unroll)
         for n in self.stashing - ready:
             if any(n in costly_in(node.inputs[0], self) for node in level):
                 self.stash[n] = self.stash_memory[n]
@@ -562,7 +585,7 @@ class _Columns(_Kernel):
             start = b.mul(b.rem(index, i64(blocks), signed=False), i64(block)) if blocks > 1 else i64(0)
             stop = b.add(start, i64(block))
             stop = b.select(b.compare("<", stop, i64(n)), stop, i64(n)) if n % block else stop
-            self.vectors(start, stop, None, self.column)
+            self.columns(start, stop, block)
 
         self.each = each
         begin, end = b.args[1], b.args[2]
@@ -570,30 +593,47 @@ class _Columns(_Kernel):
             chunk(loop.index)
         return rows * blocks
 
-    def column(self) -> None:
-        """The sums of one vector of columns."""
-        b, space = self.b, self.walk.space
+    def columns(self, start: Value, stop: Value, block: int) -> None:
+        """A block of columns: several vectors at a time while they are whole, then one at a time."""
+        b, w, d = self.b, self.width, self.vector_dim
+        side = block // w
+        first = start
+        if side > 1 and self.extents[d] >= block:
+            first = b.add(start, b.mul(b.div(b.sub(stop, start), i64(block), signed=False), i64(block)))
+            with b.loop(start, first, i64(block)) as loop, self.at(d, loop.index):
+                self.lane = Lane(w, None)
+                self.column(side)
+                self.lane = Lane(1, None)
+        self.vectors(first, stop, None, lambda: self.column(1))
+
+    def column(self, side: int) -> None:
+        """The sums of `side` vectors of columns."""
+        b, space, d = self.b, self.walk.space, self.vector_dim
         full, rows = Access(0, space.flat), Access(0, self.plain(space.rows))
         wide = self.lane.width
         reducers = [REDUCERS[n.op](n, wide) for n in self.nodes]
-        cells = [r.memory(b) for r in reducers]
+        cells = [[r.memory(b) for _ in range(side)] for r in reducers]
+        start = self.indices[d]
         inner = [d for d in range(space.kept, len(space.extents)) if space.extents[d] > 1]
 
         def nest(dims: list[int]) -> None:
             if not dims:
-                for node, reducer, cell in zip(self.nodes, reducers, cells):
-                    value = self.spread(self.value(node.inputs[0], full))
-                    reducer.step(
-                        b, cell, value, Lane(wide, None), self.position(Access(0, _inner_steps(space))), columns=True
-                    )
+                for i in range(side):
+                    with self.at(d, b.add(start, i64(i * wide)) if i else start):
+                        for node, reducer, cell in zip(self.nodes, reducers, cells):
+                            value = self.spread(self.value(node.inputs[0], full))
+                            place = self.position(Access(0, _inner_steps(space)))
+                            reducer.step(b, cell[i], value, Lane(wide, None), place, columns=True)
                 return
             with b.loop(i64(0), i64(space.extents[dims[0]])) as loop, self.at(dims[0], loop.index):
                 nest(dims[1:])
 
         nest(inner)
-        for node, reducer, cell in zip(self.nodes, reducers, cells):
-            self.memo[-1][node, rows, wide] = reducer.column_result(b, cell)
-        self.write_roots(self.roots)
+        for i in range(side):
+            with self.at(d, b.add(start, i64(i * wide)) if i else start):
+                for node, reducer, cell in zip(self.nodes, reducers, cells):
+                    self.memo[-1][node, rows, wide] = reducer.column_result(b, cell[i])
+                self.write_roots(self.roots)
 
 
 def levels_of(walk: Walk, own: set[Node]) -> list[list[Node]]:

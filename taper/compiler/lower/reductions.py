@@ -15,6 +15,8 @@ class Reducer:
     """A reduction over vectors of `width` lanes. Its cell is a stack slot, which LLVM keeps in a register."""
 
     start: float = 0
+    side_by_side = True
+    """Whether several cells may be combined at the end."""
 
     def __init__(self, node: Node, width: int):
         self.node, self.width = node, width
@@ -40,8 +42,12 @@ class Reducer:
             value = b.emit(self.type, f"insertelement {const(self.first(), self.type)}, {value}, i32 0")
         b.store(self.combine(b, b.load(self.type, slot), value), slot)
 
-    def result(self, b: Builder, cell) -> Value:
-        return b.fold(lambda x, y: self.combine(b, x, y), b.load(self.type, cell[0]))
+    def result(self, b: Builder, cells: list) -> Value:
+        """The scalar result of one cell or several."""
+        values = [b.load(self.type, slot) for (slot,) in cells]
+        while len(values) > 1:
+            values = [self.combine(b, x, y) for x, y in zip(values[::2], values[1::2])]
+        return b.fold(lambda x, y: self.combine(b, x, y), values[0])
 
     def column_result(self, b: Builder, cell) -> Value:
         return b.load(self.type, cell[0])
@@ -96,6 +102,7 @@ class ArgMax(Max):
     """The first position of the largest element, of a NaN if there is one."""
 
     relation = ">"
+    side_by_side = False
 
     def memory(self, b):
         return b.variable(const(self.first(), self.type)), b.variable(const(-1, vector("i64", self.width)))
@@ -108,9 +115,7 @@ class ArgMax(Max):
             numbers = b.add(numbers, b.lane_numbers(vector("i64", wide)))
         if wide < self.width:
             value = b.emit(self.type, f"insertelement {const(self.first(), self.type)}, {value}, i32 0")
-            numbers = b.emit(
-                vector("i64", self.width), f"insertelement {const(-1, vector('i64', self.width))}, {numbers}, i32 0"
-            )
+            numbers = b.emit(vector("i64", self.width), f"insertelement {const(-1, vector('i64', self.width))}, {numbers}, i32 0")
         old, place = b.load(self.type, best), b.load(vector("i64", self.width), where)
         better = self.better(b, value, numbers, old, place)
         if lane.mask is not None:
@@ -136,7 +141,8 @@ class ArgMax(Max):
         earlier = b.logical("and", tie, b.compare("<", at_x, at_y))
         return b.logical("or", none, b.logical("or", more, earlier))
 
-    def result(self, b, cell):
+    def result(self, b, cells):
+        (cell,) = cells
         values, places = b.load(self.type, cell[0]), b.load(vector("i64", self.width), cell[1])
         if self.width == 1:
             return places

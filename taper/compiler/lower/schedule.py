@@ -65,10 +65,14 @@ class _Scheduler:
         self.kernels: list[Kernel] = []
         self.producer: dict[Node, Kernel] = {}
         self.pieces: dict[Node, list[Kernel]] = defaultdict(list)
+        self._needs: dict[Kernel, list[Kernel]] = {}
+        self._readers: dict[Node, list[Kernel]] | None = None
+        self.alive: set[Kernel] = set()
 
     def run(self) -> list[Kernel]:
         self.choose()
         self.make()
+        self.alive = set(self.kernels)
         self.join_epilogues()
         self.join_producers()
         self.join_siblings()
@@ -153,16 +157,7 @@ class _Scheduler:
     def make(self) -> None:
         for node in self.nodes:
             if node.op == "host":
-                self.add(
-                    Kernel(
-                        "host",
-                        [],
-                        flat_space(1),
-                        self.stored,
-                        node,
-                        operands=tuple(self.stripped(x) for x in node.inputs),
-                    )
-                )
+                self.add(Kernel("host", [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
             elif node not in self.stored:
                 continue
             elif node.op == "part":
@@ -175,11 +170,7 @@ class _Scheduler:
                 bases = tuple(self.operand_base(x) for x in node.inputs)
                 self.add(Kernel("product", [Root(node)], space, self.stored, node, self.layouts, bases))
             elif node.op == "scatter" and node.dtype.name in ("float32", "float64"):
-                self.add(
-                    Kernel(
-                        "scatter", [], flat_space(1), self.stored, node, operands=tuple(map(self.stripped, node.inputs))
-                    )
-                )
+                self.add(Kernel("scatter", [], flat_space(1), self.stored, node, operands=tuple(map(self.stripped, node.inputs))))
             elif node.op in ("concat", "update"):
                 self.make_pieces(node)
             elif (is_reduction(node) and self.reducible(node)) or inline(node):
@@ -187,18 +178,11 @@ class _Scheduler:
             else:
                 for x in node.inputs:
                     self.store(self.stripped(x))
-                self.add(
-                    Kernel(
-                        "host",
-                        [],
-                        flat_space(1),
-                        self.stored,
-                        node,
-                        operands=tuple(self.stripped(x) for x in node.inputs),
-                    )
-                )
-        for kernel in self.kernels:
+                self.add(Kernel("host", [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
+        for kernel in list(self.kernels):
             self.linear(kernel)
+        self._needs.clear()
+        self._readers = None
 
     def reducible(self, node: Node) -> bool:
         return node.inputs[0].dtype.name in LLVM and node.dtype.name not in ("float16", "bfloat16")
@@ -271,16 +255,25 @@ class _Scheduler:
         """Whether `kernel` needs, through others, what `on` computes; not counting the step straight from `without`."""
         seen = {kernel}
         stack = [k for k in self.needs(kernel) if not (without is kernel and k is on)]
+        first = _first(on)
         while stack:
             k = stack.pop()
             if k is on:
                 return True
-            if k not in seen:
+            # What was made before the first of its nodes can need it only to overwrite what it reads.
+            if k not in seen and (_last(k) > first or any(r.node in self.state for r in k.roots)):
                 seen.add(k)
                 stack.extend(self.needs(k))
         return False
 
     def needs(self, kernel: Kernel) -> list[Kernel]:
+        """The kernels whose results a kernel reads."""
+        found = self._needs.get(kernel)
+        if found is None:
+            found = self._needs[kernel] = self._needed(kernel)
+        return found
+
+    def _needed(self, kernel: Kernel) -> list[Kernel]:
         found = []
         for n in kernel.loads():
             if n.op == "part":
@@ -292,10 +285,36 @@ class _Scheduler:
                 if other is not kernel and other not in found:
                     found.append(other)
         for r in kernel.roots:
+            old = self.state.get(r.node)
+            if old is not None:
+                # Who overwrites an input waits for all who read it.
+                found.extend(k for k in self.readers(old) if k is not kernel and k not in found)
             if r.into is not None and r.into.op == "update":
                 mine = self.pieces[r.into]
                 found.extend(k for k in mine[: mine.index(kernel)] if k not in found)
         return found
+
+    def readers(self, leaf: Node) -> list[Kernel]:
+        """The kernels that read an input which some kernel overwrites."""
+        if self._readers is None:
+            self._readers = defaultdict(list)
+            overwritten = set(self.state.values())
+            for k in self.kernels:
+                for n in k.loads() & overwritten:
+                    self._readers[n].append(k)
+        return self._readers[leaf]
+
+    def alike(self, a: Kernel, b: Kernel) -> bool:
+        """Whether the sizes of two kernels leave it open that they become one."""
+        if a.kind != "loop" or b.kind != "loop":
+            return False
+        if a.space.reduces and b.space.reduces:
+            return space_key(a.space) == space_key(b.space)
+        sizes = {a.space.size, b.space.size}
+        for k in (a, b):
+            if k.space.reduces:
+                sizes.add(k.space.kept_size)
+        return a.space.size == b.space.size or len(sizes) < 3
 
     def merged(self, a: Kernel, b: Kernel) -> Kernel | None:
         """One kernel for two, in the space of the one that reduces; None where they cannot be one."""
@@ -332,6 +351,10 @@ class _Scheduler:
     def replace(self, a: Kernel, b: Kernel, made: Kernel) -> None:
         self.kernels[self.kernels.index(b)] = made
         self.kernels.remove(a)
+        self.alive -= {a, b}
+        self.alive.add(made)
+        self._needs.clear()
+        self._readers = None
         for n in made.results():
             self.producer[n] = made
 
@@ -344,9 +367,7 @@ class _Scheduler:
                 if any(_alone(r) for r in consumer.roots) or self.depends(consumer, product, consumer):
                     continue
                 roots = [*product.roots, *consumer.roots]
-                made = Kernel(
-                    "product", roots, product.space, self.stored, product.node, self.layouts, product.operands
-                )
+                made = Kernel("product", roots, product.space, self.stored, product.node, self.layouts, product.operands)
                 try:
                     walk = made.walk()
                 except (NotPointwise, NotLinear):
@@ -362,13 +383,13 @@ class _Scheduler:
         while changed:
             changed = False
             for b in list(self.kernels):
-                if b not in self.kernels or b.kind != "loop":
+                if b not in self.alive or b.kind != "loop":
                     continue
                 again = True
                 while again:
                     again = False
                     for a in sorted(self.needs(b), key=lambda k: -k.roots[-1].node.number if k.roots else 0):
-                        if a.kind != "loop" or self.depends(b, a, b):
+                        if not self.alike(a, b) or self.depends(b, a, b):
                             continue
                         made = self.merged(a, b)
                         if made is not None:
@@ -385,10 +406,10 @@ class _Scheduler:
                     if n.size > 1:
                         readers[n].append(k)
         for n in sorted(readers, key=lambda n: n.number):
-            group = [k for k in readers[n] if k in self.kernels]
+            group = [k for k in readers[n] if k in self.alive]
             for i, a in enumerate(group):
                 for b in group[i + 1 :]:
-                    if a not in self.kernels or b not in self.kernels:
+                    if a not in self.alive or b not in self.alive or not self.alike(a, b):
                         continue
                     if len(a.roots) + len(b.roots) > 16 or self.depends(a, b) or self.depends(b, a):
                         continue
@@ -415,30 +436,22 @@ class _Scheduler:
 
     def ordered(self) -> list[Kernel]:
         """Kernels after what they need; those that overwrite an input after all that read it, and after all others."""
-        writers: dict[Node, Kernel] = {}
         for k in self.kernels:
-            for n in k.results():
-                if n in self.state:
-                    k.writes_state = True
-                    writers[self.state[n]] = k
-        readers: dict[Kernel, list[Kernel]] = defaultdict(list)
-        for k in self.kernels:
-            for n in k.loads():
-                w = writers.get(n)
-                if w is not None and w is not k:
-                    readers[w].append(k)
+            k.writes_state = any(n in self.state for n in k.results())
+        self._needs.clear()
+        self._readers = None
         done: dict[Kernel, int] = {}
         order: list[Kernel] = []
 
         def place(kernel: Kernel) -> None:
-            stack = [(kernel, iter([*self.needs(kernel), *readers[kernel]]))]
+            stack = [(kernel, iter(self.needs(kernel)))]
             done[kernel] = 0
             while stack:
                 k, rest = stack[-1]
                 for n in rest:
                     if n not in done:
                         done[n] = 0
-                        stack.append((n, iter([*self.needs(n), *readers[n]])))
+                        stack.append((n, iter(self.needs(n))))
                         break
                 else:
                     order.append(k)
@@ -458,6 +471,10 @@ def _alone(root: Root) -> bool:
 
 def _last(kernel: Kernel) -> int:
     return max((n.number for n in kernel.results()), default=0)
+
+
+def _first(kernel: Kernel) -> int:
+    return min((n.number for n in kernel.results()), default=0)
 
 
 def _product(numbers) -> int:

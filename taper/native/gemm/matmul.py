@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..text import Builder, Module, Value, const, element, i64, vector
 from .micro_kernel import Dot, Tile, emit_dot, emit_tile, load_vector, prefix_mask
-from .pack import copied_size, copied_strides, emit_copy, emit_panel_loop
+from .pack import copied_size, copied_strides, emit_copy, emit_panel_loop, piece_lanes, transpose
 from .tiling import Plan
 
 Pointer = Callable[[Builder], Value]
@@ -17,45 +17,63 @@ Finish = Callable[[Builder, Value, Value, Value, Value, "Value | None"], None]
 
 Called while the code is written, once or twice; the code runs once for every vector of the result. mask: None if all
 lanes exist, else a constant of the first lanes (only those may be loaded or stored). If it has a method `begin(b)`, that
-is called at the kernel's start, for what the loops should find ready in registers.
+is called at the kernel's start, for what the loops should find ready in registers. If it then has an attribute `plain`
+that is not None, a `StoreRowMajor`, that is all there is to do, and micro-kernels may do it themselves. If it has a method
+`fetch(b, batch, row, column)`, that is called for each vector before its tile is computed, to prefetch what it will read.
 """
 
 
 @dataclass(frozen=True)
 class Operands:
-    """Where a kernel finds A, B (or its panels, if packed) and, where k is blocked, a buffer for unfinished sums.
+    """Where kernels find A, B, the scratch for panels (if plan.packed) and for unfinished sums (if plan.needs_partial).
 
-    Each is called once, at the kernel's start, with its builder (`b.args[0]` is the table), and gives a pointer.
+    Each is called at most once, at a kernel's start, with its builder (`b.args[0]` is the table), and gives a pointer.
     """
 
     a: Pointer
     b: Pointer
+    packed: Pointer | None = None
     partial: Pointer | None = None
 
 
-class store_row_major:
+class StoreRowMajor:
     """Store the result to C[batch, row, column], `columns` elements between rows and `rows` rows between batches."""
 
     def __init__(self, pointer: Pointer, columns: int, rows: int = 0):
         self.pointer, self.columns, self.rows = pointer, columns, rows
 
+    @property
+    def plain(self) -> StoreRowMajor:
+        return self
+
     def begin(self, b: Builder) -> None:
         self.base = self.pointer(b)
 
-    def __call__(self, b: Builder, value: Value, batch: Value, row: Value, column: Value, mask: Value | None) -> None:
+    def place(self, b: Builder, type: str, batch: Value, row: Value, column: Value) -> Value:
+        """The address of C[batch, row, column]."""
         line = b.add(b.mul(batch, i64(self.rows)), row)
-        where = b.offset(self.base, b.add(b.mul(line, i64(self.columns)), column), element(value.type))
+        return b.offset(self.base, b.add(b.mul(line, i64(self.columns)), column), type)
+
+    def __call__(self, b: Builder, value: Value, batch: Value, row: Value, column: Value, mask: Value | None) -> None:
+        where = self.place(b, element(value.type), batch, row, column)
         if mask is None:
             b.store(value, where)
         else:
             b.masked_store(value, where, mask)
 
 
-def emit_pack(module: Module, name: str, plan: Plan, source: Pointer, target: Pointer) -> None:
-    """Write the kernel that packs B (`source`) into panels (`target`, plan.packed elements): plan.pack_chunks chunks."""
+def emit_pack(module: Module, name: str, plan: Plan, operands: Operands) -> None:
+    """Write the kernel that packs panels into operands.packed (plan.packed elements): plan.pack_chunks chunks."""
     b = Builder(module, name, ["ptr", "i64", "i64"])
-    emit_panel_loop(b, plan, source(b), target(b))
+    source = operands.a if plan.swapped else operands.b
+    emit_panel_loop(b, plan, source(b), _scratch(operands.packed, "packed panels")(b))
     b.finish()
+
+
+def _scratch(pointer: Pointer | None, what: str) -> Pointer:
+    if pointer is None:
+        raise ValueError(f"product: a buffer for {what} is needed")
+    return pointer
 
 
 def emit_product(module: Module, name: str, plan: Plan, operands: Operands, finish: Finish) -> None:
@@ -70,20 +88,24 @@ class _Driver:
 
     def __init__(self, b: Builder, plan: Plan, operands: Operands, finish: Finish):
         self.b, self.plan, self.finish = b, plan, finish
-        self.a, self.panels = operands.a(b), operands.b(b)
+        a, right = (operands.b, operands.a) if plan.swapped else (operands.a, operands.b)
+        self.a = a(b)
+        self.panels = (_scratch(operands.packed, "packed panels") if plan.packed else right)(b)
         p = plan.product
         begin = getattr(finish, "begin", None)
         if begin is not None:
             begin(b)
         self.partial = None
         if plan.needs_partial:
-            if operands.partial is None:
-                raise ValueError(
-                    f"product: k = {p.k} is blocked by {plan.k_block}; a buffer for partial sums is needed"
-                )
-            self.partial = operands.partial(b)
+            self.partial = _scratch(operands.partial, f"partial sums (k = {p.k} is blocked by {plan.k_block})")(b)
         self.width = plan.vectors * plan.lanes
+        # Whole tiles of a plain result are stored by the micro-kernel itself.
+        plain = getattr(finish, "plain", None)
+        self.direct = plain if not plan.needs_partial and not plan.swapped else None
         self.tile = b.emit("ptr", f"alloca [{plan.rows * self.width} x {p.type}], align 64")
+        self.turned = None
+        if plan.swapped:
+            self.turned = b.emit("ptr", f"alloca [{self.width * plan.lanes} x {p.type}], align 64")
         self.copy = None
         if plan.copies_a:
             self.copy = b.emit("ptr", f"alloca [{copied_size(plan)} x {p.type}], align 64")
@@ -95,7 +117,7 @@ class _Driver:
             rest = b.div(loop.index, i64(plan.row_blocks), signed=False)
             column_block = b.rem(rest, i64(plan.column_blocks), signed=False)
             self.batch = b.div(rest, i64(plan.column_blocks), signed=False)
-            self.a_batch = b.offset(self.a, self._batch_offset(p.a), p.type)
+            self.a_batch = b.offset(self.a, self._batch_offset(p.a), p.element)
             self.b_batch = b.offset(self.panels, self._panel_batch(), p.type)
             tiles = plan.row_tiles // plan.row_blocks
             first_tile = b.mul(row_block, i64(tiles))
@@ -139,7 +161,7 @@ class _Driver:
         start = b.mul(block, i64(plan.k_block))
         after = b.add(start, i64(plan.k_block))
         count = b.sub(b.select(b.compare("<", after, i64(p.k)), after, i64(p.k)), start)
-        a = b.offset(self.a_batch, b.add(b.mul(row, i64(p.a[-2])), b.mul(start, i64(p.a[-1]))), p.type)
+        a = b.offset(self.a_batch, b.add(b.mul(row, i64(p.a[-2])), b.mul(start, i64(p.a[-1]))), p.element)
         if self.copy is not None:
             for size in self._row_sizes():
                 with b.when(b.compare("==", rows, i64(size))):
@@ -154,15 +176,51 @@ class _Driver:
                     self._each(rows, whole, self._clear)
                 with b.when(b.compare(">", block, i64(0))):
                     self._each(rows, whole, lambda *place: self._fetch(row, column, *place))
-            self._multiply(rows, whole, a, panel, count)
+            self._fetch_ahead(rows, row, column)
+            self._multiply(rows, whole, a, panel, count, row, column)
             if self.partial is None:
-                self._each(rows, whole, lambda *place: self._finished(row, column, *place))
+                self._finish_tile(rows, whole, row, column)
             else:
                 last = b.compare("==", block, i64(plan.k_blocks - 1))
                 with b.when(b.invert(last)):
                     self._each(rows, whole, lambda *place: self._keep(row, column, *place))
                 with b.when(last):
-                    self._each(rows, whole, lambda *place: self._finished(row, column, *place))
+                    self._finish_tile(rows, whole, row, column)
+
+    def _fetch_ahead(self, rows: Value, row: Value, column: Value) -> None:
+        """Ask for what finishing the tile will touch, so that it comes while the tile is computed."""
+        b, plan = self.b, self.plan
+        fetch = getattr(self.finish, "fetch", None)
+        if fetch is None or plan.swapped:
+            return
+        with b.loop(i64(0), rows) as line:
+            for v in range(plan.vectors):
+                fetch(b, self.batch, b.add(row, line.index), b.add(column, i64(v * plan.lanes)))
+
+    def _finish_tile(self, rows: Value, whole: Value, row: Value, column: Value) -> None:
+        """Hand over a finished tile, vector by vector."""
+        b, plan, p = self.b, self.plan, self.plan.product
+        if self.turned is None:
+            self._each(rows, whole, lambda *place: self._finished(row, column, *place))
+            return
+        # The tile's columns are the result's rows: up to `lanes` of its rows at a time become a vector of each.
+        lanes, side = plan.lanes, piece_lanes(p.type)
+        left = b.sub(i64(p.n), column)
+        columns = b.select(b.compare("<", left, i64(self.width)), left, i64(self.width))
+        for size in self._row_sizes():
+            with b.when(b.compare("==", rows, i64(size))):
+                for first in range(0, size, lanes):
+                    count = min(lanes, size - first)
+                    with b.loop(i64(0), columns, i64(side)) as loop:
+                        spot = self._spot(i64(first), loop.index)
+                        target = b.offset(self.turned, b.mul(loop.index, i64(lanes)), p.type)
+                        transpose(b, p.type, lanes, side, count, self.width, spot, lanes, target)
+                    mask = prefix_mask(count, lanes) if count < lanes else None
+                    with b.loop(i64(0), columns) as loop:
+                        spot = b.offset(self.turned, b.mul(loop.index, i64(lanes)), p.type)
+                        value = b.load(vector(p.type, lanes), spot)
+                        there = b.add(row, i64(first))
+                        self.finish(b, value, self.batch, b.add(column, loop.index), there, mask)
 
     def _panel(self, index: Value, start: Value, whole: Value) -> Value:
         """Where the panel's part of B begins, for k from `start`."""
@@ -182,7 +240,9 @@ class _Driver:
         """The sizes of row tiles that occur: at most two."""
         return sorted({self.plan.rows, self.plan.product.m // self.plan.row_tiles}, reverse=True)
 
-    def _multiply(self, rows: Value, whole: Value, a: Value, panel: Value, count: Value) -> None:
+    def _multiply(
+        self, rows: Value, whole: Value, a: Value, panel: Value, count: Value, row: Value, column: Value
+    ) -> None:
         """Call the micro-kernel that fits this tile."""
         b, plan = self.b, self.plan
         for size in self._row_sizes():
@@ -192,15 +252,19 @@ class _Driver:
                     continue
                 right = b.logical("and", right_rows, whole if is_whole else b.invert(whole))
                 with b.when(right):
-                    b.call_local(self._micro_kernel(size, is_whole), "void", a, panel, self.tile, count)
+                    out = self.tile
+                    if self.direct and is_whole:
+                        out = self.direct.place(b, plan.product.type, self.batch, row, column)
+                    b.call_local(self._micro_kernel(size, is_whole), "void", a, panel, out, count)
 
     def _micro_kernel(self, rows: int, whole: bool) -> str:
         plan, p = self.plan, self.plan.product
         vectors = plan.vectors if whole else plan.last_vectors
         tail = 0 if whole else plan.tail
+        width = self.direct.columns if self.direct and whole else self.width
         if plan.method == "dot":
             columns = tail or plan.lanes
-            dot = Dot(p.type, plan.lanes, rows, columns, p.k, p.a[-2], p.b[-1], self.width)
+            dot = Dot(p.type, plan.lanes, rows, columns, p.k, p.a[-2], p.b[-1], width)
             return emit_dot(self.b.module, dot, plan.machine)
         row_stride, step = copied_strides(plan) if plan.copies_a else p.a[-2:]
         packed = bool(plan.packed)
@@ -217,7 +281,7 @@ class _Driver:
                 row_stride=row_stride,
                 a_step=step,
                 b_step=vectors * plan.lanes if packed else p.b[-2],
-                width=self.width,
+                width=width,
                 accumulates=more,
             ),
         )
@@ -225,17 +289,26 @@ class _Driver:
     def _each(self, rows: Value, whole: Value, visit: Callable[[Value, Value, Value | None], None]) -> None:
         """visit(row in the tile, column in the tile, mask) for the tile's vectors."""
         b, plan = self.b, self.plan
-        last = plan.last_vectors - (plan.tail > 0)
-        vectors = i64(plan.vectors)
+        if plan.whole_panels and not self.direct:
+            with b.when(whole):
+                self._lines(rows, plan.vectors, 0, visit)
         if plan.whole_panels < plan.panels:
-            vectors = b.select(whole, vectors, i64(last)) if plan.whole_panels else i64(last)
+            with b.when(b.invert(whole)):
+                self._lines(rows, plan.last_vectors, plan.tail, visit)
+
+    def _lines(self, rows: Value, vectors: int, tail: int, visit: Callable[[Value, Value, Value | None], None]) -> None:
+        """`_each` for one width; a few vectors are written out, more are a loop."""
+        b, lanes = self.b, self.plan.lanes
+        unmasked = vectors - (tail > 0)
         with b.loop(i64(0), rows) as line:
-            if plan.whole_panels or last:
-                with b.loop(i64(0), vectors) as loop:
-                    visit(line.index, b.mul(loop.index, i64(plan.lanes)), None)
-            if plan.tail:
-                with b.when(b.invert(whole)):
-                    visit(line.index, i64(last * plan.lanes), prefix_mask(plan.tail, plan.lanes))
+            if unmasked <= 3:
+                for v in range(unmasked):
+                    visit(line.index, i64(v * lanes), None)
+            else:
+                with b.loop(i64(0), i64(unmasked)) as loop:
+                    visit(line.index, b.mul(loop.index, i64(lanes)), None)
+            if tail:
+                visit(line.index, i64(unmasked * lanes), prefix_mask(tail, lanes))
 
     def _spot(self, row: Value, column: Value) -> Value:
         b = self.b

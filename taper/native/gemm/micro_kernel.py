@@ -16,6 +16,9 @@ from .tiling import dot_tile, fits
 UNROLL = 2
 """Steps of k in one round."""
 
+AHEAD = 8
+"""How many steps of k ahead B's rows are fetched when they are far apart; where it is packed the machine sees to that."""
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -108,6 +111,9 @@ def emit_tile(module: Module, t: Tile) -> str:
             where = b.offset(panel, i64(at * t.b_step + v * t.lanes), t.type)
             return load_vector(b, t.type, t.lanes, where, t.tail if last else 0)
 
+        if t.b_step != t.vectors * t.lanes:
+            for v in range(t.vectors):
+                b.prefetch(b.offset(panel, i64((at + AHEAD) * t.b_step + v * t.lanes), t.type))
         result = list(sums)
         if t.vectors <= t.rows:
             columns = [column(v) for v in range(t.vectors)]

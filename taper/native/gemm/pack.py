@@ -24,8 +24,8 @@ def emit_panel_loop(b: Builder, plan: Plan, source: Value, target: Value) -> Non
         start = b.mul(b.div(b.mul(part, i64(blocks)), i64(plan.pack_splits), signed=False), i64(16))
         after = b.mul(b.div(b.mul(b.add(part, i64(1)), i64(blocks)), i64(plan.pack_splits), signed=False), i64(16))
         stop = b.select(b.compare("<", after, i64(p.k)), after, i64(p.k))
-        begin = b.offset(source, _source_batch(b, plan, batch), p.type)
-        begin = b.offset(begin, b.mul(panel, i64(plan.vectors * lanes * p.b[-1])), p.type)
+        begin = b.offset(source, _source_batch(b, plan, batch), p.element)
+        begin = b.offset(begin, b.mul(panel, i64(plan.vectors * lanes * p.b[-1])), p.element)
         place = b.add(b.mul(batch, i64(plan.packed_each)), b.mul(panel, i64(plan.vectors * lanes * p.k)))
         whole = b.compare("<", panel, i64(plan.whole_panels))
         if plan.whole_panels:
@@ -56,48 +56,65 @@ def _panel(
     if stride == 1:
         with b.loop(start, stop) as loop:
             for v in range(vectors):
-                where = b.offset(source, b.add(b.mul(loop.index, i64(step)), i64(v * lanes)), p.type)
-                value = load_vector(b, p.type, lanes, where, tail if v == vectors - 1 else 0)
-                b.store(value, b.offset(target, b.add(b.mul(loop.index, i64(width)), i64(v * lanes)), p.type))
+                where = b.offset(source, b.add(b.mul(loop.index, i64(step)), i64(v * lanes)), p.element)
+                value = load_vector(b, p.element, lanes, where, tail if v == vectors - 1 else 0)
+                b.store(
+                    b.convert(value, p.type),
+                    b.offset(target, b.add(b.mul(loop.index, i64(width)), i64(v * lanes)), p.type),
+                )
         return
-    side = max(1, 128 // BITS[p.type])
+    side = piece_lanes(p.type)
     if step == 1 and lanes % side == 0:
         # Blocks of whole 128-bit pieces; k's last few one by one.
         even = b.logical("and", stop, i64(-side))
         for v in range(vectors):
             count = tail if tail and v == vectors - 1 else lanes
             with b.loop(start, even, i64(side)) as loop:
-                where = b.offset(source, b.add(loop.index, i64(v * lanes * stride)), p.type)
+                where = b.offset(source, b.add(loop.index, i64(v * lanes * stride)), p.element)
                 place = b.offset(target, b.add(b.mul(loop.index, i64(width)), i64(v * lanes)), p.type)
-                _transpose(b, p.type, lanes, side, count, stride, where, width, place)
+                transpose(b, p.type, lanes, side, count, stride, where, width, place, p.element)
         start = even
     with b.loop(start, stop) as loop:
         row = b.mul(loop.index, i64(width))
         existing = width - lanes + tail if tail else width
         with b.loop(i64(0), i64(existing)) as columns:
             where = b.add(b.mul(loop.index, i64(step)), b.mul(columns.index, i64(stride)))
-            value = b.load(p.type, b.offset(source, where, p.type))
+            value = b.convert(b.load(p.element, b.offset(source, where, p.element)), p.type)
             b.store(value, b.offset(target, b.add(row, columns.index), p.type))
         if existing < width:
             with b.loop(i64(existing), i64(width)) as columns:
                 b.store(const(0, p.type), b.offset(target, b.add(row, columns.index), p.type))
 
 
-def _transpose(
-    b: Builder, type: str, lanes: int, side: int, count: int, stride: int, source: Value, width: int, target: Value
+def piece_lanes(type: str) -> int:
+    """Elements of a 128-bit piece of a register, the side of the blocks that `transpose` turns round."""
+    return max(1, 128 // BITS[type])
+
+
+def transpose(
+    b: Builder,
+    type: str,
+    lanes: int,
+    side: int,
+    count: int,
+    stride: int,
+    source: Value,
+    width: int,
+    target: Value,
+    element: str = "",
 ) -> None:
-    """target[i * width + c] = source[c * stride + i], i < side, c < lanes; zero for c >= count.
+    """target[i * width + c] = source[c * stride + i], i < side, c < lanes; zero for c >= count; widened from `element`.
 
     128-bit pieces of the columns are loaded into place (column g * side + j into piece g of register j), which costs no
     shuffle; what is left is a transposition of side by side within each piece.
     """
-    piece = vector(type, side)
+    piece, element = vector(type, side), element or type
     groups = lanes // side
 
     def part(column: int) -> Value:
         if column >= count:
             return const(0, piece)
-        return b.load(piece, b.offset(source, i64(column * stride), type))
+        return b.convert(b.load(vector(element, side), b.offset(source, i64(column * stride), element)), type)
 
     registers = []
     for j in range(side):
@@ -130,7 +147,7 @@ def emit_copy(module: Module, plan: Plan, rows: int) -> str:
     p, lanes = plan.product, plan.lanes
     row_stride, step = p.a[-2:]
     to_row, to_step = copied_strides(plan)
-    name = f"copy_{p.type}_{rows}_{row_stride}_{step}_{to_row}_{to_step}".replace("-", "m")
+    name = f"copy_{p.element}_{p.type}_{rows}_{row_stride}_{step}_{to_row}_{to_step}".replace("-", "m")
     if defined(module, name):
         return name
     b = Builder(module, name, ["ptr", "ptr", "i64"], attributes="noinline nounwind", linkage="internal")
@@ -139,14 +156,15 @@ def emit_copy(module: Module, plan: Plan, rows: int) -> str:
     def one(r: Value, k: Value) -> None:
         where = b.add(b.mul(r, i64(row_stride)), b.mul(k, i64(step)))
         place = b.add(b.mul(r, i64(to_row)), b.mul(k, i64(to_step)))
-        b.store(b.load(p.type, b.offset(source, where, p.type)), b.offset(target, place, p.type))
+        value = b.convert(b.load(p.element, b.offset(source, where, p.element)), p.type)
+        b.store(value, b.offset(target, place, p.type))
 
     if row_stride == 1:
         with b.loop(i64(0), count) as loop:
             for v in range(0, rows, lanes):
                 here = min(lanes, rows - v)
-                where = b.offset(source, b.add(b.mul(loop.index, i64(step)), i64(v)), p.type)
-                value = load_vector(b, p.type, lanes, where, here if here < lanes else 0)
+                where = b.offset(source, b.add(b.mul(loop.index, i64(step)), i64(v)), p.element)
+                value = b.convert(load_vector(b, p.element, lanes, where, here if here < lanes else 0), p.type)
                 place = b.offset(target, b.add(b.mul(loop.index, i64(to_step)), i64(v)), p.type)
                 if here < lanes:
                     b.masked_store(value, place, prefix_mask(here, lanes))
@@ -156,9 +174,9 @@ def emit_copy(module: Module, plan: Plan, rows: int) -> str:
         even = b.logical("and", count, i64(-lanes))
         with b.loop(i64(0), i64(rows)) as loop:
             with b.loop(i64(0), even, i64(lanes)) as inner:
-                where = b.offset(source, b.add(b.mul(loop.index, i64(row_stride)), inner.index), p.type)
+                where = b.offset(source, b.add(b.mul(loop.index, i64(row_stride)), inner.index), p.element)
                 place = b.offset(target, b.add(b.mul(loop.index, i64(to_row)), inner.index), p.type)
-                b.store(b.load(vector(p.type, lanes), where), place)
+                b.store(b.convert(b.load(vector(p.element, lanes), where), p.type), place)
             with b.loop(even, count) as inner:
                 one(loop.index, inner.index)
     else:
@@ -180,4 +198,4 @@ def copied_strides(plan: Plan) -> tuple[int, int]:
 def copied_size(plan: Plan) -> int:
     """Elements of the copy of A's row tile."""
     to_row, to_step = copied_strides(plan)
-    return plan.rows * to_row if to_step == 1 else plan.k_block * to_step
+    return (plan.rows - 1) * to_row + (plan.k_block - 1) * to_step + 1

@@ -6,6 +6,7 @@ import numpy as np
 
 from ...autograd.dispatch import apply
 from ...autograd.tape import changed, wrap
+from ...backends import namespace_of
 from ...ops import indexing as ops
 
 
@@ -23,8 +24,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
         )
     if table.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
-    # One comparison for both ends of the range: a negative number read as unsigned is a large one.
-    if index.size and int(index.view(f"u{index.itemsize}").max()) >= table.shape[0]:
+    if namespace_of(index).outside(index, table.shape[0]):
         raise IndexError(
             f"index out of range in self: the rows are 0 to {table.shape[0] - 1}, asked for {index.min()} to "
             f"{index.max()}"

@@ -11,6 +11,7 @@ from ...autograd.casting import in_float32
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...autograd.tape import Variable
+from ...backends import namespace_of
 from ...ops import loss as ops
 from ...tensor.activation import log_softmax
 from ...tensor.arithmetic import no_bools
@@ -258,7 +259,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
         )
     needs_floating("binary_cross_entropy", input)
     x = input._array
-    if x.size and not ((x >= 0) & (x <= 1)).all():
+    if x.size and namespace_of(x).found(~((x >= 0) & (x <= 1))):
         raise RuntimeError("all elements of input should be between 0 and 1")
     loss = apply(ops.binary_cross_entropy, input, target)
     return reduced(loss if weight is None else loss * weight, reduction)
@@ -323,7 +324,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reducti
         if var < 0:
             raise ValueError("var has negative entry/entries")
         var = var * input.new_ones(input._array.shape)
-    if (var._array < 0).any():
+    if namespace_of(var._array).found(var._array < 0):
         raise ValueError("var has negative entry/entries")
     if var._array.shape != input._array.shape:
         if input._array.shape[:-1] == var._array.shape:
