@@ -183,6 +183,7 @@ class Step:
         """Write `call(args, kwargs)`: MISS, or the function's result."""
         program, scope = self.program, self.scope
         body: list[str] = []
+        self.copied_back: list[str] = []
         guards, reads = self._guards()
         body += guards
         objects: list[tuple[str, int, tuple | None, np.dtype, bool]] = []
@@ -305,6 +306,12 @@ class Step:
             if node is None or node not in self.program.slot:
                 scope[f"X{i}"], scope[f"Y{i}"] = value._array.shape, value._array.dtype
                 lines.append(f"if x{i}.shape != X{i} or x{i}.dtype != Y{i}: return MISS")
+            elif not value._array.flags.c_contiguous:
+                # The program reads a copy; what it writes goes back.
+                scope[f"XS{i}"] = value._array.strides
+                lines += [f"if x{i}.strides != XS{i}: return MISS", f"y{i} = x{i}", f"x{i} = contiguous(y{i})"]
+                if node in self.program.state.values():
+                    self.copied_back.append(f"y{i}[...] = x{i}")
             return lines
         if type(value) is float and any(s.kind == "number" and s.place == i for s in self.captured.sources.values()):
             return [f"if v{i}.__class__ is not float: return MISS"]
@@ -476,7 +483,7 @@ class Step:
 
     def _after(self) -> list[str]:
         """Lines that hand out gradients and count changes."""
-        scope, lines = self.scope, []
+        scope, lines = self.scope, [*self.copied_back]
         for i, (source, _) in enumerate(self.written):
             if source.kind == "grad":
                 lines += [f"c = H_{i}._grad._counter", "if c is not None: c[0] += 1"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..graph import LEAVES, Node, value_of
 from .access import Access, NotLinear, Split, split, steps_of, strided
-from .expression import INDEXED, indexed, is_reduction, operands
+from .expression import INDEXED, data_of, indexed, is_reduction, operands
 
 
 @dataclass(frozen=True)
@@ -223,8 +223,11 @@ class Walker:
                 self.load(node, access)
                 continue
             if node.op in INDEXED:
-                _, data, _ = indexed(node, access, extents)
-                self.load(node.inputs[0], data)
+                _, place, _ = indexed(node, access, extents)
+                data = data_of(node)
+                if data in self.own:
+                    raise NotPointwise
+                self.load(data, place)
             stack.extend(operands(node, access, extents))
 
     def load(self, node: Node, access: Access) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from ..elementwise import ELEMENTWISE
 from ..graph import LEAVES, MOVEMENTS, REDUCTIONS, Node, reached
 from .access import Access, NotLinear, Split, steps_of, through
-from .expression import INDEXED, inline, is_reduction
+from .expression import INDEXED, data_of, inline, is_reduction
 from .instructions import COSTLY, LLVM
 from .kernels import Kernel, NotPointwise, Root, Space, Walker, flat_space, memory_access, space_key, space_of
 
@@ -103,7 +103,7 @@ class _Scheduler:
                     own = 4
                 cost[node] = own + sum(cost[x] for x in node.inputs if x not in self.stored)
                 if node.op in INDEXED or node.op == "settle":
-                    self.store(node.inputs[0])
+                    self.store(data_of(node))
                 if node.size > 1 and cost[node] >= HEAVY and self._shared(node):
                     self.stored.add(node)
                     cost[node] = 1
@@ -113,7 +113,7 @@ class _Scheduler:
         """The operands of a node that is not computed inline, as they must lie in memory."""
         if node.op in REDUCTIONS or node.op in ("concat", "update"):
             return ()
-        if node.op == "matmul":
+        if node.op == "matmul" and node.dtype.name in ("float32", "float64"):
             return [self.operand_base(x) for x in node.inputs]
         return [self.stripped(x) for x in node.inputs]
 
