@@ -10,6 +10,7 @@ import click
 from .. import __version__
 from .errors import Interrupted, UserError
 from .evaluate import evaluate
+from .explain import explain
 from .info import info
 from .predict import predict
 from .train import train
@@ -21,7 +22,7 @@ def cli() -> None:
     """Train image classifiers, look at what they learned, and use them."""
 
 
-for command in (train, predict, evaluate, info):
+for command in (train, predict, evaluate, explain, info):
     cli.add_command(command)
 
 

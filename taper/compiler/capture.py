@@ -266,6 +266,7 @@ class Capture:
                 state.put_back(t)
             recording.graph = None
             making.constant = making.shared = None
+            self.graph.source = _nowhere
 
     @contextmanager
     def _numbers(self, found: Reach):
@@ -429,11 +430,16 @@ def _user_line() -> str | None:
     """The file and line of the innermost frame that is not Taper's own."""
     frame: types.FrameType | None = sys._getframe(2)
     while frame is not None:
-        name = frame.f_globals.get("__name__", "")
+        # Code that Taper wrote itself, such as derivatives, belongs to no module.
+        name = frame.f_globals.get("__name__", _PACKAGE)
         if name.partition(".")[0] not in (_PACKAGE, "contextlib", "numpy"):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back
     return None
+
+
+def _nowhere() -> None:
+    """Where nodes come from that are made after capture."""
 
 
 def captured(function: Callable, args: tuple, kwargs: dict) -> Captured:

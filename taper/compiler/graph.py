@@ -19,7 +19,7 @@ one node and equality is identity; a graph is what its results reach, so dead co
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,8 +67,11 @@ class Node:
     def __repr__(self) -> str:
         inputs = ", ".join(f"%{n.number}" for n in self.inputs)
         attrs = ", ".join(map(_short, self.attrs))
-        shape = "x".join(map(str, self.shape))
-        return f"%{self.number} = {self.op}({inputs}{'; ' if attrs else ''}{attrs}): {self.dtype.name}[{shape}]"
+        return f"%{self.number} = {self.op}({inputs}{'; ' if attrs else ''}{attrs}): {_type(self)}"
+
+
+def _type(node: Node) -> str:
+    return f"{node.dtype.name}[{'x'.join(map(str, node.shape))}]"
 
 
 def _short(value) -> str:
@@ -335,10 +338,11 @@ def reached(results: Iterable[Node]) -> list[Node]:
     return sorted(seen, key=lambda n: n.number)
 
 
-def printed(results: Iterable[Node]) -> str:
-    """The nodes that results need, a line each."""
+def printed(results: Iterable[Node], names: Mapping[Node, str] | None = None) -> str:
+    """The nodes that results need, a line each; leaves by their names, where those are given."""
     results = list(results)
-    lines = [repr(n) + (f"    # {n.where}" if n.where else "") for n in reached(results)]
+    named = {n: f"%{n.number} = {n.op} {name}: {_type(n)}" for n, name in (names or {}).items()}
+    lines = [named.get(n) or repr(n) + (f"    # {n.where}" if n.where else "") for n in reached(results)]
     return "\n".join([*lines, "return " + ", ".join(f"%{n.number}" for n in results)])
 
 
