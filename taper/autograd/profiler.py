@@ -41,7 +41,7 @@ class Recorder:
         self.local = threading.local()
         self.codes: dict[Any, str | None] = {}
         for operator in REGISTRY.values():
-            code = operator.forward.__code__
+            code = operator.code
             # Operators that one factory made share their code: the caller knows which it was.
             self.codes[code] = None if code in self.codes else operator.name
         self.codes.update(SHORTCUTS)

@@ -36,7 +36,7 @@ class Operator:
 
     __slots__ = (
         *("name", "forward", "inputs", "variadic", "attrs", "rules", "joint", "promote", "outputs", "aux", "view"),
-        *("grad_name", "half_native", "broadcasts", "part", "plans", "refuses"),
+        *("grad_name", "half_native", "broadcasts", "part", "plans", "code", "refuses"),
     )
 
     def __init__(
@@ -60,6 +60,7 @@ class Operator:
         self.broadcasts = broadcasts or promote != AS_IS
         self.name, self.forward, self.promote, self.view = name, forward, promote, view
         self.outputs, self.aux, self.half_native = outputs, aux, half_native
+        self.code = forward.__code__  # by which a profile knows it
         self.inputs, self.variadic, self.attrs = _parameters(forward)
         self.joint = joint
         self.rules = rules

@@ -348,7 +348,7 @@ class SparseTensor(Tensor):
         raise RuntimeError("grad can be implicitly created only for scalar outputs: sum() the sparse tensor first")
 
     def __repr__(self, *, tensor_contents=None) -> str:
-        parts = f"indices={_indented(self._places)},\n       values={_indented(self._elements.detach())},\n"
+        parts = f"indices={_indented(self._places, 15)},\n       values={_indented(self._elements.detach(), 14)},\n"
         shown = (
             "" if self.dtype in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_) else f"dtype={self.dtype!r}, "
         )
@@ -366,11 +366,11 @@ class SparseTensor(Tensor):
         return memo.setdefault(id(self), self.detach().clone())
 
 
-def _indented(t) -> str:
+def _indented(t, column: int) -> str:
     """A tensor as it prints, without its dtype."""
     if t.numel() == 0 and t.dim() == 1:
         return "tensor([], size=(0,))"
-    return re.sub(r",\s+dtype=[\w.]+\)$", ")", repr(t)).replace("\n", "\n               ")
+    return re.sub(r",\s+dtype=[\w.]+\)$", ")", repr(t)).replace("\n", "\n" + " " * column)
 
 
 def sparse_coo_tensor(
@@ -395,7 +395,7 @@ def sparse_coo_tensor(
         shape = tuple(size) if size is not None else tuple(indices)
         np_dtype = element_type(dtype, "sparse_coo_tensor")
         return SparseTensor.made(
-            wrap(np.zeros((len(shape), 0), np.int64)), wrap(np.zeros(0, np_dtype)), shape, False
+            wrap(np.zeros((len(shape), 0), np.int64)), wrap(np.zeros(0, np_dtype)), shape, True
         )._recording(requires_grad)
     places = as_tensor(indices).long()
     elements = as_tensor(values) if dtype is None else as_tensor(values).to(dtype)

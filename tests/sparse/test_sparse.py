@@ -90,7 +90,7 @@ def test_facts_and_printing(torch):
         lambda T: matrix(T)[0],
         lambda T: matrix(T)[0].coalesce(),
         lambda T: T.sparse_coo_tensor(size=(2, 3)),
-        lambda T: T.sparse_coo_tensor(T.tensor([[0, 2]]), T.ones(2, 3)),
+        lambda T: T.sparse_coo_tensor(T.tensor([[0, 2]]), T.ones(2)),
         lambda T: T.ones(2, 3).to_sparse(),
         lambda T: T.eye(3).to_sparse(),
         lambda T: T.ones(2, 2, 2).to_sparse(1),

@@ -127,6 +127,7 @@ def test_what_needs_a_gpu_says_so():
     assert not isinstance(taper.ones(1), taper.cuda.FloatTensor)
     with taper.cuda.device(0), taper.cuda.stream(None):
         assert taper.cuda.get_rng_state_all() == []
-    with taper.backends.cudnn.flags(enabled=False, benchmark=True):
-        assert taper.backends.cudnn.benchmark
-    assert not taper.backends.cudnn.benchmark
+    before = taper.backends.cudnn.benchmark_limit
+    with taper.backends.cudnn.flags(enabled=False, benchmark_limit=3):
+        assert taper.backends.cudnn.benchmark_limit == 3
+    assert taper.backends.cudnn.benchmark_limit == before
