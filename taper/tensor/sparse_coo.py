@@ -370,7 +370,8 @@ def _indented(t, column: int) -> str:
     """A tensor as it prints, without its dtype."""
     if t.numel() == 0 and t.dim() == 1:
         return "tensor([], size=(0,))"
-    return re.sub(r",\s+dtype=[\w.]+\)$", ")", repr(t)).replace("\n", "\n" + " " * column)
+    shown = re.sub(r",\s+dtype=[\w.]+\)$", ")", repr(t))
+    return re.sub(r"\n(?=[^\n])", "\n" + " " * column, shown)
 
 
 def sparse_coo_tensor(
