@@ -52,14 +52,28 @@ from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
 _ROOMS = (
-    *("_six", "_tensor", "_utils", "accelerator", "amp", "ao", "compiler", "cpu", "cuda", "distributed", "distributions"),
+    *(
+        "_six",
+        "_tensor",
+        "_utils",
+        "accelerator",
+        "amp",
+        "ao",
+        "compat",
+        "compiler",
+        "cpu",
+        "cuda",
+        "distributed",
+        "distributions",
+    ),
     "export",
     *("fft", "func", "functional", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "mtia"),
     *("multiprocessing", "nested", "nn", "numa", "onnx", "optim", "overrides", "package", "profiler", "quantization"),
     *("serialization", "sparse", "testing", "types", "utils", "version", "vision", "viz", "xpu"),
 )
-_LENT = {"save": "serialization", "load": "serialization", "compile": "compiler", "CaptureError": "compiler"}
-_LENT |= {"explain": "compiler"}
+_LENT = {"save": "serialization", "load": "serialization"}
+_LENT |= dict.fromkeys(("compile", "explain", "CaptureError"), "compiler")
+_LENT |= dict.fromkeys(("load_ipython_extension", "unload_ipython_extension"), "compat")
 _LENT |= dict.fromkeys(
     (
         *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "max_pool1d"),

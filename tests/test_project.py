@@ -30,6 +30,14 @@ def test_readme_needs_python_and_pip_only(section):
     assert all(line.startswith((".venv/bin/python -m ", ".venv/bin/taper ")) for line in lines[1:])
 
 
+def test_the_chinese_readme_says_the_same():
+    blocks = lambda name: re.findall(
+        r"^```(?:sh|python)\n(.*?)^```$", (ROOT / name).read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+    ours, chinese = ([re.sub(r"\s+#.*", "", block) for block in blocks(name)] for name in ("README.md", "README.zh.md"))
+    assert ours == chinese
+
+
 def test_ci_runs_readmes_commands_as_printed():
     script = (ROOT / ".ci" / "run").read_text()
     section = re.search(r"^section\(\).*$", script, re.MULTILINE).group(0)
@@ -44,7 +52,7 @@ def test_readmes_main_job_is_a_command_that_exists():
     from taper.cli.app import cli
 
     words = commands("main job")[-1].split()[1:]
-    command = cli.commands[words[0]]
+    command = cli.get_command(None, words[0])
     command.make_context(words[0], words[1:])
 
 

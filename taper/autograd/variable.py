@@ -1,35 +1,37 @@
-"""`Variable`: the former name of a tensor that records."""
+"""`Variable`, which programs older than PyTorch 0.4 wrap tensors in. Every tensor is one."""
 
 from __future__ import annotations
 
 import warnings
 
-from . import tape
-from .tape import AccumulateGrad, alias
+import numpy as np
+
+from .tape import AccumulateGrad, alias, wrap
+from .tape import Variable as _Tensor
 
 
-class _AlsoTensors(type):
+class _VariableType(type):
+    """The class of `Variable`: it has no instances of its own, all tensors count."""
+
     def __instancecheck__(cls, obj) -> bool:
-        return isinstance(obj, tape.Variable)
+        return isinstance(obj, _Tensor)
 
-
-class Variable(metaclass=_AlsoTensors):
-    """`Variable(tensor, requires_grad=False)`: the tensor itself, detached. All tensors are instances. Deprecated."""
-
-    def __new__(cls, data=None, requires_grad: bool = False, volatile=None):
-        if data is None:
-            from .tape import _Upper
-
-            return _Upper.tensor()
-        if not isinstance(data, tape.Variable):
-            raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}")
-        if volatile is not None:
+    def __call__(cls, data=None, requires_grad: bool = False, volatile: bool | None = None):
+        if volatile:
             warnings.warn(
                 "volatile was removed and now has no effect. Use `with torch.no_grad():` instead.", stacklevel=2
             )
+        if data is None:
+            return wrap(np.empty(0, np.float32))
+        if not isinstance(data, _Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(data).__name__}")
         made = alias(data, data._array)
         if requires_grad:
-            if made._array.dtype.kind in "biu":
-                raise RuntimeError("only Tensors of floating point and complex dtype can require gradients")
+            if data._array.dtype.kind in "biu":
+                raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
             made._node = AccumulateGrad(made)
         return made
+
+
+class Variable(metaclass=_VariableType):
+    """`Variable(tensor, requires_grad=False)`: a tensor over the same memory, without history. TypeError for no tensor."""

@@ -1,4 +1,4 @@
-"""The command line: `taper train | predict | eval | info`."""
+"""The command line: `taper run | check | train | predict | eval | info`."""
 
 from .app import main
 

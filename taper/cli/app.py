@@ -4,26 +4,40 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 import click
 
 from .. import __version__
 from .errors import Interrupted, UserError
-from .evaluate import evaluate
-from .explain import explain
-from .info import info
-from .predict import predict
-from .train import train
+
+COMMANDS = {
+    "run": "run",
+    "check": "check",
+    "train": "train",
+    "predict": "predict",
+    "eval": "evaluate",
+    "explain": "explain",
+    "info": "info",
+}
+"""For each command, the module and the function in it that have the same name."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Commands whose modules are imported when they are asked for."""
+
+    def list_commands(self, ctx) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx, cmd_name: str):
+        name = COMMANDS.get(cmd_name)
+        return None if name is None else getattr(import_module(f"{__package__}.{name}"), name)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="taper")
 def cli() -> None:
-    """Train image classifiers, look at what they learned, and use them."""
-
-
-for command in (train, predict, evaluate, explain, info):
-    cli.add_command(command)
+    """Run PyTorch programs on Taper; train image classifiers, look at what they learned, and use them."""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -358,6 +358,13 @@ def _type_between(start, end) -> np.dtype:
     return (default.to_complex() if isinstance(start, complex) or isinstance(end, complex) else default).np
 
 
+_WIDER = {
+    np.dtype(np.float32): np.dtype(np.float64),
+    np.dtype(np.float64): np.dtype(np.longdouble),
+    np.dtype(np.complex64): np.dtype(np.complex128),
+}
+
+
 def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str) -> np.ndarray:
     """The two halves from their own end, so that both ends are exact, as PyTorch computes them."""
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
@@ -367,6 +374,7 @@ def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str) -> np.ndarray
     if steps <= 1:
         return np.full(steps, start, np_dtype)
     if np_dtype.kind in "iu":
+        start, end = int(start), int(end)
         step = (end - start) / (steps - 1)
         i = np.arange(steps)
         return np.where(i < steps // 2, np.trunc(start + step * i), np.trunc(end - step * (steps - 1 - i))).astype(
@@ -375,7 +383,10 @@ def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str) -> np.ndarray
     number = np_dtype.type
     start, end = number(start), number(end)
     step = (end - start) / number(steps - 1)
-    i = np.arange(steps).astype(np_dtype)
+    # PyTorch multiplies and adds with one rounding, so the two are done in a wider type here.
+    wide = _WIDER.get(np_dtype, np_dtype)
+    i = np.arange(steps).astype(wide)
+    step, start, end = wide.type(step), wide.type(start), wide.type(end)
     return np.where(np.arange(steps) < steps // 2, start + step * i, end - step * i[::-1]).astype(np_dtype)
 
 

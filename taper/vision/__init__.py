@@ -1,5 +1,5 @@
-"""torchvision's rooms: datasets, transforms, utils."""
+"""torchvision's rooms: datasets, transforms, models, utils."""
 
-from . import datasets, transforms, utils
+from . import datasets, io, models, transforms, utils
 
-__all__ = ["datasets", "transforms", "utils"]
+__all__ = ["datasets", "io", "models", "transforms", "utils"]

@@ -18,3 +18,20 @@ def enhance_module():
     from PIL import ImageEnhance
 
     return ImageEnhance
+
+
+def ops_module():
+    """PIL.ImageOps."""
+    image_module()
+    from PIL import ImageOps
+
+    return ImageOps
+
+
+def pen(picture, mode: str | None, font: str | None, size: int | None):
+    """A pen for a PIL image, and the letters it writes."""
+    image_module()
+    from PIL import ImageDraw, ImageFont
+
+    letters = ImageFont.load_default() if font is None else ImageFont.truetype(font, size or 10)
+    return ImageDraw.Draw(picture, mode), letters

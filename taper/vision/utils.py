@@ -8,7 +8,10 @@ import numpy as np
 
 from ..autograd.tape import Variable, wrap
 from ..tensor.joining import stack
+from .drawing import draw_bounding_boxes, draw_segmentation_masks
 from .pillow import image_module
+
+__all__ = ["draw_bounding_boxes", "draw_segmentation_masks", "make_grid", "save_image"]
 
 
 def make_grid(

@@ -113,3 +113,130 @@ def test_grids_and_files(tmp_path):
     with Image.open(tmp_path / "grid.png") as saved:
         pixels = np.asarray(saved)
     np.testing.assert_array_equal(pixels[:, :6], (images[0].numpy() * 255 + 0.5).astype(np.uint8).transpose(1, 2, 0))
+
+
+BYTES = t.PILToTensor()(RGB)
+
+
+def test_crops_and_their_mirror_images():
+    pixels = np.asarray(RGB)
+    crops = t.FiveCrop((4, 6))(RGB)
+    corners = [pixels[:4, :6], pixels[:4, -6:], pixels[-4:, :6], pixels[-4:, -6:], pixels[4:8, 5:11]]
+    for crop, expected in zip(crops, corners):
+        np.testing.assert_array_equal(np.asarray(crop), expected)
+    ten = t.TenCrop((4, 6))(BYTES)
+    assert taper.equal(ten[5], BYTES.flip(-1)[:, :4, :6])
+    assert taper.equal(t.TenCrop(4, vertical_flip=True)(BYTES)[5], BYTES.flip(-2)[:, :4, :4])
+
+
+def test_affine_and_perspective_of_known_results():
+    moved = t.functional.affine(BYTES, 0.0, [2, -3], 1.0, [0.0, 0.0])
+    assert taper.equal(moved[:, :-3, 2:], BYTES[:, 3:, :-2])
+    assert moved[:, -3:].sum() == 0
+    quarter = t.functional.rotate(BYTES[:, :12, :12], 90)
+    np.testing.assert_array_equal(quarter.numpy(), np.rot90(BYTES[:, :12, :12].numpy(), axes=(1, 2)))
+    assert t.functional.rotate(BYTES, 90, expand=True).shape == (3, 16, 12)
+    corners = [[0, 0], [15, 0], [15, 11], [0, 11]]
+    floats = t.ToTensor()(RGB)
+    np.testing.assert_allclose(t.functional.perspective(floats, corners, corners).numpy(), floats.numpy(), atol=1e-4)
+    filled = t.functional.affine(floats, 0.0, [4, 0], 1.0, [0.0, 0.0], fill=[0.1, 0.2, 0.3])
+    np.testing.assert_allclose(filled[:, 5, 1].numpy(), [0.1, 0.2, 0.3], rtol=1e-6)
+    still = t.functional.elastic_transform(floats, taper.zeros(1, 12, 16, 2))
+    np.testing.assert_allclose(still.numpy(), floats.numpy(), atol=1e-4)
+
+
+SAME_ON_TENSORS = [
+    t.functional.invert, t.functional.equalize, lambda x: t.functional.posterize(x, 3), lambda x: t.functional.solarize(x, 90),
+    lambda x: t.functional.adjust_brightness(x, 0.5), t.functional.hflip, t.functional.vflip, lambda x: t.functional.crop(x, -2, 3, 9, 20),
+    lambda x: t.functional.pad(x, [1, 2, 3, 4], fill=9), lambda x: t.functional.pad(x, 3, padding_mode="reflect"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("i", range(len(SAME_ON_TENSORS)))
+def test_tensors_of_bytes_become_what_images_become(i):
+    image, tensor = SAME_ON_TENSORS[i](RGB), SAME_ON_TENSORS[i](BYTES)
+    difference = np.abs(np.asarray(image).transpose(2, 0, 1).astype(int) - tensor.numpy())
+    assert difference.max() <= 1
+
+
+@pytest.mark.parametrize("make", [t.AutoAugment, t.RandAugment, t.TrivialAugmentWide])
+def test_policies_keep_the_size_and_follow_the_seed(make):
+    policy = make()
+    assert len({policy(RGB).tobytes() for _ in range(30)}) > 5
+    for given in (RGB, BYTES):
+        taper.manual_seed(4)
+        first = [np.asarray(policy(given)).tolist() for _ in range(5)]
+        taper.manual_seed(4)
+        assert [np.asarray(policy(given)).tolist() for _ in range(5)] == first
+    assert make(fill=128)(RGB).size == RGB.size
+
+
+def test_gradients_flow_through_tensors():
+    x = t.ToTensor()(RGB).requires_grad_()
+    steps = t.Compose(
+        [
+            t.Normalize([0.5] * 3, [0.2] * 3),
+            t.Resize(8),
+            t.RandomHorizontalFlip(1.0),
+            t.CenterCrop(6),
+            t.GaussianBlur(3),
+            t.RandomRotation(20),
+        ]
+    )
+    steps(x).sum().backward()
+    assert x.grad.shape == x.shape
+    assert x.grad.abs().sum() > 0
+
+
+def test_whitening_with_a_matrix():
+    matrix, mean = taper.eye(4) * 2, taper.ones(4)
+    out = t.LinearTransformation(matrix, mean)(taper.full((1, 2, 2), 3.0))
+    assert out.tolist() == [[[4.0, 4.0], [4.0, 4.0]]]
+    with pytest.raises(ValueError, match="incompatible shape"):
+        t.LinearTransformation(matrix, mean)(taper.ones(1, 3, 3))
+
+
+MORE_ERRORS = [
+    (lambda: t.FiveCrop(40)(RGB), ValueError, "bigger than input"), (lambda: t.RandomAffine(-1), ValueError, "positive"),
+    (lambda: t.RandomAffine(1, translate=(2, 2)), ValueError, "between 0 and 1"), (lambda: t.RandomAffine(1, scale=(0, 1)), ValueError, "positive"),
+    (lambda: t.functional.affine(BYTES, 0, [0], 1, 0), ValueError, "length 2"), (lambda: t.functional.rotate(BYTES, "a"), TypeError, "angle"),
+    (lambda: t.functional.rotate(BYTES, 1, t.InterpolationMode.BICUBIC), ValueError, "unsupported"), (lambda: t.RandomErasing(value="x"), ValueError, "random"),
+    (lambda: t.RandomErasing(p=2), ValueError, "probability"), (lambda: t.functional.posterize(t.ToTensor()(RGB), 2), TypeError, "uint8"),
+    (lambda: t.functional.solarize(t.ToTensor()(RGB), 2.0), TypeError, "Threshold"), (lambda: t.GaussianBlur(3, sigma=0), ValueError, "positive"),
+    (lambda: t.AutoAugment("x"), ValueError, "policy"), (lambda: t.RandomChoice(3), TypeError, "sequence"), (lambda: t.functional.hflip(3), TypeError, "Tensor"),
+    (lambda: t.functional.adjust_contrast(BYTES, -1), ValueError, "non-negative"), (lambda: t.Resize((1, 2, 3)), ValueError, "1 or 2"),
+    (lambda: t.functional.rgb_to_grayscale(taper.ones(2, 4, 4)), TypeError, "channel"), (lambda: t.functional.erase(RGB, 0, 0, 1, 1, 0), TypeError, "Tensor"),
+    (lambda: t.functional.resize(RGB, 5, "bilinear"), TypeError, "InterpolationMode"), (lambda: t.RandomErasing(1.0, value=(1, 2))(BYTES), ValueError, "channels"),
+    (lambda: t.ToPILImage("RGB")(taper.ones(1, 2, 2)), ValueError, "mode"), (lambda: t.ToPILImage()(taper.ones(5, 2, 2)), ValueError, "4 channels"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("i", range(len(MORE_ERRORS)))
+def test_more_errors(i):
+    call, error, words = MORE_ERRORS[i]
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_boxes_and_masks_on_images():
+    black = taper.zeros(3, 10, 12, dtype=taper.uint8)
+    boxed = utils.draw_bounding_boxes(black, taper.tensor([[2, 3, 8, 7]]), colors="red")
+    expected = np.zeros((10, 12), bool)
+    expected[[3, 7], 2:9] = expected[3:8, [2, 8]] = True
+    np.testing.assert_array_equal(boxed[0].numpy() == 255, expected)
+    assert boxed[1:].sum() == 0
+    masks = taper.zeros(2, 10, 12, dtype=taper.bool)
+    masks[0, :5], masks[1, 4:] = True, True
+    painted = utils.draw_segmentation_masks(black, masks, alpha=1.0, colors=["red", "blue"])
+    assert (painted[0, 0, 0], painted[2, 9, 0], painted[:, 4, 0].sum()) == (255, 255, 0)
+    for call in (
+        lambda: utils.draw_bounding_boxes(black, taper.tensor([[8, 3, 2, 7]])),
+        lambda: utils.draw_bounding_boxes(black, taper.tensor([[2, 3, 8, 7]]), labels=["a", "b"]),
+        lambda: utils.draw_bounding_boxes(black[None], taper.tensor([[2, 3, 8, 7]])),
+        lambda: utils.draw_segmentation_masks(black, masks.to(taper.uint8)),
+        lambda: utils.draw_segmentation_masks(black, masks[:, :3]),
+    ):
+        with pytest.raises(ValueError):
+            call()
+    with pytest.warns(UserWarning, match="box"):
+        assert utils.draw_bounding_boxes(black, taper.zeros(0, 4)) is black

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import urllib.error
 import urllib.request
@@ -12,34 +13,40 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 CHUNK = 1 << 16
+TIMEOUT = 30
+"""Seconds without a byte after which a server is given up."""
 
 
-def checksum(path: Path) -> str:
-    """The MD5 of a file, in hexadecimal."""
-    digest = hashlib.md5(usedforsecurity=False)
+def checksum(path: Path, kind: str = "md5") -> str:
+    """The MD5 of a file, or another checksum of hashlib's, in hexadecimal."""
+    digest = hashlib.new(kind, usedforsecurity=False)
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
             digest.update(chunk)
     return digest.hexdigest()
 
 
-def download(urls: list[str], path: Path, md5: str) -> None:
+def download(urls: list[str], path: Path, expected: str, kind: str = "md5") -> None:
     """Fetch a file from the first mirror that has it. RuntimeError if none does, or what came has another checksum."""
-    if path.exists() and checksum(path) == md5:
+    if path.exists() and checksum(path, kind) == expected:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
     failures = []
     for url in urls:
         try:
-            fetch(url, path.with_name(path.name + ".part"), path.name)
-        except (urllib.error.URLError, OSError) as error:
+            resumed = fetch(url, part, path.name)
+            if resumed and checksum(part, kind) != expected:
+                # What an earlier try left was of another file.
+                part.unlink()
+                fetch(url, part, path.name)
+        except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
             failures.append(f"{url}: {error}")
             continue
-        part = path.with_name(path.name + ".part")
-        found = checksum(part)
-        if found != md5:
+        found = checksum(part, kind)
+        if found != expected:
             part.unlink()
-            failures.append(f"{url}: the file has MD5 {found}, expected {md5}")
+            failures.append(f"{url}: the file has {kind.upper()} {found}, expected {expected}")
             continue
         os.replace(part, path)
         return
@@ -48,18 +55,18 @@ def download(urls: list[str], path: Path, md5: str) -> None:
     )
 
 
-def fetch(url: str, part: Path, label: str) -> None:
-    """Fetch what is missing of a file; what came before an interruption is kept."""
+def fetch(url: str, part: Path, label: str) -> bool:
+    """Fetch what is missing of a file; what came before an interruption is kept. Whether there was something to keep."""
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(
         url, headers={"User-Agent": "taper", **({"Range": f"bytes={have}-"} if have else {})}
     )
     try:
-        response = urllib.request.urlopen(request, timeout=60)
+        response = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
         if error.code == 416 and have:
             # Nothing is missing.
-            return
+            return True
         raise
     with response:
         resumed = have and response.status == 206
@@ -76,3 +83,4 @@ def fetch(url: str, part: Path, label: str) -> None:
                 progress.advance(task, len(chunk))
         if total is not None and part.stat().st_size < total:
             raise OSError(f"the connection ended after {part.stat().st_size} of {total} bytes; run again to continue")
+    return bool(resumed)

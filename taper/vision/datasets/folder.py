@@ -11,9 +11,12 @@ IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tif
 
 
 def pil_loader(path: str):
-    """An image file as an RGB image."""
+    """An image file as an RGB image. OSError that names it if it is damaged."""
     with open(path, "rb") as file:
-        return image_module().open(file).convert("RGB")
+        try:
+            return image_module().open(file).convert("RGB")
+        except (OSError, SyntaxError) as error:
+            raise OSError(f"{path} is no image that can be read ({error}).") from None
 
 
 default_loader = pil_loader

@@ -1,9 +1,14 @@
-"""MNIST (LeCun et al. 1998) and Fashion-MNIST (Xiao et al. 2017), in the IDX files of their authors."""
+"""MNIST (LeCun et al. 1998), Fashion-MNIST (Xiao et al. 2017), Kuzushiji-MNIST (Clanuwat et al. 2018) and EMNIST (Cohen et
+al. 2017), in the IDX files of their authors."""
 
 from __future__ import annotations
 
 import gzip
+import os
+import string
 import struct
+import warnings
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -75,6 +80,30 @@ class MNIST(ArrayDataset):
         self.data, self.targets = self._load_data()
 
     @property
+    def train_data(self):
+        """The images, under a name from older programs."""
+        warnings.warn("train_data has been renamed data", stacklevel=2)
+        return self.data
+
+    @property
+    def train_labels(self):
+        """The labels, under a name from older programs."""
+        warnings.warn("train_labels has been renamed targets", stacklevel=2)
+        return self.targets
+
+    @property
+    def test_data(self):
+        """The images, under a name from older programs."""
+        warnings.warn("test_data has been renamed data", stacklevel=2)
+        return self.data
+
+    @property
+    def test_labels(self):
+        """The labels, under a name from older programs."""
+        warnings.warn("test_labels has been renamed targets", stacklevel=2)
+        return self.targets
+
+    @property
     def raw_folder(self) -> str:
         """Where the files are."""
         return str(Path(self.root) / type(self).__name__ / "raw")
@@ -99,10 +128,13 @@ class MNIST(ArrayDataset):
             if self._file(name) is None:
                 download([mirror + name for mirror in self.mirrors], Path(self.raw_folder) / name, md5)
 
+    def _split(self) -> str:
+        """How the names of the split's files begin."""
+        return "train" if self.train else "t10k"
+
     def _load_data(self):
-        kind = "train" if self.train else "t10k"
         images, labels = (
-            read_idx(self._file(f"{kind}-{what}.gz")) for what in ("images-idx3-ubyte", "labels-idx1-ubyte")
+            read_idx(self._file(f"{self._split()}-{what}.gz")) for what in ("images-idx3-ubyte", "labels-idx1-ubyte")
         )
         if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
             raise RuntimeError(
@@ -131,3 +163,66 @@ class FashionMNIST(MNIST):
         ("t10k-labels-idx1-ubyte.gz", "bb300cfdad3c16e7a12a480ee83cd310"),
     )
     classes = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+
+
+class KMNIST(MNIST):
+    """70,000 handwritten Japanese characters, 28 x 28, laid out as MNIST under `root/KMNIST/raw`."""
+
+    mirrors = ("http://codh.rois.ac.jp/kmnist/dataset/kmnist/",)
+    resources = (
+        ("train-images-idx3-ubyte.gz", "bdb82020997e1d708af4cf47b453dcf7"),
+        ("train-labels-idx1-ubyte.gz", "e144d726b3acfaa3e44228e80efcd344"),
+        ("t10k-images-idx3-ubyte.gz", "5c965bf0a639b31b8f53240b1b52f4d7"),
+        ("t10k-labels-idx1-ubyte.gz", "7320c461ea6c1c855c0b718fb2a4b134"),
+    )
+    classes = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
+
+
+_MERGED = sorted({*string.digits, *string.ascii_letters} - {*"cijklmopsuvwxyz"})
+
+
+class EMNIST(MNIST):
+    """Handwritten letters and digits, 28 x 28, turned on their side as in their authors' files, under `root/EMNIST/raw`.
+
+    split: byclass, bymerge, balanced, letters, digits or mnist. ValueError for another.
+    """
+
+    url = "https://biometrics.nist.gov/cs_links/EMNIST/gzip.zip"
+    md5 = "58c8d27c78d21e728a6bc7b3cc06412e"
+    classes_split_dict = {
+        "byclass": sorted(string.digits + string.ascii_letters),
+        "bymerge": _MERGED,
+        "balanced": _MERGED,
+        "letters": ["N/A", *string.ascii_lowercase],
+        "digits": list(string.digits),
+        "mnist": list(string.digits),
+    }
+    splits = tuple(classes_split_dict)
+
+    def __init__(self, root, split: str, **options):
+        if split not in self.splits:
+            raise ValueError(f"Unknown value '{split}' for argument split. Valid values are {self.splits}.")
+        self.split = split
+        self.classes = self.classes_split_dict[split]
+        super().__init__(root, **options)
+
+    def _split(self) -> str:
+        return f"emnist-{self.split}-{'train' if self.train else 'test'}"
+
+    def _check_exists(self) -> bool:
+        names = (f"{self._split()}-{what}.gz" for what in ("images-idx3-ubyte", "labels-idx1-ubyte"))
+        return all(self._file(name) is not None for name in names)
+
+    def download(self) -> None:
+        """Fetch and unpack the archive of all splits, unless this one's files are there."""
+        if self._check_exists():
+            return
+        raw = Path(self.raw_folder)
+        archive = raw / "gzip.zip"
+        download([self.url], archive, self.md5)
+        with zipfile.ZipFile(archive) as packed:
+            for member in packed.namelist():
+                if member.endswith(".gz"):
+                    part = raw / (Path(member).name + ".part")
+                    part.write_bytes(packed.read(member))
+                    os.replace(part, raw / Path(member).name)

@@ -1,29 +1,43 @@
 """Transforms of images."""
 
 from . import functional
+from .augment import AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
 from .fixed import (
     CenterCrop,
     Compose,
     ConvertImageDtype,
+    FiveCrop,
     Grayscale,
     Lambda,
+    LinearTransformation,
     Normalize,
     Pad,
     PILToTensor,
     Resize,
+    TenCrop,
     ToPILImage,
     ToTensor,
 )
 from .functional import InterpolationMode
 from .random import (
-    ColorJitter,
-    GaussianBlur,
     RandomApply,
+    RandomChoice,
     RandomCrop,
     RandomErasing,
-    RandomGrayscale,
     RandomHorizontalFlip,
+    RandomOrder,
     RandomResizedCrop,
-    RandomRotation,
     RandomVerticalFlip,
 )
+from .random_colour import (
+    ColorJitter,
+    GaussianBlur,
+    RandomAdjustSharpness,
+    RandomAutocontrast,
+    RandomEqualize,
+    RandomGrayscale,
+    RandomInvert,
+    RandomPosterize,
+    RandomSolarize,
+)
+from .random_geometry import ElasticTransform, RandomAffine, RandomPerspective, RandomRotation

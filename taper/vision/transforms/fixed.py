@@ -145,13 +145,7 @@ class CenterCrop:
     """The middle of an image."""
 
     def __init__(self, size):
-        self.size = (
-            (int(size), int(size))
-            if isinstance(size, int)
-            else (tuple(size) * 2)[:2]
-            if len(size) == 1
-            else tuple(size)
-        )
+        self.size = F.two(size)
 
     def __call__(self, img):
         return F.center_crop(img, self.size)
@@ -186,6 +180,63 @@ class Grayscale:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(num_output_channels={self.num_output_channels})"
+
+
+class FiveCrop:
+    """The four corners of an image and its middle, as a tuple. ValueError if the image is smaller than such a part."""
+
+    def __init__(self, size):
+        self.size = F.two(size)
+
+    def __call__(self, img):
+        return F.five_crop(img, self.size)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(size={self.size})"
+
+
+class TenCrop:
+    """The four corners and the middle of an image and of its mirror image, as a tuple."""
+
+    def __init__(self, size, vertical_flip: bool = False):
+        self.size, self.vertical_flip = F.two(size), vertical_flip
+
+    def __call__(self, img):
+        return F.ten_crop(img, self.size, self.vertical_flip)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(size={self.size}, vertical_flip={self.vertical_flip})"
+
+
+class LinearTransformation:
+    """(image - mean) times a square matrix, the image as one row of numbers: whitening. ValueError for other shapes."""
+
+    def __init__(self, transformation_matrix, mean_vector):
+        rows, columns = transformation_matrix.shape
+        if rows != columns:
+            raise ValueError(f"transformation_matrix should be square. Got {rows} x {columns} rectangular matrix.")
+        if mean_vector.shape[0] != rows:
+            raise ValueError(
+                f"mean_vector should have the same length {mean_vector.shape[0]} as any one of the dimensions of the "
+                f"transformation_matrix [{rows} x {columns}]"
+            )
+        self.transformation_matrix, self.mean_vector = transformation_matrix, mean_vector
+
+    def __call__(self, tensor):
+        shape = tensor.shape
+        count = shape[-3] * shape[-2] * shape[-1]
+        if count != self.transformation_matrix.shape[0]:
+            raise ValueError(
+                "Input tensor and transformation matrix have incompatible shape."
+                f"[{shape[-3]} x {shape[-2]} x {shape[-1]}] != {self.transformation_matrix.shape[0]}"
+            )
+        return ((tensor.reshape(-1, count) - self.mean_vector) @ self.transformation_matrix).reshape(shape)
+
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(transformation_matrix={self.transformation_matrix.tolist()}, "
+            f"mean_vector={self.mean_vector.tolist()})"
+        )
 
 
 class Lambda:

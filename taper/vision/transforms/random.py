@@ -7,17 +7,25 @@ A transform that has `draw(height, width)`, the parameters for one image, also t
 from __future__ import annotations
 
 import math
+import random
 
 import numpy as np
 
-from ...tensor.creation import empty
-from ...tensor.random import rand, randint, randperm
+from ...tensor.creation import empty, tensor
+from ...tensor.random import rand, randint
 from . import functional as F
 from .functional import InterpolationMode
 
 
-def _uniform(low: float, high: float) -> float:
-    return float(empty(1).uniform_(low, high))
+def uniform(low: float, high: float) -> float:
+    """A number between two."""
+    return empty(1).uniform_(low, high).item()
+
+
+def log_uniform(low: float, high: float) -> float:
+    """A number whose logarithm lies evenly between those of two; in float32, as the numbers of torchvision are."""
+    first, last = tensor([low, high]).log().tolist()
+    return empty(1).uniform_(first, last).exp().item()
 
 
 class _Flip:
@@ -68,27 +76,31 @@ class RandomVerticalFlip(_Flip):
         return F.vflip(img) if self.draw() else img
 
 
+def _corner(height: int, width: int, size: tuple[int, int]) -> tuple[int, int]:
+    """Top and left of a random part of an image."""
+    th, tw = size
+    if height < th or width < tw:
+        raise ValueError(f"Required crop size {(th, tw)} is larger than input image size {(height, width)}")
+    if (height, width) == (th, tw):
+        return 0, 0
+    return randint(0, height - th + 1, size=(1,)).item(), randint(0, width - tw + 1, size=(1,)).item()
+
+
 class RandomCrop:
     """A random part of an image, which may be padded first. ValueError if the image is smaller."""
 
     def __init__(self, size, padding=None, pad_if_needed: bool = False, fill=0, padding_mode: str = "constant"):
-        self.size = (
-            (int(size), int(size))
-            if isinstance(size, int)
-            else (tuple(size) * 2)[:2]
-            if len(size) == 1
-            else tuple(size)
-        )
+        self.size = F.two(size)
         self.padding, self.pad_if_needed, self.fill, self.padding_mode = padding, pad_if_needed, fill, padding_mode
 
+    @staticmethod
+    def get_params(img, output_size) -> tuple[int, int, int, int]:
+        """Top, left, height and width of a part. ValueError if the image is smaller."""
+        _, height, width = F.dimensions(img)
+        return (*_corner(height, width, output_size), *output_size)
+
     def _corner(self, height: int, width: int) -> tuple[int, int]:
-        """Top and left of the part."""
-        th, tw = self.size
-        if height < th or width < tw:
-            raise ValueError(f"Required crop size {(th, tw)} is larger than input image size {(height, width)}")
-        if (height, width) == (th, tw):
-            return 0, 0
-        return randint(0, height - th + 1, size=(1,)).item(), randint(0, width - tw + 1, size=(1,)).item()
+        return _corner(height, width, self.size)
 
     def __call__(self, img):
         if self.padding is not None:
@@ -102,7 +114,7 @@ class RandomCrop:
         return F.crop(img, *self._corner(height, width), *self.size)
 
     def _padded(self, height: int, width: int):
-        left, top, right, bottom = F._sides(self.padding) if self.padding is not None else (0, 0, 0, 0)
+        left, top, right, bottom = F.sides(self.padding) if self.padding is not None else (0, 0, 0, 0)
         return height + top + bottom, width + left + right
 
     def draw(self, height: int, width: int) -> tuple[int, int]:
@@ -118,7 +130,7 @@ class RandomCrop:
         if images.dtype != np.uint8 or self.pad_if_needed or not isinstance(self.fill, int):
             return NotImplemented
         if self.padding is not None:
-            left, top, right, bottom = F._sides(self.padding)
+            left, top, right, bottom = F.sides(self.padding)
             widths = [(0, 0), (top, bottom), (left, right), *[(0, 0)] * (images.ndim - 3)]
             options = {"constant_values": self.fill} if self.padding_mode == "constant" else {}
             images = np.pad(images, widths, mode=self.padding_mode, **options)
@@ -143,7 +155,7 @@ class RandomResizedCrop:
         interpolation=InterpolationMode.BILINEAR,
         antialias=True,
     ):
-        self.size = (size, size) if isinstance(size, int) else (tuple(size) * 2)[:2] if len(size) == 1 else tuple(size)
+        self.size = F.two(size)
         self.scale, self.ratio, self.interpolation, self.antialias = scale, ratio, interpolation, antialias
 
     @staticmethod
@@ -152,8 +164,8 @@ class RandomResizedCrop:
         _, height, width = F.dimensions(img)
         area = height * width
         for _ in range(10):
-            target = area * _uniform(scale[0], scale[1])
-            proportion = math.exp(_uniform(math.log(ratio[0]), math.log(ratio[1])))
+            target = area * uniform(scale[0], scale[1])
+            proportion = log_uniform(ratio[0], ratio[1])
             w, h = int(round(math.sqrt(target * proportion))), int(round(math.sqrt(target / proportion)))
             if 0 < w <= width and 0 < h <= height:
                 return randint(0, height - h + 1, size=(1,)).item(), randint(0, width - w + 1, size=(1,)).item(), h, w
@@ -169,78 +181,10 @@ class RandomResizedCrop:
             img, *self.get_params(img, self.scale, self.ratio), self.size, self.interpolation, self.antialias
         )
 
-
-class RandomRotation:
-    """The image turned by a random angle of [-degrees, degrees], or of a range."""
-
-    def __init__(self, degrees, interpolation=InterpolationMode.NEAREST, expand: bool = False, center=None, fill=0):
-        if isinstance(degrees, (int, float)):
-            if degrees < 0:
-                raise ValueError("If degrees is a single number, it must be positive.")
-            degrees = (-degrees, degrees)
-        elif len(degrees) != 2:
-            raise ValueError("degrees should be a sequence of length 2.")
-        self.degrees = [float(d) for d in degrees]
-        self.interpolation, self.expand, self.center, self.fill = interpolation, expand, center, fill
-
-    def __call__(self, img):
-        return F.rotate(img, _uniform(*self.degrees), self.interpolation, self.expand, self.center, self.fill)
-
     def __repr__(self) -> str:
+        scale, ratio = (tuple(round(v, 4) for v in pair) for pair in (self.scale, self.ratio))
         mode = getattr(self.interpolation, "value", self.interpolation)
-        return f"{type(self).__name__}(degrees={self.degrees}, interpolation={mode}, expand={self.expand}, fill={self.fill})"
-
-
-class ColorJitter:
-    """Brightness, contrast, saturation and hue changed at random, in random order."""
-
-    def __init__(self, brightness=0, contrast=0, saturation=0, hue=0):
-        self.brightness = self._range(brightness, "brightness")
-        self.contrast = self._range(contrast, "contrast")
-        self.saturation = self._range(saturation, "saturation")
-        self.hue = self._range(hue, "hue", 0, (-0.5, 0.5), False)
-
-    @staticmethod
-    def _range(value, name: str, centre: float = 1, bound=(0, math.inf), clip: bool = True):
-        """The range to draw from; None where there is nothing to change."""
-        if isinstance(value, (int, float)):
-            if value < 0:
-                raise ValueError(f"If {name} is a single number, it must be non negative.")
-            value = [centre - value, centre + value]
-            if clip:
-                value[0] = max(value[0], 0.0)
-        elif not (isinstance(value, (tuple, list)) and len(value) == 2):
-            raise TypeError(f"{name} should be a single number or a list/tuple with length 2.")
-        if not bound[0] <= value[0] <= value[1] <= bound[1]:
-            raise ValueError(f"{name} values should be between {bound}, but got {value}.")
-        return None if value[0] == value[1] == centre else (float(value[0]), float(value[1]))
-
-    def __call__(self, img):
-        order = randperm(4).tolist()
-        ranges = (self.brightness, self.contrast, self.saturation, self.hue)
-        factors = [None if r is None else _uniform(*r) for r in ranges]
-        steps = (F.adjust_brightness, F.adjust_contrast, F.adjust_saturation, F.adjust_hue)
-        for i in order:
-            if factors[i] is not None:
-                img = steps[i](img, factors[i])
-        return img
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(brightness={self.brightness}, contrast={self.contrast}, saturation={self.saturation}, hue={self.hue})"
-
-
-class RandomGrayscale:
-    """Grey with probability p."""
-
-    def __init__(self, p: float = 0.1):
-        self.p = p
-
-    def __call__(self, img):
-        channels = F.dimensions(img)[0]
-        return F.rgb_to_grayscale(img, channels) if rand(1) < self.p else img
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(p={self.p})"
+        return f"{type(self).__name__}(size={self.size}, scale={scale}, ratio={ratio}, interpolation={mode}, antialias={self.antialias})"
 
 
 class RandomApply:
@@ -256,42 +200,100 @@ class RandomApply:
             img = t(img)
         return img
 
+    def __repr__(self) -> str:
+        return _listed(self, [f"p={self.p}", *map(repr, self.transforms)])
+
+
+class RandomOrder:
+    """Transforms in a random order, Python's `random` being asked. TypeError for no list."""
+
+    def __init__(self, transforms):
+        if not isinstance(transforms, (list, tuple)):
+            raise TypeError("Argument transforms should be a sequence")
+        self.transforms = transforms
+
+    def __call__(self, img):
+        order = list(range(len(self.transforms)))
+        random.shuffle(order)
+        for i in order:
+            img = self.transforms[i](img)
+        return img
+
+    def __repr__(self) -> str:
+        return _listed(self, map(repr, self.transforms))
+
+
+class RandomChoice:
+    """One of several transforms, with the weights p, Python's `random` being asked. TypeError for no list."""
+
+    def __init__(self, transforms, p=None):
+        if not isinstance(transforms, (list, tuple)):
+            raise TypeError("Argument transforms should be a sequence")
+        if p is not None and not isinstance(p, (list, tuple)):
+            raise TypeError("Argument p should be a sequence")
+        self.transforms, self.p = transforms, p
+
+    def __call__(self, *args):
+        return random.choices(self.transforms, weights=self.p)[0](*args)
+
+    def __repr__(self) -> str:
+        return f"{_listed(self, map(repr, self.transforms))}(p={self.p})"
+
+
+def _listed(transform, lines) -> str:
+    return f"{type(transform).__name__}(" + "".join("\n    " + line for line in lines) + "\n)"
+
 
 class RandomErasing:
-    """A random rectangle of a tensor overwritten, with probability p (Zhong et al. 2020)."""
+    """A random rectangle of a tensor overwritten, with probability p (Zhong et al. 2020).
+
+    value: a number, one for each channel, or "random" for noise. TypeError and ValueError for what makes no sense.
+    """
 
     def __init__(self, p: float = 0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value=0, inplace: bool = False):
+        if not isinstance(value, (int, float, str, tuple, list)):
+            raise TypeError("Argument value should be either a number or str or a sequence")
+        if isinstance(value, str) and value != "random":
+            raise ValueError("If value is str, it should be 'random'")
+        if not (isinstance(scale, (tuple, list)) and isinstance(ratio, (tuple, list))):
+            raise TypeError("Scale and ratio should be sequences")
+        if scale[0] < 0 or scale[1] > 1:
+            raise ValueError("Scale should be between 0 and 1")
+        if not 0 <= p <= 1:
+            raise ValueError("Random erasing probability should be between 0 and 1")
         self.p, self.scale, self.ratio, self.value, self.inplace = p, scale, ratio, value, inplace
+
+    @staticmethod
+    def get_params(img, scale, ratio, value=None):
+        """Top, left, height and width of the rectangle, and what to fill it with; the whole image where none fits."""
+        channels, height, width = img.shape[-3:]
+        area = height * width
+        for _ in range(10):
+            target = area * uniform(*scale)
+            proportion = log_uniform(*ratio)
+            h, w = int(round(math.sqrt(target * proportion))), int(round(math.sqrt(target / proportion)))
+            if not (h < height and w < width):
+                continue
+            fill = empty(channels, h, w).normal_() if value is None else tensor(value)[:, None, None]
+            i, j = randint(0, height - h + 1, size=(1,)).item(), randint(0, width - w + 1, size=(1,)).item()
+            return i, j, h, w, fill
+        return 0, 0, height, width, img
 
     def __call__(self, img):
         if not rand(1) < self.p:
             return img
-        channels, height, width = F.dimensions(img)
-        area = height * width
-        for _ in range(10):
-            target = area * _uniform(*self.scale)
-            proportion = math.exp(_uniform(math.log(self.ratio[0]), math.log(self.ratio[1])))
-            h, w = int(round(math.sqrt(target * proportion))), int(round(math.sqrt(target / proportion)))
-            if not (h < height and w < width):
-                continue
-            v = (
-                empty(channels, h, w).normal_()
-                if self.value == "random"
-                else img.new_tensor(self.value).reshape(-1, 1, 1)
+        value = None if self.value == "random" else self.value
+        if isinstance(value, (int, float)):
+            value = [float(value)]
+        elif value is not None and len(value) not in (1, img.shape[-3]):
+            raise ValueError(
+                "If value is a sequence, it should have either a single value or "
+                f"{img.shape[-3]} (number of input channels)"
             )
-            i, j = randint(0, height - h + 1, size=(1,)).item(), randint(0, width - w + 1, size=(1,)).item()
-            return F.erase(img, i, j, h, w, v, self.inplace)
-        return img
+        return F.erase(img, *self.get_params(img, self.scale, self.ratio, value), self.inplace)
 
-
-class GaussianBlur:
-    """Blurred by a Gaussian of random deviation."""
-
-    def __init__(self, kernel_size, sigma=(0.1, 2.0)):
-        self.kernel_size = [kernel_size] * 2 if isinstance(kernel_size, int) else list(kernel_size)
-        if any(k <= 0 or k % 2 == 0 for k in self.kernel_size):
-            raise ValueError("Kernel size value should be an odd and positive number.")
-        self.sigma = (float(sigma),) * 2 if isinstance(sigma, (int, float)) else tuple(sigma)
-
-    def __call__(self, img):
-        return F.gaussian_blur(img, self.kernel_size, _uniform(*self.sigma))
+    def __repr__(self) -> str:
+        return (
+            f"{type(self).__name__}(p={self.p}, scale={self.scale}, ratio={self.ratio}, value={self.value}, "
+            f"inplace={self.inplace})"
+        )

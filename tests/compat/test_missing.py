@@ -1,0 +1,107 @@
+"""Names that Taper lacks: the full name, what to use instead, and where to see all of them; and nothing else changes."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+import taper
+from taper import compat
+from taper.compat.instead import INSTEAD, instead
+from taper.compat.names import known, members, table
+from taper.compat.rooms import MOVED, module_exists, taper_name, torch_name
+
+
+@pytest.fixture
+def aliases(monkeypatch):
+    """The aliases in this process, where PyTorch, the oracle of other tests, may be imported already."""
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("torch", "torchvision", "d2l")]:
+        monkeypatch.delitem(sys.modules, name)
+    compat.install()
+    yield
+    compat.uninstall()
+
+
+LACKING = [
+    ("torch.jit", "import torch; torch.jit.script"), ("torch.foo", "import torch; torch.foo"),
+    ("torch.nn.Linaer", "import torch; torch.nn.Linaer"), ("torch.cuda.Foo", "from torch.cuda import Foo"),
+    ("torch.bar", "from torch import bar"), ("torch.fx", "import torch.fx.proxy"),
+    ("torch.nn.functional.sigmod", "import torch.nn.functional as F; F.sigmod"),
+    ("torch.Tensor.to_mkldnn", "import torch; torch.ones(2).to_mkldnn()"),
+    ("torchvision.models.resnet17", "from torchvision.models import resnet17"),
+    ("torchvision.ops", "import torchvision.ops"), ("d2l.torch.nothing", "from d2l import torch as d2l; d2l.nothing"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name, line", LACKING, ids=lambda v: v if v.startswith(("torch", "d2l")) else "")
+def test_a_missing_name_says_what_to_do(aliases, name, line):
+    with pytest.raises((AttributeError, ImportError)) as caught:
+        exec(line)
+    message = str(caught.value)
+    assert f"Taper has no {name}." in message
+    assert instead(name) in message
+    assert "taper check" in message
+    assert type(caught.value) in (AttributeError, ModuleNotFoundError)
+
+
+def test_questions_have_their_answers(aliases):
+    import torch
+
+    assert not hasattr(torch, "zork")
+    assert getattr(torch, "zork", 3) == 3
+    assert not hasattr(torch.ones(1), "to_mkldnn")
+    assert "Did you mean torch.nn.Linear?" in instead("torch.nn.Linaer")
+    with pytest.raises(AttributeError):
+        torch.nn.__wrapped__  # noqa: B018
+    try:
+        import torch.fx as fx
+    except ImportError:
+        fx = None
+    assert fx is None
+
+
+def test_installing_twice_and_taking_back(monkeypatch):
+    for name in [n for n in sys.modules if n.partition(".")[0] in ("torch", "torchvision", "d2l")]:
+        monkeypatch.delitem(sys.modules, name)
+    before = (
+        taper.__version__,
+        taper.nn.__dict__.get("__getattr__"),
+        getattr(taper.cuda, "__path__", None),
+        len(sys.meta_path),
+    )
+    compat.install()
+    compat.install()
+    import torch
+
+    assert torch is taper
+    assert compat.installed()
+    compat.uninstall()
+    compat.uninstall()
+    after = (
+        taper.__version__,
+        taper.nn.__dict__.get("__getattr__"),
+        getattr(taper.cuda, "__path__", None),
+        len(sys.meta_path),
+    )
+    assert (before, compat.installed(), "torch" in sys.modules) == (after, False, False)
+    with pytest.raises(AttributeError, match="^'Tensor' object has no attribute 'to_mkldnn'$"):
+        taper.ones(1).to_mkldnn()
+
+
+def test_an_imported_pytorch_is_not_replaced(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", type(sys)("torch"))
+    with pytest.raises(RuntimeError, match="torch is already imported"):
+        compat.install()
+    assert not compat.installed()
+
+
+def test_the_tables_are_true():
+    for theirs, ours in MOVED.items():
+        assert module_exists(ours), f"{theirs} is said to be in {ours}"
+    assert taper_name("torch.nn.functional") == "taper.nn.functional"
+    assert torch_name("taper.vision.transforms") == "torchvision.transforms"
+    assert taper_name("numpy") is None
+    assert known("torch.relu") and not known("torch.relou") and known("somewhere.else") is None
+    assert "abs" in members("torch.Tensor") and len(table()) > 100
+    assert all(advice.endswith(".") for _, advice in INSTEAD)
