@@ -34,9 +34,12 @@ from .selection import *
 from .settings import *
 from .shape import *
 from .sorting import *
-from .special import digamma, erf, erfc, erfinv, i0, lgamma, mvlgamma, polygamma, sinc
+from .sparse_coo import sparse_coo_tensor
+from .special import digamma, erf, erfc, erfinv, i0, igamma, igammac, lgamma, mvlgamma, polygamma, sinc
 from .spectrum import *
+from .spellings import *
 from .systems import *
 from .threads import *
+from .windows import *
 
 results_are(Tensor, namespace)

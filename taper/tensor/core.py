@@ -225,6 +225,10 @@ class Tensor(
     def _like(self, t):
         return t
 
+    def new(self, *args, device=None):
+        """The legacy constructor with this tensor's dtype: `x.new(2, 3)` is uninitialised, `x.new([1, 2])` has data."""
+        return constructed("Tensor", self.dtype, args, device)
+
     def detach(self):
         """The same memory without history."""
         return alias(self, self._array)

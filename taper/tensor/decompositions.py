@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import into
 from . import factorizations, return_types, systems
 from .factorizations import geqrf, orgqr
@@ -13,6 +14,7 @@ from .systems import cholesky_inverse, cholesky_solve, det, inverse, logdet, pin
 __all__ = ["cholesky", "qr", "svd", "lu", "lu_solve", "slogdet"]
 
 
+@in_float32
 def cholesky(input, upper: bool = False, *, out=None):
     """`linalg.cholesky`: L with A = L L^H, or U with A = U^H U if upper."""
     check_square("cholesky", input)
@@ -26,6 +28,7 @@ def qr(input, some: bool = True, *, out=None):
     return return_types.qr(factorizations.qr(input, "reduced" if some else "complete", out=out))
 
 
+@in_float32
 def svd(input, some: bool = True, compute_uv: bool = True, *, out=None):
     """(U, S, V) with A = U S V^H: `linalg.svd`, which gives V^H. Without compute_uv U and V are square zeros."""
     check_matrices("linalg.svd", input)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import wrap
@@ -39,6 +40,7 @@ def _factor(A, upper: bool):
     return (adjoint(L) if upper else L), info
 
 
+@in_float32
 def cholesky(A, *, upper: bool = False, out=None):
     """L with A = L L^H, lower triangular (or A = U^H U if upper), for Hermitian positive-definite matrices.
 
@@ -50,6 +52,7 @@ def cholesky(A, *, upper: bool = False, out=None):
     return L if out is None else into(out, L)
 
 
+@in_float32
 def cholesky_ex(A, *, upper: bool = False, check_errors: bool = False, out=None):
     """(L, info): info is 0, or the order of the first leading minor that is not positive."""
     check_square("linalg.cholesky", A, "input", "linalg_cholesky_ex")
@@ -145,6 +148,7 @@ def lu_solve(LU, pivots, B, *, left: bool = True, adjoint: bool = False, out=Non
     return result if out is None else into(out, result)
 
 
+@in_float32
 def qr(A, mode: str = "reduced", *, out=None):
     """(Q, R) with A = Q R: Q has orthonormal columns, R is upper triangular. Matrices (..., m, n).
 
@@ -160,6 +164,7 @@ def qr(A, mode: str = "reduced", *, out=None):
     return return_types.linalg_qr(_outs(out, apply(ops.qr, A, mode=mode)))
 
 
+@in_float32
 def geqrf(input, *, out=None):
     """(a, tau): R on and above the diagonal, and below it the vectors of the reflections whose product is Q.
 
@@ -169,6 +174,7 @@ def geqrf(input, *, out=None):
     return return_types.geqrf(_outs(out, apply(ops.householder_qr, input)))
 
 
+@in_float32
 def householder_product(A, tau, *, out=None):
     """The first n columns of the product of the reflections 1 - tau[i] v v^H, v being column i of A below 1 at row i.
 
@@ -211,6 +217,7 @@ def _check_hermitian(A, UPLO: str, function: str) -> bool:
     return UPLO.upper() == "L"
 
 
+@in_float32
 def eigh(A, UPLO: str = "L", *, out=None):
     """(eigenvalues, eigenvectors) of Hermitian matrices (..., n, n): real, ascending; columns of norm 1.
 
@@ -221,6 +228,7 @@ def eigh(A, UPLO: str = "L", *, out=None):
     return return_types.linalg_eigh(_outs(out, apply(ops.eigh, A, lower=lower)))
 
 
+@in_float32
 def eigvalsh(A, UPLO: str = "L", *, out=None):
     """The eigenvalues of Hermitian matrices, of which only the triangle UPLO is read, in ascending order."""
     lower = _check_hermitian(A, UPLO, "linalg_eigvalsh")
@@ -241,6 +249,7 @@ def _check_general(name: str, A) -> None:
     check_sides(f"linalg.{name}", A)
 
 
+@in_float32
 def eig(A, *, out=None):
     """(eigenvalues, eigenvectors), complex, of square matrices (..., n, n); the vectors are columns of norm 1.
 
@@ -251,6 +260,7 @@ def eig(A, *, out=None):
     return return_types.linalg_eig(_outs(out, apply(ops.eig, A)))
 
 
+@in_float32
 def eigvals(A, *, out=None):
     """The eigenvalues, complex, of square matrices (..., n, n), in no order."""
     _check_general("eigvals", A)
@@ -258,6 +268,7 @@ def eigvals(A, *, out=None):
     return result if out is None else into(out, result)
 
 
+@in_float32
 def svd(A, full_matrices: bool = True, *, driver: str | None = None, out=None):
     """(U, S, Vh) with A = U S Vh: orthonormal columns, descending values, orthonormal rows. Matrices (..., m, n).
 
@@ -269,6 +280,7 @@ def svd(A, full_matrices: bool = True, *, driver: str | None = None, out=None):
     return return_types.linalg_svd(_outs(out, apply(ops.svd, A, full=bool(full_matrices))))
 
 
+@in_float32
 def svdvals(A, *, driver: str | None = None, out=None):
     """The singular values of matrices (..., m, n), in descending order."""
     check_matrices("linalg.svd", A, function="linalg_svdvals")

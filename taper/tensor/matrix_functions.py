@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..autograd.casting import in_lower_precision
 from ..autograd.dispatch import apply, into
 from ..autograd.tape import wrap
 from ..ops import linalg as ops
@@ -140,6 +141,7 @@ def vander(x, N=None, increasing: bool = False):
     return result if increasing else result.flip(1)
 
 
+@in_lower_precision
 def vecdot(x, y, *, dim: int = -1, out=None):
     """The sums of products of conj(x) and y along a dimension; the others broadcast."""
     check_tensor("linalg_vecdot", "x", x)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into, viewed
 from ..autograd.inplace import inplace
 from ..autograd.tape import Variable, wrap
@@ -173,6 +174,7 @@ def index_add(input, dim: int, index, source, *, alpha=1, out=None):
     return result if out is None else into(out, result)
 
 
+@in_float32
 def index_copy(input, dim: int, index, source, *, out=None):
     """`input` with the slices of `source` written at the positions `index` along a dimension."""
     axis, index = _aligned(input, dim, index, source, "index_copy_")

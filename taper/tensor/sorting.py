@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable, wrap
@@ -227,8 +228,8 @@ def _ranks(ordered, q, skip_nan: bool, interpolation: str):
     return below.astype(np.int64), np.ceil(rank).astype(np.int64), weight, steps
 
 
-quantile = _quantile("quantile", False)
-nanquantile = _quantile("nanquantile", True)
+quantile = in_float32(_quantile("quantile", False))
+nanquantile = in_float32(_quantile("nanquantile", True))
 
 
 def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None, out=None):

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable, wrap
@@ -57,6 +58,7 @@ def logdet(input):
     return where(sign == -1, wrap(np.asarray(np.nan, size._array.dtype)), size)
 
 
+@in_float32
 def inv(A, *, out=None):
     """The inverses of square matrices (..., n, n).
 
@@ -73,6 +75,7 @@ def inverse(input, *, out=None):
     return inv(input, out=out)
 
 
+@in_float32
 def inv_ex(A, *, check_errors=False, out=None):
     """(inverse, info): info is 0, or for a singular matrix the number from 1 of the pivot that is zero."""
     check_square("linalg.inv", A, function="linalg_inv_ex")
@@ -113,6 +116,7 @@ def _solved(name: str, A, B, left: bool):
     return x.mT, info
 
 
+@in_float32
 def solve(A, B, *, left: bool = True, out=None):
     """X with A X = B, or X A = B if not left. B: vectors (n) or (..., n), or matrices (..., n, k); stacks broadcast.
 
@@ -123,6 +127,7 @@ def solve(A, B, *, left: bool = True, out=None):
     return x if out is None else into(out, x)
 
 
+@in_float32
 def solve_ex(A, B, *, left: bool = True, check_errors: bool = False, out=None):
     """(result, info): as `solve`, but a singular matrix is reported in info unless check_errors."""
     x, info = _solved("linalg_solve_ex", A, B, left)
@@ -198,6 +203,7 @@ def pinverse(input, rcond: float = 1e-15):
 _DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 
 
+@in_float32
 def lstsq(A, B, rcond=None, *, driver: str | None = None):
     """(solution, residuals, rank, singular_values): the shortest X for which the norm of A X - B is smallest.
 
@@ -244,6 +250,7 @@ def lstsq(A, B, rcond=None, *, driver: str | None = None):
     return return_types.linalg_lstsq(x.squeeze(-1) if vector else x, residuals, rank, values)
 
 
+@in_float32
 def cholesky_solve(input, L, upper: bool = False, *, out=None):
     """X with A X = input, where A = L L^H, or L^H L if upper."""
     name = "cholesky_solve"
@@ -266,6 +273,7 @@ def cholesky_solve(input, L, upper: bool = False, *, out=None):
     return result if out is None else into(out, result)
 
 
+@in_float32
 def cholesky_inverse(input, upper: bool = False, *, out=None):
     """The inverse of A = L L^H, or L^H L if upper, from its factor."""
     check_square("cholesky_inverse", input)
@@ -274,6 +282,7 @@ def cholesky_inverse(input, upper: bool = False, *, out=None):
     return cholesky_solve(unit.expand(input._array.shape), factor, upper, out=out)
 
 
+@in_float32
 def tensorinv(A, ind: int = 2, *, out=None):
     """The inverse of A as a map from its last dimensions to its first `ind`, whose sizes have the same product."""
     shape = A._array.shape
@@ -289,6 +298,7 @@ def tensorinv(A, ind: int = 2, *, out=None):
     return result if out is None else into(out, result)
 
 
+@in_float32
 def tensorsolve(A, B, dims=None, *, out=None):
     """X with tensordot(A, X, X.ndim) = B. dims: dimensions of A that are moved to its end first."""
     if dims is not None:

@@ -39,7 +39,7 @@ def test_names_are_resolved(i):
 
 
 HERE = [
-    ("torch.nn.Linear", None), ("torch.nope", "torch.nope"), ("torch.jit.script", "torch.jit"), ("torch.float32.is_floating_point", None),
+    ("torch.nn.Linear", None), ("torch.nope", "torch.nope"), ("torch.jit.trace", "torch.jit.trace"), ("torch.float32.is_floating_point", None),
     ("torchvision.transforms.functional.hflip", None), ("d2l.torch.Timer", None), ("d2l.torch.nope", "d2l.torch.nope"),
     ("torch.utils.tensorboard.SummaryWriter", None), ("torch.Tensor.abs", None), ("torch.Tensor.to_mkldnn", "torch.Tensor.to_mkldnn"),
     ("torch.nn.modules.module.Module", None), ("torch.__version__", None), ("torch.cuda.is_available", None),

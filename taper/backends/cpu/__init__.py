@@ -16,6 +16,7 @@ from .cross_entropy import *
 from .ctc import *
 from .cumulative import *
 from .fourier import *
+from .incomplete_integrals import *
 from .indexing import *
 from .linear import *
 from .loss import *

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ...autograd.casting import in_lower_precision
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...autograd.tape import wrap
@@ -18,6 +19,7 @@ from .dropout import dropout
 from .padding import pad
 
 
+@in_lower_precision
 def scaled_dot_product_attention(
     query, key, value, attn_mask=None, dropout_p: float = 0.0, is_causal: bool = False, scale=None, enable_gqa=False
 ):

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from ...autograd.casting import in_float32
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...autograd.tape import Variable
@@ -58,6 +59,7 @@ def _sizes(name: str, input, target) -> None:
         )
 
 
+@in_float32
 def mse_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", weight=None):
     """(input - target) ** 2, reduced. Warns where the sizes differ."""
     if input._array.dtype.kind != "f":
@@ -72,6 +74,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction: str = "me
     return apply(ops.mse_loss, input, target, reduction=reduction)
 
 
+@in_float32
 def l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", weight=None):
     """|input - target|, reduced. Its gradient where both are equal is 0. RuntimeError for bools."""
     _sizes("l1_loss", input, target)
@@ -88,6 +91,7 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mea
     return apply(ops.l1_loss, input, target, reduction=reduction)
 
 
+@in_float32
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", beta: float = 1.0):
     """d ** 2 / (2 beta) where d = |input - target| is below beta, else d - beta / 2; reduced."""
     needs_floating("smooth_l1_cpu", input, target)
@@ -100,6 +104,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction: str
     return apply(ops.smooth_l1_loss, input, target, beta=beta, reduction=reduction)
 
 
+@in_float32
 def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0, weight=None):
     """d ** 2 / 2 where d = |input - target| is at most delta, else delta * (d - delta / 2); reduced (Huber 1964)."""
     needs_floating("huber_cpu", input, target)
@@ -113,6 +118,7 @@ def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0, weigh
     return apply(ops.huber_loss, input, target, delta=delta, reduction=reduction)
 
 
+@in_float32
 def cross_entropy(
     input,
     target,
@@ -220,6 +226,7 @@ def _against_probabilities(input, target, weight, ignore_index: int, reduction: 
     return reduced(loss, reduction)
 
 
+@in_float32
 def nll_loss(
     input, target, weight=None, size_average=None, ignore_index: int = -100, reduce=None, reduction: str = "mean"
 ):
@@ -234,6 +241,7 @@ def nll_loss(
     return apply(ops.nll_loss, input, target, weight, ignore=ignore_index, reduction=reduction)
 
 
+@in_float32
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
     """-(y log x + (1 - y) log(1 - x)), each logarithm at least -100.
 
@@ -257,6 +265,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
+@in_float32
 def binary_cross_entropy_with_logits(
     input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean", pos_weight=None
 ):
@@ -272,6 +281,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
+@in_float32
 def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean", log_target: bool = False):
     """target * (log target - input) for log-probabilities `input`; "batchmean" divides the sum by the batch size."""
     if reduction != "batchmean":
@@ -294,6 +304,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean
     return reduced(loss, reduction)
 
 
+@in_float32
 def poisson_nll_loss(
     input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction: str = "mean"
 ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...autograd.casting import in_float32
 from ...autograd.inplace import legacy_name
 from ...autograd.tape import wrap
 from ...backends import namespace_of
@@ -14,6 +15,7 @@ from .floating import needs_floating
 from .loss import class_weights_fit, reduced, reduction_of
 
 
+@in_float32
 def hinge_embedding_loss(input, target, margin: float = 1.0, size_average=None, reduce=None, reduction: str = "mean"):
     """input where target is 1, max(0, margin - input) where it is -1."""
     reduction = reduction_of(reduction, size_average, reduce)
@@ -22,6 +24,7 @@ def hinge_embedding_loss(input, target, margin: float = 1.0, size_average=None, 
     return reduced(close + far, reduction)
 
 
+@in_float32
 def margin_ranking_loss(
     input1, input2, target, margin: float = 0, size_average=None, reduce=None, reduction: str = "mean"
 ):
@@ -35,6 +38,7 @@ def margin_ranking_loss(
     return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
 
 
+@in_float32
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
     """log(1 + exp(-target * input))."""
     reduction = reduction_of(reduction, size_average, reduce)
@@ -65,6 +69,7 @@ def _rows_of_scores(name: str, input, target) -> bool:
     return len(shape) < 2
 
 
+@in_float32
 def multi_margin_loss(
     input, target, p: int = 1, margin: float = 1.0, weight=None, size_average=None, reduce=None, reduction: str = "mean"
 ):
@@ -94,6 +99,7 @@ def multi_margin_loss(
     return reduced(loss.squeeze(0) if single else loss, reduction)
 
 
+@in_float32
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
     """The mean over pairs of a target class and another of max(0, 1 - (input[target] - input[other])).
 
@@ -120,6 +126,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     return reduced(loss.squeeze(0) if single else loss, reduction)
 
 
+@in_float32
 def cosine_embedding_loss(
     input1, input2, target, margin: float = 0, size_average=None, reduce=None, reduction: str = "mean"
 ):
@@ -132,6 +139,7 @@ def cosine_embedding_loss(
     return reduced(loss, reduction)
 
 
+@in_float32
 def triplet_margin_loss(
     anchor,
     positive,

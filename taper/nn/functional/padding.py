@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...autograd import casting
 from ...autograd.dispatch import apply
 from ...autograd.tape import wrap
 from ...ops.indexing import put_part
@@ -38,6 +39,8 @@ def pad(input, pad, mode: str = "constant", value=None):
             f"Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: mode {mode!r} pads the last "
             "1, 2 or 3 dimensions of a tensor with one or two more"
         )
+    if mode != "circular" and casting.scopes:
+        (input,) = casting.widened(input)
     for axis, (before, after) in enumerate(sides):
         if before or after:
             input = input.index_select(axis, wrap(_positions(array.shape[axis], before, after, mode, axis)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...autograd.casting import in_float32
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...backends import namespace_of
@@ -54,7 +55,7 @@ def _windows(n: int, name: str, kernel_size, stride, padding) -> dict:
     return {"kernel": kernel, "stride": stride, "padding": per_dim(padding, n, "padding", name)}
 
 
-max_pool1d, max_pool2d, max_pool3d = _max_pool(1), _max_pool(2), _max_pool(3)
+max_pool1d, max_pool2d, max_pool3d = _max_pool(1), _max_pool(2), in_float32(_max_pool(3))
 
 
 def _avg_pool(n: int):
@@ -88,7 +89,7 @@ def _avg_pool(n: int):
     return function
 
 
-avg_pool1d, avg_pool2d, avg_pool3d = _avg_pool(1), _avg_pool(2), _avg_pool(3)
+avg_pool1d, avg_pool2d, avg_pool3d = _avg_pool(1), _avg_pool(2), in_float32(_avg_pool(3))
 
 
 def _target(n: int, name: str, output_size, spatial) -> tuple[int, ...]:
@@ -135,8 +136,16 @@ def _adaptive_max(n: int):
     return function
 
 
-adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = _adaptive_avg(1), _adaptive_avg(2), _adaptive_avg(3)
-adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = _adaptive_max(1), _adaptive_max(2), _adaptive_max(3)
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (
+    _adaptive_avg(1),
+    _adaptive_avg(2),
+    in_float32(_adaptive_avg(3)),
+)
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (
+    _adaptive_max(1),
+    _adaptive_max(2),
+    in_float32(_adaptive_max(3)),
+)
 
 
 def _lp_pool(n: int):
@@ -214,7 +223,7 @@ def _max_unpool(n: int):
     return function
 
 
-max_unpool1d, max_unpool2d, max_unpool3d = _max_unpool(1), _max_unpool(2), _max_unpool(3)
+max_unpool1d, max_unpool2d, max_unpool3d = (in_float32(_max_unpool(n)) for n in (1, 2, 3))
 
 
 def _with_indices(function):
