@@ -22,6 +22,7 @@ from .formats import *
 from .indexing import *
 from .joining import *
 from .legacy import *
+from .lowrank import *
 from .matrix_functions import *
 from .memory import *
 from .norms import *

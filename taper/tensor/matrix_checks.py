@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..autograd.dispatch import into
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable
 from ..backends import namespace_of
@@ -106,6 +107,11 @@ NOT_POSITIVE = (
     "The factorization could not be completed because the input is not positive-definite (the leading minor of order "
     "{number} is not positive-definite)."
 )
+
+
+def outs(out, results) -> tuple:
+    """The results, put into the tensors of `out` if there are any."""
+    return tuple(results) if out is None else tuple(into(o, r) for o, r in zip(out, results))
 
 
 def leading_shapes(name: str, a, b) -> tuple:
