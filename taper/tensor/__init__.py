@@ -11,6 +11,7 @@ from .arrangement import *
 from .comparison import *
 from .complex_numbers import *
 from .conversion import *
+from .copies import *
 from .core import Tensor
 from .creation import *
 from .cumulative import *
@@ -37,7 +38,9 @@ from .shape import *
 from .sorting import *
 from .special import digamma, erf, erfc, erfinv, i0, lgamma, mvlgamma, polygamma, sinc
 from .spectrum import *
+from .statistics import *
 from .systems import *
 from .threads import *
+from .writing import *
 
 results_are(Tensor, namespace)

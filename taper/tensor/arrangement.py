@@ -15,7 +15,7 @@ from ..ops import indexing
 from ..ops import movement as ops
 from . import dims
 from .memory import clone
-from .shape import check_tensor, expanded, permute, reshaped, sizes_of, unsqueeze, view
+from .shape import check_tensor, expanded, reshaped, sizes_of, unsqueeze
 
 __all__ = [
     "tile",
@@ -38,21 +38,9 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
-    "permute_copy",
-    "view_copy",
 ]
 
 _one = dims.one  # where `dims` is an argument's name
-
-
-def permute_copy(input, dims):
-    """A copy with the dimensions in another order."""
-    return clone(permute(input, dims), memory_format=None)
-
-
-def view_copy(input, size):
-    """A copy in another shape, or read as another dtype."""
-    return clone(view(input, size))
 
 
 def repeat(self, *repeats, **named):

@@ -30,6 +30,7 @@ __all__ = [
     "empty",
     "full",
     "empty_strided",
+    "empty_permuted",
     "zeros_like",
     "ones_like",
     "empty_like",
@@ -216,6 +217,30 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, require
     n = 0 if 0 in shape else 1 + sum((d - 1) * s for d, s in zip(shape, strides))
     bytes_ = [s * np_dtype.itemsize for s in strides]
     return leaf(np.lib.stride_tricks.as_strided(np.empty(n, np_dtype), shape, bytes_), requires_grad)
+
+
+def empty_permuted(
+    size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
+    """A tensor without overlap whose dimensions lie in memory in the order `physical_layout`, outermost first."""
+    check_layout(layout, "empty_permuted")
+    place(device)
+    shape, order = sequence_of(size, "empty_permuted"), tuple(physical_layout)
+    if len(order) != len(shape):
+        raise RuntimeError(
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. "
+            f"len(size) = {len(shape)} is not equal to len(physical_layout) = {len(order)}"
+        )
+    for i, d in enumerate(order):
+        if not 0 <= d < len(shape):
+            raise RuntimeError(
+                f"Dimension out of range (expected to be between 0 and {len(shape) - 1}, but got {d} at index {i}). "
+                "Negative dimensions are not supported here."
+            )
+    if len(set(order)) != len(order):
+        raise RuntimeError("Duplicate dim not allowed")
+    array = np.empty([shape[d] for d in order], element_type(dtype, "empty_permuted"))
+    return leaf(array.transpose(np.argsort(order)), requires_grad)
 
 
 def _like(name, make):

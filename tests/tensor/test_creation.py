@@ -619,3 +619,11 @@ def test_generators_are_independent_and_their_state_can_be_kept():
         taper.tensor(torch.Generator().manual_seed(9).get_state().tolist()),
         taper.Generator().manual_seed(9).get_state().long(),
     )
+
+
+def test_empty_permuted_lies_in_the_given_order():
+    made = taper.empty_permuted((2, 3, 4), (2, 0, 1), dtype=taper.int8)
+    assert made.shape == (2, 3, 4) and made.stride() == (3, 1, 6) and made.dtype == taper.int8
+    for size, order in [((2, 3), (0,)), ((2, 3), (1, 1)), ((2, 3), (1, 2))]:
+        with pytest.raises(RuntimeError):
+            taper.empty_permuted(size, order)
