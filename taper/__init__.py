@@ -61,6 +61,16 @@ _LENT |= dict.fromkeys(
     ),
     "nn.functional",
 )
+_LENT |= dict.fromkeys(("adaptive_max_pool1d", "constant_pad_nd", "conv_tbc", "rms_norm", "rrelu"), "nn.functional")
+_LENT["native_channel_shuffle"] = "nn.functional"
+_LENT |= dict.fromkeys(
+    (
+        *("alpha_dropout", "batch_norm", "dropout", "embedding", "feature_alpha_dropout", "grid_sampler"),
+        *("grid_sampler_2d", "grid_sampler_3d", "instance_norm", "native_batch_norm", "native_dropout"),
+        *("native_group_norm", "native_layer_norm"),
+    ),
+    "nn.functional.native",
+)
 
 
 def __getattr__(name: str):

@@ -32,6 +32,7 @@ from .products import *
 from .random import *
 from .reduction import *
 from .scattering import *
+from .segments import *
 from .selection import *
 from .settings import *
 from .shape import *

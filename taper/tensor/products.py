@@ -406,11 +406,13 @@ def check_expandable(input, shape) -> None:
             )
 
 
-def linear(input, weight, bias=None):
+def linear(input, weight, bias=None, *, out=None):
     """input @ weight.T + bias: weight is (outputs, inputs), bias (outputs), input any leading dimensions and (inputs).
 
     A one-dimensional weight gives one output without its dimension. RuntimeError for shapes or dtypes that do not fit.
     """
+    if out is not None:
+        return into(out, linear(input, weight, bias))
     try:
         x, w = input._array, weight._array
     except AttributeError:

@@ -265,3 +265,20 @@ def test_bilinear_is_its_formula(torch):
     for lib in (taper, torch):
         with pytest.raises(RuntimeError, match="input1 size does not match weight size"):
             lib.nn.functional.bilinear(*map(lib.from_numpy, (y, y, w, b)))
+
+
+def test_interpolation_refuses_integers_and_complex_numbers():
+    for x in (taper.ones(1, 1, 4, 4, dtype=taper.int64), taper.ones(1, 1, 4, 4, dtype=taper.complex64)):
+        for mode in ("nearest", "nearest-exact", "bilinear", "bicubic"):
+            with pytest.raises(NotImplementedError):
+                F.interpolate(x, 2, mode=mode)
+    assert F.interpolate(taper.ones(1, 1, 4, 4, dtype=taper.uint8), 2).dtype == taper.uint8
+
+
+def test_grid_sampler_takes_modes_by_number():
+    x, grid = taper.rand(1, 2, 4, 4), taper.rand(1, 3, 3, 2) * 2 - 1
+    for i, mode in enumerate(("bilinear", "nearest", "bicubic")):
+        for j, padding in enumerate(("zeros", "border", "reflection")):
+            want = F.grid_sample(x, grid, mode, padding, False)
+            assert (taper.grid_sampler_2d(x, grid, i, j, False) == want).all()
+            assert (taper.grid_sampler(x, grid, i, j, False) == want).all()

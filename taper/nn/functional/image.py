@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...autograd.dispatch import apply
 from ...ops import convolution as ops
+from .floating import needs_floating
 from .sizes import per_dim
 
 
@@ -62,6 +63,8 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
             "Expected 3D or 4D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
             f"input, but got: {list(input._array.shape)}"
         )
+    if input._array.dtype.kind in "iu":
+        needs_floating("im2col_out_cpu", input)
     x = input if batched else input.unsqueeze(0)
     oh, ow = _grid(x._array.shape[2:], kernel, dilation, padding, stride)
     if oh < 1 or ow < 1:

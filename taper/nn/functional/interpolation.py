@@ -63,15 +63,15 @@ def interpolate(
         )
     if mode == "area":
         return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[n - 1](input, size)
+    if x.dtype.kind not in "fV" and not (x.dtype == np.uint8 and mode in NEAREST):
+        raise NotImplementedError(
+            f"interpolate: mode {mode!r} is not implemented for {input.dtype}. Use input.float()."
+        )
     if mode in NEAREST:
         for axis, (have, want, factor) in enumerate(zip(spatial, size, factors), 2):
             if want != have or factor not in (None, 1):
                 input = input.index_select(axis, wrap(_nearest(have, want, factor, mode)))
         return input.contiguous()
-    if x.dtype.kind in "biu":
-        raise NotImplementedError(
-            f"interpolate: mode {mode!r} is not implemented for {input.dtype}. Use input.float()."
-        )
     return _resampled(input, size, factors, mode, bool(align_corners), antialias)
 
 

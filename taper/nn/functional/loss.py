@@ -14,6 +14,7 @@ from ...backends import namespace_of
 from ...ops import loss as ops
 from ...tensor.activation import log_softmax
 from ...tensor.arithmetic import no_bools
+from ...tensor.products import linear
 from .floating import needs_floating
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -143,6 +144,44 @@ def cross_entropy(
         ops.cross_entropy, input, target, weight, ignore=ignore_index, smoothing=label_smoothing, reduction=reduction
     )
     return loss if x.ndim > 1 else loss.reshape(())
+
+
+def linear_cross_entropy(
+    input,
+    linear_weight,
+    target,
+    *,
+    linear_bias=None,
+    weight=None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options=None,
+):
+    """`cross_entropy` of the scores that linear_weight (C, ..., in) gives for input (N, in) or (in,).
+
+    linear_bias has the weight's shape without its last dimension. options, a chunking of the work, must be None.
+    """
+    if options is not None:
+        raise NotImplementedError("linear_cross_entropy: Taper has no chunked form; leave options out.")
+    shape = linear_weight._array.shape[:-1]
+    if len(shape) > 1 and input._array.ndim == 1:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input, "
+            f"(N, {input._array.shape[0]}), got unbatched input with shape {tuple(input.shape)}"
+        )
+    scores = linear(input, linear_weight.reshape(-1, linear_weight._array.shape[-1]))
+    scores = scores.reshape(*input._array.shape[:-1], *shape)
+    if linear_bias is not None:
+        scores = scores + linear_bias
+    return cross_entropy(
+        scores,
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 def _one(input, target):
@@ -320,6 +359,10 @@ def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reducti
             var = var.unsqueeze(-1)
         elif not (input._array.shape[:-1] == var._array.shape[:-1] and var._array.shape[-1] == 1) and var._array.ndim:
             raise ValueError("var is of incorrect size")
+    if var._array.dtype.kind in "biu":
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {_word(var._array)} (gaussian_nll_loss's var)"
+        )
     # eps bounds the value and not the gradient's path.
     var = var + (var.detach().clamp_min(eps) - var.detach())
     loss = 0.5 * (var.log() + (input - target) ** 2 / var)

@@ -32,6 +32,8 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
             raise ValueError(
                 f"Expected more than 1 value per channel when training, got input size torch.Size({list(x.shape)})"
             )
+    if x.ndim == 1 and not x.size:
+        return input.clone()
     if x.ndim < 2:
         raise RuntimeError(f"batch_norm: expected an input of 2 dimensions at least, got {x.ndim}")
     for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
@@ -157,11 +159,17 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps: float = 1e-
 
 def rms_norm(input, normalized_shape, weight=None, eps: float | None = None):
     """Divided by the root mean square over the last dimensions. eps defaults to the dtype's."""
-    needs_floating("rms_norm", input)
+    complex_ = input._array.dtype.kind == "c"
+    if not complex_:
+        needs_floating("rms_norm", input)
     axes = _last(input, normalized_shape, "rms_norm")
     _like(input._array.shape[axes[0] :], "weight", weight)
     if eps is None:
         eps = dtypes.finfo(input.dtype).eps
+    if complex_:
+        # The mean of the squares themselves, as PyTorch has it, not of their absolute values.
+        out = input * ((input * input).mean(axes, True) + eps).rsqrt()
+        return out if weight is None else out * weight
     return apply(ops.rms_norm, input, weight, axes=axes, eps=eps)
 
 

@@ -192,4 +192,18 @@ CASES = [
         ops=("clone",),
         strides=False,
     ),
+    Case(
+        "constant_pad_nd",
+        lambda T, x: (T.constant_pad_nd(x, (1, -1, 2, 0), 3.0), T.constant_pad_nd(x, (1, 1))),
+        (real(2, 3, 4),),
+        ops=("put_part",),
+    ),
+    Error("constant_pad_nd.odd", lambda T, x: T.constant_pad_nd(x, (1,)), RuntimeError, "even", (real(3),)),
+    Error(
+        "pad.bools",
+        lambda T, x: T.nn.functional.pad(x > 0, (1, 1), "reflect"),
+        NotImplementedError,
+        "not implemented for 'Bool'",
+        (real(2, 3),),
+    ),
 ]

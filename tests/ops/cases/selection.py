@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..case import HALVES, Case, Error, booleans, integers, real
+from ..case import HALVES, Case, Error, booleans, distinct, integers, real
 
 X = real(3, 4, 5)
 MASK = booleans(3, 4)
@@ -305,5 +305,35 @@ CASES = [
         NotImplementedError,
         "index_func_",
         (X,),
+    ),
+    Case(
+        "segment_reduce",
+        lambda T, x: tuple(
+            T.segment_reduce(x, how, lengths=T.tensor([2, 0, 3]), initial=initial)
+            for how in ("sum", "mean", "max", "min", "prod")
+            for initial in (None, 0.5)
+        ),
+        (distinct(5, 2),),
+        ops=("scatter_reduce",),
+        grad=False,
+    ),
+    Case(
+        "segment_reduce.rows",
+        lambda T, x: (
+            T.segment_reduce(x, "sum", lengths=T.tensor([[1, 3], [4, 0]]), axis=1),
+            T.segment_reduce(x, "mean", offsets=T.tensor([[0, 1, 4], [0, 2, 4]]), axis=1),
+            T.segment_reduce(x, "max", lengths=T.tensor([[1, 2], [2, 1]]), axis=1, unsafe=True),
+            T.segment_reduce(x, "prod", lengths=T.tensor([[1, 3], [2, 2]]), axis=1),
+        ),
+        (distinct(2, 4, 2),),
+        ops=("scatter_reduce",),
+        second=False,
+    ),
+    Error(
+        "segment_reduce.sum",
+        lambda T, x: T.segment_reduce(x, "sum", lengths=T.tensor([1, 1])),
+        RuntimeError,
+        "",
+        (real(5),),
     ),
 ]
