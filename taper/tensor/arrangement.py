@@ -177,17 +177,19 @@ def triu(input, diagonal: int = 0, *, out=None):
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype=dtypes.int64, device="cpu", layout=None):
     """Rows and columns of the lower triangle's elements, a (2, n) tensor."""
-    _check_lengths(row, col)
+    _check_lengths("tril_indices", row, col, dtype)
     return wrap(np.stack(np.tril_indices(row, offset, col)).astype(dtype.np))
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype=dtypes.int64, device="cpu", layout=None):
     """Rows and columns of the upper triangle's elements, a (2, n) tensor."""
-    _check_lengths(row, col)
+    _check_lengths("triu_indices", row, col, dtype)
     return wrap(np.stack(np.triu_indices(row, offset, col)).astype(dtype.np))
 
 
-def _check_lengths(row: int, col: int) -> None:
+def _check_lengths(function: str, row: int, col: int, dtype) -> None:
+    if dtype not in (dtypes.int64, dtypes.int32):
+        raise NotImplementedError(f'"{function}" not implemented for {dtype.name}: positions are int64 or int32')
     for name, n in (("row", row), ("col", col)):
         if n < 0:
             raise RuntimeError(f"{name} must be non-negative, got {n}")

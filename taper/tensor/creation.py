@@ -311,7 +311,13 @@ def arange(*bounds, out=None, dtype=None, layout=None, device=None, requires_gra
     else:
         np_dtype = element_type(dtype, "arange")
     if np_dtype.kind in "iu" and math.isfinite(start) and math.isfinite(end):
+        _check_range(start, end, step)
         start, end, step = int(start), int(end), int(step)
+        if step == 0:
+            raise ValueError("step must be nonzero: it is between -1 and 1, and the tensor of integers")
+    if np_dtype.kind == "c":
+        raise NotImplementedError('"arange_cpu" not implemented for complex numbers, which have no order')
+    _refuse_bool("arange", np_dtype)
     _check_range(start, end, step)
     if np_dtype.kind in "iu" and all(isinstance(v, int) for v in (start, end, step)):
         array = np.arange(start, end, step).astype(np_dtype, copy=False)
@@ -369,6 +375,9 @@ def linspace(
     place(device)
     start, end = _bound(start), _bound(end)
     np_dtype = element_type(dtype, "linspace", _type_between(start, end) if out is None else out._array.dtype)
+    _refuse_bool("linspace", np_dtype)
+    if np_dtype.kind in "iu":
+        start, end = int(start), int(end)
     array = _evenly(start, end, steps, np_dtype, "linspace")
     return leaf(array, requires_grad) if out is None else into(out, wrap(array))
 
@@ -381,6 +390,11 @@ def _type_between(start, end) -> np.dtype:
     """The default floating type, or its complex type if a bound is complex."""
     default = dtypes.get_default_dtype()
     return (default.to_complex() if isinstance(start, complex) or isinstance(end, complex) else default).np
+
+
+def _refuse_bool(name: str, np_dtype: np.dtype) -> None:
+    if np_dtype.kind == "b":
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
 
 
 _WIDER = {
@@ -432,6 +446,9 @@ def logspace(
     place(device)
     start, end = _bound(start), _bound(end)
     np_dtype = element_type(dtype, "logspace", _type_between(start, end) if out is None else out._array.dtype)
+    _refuse_bool("logspace", np_dtype)
+    if np_dtype.kind in "iu":
+        start, end = int(start), int(end)
     wide = np.dtype(np.complex128 if np_dtype.kind == "c" else np.float64)
     array = np.power(wide.type(base), _evenly(start, end, steps, wide, "logspace")).astype(np_dtype)
     return leaf(array, requires_grad) if out is None else into(out, wrap(array))

@@ -213,7 +213,8 @@ def index_reduce(input, dim: int, index, source, reduce: str, *, include_self: b
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     axis, index = _aligned(input, dim, index, source, "index_reduce_")
-    if input._array.dtype.kind == "b" and (input._array.ndim < 2 or reduce == "mean"):
+    kind = input._array.dtype.kind
+    if (kind in "bc" and input._array.ndim < 2) or (kind == "b" and reduce == "mean"):
         raise NotImplementedError(f"\"index_func_\" not implemented for '{legacy_name(input._array.dtype)}'")
     shape = source._array.shape
     wide = expanded(reshaped(index, tuple([-1 if i == axis else 1 for i in range(len(shape))])), shape)

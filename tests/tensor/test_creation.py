@@ -627,3 +627,26 @@ def test_empty_permuted_lies_in_the_given_order():
     for size, order in [((2, 3), (0,)), ((2, 3), (1, 1)), ((2, 3), (1, 2))]:
         with pytest.raises(RuntimeError):
             taper.empty_permuted(size, order)
+
+
+@pytest.mark.parametrize("bounds", [(4.3, -3, 50), (4.3, 1.9, 7), (-2.7, 2.7, 6)])
+def test_evenly_spaced_integers_start_from_whole_numbers(bounds):
+    torch = pytest.importorskip("torch")
+    for name, more in (("linspace", ()), ("logspace", (2.0,))):
+        want = getattr(torch, name)(*bounds, *more, dtype=torch.int64)
+        assert getattr(taper, name)(*bounds, *more, dtype=taper.int64).tolist() == want.tolist()
+
+
+def test_factories_refuse_types_without_order():
+    for make in (
+        lambda: taper.arange(0, 3, dtype=taper.bool),
+        lambda: taper.arange(0, 3, dtype=taper.complex64),
+        lambda: taper.linspace(0, 1, 3, dtype=taper.bool),
+        lambda: taper.logspace(0, 1, 3, dtype=taper.bool),
+        lambda: taper.tril_indices(2, 2, dtype=taper.float32),
+        lambda: taper.triu_indices(2, 2, dtype=taper.int16),
+    ):
+        with pytest.raises(NotImplementedError):
+            make()
+    with pytest.raises(ValueError, match="nonzero"):
+        taper.arange(0, 64, 0.5, dtype=taper.int64)

@@ -60,7 +60,7 @@ def _factor_one(a, pivots, hermitian: bool) -> int:
 
 def _pivot(rest):
     """(row of the next pivot, size of its block); None if the first column is zero."""
-    own = abs(rest[0, 0])
+    own = _size(rest[0, 0])
     column = _size(rest[1:, 0])
     largest = column.max(initial=0)
     if max(own, largest) == 0:
@@ -73,7 +73,7 @@ def _pivot(rest):
     highest = others.max()
     if own * highest >= _ALPHA * largest * largest:
         return 0, 1
-    return (row, 1) if abs(rest[row, row]) >= _ALPHA * highest else (row, 2)
+    return (row, 1) if _size(rest[row, row]) >= _ALPHA * highest else (row, 2)
 
 
 def ldl_solve(factored, pivots, b, hermitian: bool):

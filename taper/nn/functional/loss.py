@@ -348,6 +348,8 @@ def poisson_nll_loss(
 def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reduction: str = "mean"):
     """The negative log-likelihood of a normal distribution of mean `input` and variance `var` (at least eps)."""
     reduction = reduction_of(reduction)
+    if isinstance(var, Variable) and var._array.dtype.kind == "c":
+        raise NotImplementedError(f"\"lt_cpu\" not implemented for '{_word(var._array)}' (gaussian_nll_loss's var)")
     if not isinstance(var, Variable):
         if var < 0:
             raise ValueError("var has negative entry/entries")

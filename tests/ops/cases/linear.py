@@ -454,4 +454,16 @@ CASES = [
     ),
     Error("einsum.range", lambda T, a: T.einsum(a, [0, 52]), ValueError, "valid range", (A,)),
     Error("einsum.equation", lambda T, a: T.einsum(3, a), TypeError, "must be str", (A,)),
+    Case(
+        "addr.bools",
+        lambda T, m, v: (
+            T.addr(m, v, v, alpha=2, beta=3),
+            T.addr(m, v, v, alpha=0, beta=2),
+            T.addr(m, v, v, beta=0),
+            T.addr(m, v, v),
+        ),
+        (booleans(3, 3), booleans(3)),
+        ops=("mul",),
+        grad=False,
+    ),
 ]
