@@ -105,4 +105,6 @@ def vander(x, N=None):
         raise RuntimeError("N must be greater than 1.")
     if x._array.dtype.kind == "b":
         raise RuntimeError("linalg.vander supports floating point, complex, and integer tensors, but got Bool")
+    if x._array.dtype.kind in "iu":
+        x = x.long()
     return powers(x if x._array.ndim else x.reshape(1), n)

@@ -116,6 +116,8 @@ def unsqueeze_copy(input, dim: int, *, out=None):
 
 def view_copy(input, size, *, out=None):
     """A copy in another shape, or read as another dtype."""
+    if isinstance(size, (tuple, list)):
+        return _copied(shape.reshape(input, size), out)
     return _copied(shape.view(input, size), out)
 
 

@@ -310,7 +310,7 @@ def arange(*bounds, out=None, dtype=None, layout=None, device=None, requires_gra
         np_dtype = dtypes.int64.np if whole else dtypes.get_default_dtype().np
     else:
         np_dtype = element_type(dtype, "arange")
-    if np_dtype.kind in "iu" and math.isfinite(start) and math.isfinite(end):
+    if np_dtype == np.int64 and math.isfinite(start) and math.isfinite(end):
         _check_range(start, end, step)
         start, end, step = int(start), int(end), int(step)
         if step == 0:
@@ -323,6 +323,8 @@ def arange(*bounds, out=None, dtype=None, layout=None, device=None, requires_gra
         array = np.arange(start, end, step).astype(np_dtype, copy=False)
     else:
         n = math.ceil((end - start) / step)
+        if np_dtype.kind in "iu":
+            start, step = int(start), int(step)
         wide = np.float64 if np_dtype.kind in "fV" else np.int64
         array = (np.arange(n) * wide(step) + wide(start)).astype(np_dtype)
     return leaf(array, requires_grad) if out is None else into(out, wrap(array))

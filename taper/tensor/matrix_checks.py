@@ -39,6 +39,7 @@ def check_two_dims(name: str, t, argument: str = "A") -> None:
 # Functions whose types PyTorch only refuses where it would run them, by the names it gives these places.
 _PLACES = {
     **{"linalg.det": "lu_cpu", "linalg.cholesky": "cholesky_cpu", "cholesky": "cholesky_cpu", "linalg.qr": "geqrf_cpu"},
+    **{"torch.linalg.ldl_factor_ex": "ldl_factor_kernel_cpu"},
     **{"linalg.svd": "linalg_svd_cpu", "linalg.solve_triangular": "triangular_solve_cpu"},
 }
 

@@ -172,7 +172,7 @@ def unravel_index(indices, shape):
             raise TypeError(f"expected 'shape' sequence to only contain ints, but got {type(n)}")
     if any(n < 0 for n in sizes):
         raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
-    made, step = [], 1
+    made, step, indices = [], 1, indices.long()
     for n in reversed(sizes):
         made.append(indices // step % n)
         step *= n

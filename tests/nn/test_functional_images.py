@@ -282,3 +282,23 @@ def test_grid_sampler_takes_modes_by_number():
             want = F.grid_sample(x, grid, mode, padding, False)
             assert (taper.grid_sampler_2d(x, grid, i, j, False) == want).all()
             assert (taper.grid_sampler(x, grid, i, j, False) == want).all()
+
+
+@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+def test_images_of_bytes_are_resampled_to_pytorchs_bytes(mode, antialias):
+    torch = pytest.importorskip("torch")
+    draw = np.random.default_rng(0)
+    for shape, size in (
+        ((2, 3, 27, 27), (13, 13)),
+        ((1, 2, 4, 4), (7, 9)),
+        ((1, 1, 9, 5), (4, 12)),
+        ((1, 1, 4, 6), (4, 3)),
+    ):
+        x = draw.integers(0, 256, shape).astype(np.uint8)
+        for align in (False, True):
+            options = dict(mode=mode, align_corners=align, antialias=antialias)
+            found = F.interpolate(taper.from_numpy(x), size, **options)
+            expected = torch.nn.functional.interpolate(torch.from_numpy(x), size, **options)
+            assert found.dtype == taper.uint8
+            np.testing.assert_array_equal(found.numpy(), expected.numpy())

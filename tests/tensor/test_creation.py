@@ -650,3 +650,11 @@ def test_factories_refuse_types_without_order():
             make()
     with pytest.raises(ValueError, match="nonzero"):
         taper.arange(0, 64, 0.5, dtype=taper.int64)
+
+
+def test_narrow_integers_run_as_far_as_their_unrounded_bounds():
+    torch = pytest.importorskip("torch")
+    for bounds in ((0.0, -8.000001, -4.0), (1.0, 5.000001, 2.0), (0, 5, 2)):
+        for dtype in ("int32", "int16", "int64"):
+            want = torch.arange(*bounds, dtype=getattr(torch, dtype)).tolist()
+            assert taper.arange(*bounds, dtype=getattr(taper, dtype)).tolist() == want

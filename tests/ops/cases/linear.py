@@ -466,4 +466,14 @@ CASES = [
         ops=("mul",),
         grad=False,
     ),
+    Case(
+        "tensordot.narrow_integers",
+        lambda T, x, y: (
+            T.tensordot(x, y, dims=([0, 1], [2, 0])),
+            T.tensordot(x.to(T.uint8), y.to(T.uint8), dims=([0, 1], [2, 0])),
+        ),
+        (integers(1, 1, 1).astype("int32"), integers(2, 1, 2).astype("int32")),
+        ops=("matmul",),
+        grad=False,
+    ),
 ]
