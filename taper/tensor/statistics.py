@@ -9,8 +9,8 @@ import numpy as np
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable
 from . import dims
+from .complex_numbers import complex as complex_of
 from .elementwise import clamp
-from .elementwise import complex as complex_of
 from .joining import cat
 from .products import matmul
 from .reduction import sum
