@@ -71,15 +71,16 @@ def _pooled(n: int, name: str, input, kernel_size, output_size, output_ratio, sa
         samples = rand(*planes, dtype=input.dtype)
     if samples._array.dtype != x.dtype:
         raise RuntimeError("Expect _random_samples to have the same dtype as input")
-    if samples._array.shape != planes:
-        raise RuntimeError(f"Expect _random_samples to have the shape {planes}; got {samples._array.shape} ({name})")
+    drawn = samples._array
+    if drawn.ndim != 3 or drawn.shape[0] < planes[0] or drawn.shape[1:] != planes[1:]:
+        raise RuntimeError(f"Expect _random_samples to have the shape {planes}; got {drawn.shape} ({name})")
     for size, window, count in zip(x.shape[-n:], kernel, output):
         if count + window - 1 > size or min(count, window) < 1:
             raise RuntimeError(
                 f"{name}(): pool size {window} or output size {count} too large relative to input {size}"
             )
     batched = input if x.ndim == n + 2 else input.unsqueeze(0)
-    drawn = samples._array if x.dtype.kind == "f" else samples._array.astype(np.float32)
+    drawn = drawn[: planes[0]] if x.dtype.kind == "f" else drawn[: planes[0]].astype(np.float32)
     where = wrap(_largest(batched._array, drawn, kernel, output))
     values = apply(ops.pooled_at, batched, where, shape=where._array.shape)
     return (values, where) if x.ndim == n + 2 else (values.squeeze(0), where.squeeze(0))

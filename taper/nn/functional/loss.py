@@ -106,6 +106,8 @@ def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0, weigh
     needs_floating("huber_cpu", input, target)
     _sizes("huber_loss", input, target)
     reduction = reduction_of(reduction)
+    if isinstance(delta, (str, complex)) or not hasattr(delta, "__float__"):
+        raise TypeError(f"huber_loss(): argument 'delta' (position 4) must be float, not {type(delta).__name__}")
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     if weight is not None:
@@ -357,9 +359,11 @@ def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reducti
     if namespace_of(var._array).found(var._array < 0):
         raise ValueError("var has negative entry/entries")
     if var._array.shape != input._array.shape:
-        if input._array.shape[:-1] == var._array.shape:
+        mine, theirs = input._array.shape, var._array.shape
+        if mine[:-1] == theirs:
             var = var.unsqueeze(-1)
-        elif not (input._array.shape[:-1] == var._array.shape[:-1] and var._array.shape[-1] == 1) and var._array.ndim:
+        elif len(mine) != len(theirs) or [m for n, m in zip(mine, theirs) if n != m] != [1]:
+            # One dimension may broadcast.
             raise ValueError("var is of incorrect size")
     if var._array.dtype.kind in "biu":
         raise RuntimeError(

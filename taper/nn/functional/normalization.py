@@ -26,6 +26,9 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     x = input._array
     needs_floating("batch_norm", input)
     fits(input, weight, bias, running_mean, running_var)
+    if eps < 0 or (training and eps == 0):
+        wanted = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {wanted}, but got {eps}")
     if training:
         count = x.size // x.shape[1] if x.ndim > 1 and x.shape[1] else 0
         if count == 1:
@@ -41,7 +44,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
             raise RuntimeError(f"{name} should contain {x.shape[1]} elements not {t._array.size}")
     if training or running_mean is None:
         out, mean, variance = apply(ops.batch_norm, input, weight, bias, eps=eps)
-        if training and running_mean is not None:
+        if training and running_mean is not None and x.size:
             n = x.size // x.shape[1]
             _follow(running_mean, mean._array, momentum)
             _follow(running_var, variance._array * (n / max(n - 1, 1)), momentum)
