@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 
@@ -240,6 +241,10 @@ def combinations(input, r: int = 2, with_replacement: bool = False):
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return wrap(np.empty(0, input._array.dtype))
+    n = input._array.size
+    count = math.comb(n + r - 1, r) if with_replacement and n else math.comb(n, r)
+    if count * r > 2**40:
+        raise RuntimeError(f"combinations: numel: integer multiplication overflow, {r} of {n} elements are too many")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = np.array(list(choose(range(input._array.size), r)), np.int64).reshape(-1, r)
     return apply(indexing.take_at, input, wrap(rows), spec=(None,))

@@ -302,3 +302,16 @@ def test_images_of_bytes_are_resampled_to_pytorchs_bytes(mode, antialias):
             expected = torch.nn.functional.interpolate(torch.from_numpy(x), size, **options)
             assert found.dtype == taper.uint8
             np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+def test_nothing_is_divided_by_zero():
+    x = taper.ones(1, 4, 4, 4)
+    for call in (
+        lambda: F.interpolate(x, scale_factor=0.0),
+        lambda: F.group_norm(x, 0),
+        lambda: F.channel_shuffle(x, 0),
+        lambda: F.unfold(x, 2, stride=0),
+        lambda: taper.combinations(taper.arange(5.0), 1000, with_replacement=True),
+    ):
+        with pytest.raises(RuntimeError):
+            call()

@@ -45,6 +45,10 @@ def pixel_unshuffle(input, downscale_factor: int):
 def channel_shuffle(input, groups: int):
     """The channels of `groups` groups interleaved (Zhang et al. 2018)."""
     n, c, *rest = input._array.shape
+    if groups <= 0:
+        raise RuntimeError(
+            f"Number of groups to divide channels in must be positive. Value of groups:{groups} (channel_shuffle)"
+        )
     if c % groups:
         raise RuntimeError(f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups.")
     return input.reshape(n, groups, c // groups, *rest).transpose(1, 2).reshape(n, c, *rest)
@@ -57,6 +61,8 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     """All windows of images (N, C, H, W) as columns (N, C * window, number of windows)."""
     kernel, dilation = per_dim(kernel_size, 2, "kernel_size", "unfold"), per_dim(dilation, 2, "dilation", "unfold")
     padding, stride = per_dim(padding, 2, "padding", "unfold"), per_dim(stride, 2, "stride", "unfold")
+    if min(stride) <= 0:
+        raise RuntimeError(f"stride should be greater than zero, but got stride {stride} (unfold)")
     batched = input._array.ndim == 4
     if input._array.ndim not in (3, 4):
         raise RuntimeError(

@@ -102,7 +102,7 @@ def _wanted(spatial, size, scale_factor, recompute) -> tuple[list[int], list]:
     else:
         factors = [float(scale_factor)] * n
     sizes = [math.floor(s * f) for s, f in zip(spatial, factors)]
-    return sizes, [None] * n if recompute else [1 / f for f in factors]
+    return sizes, [None] * n if recompute or 0 in factors else [1 / f for f in factors]
 
 
 def _same_number(spatial, given, what: str) -> None:

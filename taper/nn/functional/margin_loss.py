@@ -56,7 +56,8 @@ def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, r
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:
         loss = loss * weight
-    return reduced(loss.sum(-1) / input._array.shape[-1], reduction)
+    last = input._array.ndim - 1
+    return reduced(loss.sum(last) / input._array.shape[last], reduction)
 
 
 def _rows_of_scores(name: str, input, target) -> bool:
