@@ -69,7 +69,7 @@ _ROOMS = (
     "export",
     *("fft", "func", "functional", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "mtia"),
     *("multiprocessing", "nested", "nn", "numa", "onnx", "optim", "overrides", "package", "profiler", "quantization"),
-    *("serialization", "sparse", "testing", "types", "utils", "version", "vision", "viz", "xpu"),
+    *("serialization", "signal", "sparse", "testing", "types", "utils", "version", "vision", "viz", "xpu"),
 )
 _LENT = {"save": "serialization", "load": "serialization"}
 _LENT |= dict.fromkeys(("compile", "explain", "CaptureError"), "compiler")
@@ -95,6 +95,16 @@ _LENT |= dict.fromkeys(
 _LENT |= {"GradScaler": "amp", "vmap": "func", "Future": "futures", "fork": "jit", "wait": "jit"}
 _LENT |= {"spmm": "sparse", "dsmm": "sparse", "hspmm": "sparse"}
 _LENT |= {"is_anomaly_enabled": "autograd"}
+_LENT |= dict.fromkeys(("adaptive_max_pool1d", "constant_pad_nd", "conv_tbc", "rms_norm", "rrelu"), "nn.functional")
+_LENT["native_channel_shuffle"] = "nn.functional"
+_LENT |= dict.fromkeys(
+    (
+        *("alpha_dropout", "batch_norm", "dropout", "embedding", "feature_alpha_dropout", "grid_sampler"),
+        *("grid_sampler_2d", "grid_sampler_3d", "instance_norm", "native_batch_norm", "native_dropout"),
+        *("native_group_norm", "native_layer_norm"),
+    ),
+    "nn.functional.native",
+)
 
 
 def __getattr__(name: str):

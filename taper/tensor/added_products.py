@@ -78,6 +78,12 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
     check_vectors("addr", vec1=vec1, vec2=vec2)
     product = outer(vec1, vec2)
     check_expandable(input, product._array.shape)
+    if input._array.dtype.kind == product._array.dtype.kind == "b":
+        # Numbers are true or false here.
+        alpha, beta = bool(alpha), bool(beta)
+        product = product if alpha else product & False
+        result = product | input if beta else product
+        return result if out is None else into(out, result)
     if input._array.dtype.kind in "biu" and product._array.dtype.kind in "biu":
         _numbers(input, beta=beta, alpha=alpha)
     return _scaled_sum(input, product, beta, alpha, out)

@@ -611,6 +611,11 @@ def solve_triangular(a, b, upper, left, unit):
     return apply(_linalg.solve_triangular, a, b, upper=upper, left=left, unit=unit)
 
 
+def cholesky_solve(b, factor, upper):
+    """x with a x = b, from a's Cholesky factor."""
+    return apply(_linalg.cholesky_solve, b, factor, upper=upper)
+
+
 def svd(x, full):
     """(U, S, V^H)"""
     return apply(_linalg.svd, x, full=full)

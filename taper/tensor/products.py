@@ -375,7 +375,8 @@ def tensordot(a, b, dims=2, out=None):
                 f"{sb[j]} in dim {j}; tensordot got {tuple(sa)} and {tuple(sb)}"
             )
         # A dimension of size 1 stands for equal values: the other is summed.
-        a, b = (a, b.sum(j, keepdim=True)) if sa[i] == 1 else (a.sum(i, keepdim=True), b)
+        dtype = a.dtype
+        a, b = (a, b.sum(j, True, dtype=dtype)) if sa[i] == 1 else (a.sum(i, True, dtype=dtype), b)
     sa, sb = a._array.shape, b._array.shape
     free_a, free_b = [i for i in range(len(sa)) if i not in left], [i for i in range(len(sb)) if i not in right]
     n = math.prod(sa[i] for i in left)
@@ -421,11 +422,13 @@ def check_expandable(input, shape) -> None:
             )
 
 
-def linear(input, weight, bias=None):
+def linear(input, weight, bias=None, *, out=None):
     """input @ weight.T + bias: weight is (outputs, inputs), bias (outputs), input any leading dimensions and (inputs).
 
     A one-dimensional weight gives one output without its dimension. RuntimeError for shapes or dtypes that do not fit.
     """
+    if out is not None:
+        return into(out, linear(input, weight, bias))
     if casting.scopes:
         input, weight, bias = casting.lowered(input, weight, bias)
     try:

@@ -13,6 +13,7 @@ from ..ops import indexing, reduction
 from ..ops import sorting as ops
 from . import counting, dims, return_types
 from .counting import *  # noqa: F403  (one family to the user, two files)
+from .outputs import placed
 from .reduction import array_of
 from .shape import reshape
 
@@ -38,7 +39,8 @@ def _pair(result_type, operator, input, where, axis: int, keepdim: bool, out):
     """The values at positions along an axis, and the positions."""
     values = apply(operator, input, where, axis=axis, keepdims=keepdim)
     if out is not None:
-        values, where = into(out[0], values), into(out[1], where)
+        inputs = () if operator is ops.sort_at else (input,)
+        values, where = placed(out[0], values, *inputs), placed(out[1], where, *inputs)
     return result_type(values, where)
 
 

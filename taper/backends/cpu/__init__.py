@@ -27,6 +27,7 @@ from .reduce import *
 from .softmax import *
 from .sorting import *
 from .special import *
+from .symmetric import *
 from .triangular import *
 from .views import *
 from .windows import *

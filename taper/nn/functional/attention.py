@@ -60,9 +60,10 @@ def _dropout_mask(query, key, p: float):
 
 def _check_attention(query, key, value, mask) -> None:
     if query._array.dtype.kind not in "fV":
-        raise RuntimeError(
-            f"expected scalar type Float but found {legacy_name(query._array.dtype)} (scaled_dot_product_attention)"
-        )
+        word = legacy_name(query._array.dtype)
+        if query._array.dtype.kind == "c":
+            raise NotImplementedError(f"\"softmax_lastdim_kernel_impl\" not implemented for '{word}' (attention)")
+        raise RuntimeError(f"expected scalar type Float but found {word} (scaled_dot_product_attention)")
     for name, t in (("key", key), ("value", value)):
         if t._array.dtype != query._array.dtype:
             raise RuntimeError(

@@ -15,6 +15,7 @@ from ...backends import namespace_of
 from ...ops import loss as ops
 from ...tensor.activation import log_softmax
 from ...tensor.arithmetic import no_bools
+from ...tensor.products import linear
 from .floating import needs_floating
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -110,6 +111,8 @@ def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0, weigh
     needs_floating("huber_cpu", input, target)
     _sizes("huber_loss", input, target)
     reduction = reduction_of(reduction)
+    if isinstance(delta, (str, complex)) or not hasattr(delta, "__float__"):
+        raise TypeError(f"huber_loss(): argument 'delta' (position 4) must be float, not {type(delta).__name__}")
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     if weight is not None:
@@ -149,6 +152,44 @@ def cross_entropy(
         ops.cross_entropy, input, target, weight, ignore=ignore_index, smoothing=label_smoothing, reduction=reduction
     )
     return loss if x.ndim > 1 else loss.reshape(())
+
+
+def linear_cross_entropy(
+    input,
+    linear_weight,
+    target,
+    *,
+    linear_bias=None,
+    weight=None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options=None,
+):
+    """`cross_entropy` of the scores that linear_weight (C, ..., in) gives for input (N, in) or (in,).
+
+    linear_bias has the weight's shape without its last dimension. options, a chunking of the work, must be None.
+    """
+    if options is not None:
+        raise NotImplementedError("linear_cross_entropy: Taper has no chunked form; leave options out.")
+    shape = linear_weight._array.shape[:-1]
+    if len(shape) > 1 and input._array.ndim == 1:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input, "
+            f"(N, {input._array.shape[0]}), got unbatched input with shape {tuple(input.shape)}"
+        )
+    scores = linear(input, linear_weight.reshape(-1, linear_weight._array.shape[-1]))
+    scores = scores.reshape(*input._array.shape[:-1], *shape)
+    if linear_bias is not None:
+        scores = scores + linear_bias
+    return cross_entropy(
+        scores,
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 def _one(input, target):
@@ -320,6 +361,8 @@ def poisson_nll_loss(
 def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reduction: str = "mean"):
     """The negative log-likelihood of a normal distribution of mean `input` and variance `var` (at least eps)."""
     reduction = reduction_of(reduction)
+    if isinstance(var, Variable) and var._array.dtype.kind == "c":
+        raise NotImplementedError(f"\"lt_cpu\" not implemented for '{_word(var._array)}' (gaussian_nll_loss's var)")
     if not isinstance(var, Variable):
         if var < 0:
             raise ValueError("var has negative entry/entries")
@@ -327,10 +370,16 @@ def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reducti
     if namespace_of(var._array).found(var._array < 0):
         raise ValueError("var has negative entry/entries")
     if var._array.shape != input._array.shape:
-        if input._array.shape[:-1] == var._array.shape:
+        mine, theirs = input._array.shape, var._array.shape
+        if mine[:-1] == theirs:
             var = var.unsqueeze(-1)
-        elif not (input._array.shape[:-1] == var._array.shape[:-1] and var._array.shape[-1] == 1) and var._array.ndim:
+        elif len(mine) != len(theirs) or [m for n, m in zip(mine, theirs) if n != m] != [1]:
+            # One dimension may broadcast.
             raise ValueError("var is of incorrect size")
+    if var._array.dtype.kind in "biu":
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {_word(var._array)} (gaussian_nll_loss's var)"
+        )
     # eps bounds the value and not the gradient's path.
     var = var + (var.detach().clamp_min(eps) - var.detach())
     loss = 0.5 * (var.log() + (input - target) ** 2 / var)

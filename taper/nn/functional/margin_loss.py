@@ -35,23 +35,33 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
             f"{input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
+    loss = -target * (input1 - input2) + margin
+    if loss._array.dtype.kind == "c":
+        raise NotImplementedError("clamp is not supported for complex types (margin_ranking_loss)")
+    return reduced(loss.clamp_min(0), reduction)
 
 
 @in_float32
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
     """log(1 + exp(-target * input))."""
     reduction = reduction_of(reduction, size_average, reduce)
+    if input._array.dtype.kind in "biu":
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {legacy_name(input._array.dtype)} "
+            "(soft_margin_loss). Use floating-point numbers: x.float()."
+        )
     return reduced((-target * input).exp().log1p(), reduction)
 
 
 def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
     """The mean over classes of the binary cross entropy of sigmoid(input)."""
     reduction = reduction_of(reduction, size_average, reduce)
+    needs_floating("log_sigmoid_cpu", input)
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:
         loss = loss * weight
-    return reduced(loss.sum(-1) / input._array.shape[-1], reduction)
+    last = input._array.ndim - 1
+    return reduced(loss.sum(last) / input._array.shape[last], reduction)
 
 
 def _rows_of_scores(name: str, input, target) -> bool:
@@ -96,7 +106,7 @@ def multi_margin_loss(
         loss = loss * weight[y].unsqueeze(1)
     others = y.unsqueeze(1) != wrap(np.arange(classes))
     loss = (loss * others).sum(1) / classes
-    return reduced(loss.squeeze(0) if single else loss, reduction)
+    return reduced(loss.reshape(target._array.shape), reduction)
 
 
 @in_float32
@@ -132,6 +142,8 @@ def cosine_embedding_loss(
 ):
     """1 - cos where target is 1, max(0, cos - margin) where it is -1."""
     reduction = reduction_of(reduction, size_average, reduce)
+    if input1._array.dtype.kind == "c" or input2._array.dtype.kind == "c":
+        raise NotImplementedError("clamp is not supported for complex types (cosine_embedding_loss)")
     eps = 1e-12
     square1, square2 = (input1 * input1).sum(-1) + eps, (input2 * input2).sum(-1) + eps
     cos = (input1 * input2).sum(-1) / (square1 * square2).sqrt()
