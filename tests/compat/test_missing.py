@@ -105,3 +105,12 @@ def test_the_tables_are_true():
     assert known("torch.relu") and not known("torch.relou") and known("somewhere.else") is None
     assert "abs" in members("torch.Tensor") and len(table()) > 100
     assert all(advice.endswith(".") for _, advice in INSTEAD)
+
+
+def test_versions_compare_as_numbers(aliases):
+    import torch
+
+    version = torch.__version__
+    assert version >= "2.2" and version > "1.13.1" and version > "2.13.0" and version < "2.14" and version <= "3"
+    assert not version < "2.9" and not version > "2.13.1"
+    assert version == str(version) and version.startswith("2.13.0+taper")
