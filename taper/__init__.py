@@ -50,7 +50,8 @@ from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
 _ROOMS = ("compat", "compiler", "fft", "linalg", "nn", "optim", "serialization", "utils", "vision", "viz")
-_LENT = {"save": "serialization", "load": "serialization", "compile": "compiler", "CaptureError": "compiler"}
+_LENT = {"save": "serialization", "load": "serialization"}
+_LENT |= dict.fromkeys(("compile", "explain", "CaptureError"), "compiler")
 _LENT |= dict.fromkeys(("load_ipython_extension", "unload_ipython_extension"), "compat")
 _LENT |= dict.fromkeys(
     (

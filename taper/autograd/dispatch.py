@@ -12,6 +12,7 @@ from numpy import asarray, generic, ndarray
 
 from .. import dtypes
 from ..backends import cpu, namespace_of
+from ..backends.making import making
 from ..backends.quiet import QUIET, enter, leave
 from ..ops.movement import astype
 from ..ops.operator import AS_IS, FLOAT, Operator, Plan
@@ -114,6 +115,7 @@ def _common_namespace(operator: Operator, arrays: list):
 
 
 def _mixed_namespace(operator: Operator, arrays: list):
+    """The namespace of arrays of several kinds. A captured step turns arrays that it meets into constants."""
     found = None
     for a in arrays:
         if a is None or a.__class__ in _SCALARS or hasattr(a, "node_as"):
@@ -125,8 +127,10 @@ def _mixed_namespace(operator: Operator, arrays: list):
             continue
         elif found is cpu:
             found = xp
-        else:
+        elif xp is not cpu or making.constant is None:
             raise RuntimeError(f"{operator.name}: expected all tensors to be on the same device")
+    if found is not cpu and making.constant is not None:
+        arrays[:] = [making.constant(a) if a.__class__ is ndarray else a for a in arrays]
     return found
 
 

@@ -131,7 +131,8 @@ def how_viewed(t: Variable) -> tuple[Operator, dict]:
 
 def address(array) -> int:
     """Where an array's first element is."""
-    return array.__array_interface__["data"][0]
+    # A captured array has a place by its shadow.
+    return getattr(array, "shadow", array).__array_interface__["data"][0]
 
 
 class SavedOutput:

@@ -17,6 +17,7 @@ COMMANDS = {
     "train": "train",
     "predict": "predict",
     "eval": "evaluate",
+    "explain": "explain",
     "info": "info",
 }
 """For each command, the module and the function in it that have the same name."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+from importlib.util import find_spec
 
 import click
 
@@ -40,14 +41,33 @@ def _version(package: str) -> str:
         return "not installed"
 
 
+def native() -> list[tuple[str, str]]:
+    """What machine code is made for, and where it is kept."""
+    if find_spec("llvmlite") is None:
+        return [("native", "no: llvmlite is not installed")]
+    from ..native import cache, team
+    from ..native.machine import host
+
+    machine = host()
+    vectors = f"{machine.vector_bits}-bit vectors"
+    threads = team.threads()
+    found = [("native", f"{machine.cpu}, {vectors}, {threads} thread{'' if threads == 1 else 's'}")]
+    where = cache.folder()
+    if where is None:
+        return [*found, ("code cache", "none: no folder can be written; set TAPER_CACHE_DIR")]
+    sizes = [f.stat().st_size for f in where.iterdir() if f.is_file()]
+    return [*found, ("code cache", f"{where}, {sum(sizes) / 1e6:.1f} MB in {len(sizes)} files")]
+
+
 @click.command()
 def info() -> None:
-    """Print versions, the processor's features, threads and devices."""
+    """Print versions, the processor's features, threads, the code cache and devices."""
     lines = [("taper", __version__), ("python", f"{platform.python_version()} on {platform.platform()}")]
     lines += [(name, _version(name)) for name in PACKAGES]
     lines.append(("processor", f"{processor_name()} ({', '.join(processor_features()) or 'features unknown'})"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     lines.append(("threads", f"{get_num_threads()} of {cores} cores"))
+    lines += native()
     lines.append(("devices", "cpu"))
     width = max(len(name) for name, _ in lines)
     for name, value in lines:

@@ -6,5 +6,6 @@ capture (a run with symbols) -> graph -> schedule (kernels) -> LLVM -> program, 
 from . import arrays  # noqa: F401  (registers the namespace of symbols)
 from .api import Compiled, compile
 from .errors import CaptureError
+from .explain import Explanation, explain
 
-__all__ = ["CaptureError", "Compiled", "compile"]
+__all__ = ["CaptureError", "Compiled", "Explanation", "compile", "explain"]

@@ -9,16 +9,26 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from .capture import captured, capturing
 from .errors import CaptureError, Uninitialised
+from .reach import Wrapper
+from .recording import recording
 from .step import EAGER, MISS, Step
+
+if TYPE_CHECKING:
+    from .stages import Stages
 
 LIMIT = 16
 """Programs that one compiled function keeps: the one used longest ago goes first."""
 
 
-class Compiled:
+watched: list[Compiled] | None = None
+"""The compiled functions made since `explain.watching` began; None while nobody asks."""
+
+
+class Compiled(Wrapper):
     """A function with its programs. Call it as the function."""
 
     def __init__(self, function: Callable, fullgraph: bool = False, dynamic: bool | None = None):
@@ -29,6 +39,9 @@ class Compiled:
         self.eager_reason: str | None = None
         self._eager_shapes: set = set()
         self._tried = 0
+        self._stages: tuple[Step, Stages] | None = None
+        if watched is not None:
+            watched.append(self)
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args, **kwargs):
@@ -40,14 +53,35 @@ class Compiled:
                 return self.function(*args, **kwargs) if result is EAGER else result
         return self._missed(args, kwargs)
 
+    @property
+    def captured_as(self) -> Callable:
+        """What a step that calls this compiled function captures in its place."""
+        return self.function
+
     def __get__(self, instance, owner=None):
         if instance is None:
             return self
         return functools.partial(self, instance)
 
+    @property
+    def stages(self) -> Stages:
+        """The texts of the program that was used last, by stage, from the captured graph to assembly.
+
+        RuntimeError if there is none.
+        """
+        if not self.steps:
+            why = self.eager_reason or "call it first"
+            raise RuntimeError(f"taper.compile: {self._name()} has no program: {why}")
+        step = self.steps[0]
+        if self._stages is None or self._stages[0] is not step:
+            from .stages import stages
+
+            self._stages = step, stages(step, self.function)
+        return self._stages[1]
+
     def _missed(self, args: tuple, kwargs: dict):
         """No program fits: make one, or run eagerly."""
-        if self.eager_reason is not None:
+        if self.eager_reason is not None or recording.graph is not None:
             return self.function(*args, **kwargs)
         with capturing:
             try:

@@ -7,42 +7,32 @@ one of TRACED, whose NumPy code runs on symbols as it stands; or it becomes a ho
 from __future__ import annotations
 
 import functools
+import math
 import sys
-from builtins import all as all_of
 from builtins import any as any_of
 from builtins import max as largest
 
 import numpy as np
 
 from ..backends import NAMESPACES, cpu
-from .elementwise import ELEMENTWISE
+from .computing import FUNCTIONS, applied, found, outside, reduced
+from .computing import matmul as matmul  # noqa: PLC0414
+from .elementwise import ELEMENTWISE, UFUNCS
 from .errors import CaptureError
+from .graph import Node
+from .host import host, values_decide
+from .memory_views import *
 from .numbers import Number
-from .symbol import (
-    FUNCTIONS,
-    UFUNCS,
-    Symbol,
-    applied,
-    graph,
-    made,
-    node_for,
-    recording,
-    reduced,
-    symbol_of,
-    taken,
-)
-from .symbol import matmul as matmul
+from .positions import *
+from .recording import graph
+from .symbol import Symbol, kind_of, made, node_for, operand, symbol_of
 
 TRACED = frozenset(
     "softmax log_softmax logsumexp variance mean_of vector_norm squared_error channel_sums batch_norm batch_norm_grad "
-    "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad rms_norm rms_norm_grad attention attention_grad "
+    "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad rms_norm rms_norm_grad "
     "affine add_product isneginf isposinf".split()
 )
 """Functions of the CPU namespace that are plain array code."""
-
-DYNAMIC = frozenset("argwhere_of pick_masked unique nonzero bincount counted_runs repeat flatnonzero".split())
-"""Functions whose result's shape depends on values."""
-
 
 def __getattr__(name: str):
     found = getattr(cpu, name, None)
@@ -56,16 +46,12 @@ def __getattr__(name: str):
         return found
     if name in TRACED:
         return found
-    if name in DYNAMIC:
-        return functools.partial(_dynamic, name)
     return functools.partial(host, found)
 
 
 def _ufunc(ufunc, *inputs, **options):
     if not any_of(isinstance(v, Symbol) for v in inputs) and not any_of(hasattr(v, "node_as") for v in inputs):
         return ufunc(*inputs, **options)
-    if ufunc not in UFUNCS and ufunc not in (np.matmul, np.vecdot, np.positive, np.conjugate):
-        return host(ufunc, *inputs, **options)
     return applied(ufunc, inputs, options.get("dtype"))
 
 
@@ -77,105 +63,6 @@ def _elementwise(name, *inputs):
     if x.dtype.kind != "f" or x.dtype.itemsize < 4:
         return host(getattr(cpu, name), x)
     return made(g.elementwise(name, x.node()), None if x.flags.c_contiguous else np.empty_like(x.shadow))
-
-
-def _dynamic(name, *args, **kwargs):
-    raise CaptureError(f"{name}: the shape of the result depends on values. Use a mask with taper.where instead.")
-
-
-# Anything: a function that the interpreter calls at each run.
-
-
-def host(function, *args, **kwargs):
-    """The result of a NumPy function as a host node. Its shape is found by running the function on made-up arrays."""
-    leaves: list[Symbol] = []
-    template = _replaced((args, kwargs), leaves)
-    if not leaves:
-        return function(*args, **kwargs)
-
-    def run(*arrays):
-        given, named = _filled(template, arrays)
-        return _flat(function(*given, **named), [])
-
-    run.__name__ = getattr(function, "__name__", "host")
-    samples = [_sample(s) for s in leaves]
-    with np.errstate(all="ignore"):
-        given, named = _filled(template, samples)
-        result = function(*given, **named)
-    flat: list = []
-    shape = _structure(result, flat)
-    nodes = graph().host(run, tuple(s.node() for s in leaves), [(np.shape(a), np.asarray(a).dtype) for a in flat])
-    results = iter([made(n, np.empty_like(a) if isinstance(a, np.ndarray) else None) for n, a in zip(nodes, flat)])
-    return _rebuilt(shape, results)
-
-
-def _sample(s: Symbol):
-    """An array for finding out shapes: ones, zeros as positions, unit matrices where they can be."""
-    if s.dtype.kind in "biu":
-        return np.zeros_like(s.shadow)
-    sample = np.ones_like(s.shadow)
-    if s.ndim >= 2 and s.shape[-1] == s.shape[-2]:
-        sample[...] = np.eye(s.shape[-1], dtype=s.dtype)
-    return sample
-
-
-class _Place(int):
-    """Where an array stands in a host node's arguments."""
-
-
-def _replaced(value, leaves):
-    if isinstance(value, Symbol):
-        leaves.append(value)
-        return _Place(len(leaves) - 1)
-    if isinstance(value, (tuple, list)):
-        return type(value)(_replaced(v, leaves) for v in value) if type(value) in (tuple, list) else value
-    if type(value) is dict:
-        return {k: _replaced(v, leaves) for k, v in value.items()}
-    return value
-
-
-def _filled(value, arrays):
-    if isinstance(value, _Place):
-        return arrays[value]
-    if type(value) in (tuple, list):
-        return type(value)(_filled(v, arrays) for v in value)
-    if type(value) is dict:
-        return {k: _filled(v, arrays) for k, v in value.items()}
-    return value
-
-
-def _flat(result, found: list) -> list:
-    if isinstance(result, (tuple, list)):
-        for r in result:
-            _flat(r, found)
-    elif isinstance(result, (np.ndarray, np.generic)):
-        found.append(np.asarray(result))
-    return found
-
-
-def _structure(result, found: list):
-    if isinstance(result, (tuple, list)):
-        return [_structure(r, found) for r in result], tuple if isinstance(result, tuple) else list
-    if isinstance(result, (np.ndarray, np.generic)):
-        found.append(np.asarray(result))
-        return Symbol
-    if result is not None:
-        raise CaptureError(f"a kernel gives a plain {type(result).__name__} that depends on values")
-    return _Constant(result)
-
-
-class _Constant:
-    def __init__(self, value):
-        self.value = value
-
-
-def _rebuilt(structure, results):
-    if structure is Symbol:
-        return next(results)
-    if isinstance(structure, _Constant):
-        return structure.value
-    parts, kind = structure
-    return kind(_rebuilt(p, results) for p in parts)
 
 
 # Making arrays.
@@ -211,6 +98,25 @@ def full_like(x, value, dtype=None, **options):
     g = graph()
     node = value.node_as(g, dtype) if hasattr(value, "node_as") else g.cast(node_for(value), dtype)
     return made(g.expand(node, x.shape), np.empty_like(x.shadow, dtype) if isinstance(x, Symbol) else None)
+
+
+def full(shape, value, dtype=None, **options):
+    """Elements that are all one number, in a shape."""
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    if dtype is None:
+        dtype = value.dtype if hasattr(value, "dtype") else np.result_type(kind_of(value))
+    return made(graph().expand(operand(value, np.dtype(dtype)), shape))
+
+
+def zeros(shape, dtype=None, **options):
+    return full(shape, 0, dtype or np.float64)
+
+
+def ones(shape, dtype=None, **options):
+    return full(shape, 1, dtype or np.float64)
+
+
+empty = zeros
 
 
 def zeros_like(x, dtype=None, **options):
@@ -352,52 +258,22 @@ def triu(x, k=0):
     return where(np.tri(*x.shape[-2:], k=k - 1, dtype=bool), x.dtype.type(0), x)
 
 
-def put_part(g, shape, index):
-    out = made(graph().expand(graph().scalar(0, g.dtype), tuple(shape)))
-    out[index] = g
-    return out
-
-
-def diagonal_of(x, offset, axis1, axis2):
-    raise CaptureError("diagonal views are not captured; multiply with an eye, or use taper.where")
-
-
-window_of = sliding_windows = bits = diagonal_of
-
-
-# What operators refuse.
-
-
-def found(condition) -> bool:
-    """Whether any element is true: asked when the program runs, which then leaves the call to the eager engine."""
-    if not isinstance(condition, Symbol):
-        return cpu.found(condition)
-    if condition.size:
-        recording.checks.append(condition.node())
-    return False
-
-
-def outside(index, limit: int) -> bool:
-    """Whether some position is not in [0, limit)."""
-    return found(applied(np.logical_or, (index < 0, index >= limit)))
-
-
 # Computing.
 
 
 def number(x):
     """The element of an array without dimensions, as a number that the program computes."""
-    return Number(graph().cast(graph().reshape(x.node(), ()), np.float64))
+    value = x.known()
+    return value.item() if value is not None else Number(graph().cast(graph().reshape(x.node(), ()), np.float64))
 
 
 def where(condition, *choices):
-    x, y = choices
-    values = [v for v in (x, y)]
-    dtype = np.result_type(*[v.dtype if hasattr(v, "dtype") else v for v in values])
+    if not choices:
+        raise values_decide("where")
     g = graph()
-    nodes = [v.node_as(g, dtype) if hasattr(v, "node_as") else g.cast(node_for(v), dtype) for v in values]
-    node = g.elementwise("where", g.cast(node_for(condition), bool), *nodes)
-    return made(node)
+    kinds = [kind_of(v) for v in choices]
+    dtype = np.result_type(*[k if isinstance(k, np.dtype) else k(0) for k in kinds])
+    return made(g.elementwise("where", g.cast(node_for(condition), bool), *[operand(v, dtype) for v in choices]))
 
 
 def kept(x, condition):
@@ -468,6 +344,8 @@ def conj(x):
 
 def _reduction(name):
     def reduction(x, axis=None, keepdims=False, dtype=None, **options):
+        if name in ("sum", "prod") and dtype is None and x.dtype.kind in "biu":
+            dtype = np.int64
         return reduced(name, x, axis, keepdims, dtype)
 
     reduction.__name__ = name
@@ -517,51 +395,41 @@ def _einsum_dots(spec, operands):
     return out.transpose([*range(ndim), *(ndim + left_over.index(c) for c in right[3:])])
 
 
-# Picking and adding at positions.
+# Attention: with the weights as (..., L, S), whose rows the compiler reduces best; the CPU's kernels keep them transposed.
 
 
-def take(x, index, axis=0, **options):
-    return taken(symbol_of(x), index, axis)
+def attention(q, k, v, mask, drop, scale, causal):
+    """softmax(scale * q @ k.mT + mask) @ v: (out, weights). drop multiplies the weights."""
+    dtype = q.dtype.type
+    scores = matmul(q, k.swapaxes(-1, -2)) * dtype(scale)
+    hidden = dtype(-np.inf)
+    if causal:
+        scores = where(np.tri(*scores.shape[-2:], dtype=bool), scores, hidden)
+    if mask is not None:
+        scores = where(mask, scores, hidden) if mask.dtype.kind == "b" else scores + mask
+    top = reduced("max", scores, -1, True)
+    # A query to which everything is hidden has weights 0, not NaN.
+    weights = applied(np.exp, (scores - where(top == hidden, dtype(0), top),))
+    total = reduced("sum", weights, -1, True)
+    weights = weights / where(total == 0, dtype(1), total)
+    return matmul(weights if drop is None else weights * drop, v), weights
 
 
-def take_at(x, indices, spec):
-    if len(indices) == 1 and spec[-1] is None and indices[0].dtype.kind in "iu" and len(spec) >= 1:
-        if all_of(p is not None for p in spec[:-1]):
-            return taken(symbol_of(x), indices[0], len(spec) - 1)
-    return host(cpu.take_at, x, indices, spec) if not _masks(indices) else _dynamic("indexing with a mask")
-
-
-def _masks(indices) -> bool:
-    return any_of(i.dtype == bool for i in indices)
-
-
-def take_along(x, index, axis):
-    g = graph()
-    node, at = node_for(x), g.cast(node_for(index), np.int64)
-    if at.ndim == 0:
-        return made(node)
-    part = tuple(n if i == axis else m for i, (n, m) in enumerate(zip(node.shape, at.shape)))
-    return made(g.pick(g.slice(node, (0,) * at.ndim, part, (1,) * at.ndim), at, axis))
-
-
-def take_along_axis(x, index, axis):
-    return take_along(x, index, axis % x.ndim)
-
-
-def add_rows(g, index, axis, shape):
-    if index.ndim != 1:
-        return host(cpu.add_rows, g, index, axis, shape)
-    moved = moveaxis(g, axis, 0)
-    made_rows = made(graph().scatter(moved.node(), graph().cast(node_for(index), np.int64), shape[axis]))
-    return moveaxis(made_rows, 0, axis)
-
-
-def add_embedding(g, index, shape, padding):
-    rows = g.reshape(index.size, shape[1])
-    at = index.reshape(index.size)
-    if padding >= 0:
-        rows = where(expand_dims(at == padding, 1), rows.dtype.type(0), rows)
-    return made(graph().scatter(rows.node(), graph().cast(node_for(at), np.int64), shape[0]))
+def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
+    """The gradients of q, k, v and mask, None for those not needed, with their leading dimensions broadcast."""
+    dq = dk = dv = ds = None
+    if needs[2]:
+        dv = matmul((weights if drop is None else weights * drop).swapaxes(-1, -2), g)
+    if needs[0] or needs[1] or needs[3]:
+        dw = matmul(g, v.swapaxes(-1, -2))
+        dw = dw if drop is None else dw * drop
+        ds = weights * (dw - reduced("sum", dw * weights, -1, True))
+        number_scale = q.dtype.type(scale)
+        if needs[0]:
+            dq = matmul(ds, k) * number_scale
+        if needs[1]:
+            dk = matmul(ds.swapaxes(-1, -2), q) * number_scale
+    return dq, dk, dv, ds if needs[3] else None, None
 
 
 # Losses of class indices: a target is a one among zeros, which fuses with what multiplies it.

@@ -84,7 +84,9 @@ class BackwardProgram:
         for node in reached(results):
             if node in new or (node not in computed and node.op != "constant"):
                 continue
+            g.source = lambda: node.where
             new[node] = g.make(node.op, tuple(new[n] for n in node.inputs), node.attrs, node.shape, node.dtype)
+        g.source = lambda: None
         self.leaves = [new[n] for n in (*self.gradients.given, *self.saved)]
         self.results = [None if n is None else g.copied(new[n]) for n in self.gradients.nodes]
         self.program = program_of(g, [n for n in self.results if n is not None], {})

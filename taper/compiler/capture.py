@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..autograd.tape import Variable, node_of, wrap
+from ..backends.making import making
 from ..tensor.random import Generator, default_generator
 from .backward import Gradients, captured_gradients
 from .errors import CaptureError, Uninitialised
@@ -25,7 +26,8 @@ from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
 from .numbers import FixedNumberNeeded, Number, Question
 from .reach import Reach, reach
-from .symbol import Memory, Symbol, made, recording
+from .recording import recording
+from .symbol import Memory, Symbol, constant_symbol, made
 from .trees import flatten, rebuild
 
 capturing = threading.RLock()
@@ -152,6 +154,7 @@ class Capture:
     checks: list = field(default_factory=list)
     actual: dict[Node, np.ndarray] = field(default_factory=dict)
     numbered: set = field(default_factory=set)
+    arrays: list[Symbol] = field(default_factory=list)
 
     def run(self) -> Captured:
         """The captured step. CaptureError if it cannot be, and Uninitialised if it should be run once before."""
@@ -222,6 +225,13 @@ class Capture:
 
         return fetch
 
+    def _shared(self, array: np.ndarray) -> Symbol:
+        """A symbol for a NumPy array that the function makes a tensor of: the array is read at each call."""
+        source = Source("tensor", tensor=wrap(array))
+        symbol = Symbol(Memory(None, self._leaf(source, array)), array)
+        self.arrays.append(symbol)
+        return symbol
+
     @contextmanager
     def _symbols(self, tensors: list[Variable], arguments: dict[int, int]):
         """Symbols in place of the arrays of tensors and of their gradients; everything is put back at the end."""
@@ -229,6 +239,7 @@ class Capture:
         recording.graph, recording.present = self.graph, self._present
         recording.questions, recording.checks = self.questions, self.checks
         self.graph.source = _user_line
+        making.constant, making.shared = constant_symbol, self._shared
         try:
             for t, state in zip(tensors, before):
                 if state.array.__class__ is not np.ndarray:
@@ -254,6 +265,8 @@ class Capture:
             for t, state in zip(tensors, before):
                 state.put_back(t)
             recording.graph = None
+            making.constant = making.shared = None
+            self.graph.source = _nowhere
 
     @contextmanager
     def _numbers(self, found: Reach):
@@ -336,6 +349,8 @@ class Capture:
 
     def _effects(self, tensors, before, arguments) -> list[Effect]:
         effects = []
+        if any(symbol.memory.changes for symbol in self.arrays):
+            raise CaptureError("a NumPy array is written through a tensor made of it inside the step; clone() the tensor")
         for t, state in zip(tensors, before):
             symbol = t._array
             if symbol is not state.symbol:
@@ -415,11 +430,16 @@ def _user_line() -> str | None:
     """The file and line of the innermost frame that is not Taper's own."""
     frame: types.FrameType | None = sys._getframe(2)
     while frame is not None:
-        name = frame.f_globals.get("__name__", "")
+        # Code that Taper wrote itself, such as derivatives, belongs to no module.
+        name = frame.f_globals.get("__name__", _PACKAGE)
         if name.partition(".")[0] not in (_PACKAGE, "contextlib", "numpy"):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back
     return None
+
+
+def _nowhere() -> None:
+    """Where nodes come from that are made after capture."""
 
 
 def captured(function: Callable, args: tuple, kwargs: dict) -> Captured:

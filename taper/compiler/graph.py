@@ -19,7 +19,7 @@ one node and equality is identity; a graph is what its results reach, so dead co
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +29,15 @@ from .elementwise import ELEMENTWISE
 REDUCTIONS = ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")
 MOVEMENTS = ("reshape", "permute", "expand", "slice")
 LEAVES = ("input", "number", "draw", "constant")
+
+_OWN = ("positive", "settle")
+"""Copies: nodes of their own even where they are empty, since they are results."""
+
+_NEUTRAL = dict(sum=0, prod=1, any=False, all=True)
+"""What reductions make of nothing."""
+
+_SMALL = 65536
+"""Elements up to which constants are compared."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -58,8 +67,11 @@ class Node:
     def __repr__(self) -> str:
         inputs = ", ".join(f"%{n.number}" for n in self.inputs)
         attrs = ", ".join(map(_short, self.attrs))
-        shape = "x".join(map(str, self.shape))
-        return f"%{self.number} = {self.op}({inputs}{'; ' if attrs else ''}{attrs}): {self.dtype.name}[{shape}]"
+        return f"%{self.number} = {self.op}({inputs}{'; ' if attrs else ''}{attrs}): {_type(self)}"
+
+
+def _type(node: Node) -> str:
+    return f"{node.dtype.name}[{'x'.join(map(str, node.shape))}]"
 
 
 def _short(value) -> str:
@@ -95,6 +107,9 @@ class Graph:
     source: Callable[[], str | None] = lambda: None
 
     def make(self, op: str, inputs: tuple[Node, ...], attrs: tuple, shape, dtype) -> Node:
+        if 0 in shape and op not in LEAVES and op not in _OWN:
+            # Nothing is to be computed.
+            return self.constant(np.empty(shape, dtype))
         key = (op, tuple(map(id, inputs)), attrs, dtype)
         node = self.known.get(key)
         if node is None:
@@ -110,15 +125,16 @@ class Graph:
         return self.make(op, (), (key,), shape, dtype)
 
     def constant(self, array: np.ndarray) -> Node:
+        """An array as it is now; small ones that are equal are one node."""
         array = np.asarray(array)
-        if array.size <= 1:
-            key = array.tobytes(), array.shape
-            node = self.known.get(("small", key, array.dtype))
-            if node is None:
-                node = self.make("constant", (), (Interned(array),), array.shape, array.dtype)
-                self.known["small", key, array.dtype] = node
-            return node
-        return self.make("constant", (), (Interned(array),), array.shape, array.dtype)
+        if array.size > _SMALL:
+            return self.make("constant", (), (Interned(np.array(array)),), array.shape, array.dtype)
+        key = "constant", array.tobytes(), array.shape, array.dtype
+        node = self.known.get(key)
+        if node is None:
+            node = self.make("constant", (), (Interned(np.array(array)),), array.shape, array.dtype)
+            self.known[key] = node
+        return node
 
     def scalar(self, value, dtype) -> Node:
         with np.errstate(over="ignore"):
@@ -218,6 +234,8 @@ class Graph:
 
     def update(self, x: Node, value: Node, starts, counts, steps) -> Node:
         """x with a slice replaced by a value of the slice's shape."""
+        if value.size == 0:
+            return x
         if counts == x.shape and all(k == 1 for k in steps):
             return value
         return self.make("update", (x, value), (starts, counts, steps), x.shape, x.dtype)
@@ -232,6 +250,8 @@ class Graph:
             if name in ("sum", "prod", "max", "min", "any", "all"):
                 return self.reshape(x, shape)
         dtype = np.dtype(np.int64) if name.startswith("arg") else x.dtype
+        if x.size == 0 and name in _NEUTRAL:
+            return self.expand(self.scalar(_NEUTRAL[name], dtype), shape)
         cut = None if name.startswith("arg") else _parts(x.shape, axes)
         if cut is not None:
             # Few long reductions: each in parts, so that threads can share it.
@@ -246,6 +266,8 @@ class Graph:
         """Products of the last two dimensions; leading ones broadcast."""
         lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
         shape = (*lead, x.shape[-2], y.shape[-1])
+        if x.shape[-1] == 0:
+            return self.expand(self.scalar(0, x.dtype), shape)
         for ones, other, left in ((x, y, True), (y, x, False)):
             # A product with equal numbers is a sum.
             value = number_in(ones)
@@ -316,10 +338,11 @@ def reached(results: Iterable[Node]) -> list[Node]:
     return sorted(seen, key=lambda n: n.number)
 
 
-def printed(results: Iterable[Node]) -> str:
-    """The nodes that results need, a line each."""
+def printed(results: Iterable[Node], names: Mapping[Node, str] | None = None) -> str:
+    """The nodes that results need, a line each; leaves by their names, where those are given."""
     results = list(results)
-    lines = [repr(n) + (f"    # {n.where}" if n.where else "") for n in reached(results)]
+    named = {n: f"%{n.number} = {n.op} {name}: {_type(n)}" for n, name in (names or {}).items()}
+    lines = [named.get(n) or repr(n) + (f"    # {n.where}" if n.where else "") for n in reached(results)]
     return "\n".join([*lines, "return " + ", ".join(f"%{n.number}" for n in results)])
 
 

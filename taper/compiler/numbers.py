@@ -14,7 +14,8 @@ import numpy as np
 
 from .errors import CaptureError
 from .graph import Graph, Node
-from .symbol import graph, recording
+from .recording import graph, recording
+from .symbol import Symbol, made
 
 
 class FixedNumberNeeded(CaptureError):
@@ -50,6 +51,10 @@ class Number:
     def node_as(self, g: Graph, dtype) -> Node:
         """Its node in a dtype."""
         return g.cast(self.node, dtype)
+
+    def array_as(self, dtype) -> Symbol:
+        """An array without dimensions that holds it."""
+        return made(self.node_as(graph(), np.dtype(dtype)))
 
     def ask(self, relation: str, operand, answer: bool) -> bool:
         recording.questions.append(Question(self.node, relation, operand, answer))

@@ -29,6 +29,12 @@ _PLAIN = (
 _PACKAGE = __name__.partition(".")[0]
 
 
+class Wrapper:
+    """Stands for `function` and keeps what belongs to programs: of such an object capture sees the function alone."""
+
+    function: Callable
+
+
 @dataclass
 class Reach:
     """tensors, generators and optimizers in the order found; states: dicts and lists with copies of what they held."""
@@ -161,10 +167,14 @@ def _look(item, found: Reach, stack: list) -> None:
             stack.extend(c.cell_contents for c in item.__closure__ if _filled(c))
     elif isinstance(item, types.MethodType):
         stack += [item.__func__, item.__self__]
+    elif isinstance(item, Wrapper):
+        stack.append(item.function)
     elif isinstance(item, functools.partial):
         stack += [item.func, *item.args, *item.keywords.values()]
     elif isinstance(item, Generator):
         found.generators.append(item)
+    elif hasattr(type(item), "captured_as"):
+        stack.append(item.captured_as)
     else:
         if hasattr(type(item), "changing_numbers"):
             found.numbers.extend(item.changing_numbers())

@@ -7,6 +7,7 @@ general routine would look up at each call is known when the step is made.
 
 from __future__ import annotations
 
+import sys
 import threading
 
 import numpy as np
@@ -29,6 +30,12 @@ MISS = object()
 
 EAGER = object()
 """What a step returns when its program met values that an operator refuses: the eager engine then says what is wrong."""
+
+_HELD = np.empty(0, np.float32)
+
+ALONE, ALONE_ARRAY = 3, 2
+"""What sys.getrefcount says in the generated code of a tensor that only the step's list and a variable hold, and of an array
+that only its tensor holds."""
 
 BRIEF = 20_000
 """Nanoseconds of work below which the interpreter is not freed: freeing and taking it back costs as much."""
@@ -176,6 +183,7 @@ class Step:
         """Write `call(args, kwargs)`: MISS, or the function's result."""
         program, scope = self.program, self.scope
         body: list[str] = []
+        self.copied_back: list[str] = []
         guards, reads = self._guards()
         body += guards
         objects: list[tuple[str, int, tuple | None, np.dtype, bool]] = []
@@ -216,9 +224,17 @@ class Step:
         for i, (effect, node) in enumerate(self.fresh):
             t = effect.source.tensor
             scope[f"G{i}"], scope[f"GS{i}"], scope[f"GT{i}"] = t, node.shape, node.dtype
-            scope[f"K{i}"] = None
-            body.append(f"g{i} = empty(GS{i}, GT{i})")
+            # The gradient of the last call is written again if nobody else has got hold of it.
+            body += [
+                f"t{i} = own[{i}]",
+                f"if count(t{i}) - (G{i}._grad is t{i}) == {ALONE} and count(t{i}._array) == {ALONE_ARRAY}: g{i} = t{i}._array",
+                "else:",
+                f" g{i} = empty(GS{i}, GT{i})",
+                f" own[{i}] = t{i} = wrap(g{i})",
+            ]
             passed(f"g{i}", node, False, True)
+        scope["own"] = [self._nobody() for _ in self.fresh]
+        scope["count"] = sys.getrefcount
         del made
         body += self._run(objects)
         body += self._after()
@@ -231,6 +247,11 @@ class Step:
         self.source = text
         exec(compile(text, "<taper step>", "exec"), scope)
         return scope["call"]
+
+    @staticmethod
+    def _nobody() -> Variable:
+        """A stand-in for a gradient that was never made: its array is held elsewhere too, so it is not written again."""
+        return wrap(_HELD)
 
     def _guards(self) -> tuple[list[str], list[str]]:
         """Lines that return MISS where the step does not apply, and lines that read what it needs."""
@@ -285,6 +306,12 @@ class Step:
             if node is None or node not in self.program.slot:
                 scope[f"X{i}"], scope[f"Y{i}"] = value._array.shape, value._array.dtype
                 lines.append(f"if x{i}.shape != X{i} or x{i}.dtype != Y{i}: return MISS")
+            elif not value._array.flags.c_contiguous:
+                # The program reads a copy; what it writes goes back.
+                scope[f"XS{i}"] = value._array.strides
+                lines += [f"if x{i}.strides != XS{i}: return MISS", f"y{i} = x{i}", f"x{i} = contiguous(y{i})"]
+                if node in self.program.state.values():
+                    self.copied_back.append(f"y{i}[...] = x{i}")
             return lines
         if type(value) is float and any(s.kind == "number" and s.place == i for s in self.captured.sources.values()):
             return [f"if v{i}.__class__ is not float: return MISS"]
@@ -456,7 +483,7 @@ class Step:
 
     def _after(self) -> list[str]:
         """Lines that hand out gradients and count changes."""
-        scope, lines = self.scope, []
+        scope, lines = self.scope, [*self.copied_back]
         for i, (source, _) in enumerate(self.written):
             if source.kind == "grad":
                 lines += [f"c = H_{i}._grad._counter", "if c is not None: c[0] += 1"]
@@ -466,7 +493,7 @@ class Step:
             scope[f"U{i}"] = source.tensor
             lines += [f"c = {name}._counter", "if c is not None: c[0] += 1"]
         for i, _ in enumerate(self.fresh):
-            lines.append(f"G{i}._grad = wrap(g{i})")
+            lines.append(f"G{i}._grad = t{i}")
         if self.backward is not None:
             lines.append(self._recorded())
         for i, source in enumerate(self.cleared):

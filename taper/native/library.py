@@ -12,6 +12,9 @@ from .machine import Machine, host
 
 _lock = threading.RLock()
 
+LIGHT = ("tile_", "dot_")
+"""Micro-kernels, by how their names begin: they are written as they shall run, and LLVM's passes only take time."""
+
 
 @lru_cache(None)
 def _initialised() -> None:
@@ -44,13 +47,23 @@ def parsed(text: str, machine: Machine) -> llvm.ModuleRef:
 def optimised(module: llvm.ModuleRef, machine: Machine) -> llvm.ModuleRef:
     """The module after LLVM's scalar passes; loops are vectorised and unrolled by our own emitters already."""
     with _lock:
-        options = llvm.create_pipeline_tuning_options(speed_level=2)
+        light = sum(1 for _ in module.functions) > 1 and any(f.name.startswith(LIGHT) for f in module.functions)
+        options = llvm.create_pipeline_tuning_options(speed_level=1 if light else 2)
         options.loop_unrolling = False
         options.loop_interleaving = False
         options.loop_vectorization = False
         options.slp_vectorization = False
         builder = llvm.create_pass_builder(target_machine(machine), options)
-        builder.getModulePassManager().run(module, builder)
+        if not light:
+            builder.getModulePassManager().run(module, builder)
+            return module
+        passes = llvm.create_new_function_pass_manager()
+        passes.add_sroa_pass()
+        passes.add_instruction_combine_pass()
+        passes.add_simplify_cfg_pass()
+        for function in module.functions:
+            if not function.is_declaration:
+                passes.run(function, builder)
         return module
 
 

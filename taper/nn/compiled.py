@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .module import Module
@@ -22,6 +22,11 @@ class OptimizedModule(Module):
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         return self._call(*args, **kwargs)
+
+    @property
+    def stages(self) -> Mapping[str, str]:
+        """The texts of the program that was used last (see `taper.compile`)."""
+        return self._call.stages
 
     def __getattr__(self, name: str) -> Any:
         try:

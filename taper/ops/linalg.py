@@ -110,7 +110,7 @@ cholesky = op(
 
 def _cofactors(xp, x, out):
     """The matrix of the derivatives of det(x) by x's elements: det(x) inv(x)^T, also of a singular matrix."""
-    if not bool((out == 0).any()):
+    if not xp.found(out == 0):
         return out[..., None, None] * xp.matrix_transpose(xp.inverse(x))
     # The adjugate by singular values: Higham, "What is the adjugate of a matrix?", 2020.
     u, s, vh = xp.svd(x, False)

@@ -9,6 +9,7 @@ from ..autograd.dispatch import apply, binary, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.tape import Variable
 from ..autograd.updates import binary_inplace, unary_inplace, update
+from ..backends import namespace_of
 from ..ops import elementwise as ops
 from ..ops.comparison import logical_or
 from ..ops.movement import astype
@@ -68,7 +69,7 @@ def no_zero_divisor(x, y) -> None:
     kinds = kind_of(x) + kind_of(y)
     if len(kinds) < 2 or kinds == "bb" or not set(kinds) <= set("biu"):
         return
-    if not y._array.all() if isinstance(y, Variable) else y == 0:
+    if namespace_of(y._array).found(y._array == 0) if isinstance(y, Variable) else y == 0:
         raise RuntimeError("ZeroDivisionError")
 
 
@@ -178,7 +179,9 @@ def pow(input, exponent, *, out=None):
         if exponent == 0.5 and kind == "f":
             return _sqrt(input, out=out)
     elif kind_of(exponent) == "i" and isinstance(exponent, Variable) and kind_of(input) in "iub":
-        if exponent._array.size and exponent._array.min() < 0:
+        array = exponent._array
+        # Of values that are not known yet, some may be negative.
+        if array.size and (array.__class__ is not np.ndarray or array.min() < 0):
             result = integer_power(input, exponent)
             return result if out is None else into(out, result)
     elif exponent.__class__ is bool and kind_of(input) == "b":

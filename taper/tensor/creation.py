@@ -14,6 +14,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.dispatch import into
 from ..autograd.tape import Variable, alias, counter_of, node_of, wrap
+from ..backends.making import making
 from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
 from .literals import array_of, check_array
 
@@ -78,7 +79,8 @@ def from_numpy(ndarray):
             UserWarning,
             stacklevel=2,
         )
-    made = wrap(ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray))
+    array = ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray)
+    made = wrap(array if making.shared is None else making.shared(array))
     counter_of(made)
     return made
 
@@ -92,7 +94,7 @@ def as_tensor(data, dtype=None, device=None):
     if isinstance(data, np.ndarray):
         shared = from_numpy(data)
         return shared if wanted is None or data.dtype == wanted else shared.to(dtype)
-    return wrap(array_of(data, wanted, copy=False))
+    return leaf(array_of(data, wanted, copy=False))
 
 
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):

@@ -9,12 +9,13 @@ import numpy as np
 from .. import dtypes
 from ..autograd.tape import AccumulateGrad, Variable, wrap
 from ..backends.device import CPU, device
+from ..backends.making import making
 from .formats import strided
 
 
 def leaf(array: np.ndarray, requires_grad: bool = False) -> Variable:
     """A tensor over an array, recording if asked. RuntimeError for an integer type that shall require grad."""
-    made = wrap(array)
+    made = wrap(array if making.constant is None else making.constant(array))
     if requires_grad:
         if array.dtype.kind in "biu":
             raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")

@@ -20,7 +20,7 @@ from ..ops import indexing as ops
 from ..ops.movement import astype
 from .joining import unbind
 from .shape import reshaped
-from .writing import check_overlap, copy_, fill_, number_for, put, unrecorded
+from .writing import check_overlap, copy_, fill_, number_as, number_for, put, unrecorded
 
 __all__: list[str] = []
 
@@ -299,7 +299,7 @@ def __setitem__(self, index, value):
     if isinstance(value, np.ndarray):
         value = wrap(value)
     elif not isinstance(value, Variable):
-        if not isinstance(value, (int, float, complex, np.generic)):
+        if not isinstance(value, (int, float, complex, np.generic)) and not hasattr(value, "node_as"):
             raise TypeError(f"can't assign a {type(value).__name__} to a {self.type()}")
         value = number_for(value, array.dtype, "__setitem__")
     cls = index.__class__
@@ -389,7 +389,7 @@ def _assign_at(view, spec: tuple, positions: tuple, value) -> None:
     _check_masks(view._array, spec, positions)
     dtype = view._array.dtype
     if not isinstance(value, Variable):
-        value = wrap(np.asarray(value, dtype))
+        value = number_as(value, dtype)
     elif value._array.dtype != dtype:
         if value._array.ndim or len(positions) != 1 or positions[0]._array.dtype.kind != "b":
             raise _other_dtype(dtype, value._array.dtype)

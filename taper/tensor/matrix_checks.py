@@ -6,6 +6,7 @@ import numpy as np
 
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable
+from ..backends import namespace_of
 from ..dtypes import HALF
 from ..errors import LinAlgError
 
@@ -89,9 +90,8 @@ def check_one_dtype(name: str, a, b) -> None:
 
 def check_info(name: str, info, words: str, error: type[RuntimeError] = LinAlgError) -> None:
     """An error if one of the matrices failed; `words` may mention the {number} that its info is."""
-    bad = np.argwhere(info._array)
-    if len(bad):
-        where = tuple(bad[0])
+    if namespace_of(info._array).found(info._array != 0):
+        where = tuple(np.argwhere(info._array)[0])
         element = ""
         if where:
             element = f"(Batch element {np.ravel_multi_index(where, info._array.shape)}): "

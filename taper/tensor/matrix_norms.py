@@ -10,6 +10,7 @@ from .. import dtypes
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable, wrap
+from ..backends import namespace_of
 from ..ops import reduction as reductions
 from . import dims
 from .factorizations import eigvalsh, svdvals
@@ -145,7 +146,7 @@ def cond(A, p=None, *, out=None):
     singular = info != 0
     sizes = matrix_norm(A, p) * matrix_norm(inverse.masked_fill(singular[..., None, None], 0.0), p)
     worst = math.nan if p == "nuc" else math.inf
-    result = sizes.masked_fill(singular, worst) if bool(singular.any()) else sizes
+    result = sizes.masked_fill(singular, worst)
     return result if out is None else into(out, result)
 
 
@@ -174,5 +175,5 @@ def matrix_rank(A, tol=None, hermitian: bool = False, *, atol=None, rtol=None, o
     atol, rtol = (t._array if isinstance(t, Variable) else np.asarray(0.0 if t is None else t) for t in (atol, rtol))
     array = values._array
     limit = np.maximum(atol[..., None], rtol[..., None] * array.max(axis=-1, keepdims=True))
-    result = wrap(np.asarray((array > limit).sum(axis=-1)))
+    result = wrap(namespace_of(array).asarray((array > limit).sum(axis=-1)))
     return result if out is None else into(out, result)

@@ -8,7 +8,7 @@ from operator import index
 import numpy as np
 
 from ..autograd.dispatch import apply, memory_owner, viewed
-from ..autograd.tape import alias, changed, counter_of, node_of
+from ..autograd.tape import address, alias, changed, counter_of, node_of
 from ..ops import movement as ops
 from . import dims
 from .factory import size_of
@@ -127,7 +127,7 @@ def storage_offset_of(array: np.ndarray) -> int:
     owner = memory_owner(array)
     if not array.size or owner is array:
         return 0
-    return (array.__array_interface__["data"][0] - owner.__array_interface__["data"][0]) // array.itemsize
+    return (address(array) - address(owner)) // array.itemsize
 
 
 def storage_offset(self) -> int:

@@ -66,6 +66,11 @@ def where(condition, x, y):
     return _where(condition, x, y)
 
 
+def found(condition) -> bool:
+    """Whether any element is true: for what an operator refuses."""
+    return namespace_of(condition._array).found(condition._array)
+
+
 def kept(x, condition):
     """x where the condition holds, else 0."""
     return where(condition, x, 0.0)

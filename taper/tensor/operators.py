@@ -5,6 +5,7 @@ from __future__ import annotations
 import numbers
 
 import numpy as np
+from numpy import ndarray
 
 from ..autograd.dispatch import binary
 from ..autograd.inplace import inplace
@@ -38,8 +39,11 @@ def _power(self, other):
 
 def _power_of(self, other):
     """other ** self"""
-    if self._array.dtype.kind == "i" and kind_of(other) in _INTEGERS and self._array.size and self._array.min() < 0:
-        return integer_power(other, self)
+    array = self._array
+    if array.dtype.kind == "i" and kind_of(other) in _INTEGERS and array.size:
+        # Of values that are not known yet, some may be negative.
+        if array.__class__ is not ndarray or array.min() < 0:
+            return integer_power(other, self)
     return _reflected_pow(self, other)
 
 

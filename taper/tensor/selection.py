@@ -8,7 +8,6 @@ from .. import dtypes
 from ..autograd.dispatch import apply, into, viewed
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.tape import Variable, wrap
-from ..backends.quiet import QUIET, enter, leave
 from ..backends import namespace_of
 from ..ops import indexing as ops
 from ..ops.movement import astype
@@ -16,7 +15,7 @@ from . import dims
 from .joining import unbind
 from .memory import clone
 from .shape import broadcast_tensors, check_tensor, expanded, reshaped
-from .writing import number_for
+from .writing import number_as, number_for
 
 __all__ = [
     "where",
@@ -61,11 +60,7 @@ def _as(value, dtype):
     """A tensor or a number as a tensor of a NumPy dtype."""
     if isinstance(value, Variable):
         return value if value._array.dtype == dtype else apply(astype, value, dtype=dtype)
-    token = enter(QUIET)
-    try:
-        return wrap(np.asarray(value).astype(dtype))
-    finally:
-        leave(token)
+    return number_as(value, dtype)
 
 
 def number_like(value, like, name: str):
@@ -371,14 +366,14 @@ def one_hot(input, num_classes: int = -1):
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
         return wrap(np.zeros((*array.shape, num_classes), np.int64))
-    if array.min() < 0:
+    if namespace_of(array).found(array < 0):
         raise RuntimeError("Class values must be non-negative.")
-    largest = int(array.max())
     if num_classes == -1:
-        num_classes = largest + 1
+        num_classes = int(array.max()) + 1
     elif num_classes < 1:
         raise RuntimeError("num_classes should be positive")
-    elif largest >= num_classes:
+    elif namespace_of(array).found(array >= num_classes):
+        largest = int(array.max())
         raise RuntimeError(f"Class values must be smaller than num_classes: {largest} is not below {num_classes}.")
     return apply(ops.one_hot, input, classes=num_classes)
 

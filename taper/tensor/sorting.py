@@ -7,6 +7,7 @@ import numpy as np
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable, wrap
+from ..backends import namespace_of
 from ..ops import indexing, reduction
 from ..ops import sorting as ops
 from . import counting, dims, return_types
@@ -200,7 +201,7 @@ def _probabilities(name: str, array, q, interpolation: str):
         raise TypeError(f"{name}(): argument 'q' must be float or Tensor, not {type(q).__name__}")
     if q.ndim > 1:
         raise RuntimeError(f"{name}() q must be a scalar or 1D tensor")
-    if not ((q >= 0) & (q <= 1)).all():
+    if namespace_of(q).found(~((q >= 0) & (q <= 1))):
         raise RuntimeError(f"{name}() q values must be in the range [0, 1]")
     return q
 

@@ -10,7 +10,7 @@ from .. import dtypes
 from ..autograd.dispatch import apply
 from ..autograd.inplace import assign, check_writable, legacy_name
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Variable, changed, node_of
+from ..autograd.tape import Variable, changed, node_of, wrap
 from ..backends.quiet import QUIET, enter, leave
 from ..ops import movement as ops
 from .creation import tensor
@@ -89,6 +89,9 @@ def number_for(value, np_dtype: np.dtype, name: str):
     """A number that can be an element of a dtype. RuntimeError if it cannot, TypeError for what is no number."""
     if isinstance(value, np.generic):
         value = value.item()
+    if hasattr(value, "node_as"):
+        # A number that a captured step reads at each call; what has no fractions needs to know it.
+        return value if np_dtype.kind in "fcV" else number_for(float(value), np_dtype, name)
     if not isinstance(value, (bool, int, float, complex)):
         raise TypeError(f"{name}(): argument 'value' must be Number, not {type(value).__name__}")
     if value.__class__ is complex and np_dtype.kind != "c":
@@ -101,6 +104,17 @@ def number_for(value, np_dtype: np.dtype, name: str):
             raise RuntimeError(f"value cannot be converted to type {dtypes.from_numpy(np_dtype).name} without overflow")
         return int(value) & info.max if value < 0 and np_dtype.kind == "u" else int(value)
     return value
+
+
+def number_as(value, dtype):
+    """A number as a tensor of a NumPy dtype."""
+    if hasattr(value, "node_as"):
+        return wrap(value.array_as(dtype))
+    token = enter(QUIET)
+    try:
+        return wrap(np.asarray(value).astype(dtype))
+    finally:
+        leave(token)
 
 
 def fill_(self, value):

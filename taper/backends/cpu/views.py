@@ -53,7 +53,7 @@ def window_of(x, shape, strides, start, x_strides):
     return window(x, shape, [s * size for s in strides], start * size)
 
 
-def _positions(shape, strides, offset):
+def places(shape, strides, offset):
     """Where in memory each element lies."""
     at = np.full(shape, offset, np.intp)
     for i, (n, stride) in enumerate(zip(shape, strides)):
@@ -63,7 +63,7 @@ def _positions(shape, strides, offset):
 
 def laid_over(g, strides, offset, shape, onto_strides, onto_offset):
     """g added into memory of zeros at one stride and offset, then read from it at another."""
-    there, here = _positions(g.shape, strides, offset), _positions(shape, onto_strides, onto_offset)
+    there, here = places(g.shape, strides, offset), places(shape, onto_strides, onto_offset)
     size = max(there.max(initial=-1), here.max(initial=-1)) + 1
     memory = np.zeros(size, g.dtype)
     np.add.at(memory, there, g)

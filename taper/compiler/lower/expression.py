@@ -17,6 +17,14 @@ def inline(node: Node) -> bool:
     return node.op in ("cast", "constant", "number", *MOVEMENTS, *INDEXED)
 
 
+def data_of(node: Node) -> Node:
+    """What a take or pick reads, as it lies in memory: reshapes do not move anything."""
+    data = node.inputs[0]
+    while data.op == "reshape":
+        data = data.inputs[0]
+    return data
+
+
 def operands(node: Node, access: Access, extents: tuple[int, ...]) -> list[tuple[Node, Access]]:
     """The nodes computed for one element of `node`, each with its access; of a take or pick the index alone."""
     if node.op in MOVEMENTS:

@@ -23,12 +23,12 @@ Emit = Callable[..., Value]
 
 
 def _compare(relation: str) -> Emit:
-    return lambda b, x, y, dtype: b.compare(relation, x, y, signed=dtype.kind != "u")
+    return lambda b, x, y, dtype: b.compare(relation, x, y, signed=dtype.kind not in "ub")
 
 
 def _larger(b: Builder, x: Value, y: Value, dtype, relation: str) -> Value:
     """The larger (or smaller) of two; NaN where either is NaN."""
-    taken = b.select(b.compare(relation, x, y, signed=dtype.kind != "u"), x, y)
+    taken = b.select(b.compare(relation, x, y, signed=dtype.kind not in "ub"), x, y)
     if not is_float(x.type):
         return taken
     return b.select(b.is_nan(x), x, taken)
@@ -36,7 +36,7 @@ def _larger(b: Builder, x: Value, y: Value, dtype, relation: str) -> Value:
 
 def _known(b: Builder, x: Value, y: Value, dtype, relation: str) -> Value:
     """The larger (or smaller) of two; the other one where one is NaN."""
-    taken = b.select(b.compare(relation, x, y, signed=dtype.kind != "u"), x, y)
+    taken = b.select(b.compare(relation, x, y, signed=dtype.kind not in "ub"), x, y)
     return taken if not is_float(x.type) else b.select(b.is_nan(x), y, b.select(b.is_nan(y), x, taken))
 
 
@@ -88,7 +88,7 @@ def _remainder(b: Builder, x: Value, y: Value, dtype) -> Value:
         wrong = b.logical("and", b.compare("!=", rest, const(0, x.type)), opposite)
         return b.select(wrong, b.exact("fadd", rest, y), rest)
     safe = _nonzero(b, y)
-    rest = b.rem(x, safe, signed=dtype.kind != "u")
+    rest = b.rem(x, safe, signed=dtype.kind not in "ub")
     if dtype.kind == "u":
         return rest
     wrong = b.logical(
@@ -98,7 +98,7 @@ def _remainder(b: Builder, x: Value, y: Value, dtype) -> Value:
 
 
 def _fmod(b: Builder, x: Value, y: Value, dtype) -> Value:
-    return b.rem(x, y if is_float(x.type) else _nonzero(b, y), signed=dtype.kind != "u")
+    return b.rem(x, y if is_float(x.type) else _nonzero(b, y), signed=dtype.kind not in "ub")
 
 
 def _sign(b: Builder, x: Value, dtype) -> Value:

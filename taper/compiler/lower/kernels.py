@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ..graph import LEAVES, Node, value_of
 from .access import Access, NotLinear, Split, split, steps_of, strided
-from .expression import INDEXED, indexed, is_reduction, operands
+from .expression import INDEXED, data_of, indexed, is_reduction, operands
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,12 @@ class Kernel:
 
     def loads(self) -> set[Node]:
         """The nodes that it reads from memory."""
-        found = {n for n, _ in self.walk().loads} if self.roots else set()
-        return found | set(self.operands)
+        if self.roots:
+            walk = self.walk()
+            if walk.read is None:
+                walk.read = {n for n, _ in walk.loads} | set(self.operands)
+            return walk.read
+        return set(self.operands)
 
     def results(self) -> list[Node]:
         return [r.target for r in self.roots] or self.parts or ([self.node] if self.node is not None else [])
@@ -141,6 +145,7 @@ class Walk:
     roots: list[tuple[Root, Access]]
     loads: dict[tuple[Node, Access], None]
     reductions: dict[Node, Access]
+    read: set[Node] | None = None
 
 
 def walked(kernel: Kernel) -> Walk:
@@ -218,8 +223,11 @@ class Walker:
                 self.load(node, access)
                 continue
             if node.op in INDEXED:
-                _, data, _ = indexed(node, access, extents)
-                self.load(node.inputs[0], data)
+                _, place, _ = indexed(node, access, extents)
+                data = data_of(node)
+                if data in self.own:
+                    raise NotPointwise
+                self.load(data, place)
             stack.extend(operands(node, access, extents))
 
     def load(self, node: Node, access: Access) -> None:

@@ -18,7 +18,7 @@ from ...native.text import Builder, Value, const, element, i64, lanes, vector
 from ..elementwise import ELEMENTWISE
 from ..graph import MOVEMENTS, Node, value_of
 from .access import Access
-from .expression import INDEXED, indexed, is_reduction, operands
+from .expression import INDEXED, data_of, indexed, is_reduction, operands
 from .instructions import COSTLY, INSTRUCTIONS, LLVM
 from .kernels import Kernel, Root, Walk, in_memory, memory_access
 from .reductions import REDUCERS
@@ -219,10 +219,10 @@ class Emitter:
     def picked(self, node: Node, access: Access, wide: int) -> Value:
         """An element whose place is computed: positions outside are clamped, and reported by a check elsewhere."""
         b = self.b
-        data, _ = node.inputs
+        data = data_of(node)
         at, base, step = indexed(node, access, self.extents)
         index = self.value(node.inputs[1], at)
-        limit = data.shape[node.attrs[0]] - 1
+        limit = node.inputs[0].shape[node.attrs[0]] - 1
         zero, top = const(0, index.type), const(max(limit, 0), index.type)
         index = b.select(b.compare("<", index, zero), zero, index)
         index = b.select(b.compare(">", index, top), top, index)

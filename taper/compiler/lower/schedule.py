@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from ..elementwise import ELEMENTWISE
 from ..graph import LEAVES, MOVEMENTS, REDUCTIONS, Node, reached
 from .access import Access, NotLinear, Split, steps_of, through
-from .expression import INDEXED, inline, is_reduction
+from .expression import INDEXED, data_of, inline, is_reduction
 from .instructions import COSTLY, LLVM
 from .kernels import Kernel, NotPointwise, Root, Space, Walker, flat_space, memory_access, space_key, space_of
 
@@ -65,10 +65,14 @@ class _Scheduler:
         self.kernels: list[Kernel] = []
         self.producer: dict[Node, Kernel] = {}
         self.pieces: dict[Node, list[Kernel]] = defaultdict(list)
+        self._needs: dict[Kernel, list[Kernel]] = {}
+        self._readers: dict[Node, list[Kernel]] | None = None
+        self.alive: set[Kernel] = set()
 
     def run(self) -> list[Kernel]:
         self.choose()
         self.make()
+        self.alive = set(self.kernels)
         self.join_epilogues()
         self.join_producers()
         self.join_siblings()
@@ -99,7 +103,7 @@ class _Scheduler:
                     own = 4
                 cost[node] = own + sum(cost[x] for x in node.inputs if x not in self.stored)
                 if node.op in INDEXED or node.op == "settle":
-                    self.store(node.inputs[0])
+                    self.store(data_of(node))
                 if node.size > 1 and cost[node] >= HEAVY and self._shared(node):
                     self.stored.add(node)
                     cost[node] = 1
@@ -109,7 +113,7 @@ class _Scheduler:
         """The operands of a node that is not computed inline, as they must lie in memory."""
         if node.op in REDUCTIONS or node.op in ("concat", "update"):
             return ()
-        if node.op == "matmul":
+        if node.op == "matmul" and node.dtype.name in ("float32", "float64"):
             return [self.operand_base(x) for x in node.inputs]
         return [self.stripped(x) for x in node.inputs]
 
@@ -175,8 +179,10 @@ class _Scheduler:
                 for x in node.inputs:
                     self.store(self.stripped(x))
                 self.add(Kernel("host", [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
-        for kernel in self.kernels:
+        for kernel in list(self.kernels):
             self.linear(kernel)
+        self._needs.clear()
+        self._readers = None
 
     def reducible(self, node: Node) -> bool:
         return node.inputs[0].dtype.name in LLVM and node.dtype.name not in ("float16", "bfloat16")
@@ -249,16 +255,25 @@ class _Scheduler:
         """Whether `kernel` needs, through others, what `on` computes; not counting the step straight from `without`."""
         seen = {kernel}
         stack = [k for k in self.needs(kernel) if not (without is kernel and k is on)]
+        first = _first(on)
         while stack:
             k = stack.pop()
             if k is on:
                 return True
-            if k not in seen:
+            # What was made before the first of its nodes can need it only to overwrite what it reads.
+            if k not in seen and (_last(k) > first or any(r.node in self.state for r in k.roots)):
                 seen.add(k)
                 stack.extend(self.needs(k))
         return False
 
     def needs(self, kernel: Kernel) -> list[Kernel]:
+        """The kernels whose results a kernel reads."""
+        found = self._needs.get(kernel)
+        if found is None:
+            found = self._needs[kernel] = self._needed(kernel)
+        return found
+
+    def _needed(self, kernel: Kernel) -> list[Kernel]:
         found = []
         for n in kernel.loads():
             if n.op == "part":
@@ -270,10 +285,36 @@ class _Scheduler:
                 if other is not kernel and other not in found:
                     found.append(other)
         for r in kernel.roots:
+            old = self.state.get(r.node)
+            if old is not None:
+                # Who overwrites an input waits for all who read it.
+                found.extend(k for k in self.readers(old) if k is not kernel and k not in found)
             if r.into is not None and r.into.op == "update":
                 mine = self.pieces[r.into]
                 found.extend(k for k in mine[: mine.index(kernel)] if k not in found)
         return found
+
+    def readers(self, leaf: Node) -> list[Kernel]:
+        """The kernels that read an input which some kernel overwrites."""
+        if self._readers is None:
+            self._readers = defaultdict(list)
+            overwritten = set(self.state.values())
+            for k in self.kernels:
+                for n in k.loads() & overwritten:
+                    self._readers[n].append(k)
+        return self._readers[leaf]
+
+    def alike(self, a: Kernel, b: Kernel) -> bool:
+        """Whether the sizes of two kernels leave it open that they become one."""
+        if a.kind != "loop" or b.kind != "loop":
+            return False
+        if a.space.reduces and b.space.reduces:
+            return space_key(a.space) == space_key(b.space)
+        sizes = {a.space.size, b.space.size}
+        for k in (a, b):
+            if k.space.reduces:
+                sizes.add(k.space.kept_size)
+        return a.space.size == b.space.size or len(sizes) < 3
 
     def merged(self, a: Kernel, b: Kernel) -> Kernel | None:
         """One kernel for two, in the space of the one that reduces; None where they cannot be one."""
@@ -310,6 +351,10 @@ class _Scheduler:
     def replace(self, a: Kernel, b: Kernel, made: Kernel) -> None:
         self.kernels[self.kernels.index(b)] = made
         self.kernels.remove(a)
+        self.alive -= {a, b}
+        self.alive.add(made)
+        self._needs.clear()
+        self._readers = None
         for n in made.results():
             self.producer[n] = made
 
@@ -338,13 +383,13 @@ class _Scheduler:
         while changed:
             changed = False
             for b in list(self.kernels):
-                if b not in self.kernels or b.kind != "loop":
+                if b not in self.alive or b.kind != "loop":
                     continue
                 again = True
                 while again:
                     again = False
                     for a in sorted(self.needs(b), key=lambda k: -k.roots[-1].node.number if k.roots else 0):
-                        if a.kind != "loop" or self.depends(b, a, b):
+                        if not self.alike(a, b) or self.depends(b, a, b):
                             continue
                         made = self.merged(a, b)
                         if made is not None:
@@ -361,10 +406,10 @@ class _Scheduler:
                     if n.size > 1:
                         readers[n].append(k)
         for n in sorted(readers, key=lambda n: n.number):
-            group = [k for k in readers[n] if k in self.kernels]
+            group = [k for k in readers[n] if k in self.alive]
             for i, a in enumerate(group):
                 for b in group[i + 1 :]:
-                    if a not in self.kernels or b not in self.kernels:
+                    if a not in self.alive or b not in self.alive or not self.alike(a, b):
                         continue
                     if len(a.roots) + len(b.roots) > 16 or self.depends(a, b) or self.depends(b, a):
                         continue
@@ -391,30 +436,22 @@ class _Scheduler:
 
     def ordered(self) -> list[Kernel]:
         """Kernels after what they need; those that overwrite an input after all that read it, and after all others."""
-        writers: dict[Node, Kernel] = {}
         for k in self.kernels:
-            for n in k.results():
-                if n in self.state:
-                    k.writes_state = True
-                    writers[self.state[n]] = k
-        readers: dict[Kernel, list[Kernel]] = defaultdict(list)
-        for k in self.kernels:
-            for n in k.loads():
-                w = writers.get(n)
-                if w is not None and w is not k:
-                    readers[w].append(k)
+            k.writes_state = any(n in self.state for n in k.results())
+        self._needs.clear()
+        self._readers = None
         done: dict[Kernel, int] = {}
         order: list[Kernel] = []
 
         def place(kernel: Kernel) -> None:
-            stack = [(kernel, iter([*self.needs(kernel), *readers[kernel]]))]
+            stack = [(kernel, iter(self.needs(kernel)))]
             done[kernel] = 0
             while stack:
                 k, rest = stack[-1]
                 for n in rest:
                     if n not in done:
                         done[n] = 0
-                        stack.append((n, iter([*self.needs(n), *readers[n]])))
+                        stack.append((n, iter(self.needs(n))))
                         break
                 else:
                     order.append(k)
@@ -434,6 +471,10 @@ def _alone(root: Root) -> bool:
 
 def _last(kernel: Kernel) -> int:
     return max((n.number for n in kernel.results()), default=0)
+
+
+def _first(kernel: Kernel) -> int:
+    return min((n.number for n in kernel.results()), default=0)
 
 
 def _product(numbers) -> int:

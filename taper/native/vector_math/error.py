@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 
 from ..text import Builder, Value
-from .exponential import exp_in_range, exp_less_one, reduced, scaled, short_exp
+from .exponential import exp, exp_in_range, exp_less_one, reduced, scaled, short_exp
 from .lanes import Lanes
 from .logarithm import positive_log, short_log
 
@@ -138,7 +138,24 @@ def _erfc(m: Lanes, x: Value, short: bool) -> Value:
 
 def ndtr(b: Builder, x: Value) -> Value:
     """The probability that a standard normal variable is below x: erfc(-x / sqrt(2)) / 2."""
-    return _widened(b, x, _ndtr)
+    return _ndtr_single(b, x) if Lanes(b, x.type).single else _ndtr(Lanes(b, x.type), x, False)
+
+
+def _ndtr_single(b: Builder, x: Value) -> Value:
+    """ndtr in float alone: three times as fast as through double, at up to 6 units in the last place."""
+    m = Lanes(b, x.type)
+    a = m.at_most(m.abs(x), 14.5)
+    r = m.div(1.0, m.fma(a, math.sqrt(0.5), 4.0))
+    g = m.mul(r, m.polynomial(m.fma(r, -8.0, 0.25), _SCALED_SHORT))
+    # e**(-a**2 / 2) with the square's rounding error taken back.
+    square = m.mul(a, a)
+    error = m.fma(a, a, m.neg(square))
+    e = exp(b, m.mul(square, -0.5))
+    far = m.mul(m.mul(m.fma(e, m.mul(error, -0.5), e), g), 0.5)
+    far = m.select(m.compare(">", x, 0.0), m.sub(1.0, far), far)
+    z = m.mul(x, math.sqrt(0.5))
+    near = m.fma(z, m.polynomial(m.mul(z, z), _NEAR["float"]), z)
+    return m.select(m.compare("<", a, 1.0), m.fma(near, 0.5, 0.5), far)
 
 
 def _ndtr(m: Lanes, x: Value, short: bool) -> Value:

@@ -73,7 +73,8 @@ def _as_rows(targets: np.ndarray, lengths: np.ndarray, n: int) -> np.ndarray:
         return rows[:, :longest]
     if targets.size < lengths.sum():
         raise RuntimeError(f"ctc_loss: target_lengths add up to {lengths.sum()}, but there are {targets.size} targets")
-    rows = np.zeros((n, longest), np.int64)
+    if targets.size == 0:
+        return np.zeros((n, longest), np.int64)
+    places = (np.cumsum(lengths) - lengths)[:, None] + np.arange(longest)
     inside = np.arange(longest) < lengths[:, None]
-    rows[inside] = targets.reshape(-1)[: lengths.sum()]
-    return rows
+    return np.where(inside, targets.reshape(-1)[np.where(inside, places, 0)], 0)

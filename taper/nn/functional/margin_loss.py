@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...autograd.inplace import legacy_name
+from ...autograd.tape import wrap
+from ...backends import namespace_of
 from ...tensor.activation import logsigmoid
 from ...tensor.selection import where
 from .distance import pairwise_distance
@@ -80,16 +82,15 @@ def multi_margin_loss(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). "
             f"Expected target size [{n}], but got {list(y._array.shape)}."
         )
-    if y._array.size and not 0 <= y._array.min() <= y._array.max() < classes:
+    if y._array.size and namespace_of(y._array).found((y._array < 0) | (y._array >= classes)):
         raise RuntimeError(f"multi_margin_loss: target out of range, which is 0 to {classes - 1}")
     class_weights_fit(weight, classes)
     loss = (margin - x.gather(1, y.unsqueeze(1)) + x).clamp_min(0)
     loss = loss**p if p > 1 else loss
     if weight is not None:
         loss = loss * weight[y].unsqueeze(1)
-    others = np.ones((n, classes), bool)
-    others[np.arange(n), y._array] = False
-    loss = (loss * x.new_tensor(others)).sum(1) / classes
+    others = y.unsqueeze(1) != wrap(np.arange(classes))
+    loss = (loss * others).sum(1) / classes
     return reduced(loss.squeeze(0) if single else loss, reduction)
 
 
@@ -106,18 +107,16 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
             f"{list(input._array.shape)}"
         )
     x, y = (input.reshape(1, -1), target.reshape(1, -1)) if single else (input, target)
-    if y._array.size and not -1 <= y._array.min() <= y._array.max() < x._array.shape[1]:
+    if y._array.size and namespace_of(y._array).found((y._array < -1) | (y._array >= x._array.shape[1])):
         raise RuntimeError(
             f"multilabel_margin_loss: argument #2 'target' is out of range, which is -1 to {x._array.shape[1] - 1}"
         )
-    listed = np.logical_and.accumulate(y._array >= 0, axis=1)
-    is_target = np.zeros(x._array.shape, bool)
-    rows, columns = np.nonzero(listed)
-    is_target[rows, y._array[rows, columns]] = True
+    listed = wrap(np.logical_and.accumulate(y._array >= 0, axis=1)).unsqueeze(2)
+    is_target = ((y.unsqueeze(2) == wrap(np.arange(x._array.shape[1]))) & listed).any(1)
     picked = x.gather(1, y.clamp_min(0))
     pair = (1 - (picked.unsqueeze(2) - x.unsqueeze(1))).clamp_min(0)
-    counted = listed[:, :, None] & ~is_target[:, None, :]
-    loss = (pair * x.new_tensor(counted)).sum((1, 2)) / x._array.shape[1]
+    counted = listed & ~is_target.unsqueeze(1)
+    loss = (pair * counted).sum((1, 2)) / x._array.shape[1]
     return reduced(loss.squeeze(0) if single else loss, reduction)
 
 

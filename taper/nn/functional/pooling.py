@@ -6,6 +6,7 @@ import numpy as np
 
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
+from ...backends import namespace_of
 from ...ops import pooling as ops
 from ...tensor.activation import relu
 from ...tensor.elementwise import sign
@@ -200,7 +201,7 @@ def _max_unpool(n: int):
         array, limit = where._array, 1
         for size in spatial:
             limit *= size
-        if array.size and (array.min() < 0 or array.max() >= limit):
+        if array.size and namespace_of(array).found((array < 0) | (array >= limit)):
             raise RuntimeError(
                 f"Found an invalid max index: {int(array.max())} (output volumes are of size {list(spatial)})"
             )

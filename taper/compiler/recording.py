@@ -1,0 +1,31 @@
+"""The capture that is going on in this thread: its graph, and what it notes beside nodes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from .graph import Graph, Node
+
+
+class Recording(threading.local):
+    """The capture of this thread, if any.
+
+    present: the value of a number now. questions: what was asked about numbers. checks: conditions that leave a run to
+    the eager engine where they are true anywhere.
+    """
+
+    graph: Graph | None = None
+    present: Callable[[Node], float]
+    questions: list
+    checks: list[Node]
+
+
+recording = Recording()
+
+
+def graph() -> Graph:
+    """The graph being captured. RuntimeError in a thread that captures nothing."""
+    if recording.graph is None:
+        raise RuntimeError("a tensor is being captured by taper.compile in another thread; wait until that is done")
+    return recording.graph

@@ -1,0 +1,134 @@
+"""The texts of a program: each stage between the function that was captured and the machine's instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from .graph import LEAVES, Node, printed
+
+NAMES = ("captured", "kernels", "llvm", "optimised", "assembly", "call")
+
+
+class Stages(Mapping[str, str]):
+    """Names of stages, in order, and their texts, each written when it is first asked for.
+
+    captured: the graph. kernels: what is computed together, over which dimensions, and what it reads. llvm: the code as
+    it is emitted. optimised: the same after LLVM's passes. assembly: the machine's instructions. call: the Python
+    function that checks the arguments and enters the program. Those of a backward program begin with "backward ".
+    Without llvmlite there are the first and the last alone.
+    """
+
+    def __init__(self, writers: dict[str, Callable[[], str]]):
+        self._writers = writers
+        self._texts: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._texts:
+            self._texts[name] = self._writers[name]()
+        return self._texts[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._writers)
+
+    def __len__(self) -> int:
+        return len(self._writers)
+
+    def __repr__(self) -> str:
+        return f"Stages({', '.join(self)})"
+
+
+def stages(step, function: Callable) -> Stages:
+    """The stages of a step."""
+    names: dict[Node, str] = {}
+
+    def known() -> dict[Node, str]:
+        if not names:
+            from .naming import leaf_names
+
+            names.update(leaf_names(step.captured, function))
+        return names
+
+    writers = _of_program(step.program, known, "")
+    if step.backward is not None:
+        backward = step.backward
+        writers |= _of_program(backward.program, lambda: _backward_names(backward), "backward ")
+    writers["call"] = lambda: step.source
+    return Stages(writers)
+
+
+def _backward_names(backward) -> dict[Node, str]:
+    """The leaves of a backward program: gradients that it is given, then what the forward program saved."""
+    given = len(backward.gradients.given)
+    names = [f"gradient of result {i}" for i in backward.gradients.outputs]
+    names += [f"saved %{n.number}" for n in backward.saved]
+    assert len(names) == given + len(backward.saved)
+    return dict(zip(backward.leaves, names))
+
+
+def _of_program(program, names: Callable[[], dict[Node, str]], prefix: str) -> dict[str, Callable[[], str]]:
+    writers = {"captured": lambda: printed(program.results, names())}
+    if program.entries or program.kernels:
+        writers |= {
+            "kernels": lambda: scheduled(program, names()),
+            "llvm": lambda: _codes(program, lambda text, machine: text),
+            "optimised": lambda: _codes(program, _optimised),
+            "assembly": lambda: _codes(program, _assembly),
+        }
+    return {prefix + name: write for name, write in writers.items()}
+
+
+def scheduled(program, names: Mapping[Node, str]) -> str:
+    """The kernels of a program in their order: what each computes, its dimensions, what it reads and stores."""
+    from .describe import what
+
+    def shown(node: Node) -> str:
+        return f"%{node.number} {names[node]}" if node in names else f"%{node.number}"
+
+    def stored(node: Node) -> str:
+        old = program.state.get(node)
+        return f"%{node.number}" if old is None else f"%{node.number} over {shown(old)}"
+
+    lines = []
+    for i, kernel in enumerate(program.kernels, 1):
+        lines.append(f"kernel {i}: {what(kernel)}")
+        if kernel.roots:
+            space = kernel.walk().space
+            kept = " x ".join(map(str, space.extents[: space.kept]))
+            reduced = " x ".join(map(str, space.extents[space.kept :]))
+            lines.append(f"  over    {kept}" + (f", reducing {reduced}" if reduced else ""))
+        read = sorted((n for n in kernel.loads() if n.op not in LEAVES or n in names), key=lambda n: n.number)
+        lines.append(f"  reads   {', '.join(map(shown, read)) or 'nothing'}")
+        written = [r.target for r in kernel.roots if r.into is not None or r.node not in kernel.silent]
+        written = written or kernel.parts or [kernel.node]
+        lines.append(f"  stores  {', '.join(map(stored, written))}")
+    lines.append(f"arena: {program.arena_size} bytes")
+    return "\n".join(lines)
+
+
+def _codes(program, write: Callable) -> str:
+    """The code of every entry, under the name of its kernel; code that several kernels share is written once."""
+    texts: dict[str, str] = {}
+    count: dict[int, int] = {}
+    parts = []
+    for entry in program.entries:
+        number = program.kernels.index(entry.kernel) + 1
+        count[number] = count.get(number, 0) + 1
+        name = f"kernel{number}" + ("" if count[number] == 1 else f"_{count[number]}")
+        if entry.text in texts:
+            parts.append(f"; {name}: as {texts[entry.text]}")
+            continue
+        texts[entry.text] = name
+        parts.append(f"; {name}\n" + write(entry.text.replace("@KERNEL", "@" + name), program.machine).strip())
+    return "\n\n".join(parts)
+
+
+def _optimised(text: str, machine) -> str:
+    from ..native import library
+
+    return str(library.optimised(library.parsed(text, machine), machine))
+
+
+def _assembly(text: str, machine) -> str:
+    from ..native import library
+
+    return library.assembly(text, machine)
