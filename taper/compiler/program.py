@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..native import library, team
+from ..native import cache, library, team
 from ..native.machine import Machine, host
 from ..native.text import Builder, Module, Value, i64
 from .errors import CaptureError
@@ -27,6 +27,7 @@ from .lower.kernels import Kernel
 from .lower.loops import emit_loop
 from .lower.products import emit_pack_kernel, emit_product_kernel, emit_scatter, packed_operand, product_plan
 from .lower.schedule import schedule
+from .recall import keep, key_of, recalled
 
 ALIGN = 64
 PARALLEL = 40_000
@@ -35,7 +36,7 @@ PARALLEL = 40_000
 PIECE = 20_000_000
 """Nanoseconds of estimated work between two looks at interruptions."""
 
-_loaded: dict[str, tuple[int, int]] = {}
+_loaded: dict[str, int] = {}
 _loading = threading.Lock()
 
 
@@ -43,7 +44,7 @@ _loading = threading.Lock()
 class Entry:
     """One kernel of a program in an order of running: its code, the nodes or scratch areas in its table, its chunks."""
 
-    kernel: Kernel
+    kernel: Kernel | None
     text: str
     table: list[object]
     chunks: int
@@ -53,6 +54,8 @@ class Entry:
     bytes: int = 0
     address: int = 0
     meet: bool = False
+    name: str = ""
+    code: str = ""
 
     @property
     def cost(self) -> float:
@@ -84,23 +87,94 @@ class Program:
 
     def __init__(self, graph: Graph, results: list[Node], state: dict[Node, Node], machine: Machine | None = None):
         self.machine = machine or host()
-        self.kernels, unsafe = schedule(results, {}, state)
-        if unsafe:
-            settled = {r: graph.copied(r, "settle") for r in unsafe}
-            results = [settled.get(r, r) for r in results]
-            state = {settled.get(r, r): old for r, old in state.items()}
-            self.kernels, unsafe = schedule(results, {}, state)
-            assert not unsafe, unsafe
-        self.results, self.state = results, state
-        nodes = reached(results)
-        self.leaves = [n for n in nodes if n.op in LEAVES and n.op != "constant"]
+        self.graph, self.results, self.state = graph, results, state
         self.entries: list[Entry] = []
         self.segments: list[Segment] = []
-        self._emit()
+        self._kernels: list[Kernel] | None = None
+        order = reached([*results, *state.values()])
+        key = key_of(order, results, state, self.machine)
+        kept = None if key is None else recalled(key)
+        if kept is None or not self._recall(kept):
+            settled = self._schedule()
+            self._emit()
+            if key is not None:
+                keep(key, self._content(settled))
+        nodes = reached(self.results)
+        self.leaves = [n for n in nodes if n.op in LEAVES and n.op != "constant"]
         self._slots()
         self._load()
 
+    @property
+    def kernels(self) -> list[Kernel]:
+        """What the entries compute; worked out again if the program was recalled from disk."""
+        if self._kernels is None:
+            entries, segments = self.entries, self.segments
+            self.entries, self.segments = [], []
+            self._kernels, _ = schedule(self.results, {}, self.state)
+            self._emit()
+            for mine, made in zip(entries, self.entries):
+                mine.kernel, mine.text = made.kernel, made.text
+            self.entries, self.segments = entries, segments
+        return self._kernels
+
     # Code.
+
+    def _schedule(self) -> list[int]:
+        """Find the kernels. Returns the places of results that have to be settled at the end."""
+        self._kernels, unsafe = schedule(self.results, {}, self.state)
+        places = [i for i, r in enumerate(self.results) if r in unsafe]
+        if unsafe:
+            self._settle(places)
+            self._kernels, unsafe = schedule(self.results, {}, self.state)
+            assert not unsafe, unsafe
+        return places
+
+    def _settle(self, places: list[int]) -> None:
+        """Put copies in place of results that would overwrite an input too soon."""
+        settled = {self.results[i]: self.graph.copied(self.results[i], "settle") for i in places}
+        self.results = [settled.get(r, r) for r in self.results]
+        self.state = {settled.get(r, r): old for r, old in self.state.items()}
+
+    def _content(self, settled: list[int]) -> dict:
+        """The program as data."""
+        places: dict[object, int] = {n: i for i, n in enumerate(reached([*self.results, *self.state.values()]))}
+        areas: list[Scratch] = []
+
+        def place(item) -> int:
+            if isinstance(item, Scratch) and item not in places:
+                areas.append(item)
+                places[item] = -len(areas)
+            return places[item]
+
+        entries = [
+            (
+                _name_of(e.text), cache.key(_named(e.text), self.machine), [place(x) for x in e.table], e.chunks,
+                [place(x) for x in e.reads], [place(x) for x in e.writes], e.flops, e.bytes,
+            )
+            for e in self.entries
+        ]  # fmt: skip
+        return {"settled": settled, "entries": entries, "areas": [a.size for a in areas]}
+
+    def _recall(self, content: dict) -> bool:
+        """Take the entries from what was kept; False if their code is no longer there."""
+        if any(not (name in _loaded or cache.has(code)) for name, code, *_ in content["entries"]):
+            return False
+        self._settle(content["settled"])
+        order = reached([*self.results, *self.state.values()])
+        areas = [Scratch(size) for size in content["areas"]]
+
+        def item(place: int):
+            return order[place] if place >= 0 else areas[-place - 1]
+
+        for name, code, table, chunks, reads, writes, flops, size in content["entries"]:
+            self.entries.append(
+                Entry(
+                    None, "", [item(i) for i in table], chunks, {item(i) for i in reads}, {item(i) for i in writes},
+                    flops, size, name=name, code=code,
+                )  # fmt: skip
+            )
+        self.segments.append(Segment(0, len(self.entries)))
+        return True
 
     def _emit(self) -> None:
         first = 0
@@ -137,7 +211,7 @@ class Program:
                 self.slot[home] = len(self.slot)
             self.slot[item] = self.slot[home]
         for leaf in self.leaves:
-            self.slot.setdefault(leaf, len(set(self.slot.values())))
+            self.slot.setdefault(leaf, max(self.slot.values(), default=-1) + 1)
         self._number_slots()
         planned = [
             item
@@ -180,15 +254,14 @@ class Program:
 
     def _load(self) -> None:
         """Compile what is not compiled yet, and build the tables."""
-        names: dict[str, str] = {}
-        for entry in self.entries:
-            names[entry.text] = _name_of(entry.text)
         with _loading:
-            for text, name in names.items():
+            for entry in self.entries:
+                name = entry.name or _name_of(entry.text)
                 if name not in _loaded:
-                    _loaded[name] = (library.compiled(text.replace("@KERNEL", "@" + name), [name])[0], 0)
-        for entry in self.entries:
-            entry.address = _loaded[names[entry.text]][0]
+                    code = cache.get(entry.code) if entry.code else None
+                    code = code or library.object_code(_named(entry.text or self._text_of(entry)), self.machine)
+                    _loaded[name] = library.load(code, [name])[0]
+                entry.name, entry.address = name, _loaded[name]
         self.arena = np.zeros(self.arena_size + ALIGN, np.uint8)
         base = self.arena.ctypes.data
         base += -base % ALIGN
@@ -211,6 +284,11 @@ class Program:
         over = set(self.state)
         self.commit = next((i for i, e in enumerate(self.entries) if not over.isdisjoint(e.writes)), len(self.entries))
         self.threads = 0 if self.work < PARALLEL or all(e.chunks == 1 for e in self.entries) else 1
+
+    def _text_of(self, entry: Entry) -> str:
+        """The code of a recalled entry, written again because it was lost."""
+        self.kernels  # noqa: B018
+        return entry.text
 
     # Running.
 
@@ -317,6 +395,11 @@ def placed(lives: dict[object, tuple[int, int, int]]) -> tuple[dict[object, int]
         offsets[item] = at
         taken.append((first, last, at, at + size))
     return offsets, max((end for *_, end in taken), default=0)
+
+
+def _named(text: str) -> str:
+    """A kernel's code under the name that tells it from all others in the process."""
+    return text.replace("@KERNEL", "@" + _name_of(text))
 
 
 def _name_of(text: str) -> str:

@@ -59,6 +59,12 @@ def get(name: str) -> bytes | None:
     return code
 
 
+def has(name: str) -> bool:
+    """Whether there is an entry of this name."""
+    where = folder()
+    return where is not None and (where / name).exists()
+
+
 def put(name: str, code: bytes) -> None:
     """Keep an entry. A disk that is full or read-only is no error: the code is made again next time."""
     where = folder()
