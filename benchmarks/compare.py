@@ -1,10 +1,10 @@
-"""Measuring two sides in one process: alternately, in several rounds, equality first; medians and their ratio."""
+"""Measuring sides in one process: alternately, in several rounds, equality first; medians and their ratio."""
 
 from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -24,35 +24,44 @@ class Result:
 
     def row(self) -> str:
         """A line of a Markdown table."""
-        return f"| {self.name} | {_time(self.ours)} | {_time(self.theirs)} | {self.ratio:.2f} | {self.spread:.0%} |"
+        return f"| {self.name} | {seconds_as_text(self.ours)} | {seconds_as_text(self.theirs)} | {self.ratio:.2f} | {self.spread:.0%} |"
 
 
 HEADER = "| | Taper | PyTorch | times as fast | spread |\n|---|---|---|---|---|"
 
 
-def _time(seconds: float) -> str:
+def seconds_as_text(seconds: float) -> str:
+    """Three digits and a unit."""
     for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
         if seconds * scale >= 1 or unit == "us":
             return f"{seconds * scale:.3g} {unit}"
     raise AssertionError
 
 
-def measure(
-    name: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int = 9, seconds: float = 0.2
-) -> Result:
-    """Call both sides in turns, each for about `seconds` a round, and compare the medians of the rounds."""
-    counts = []
-    for side in (ours, theirs):
+def alternate(
+    sides: Mapping[str, Callable[[], object]], rounds: int = 9, seconds: float = 0.2
+) -> dict[str, list[float]]:
+    """Call all sides in turns, each for about `seconds` a round: seconds of one call, for each side and round."""
+    counts = {}
+    for name, side in sides.items():
         side()
         started = time.perf_counter()
         side()
-        counts.append(max(1, int(seconds / max(time.perf_counter() - started, 1e-7))))
-    times: list[list[float]] = [[], []]
+        counts[name] = max(1, int(seconds / max(time.perf_counter() - started, 1e-7)))
+    times: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
-        for side, count, found in zip((ours, theirs), counts, times):
+        for name, side in sides.items():
             started = time.perf_counter()
-            for _ in range(count):
+            for _ in range(counts[name]):
                 side()
-            found.append((time.perf_counter() - started) / count)
+            times[name].append((time.perf_counter() - started) / counts[name])
+    return times
+
+
+def measure(
+    name: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int = 9, seconds: float = 0.2
+) -> Result:
+    """Call both sides in turns and compare the medians of the rounds."""
+    times = list(alternate({"ours": ours, "theirs": theirs}, rounds, seconds).values())
     spread = max((q[2] - q[0]) / 2 / q[1] for q in (statistics.quantiles(t, n=4) for t in times))
     return Result(name, statistics.median(times[0]), statistics.median(times[1]), spread)

@@ -53,11 +53,6 @@ class Compiled(Wrapper):
                 return self.function(*args, **kwargs) if result is EAGER else result
         return self._missed(args, kwargs)
 
-    @property
-    def captured_as(self) -> Callable:
-        """What a step that calls this compiled function captures in its place."""
-        return self.function
-
     def __get__(self, instance, owner=None):
         if instance is None:
             return self

@@ -361,7 +361,9 @@ class Capture:
     def _effects(self, tensors, before, arguments) -> list[Effect]:
         effects = []
         if any(symbol.memory.changes for symbol in self.arrays):
-            raise CaptureError("a NumPy array is written through a tensor made of it inside the step; clone() the tensor")
+            raise CaptureError(
+                "a NumPy array is written through a tensor made of it inside the step; clone() the tensor"
+            )
         for t, state in zip(tensors, before):
             symbol = t._array
             if symbol is not state.symbol:
@@ -521,5 +523,3 @@ def captured(function: Callable, args: tuple, kwargs: dict) -> Captured:
                 assume = False
                 continue
             return step
-
-

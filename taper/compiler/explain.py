@@ -212,10 +212,11 @@ def _add(found: Explanation, program, times, direction: str) -> None:
     from ..native import roofline, team
     from . import describe
 
+    kernels = program.kernels
     seconds: dict[object, float] = dict(times.hosts)
     for entry, taken in zip(program.entries, times.entries):
         seconds[entry.kernel] = seconds.get(entry.kernel, 0.0) + taken
-    kernels = [k for k in program.kernels if k in seconds]
+    kernels = [k for k in kernels if k in seconds]
     several = {e.kernel for e in program.entries if e.chunks > 1} if program.threads else set()
 
     def limit(kernel) -> tuple[float, str]:

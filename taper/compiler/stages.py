@@ -107,11 +107,12 @@ def scheduled(program, names: Mapping[Node, str]) -> str:
 
 def _codes(program, write: Callable) -> str:
     """The code of every entry, under the name of its kernel; code that several kernels share is written once."""
+    kernels = program.kernels
     texts: dict[str, str] = {}
     count: dict[int, int] = {}
     parts = []
     for entry in program.entries:
-        number = program.kernels.index(entry.kernel) + 1
+        number = kernels.index(entry.kernel) + 1
         count[number] = count.get(number, 0) + 1
         name = f"kernel{number}" + ("" if count[number] == 1 else f"_{count[number]}")
         if entry.text in texts:

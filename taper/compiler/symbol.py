@@ -190,7 +190,9 @@ class Symbol:
             shadow = self.shadow.view()
             shadow.shape = shape
         except (AttributeError, ValueError):
-            shadow = np.empty(self.shadow.reshape(shape).shape if self.size < 1 << 20 else _whole(shape, self.size), self.dtype)
+            shadow = np.empty(
+                self.shadow.reshape(shape).shape if self.size < 1 << 20 else _whole(shape, self.size), self.dtype
+            )
             return made(graph().reshape(self.node(), shadow.shape))
         return self.view_as(shadow, "reshape", shadow.shape)
 
@@ -319,9 +321,7 @@ def _whole(shape, size):
 
 def sliced(x: Symbol, starts, counts, steps) -> Symbol:
     """The view that a slice node makes."""
-    index = tuple(
-        slice(a, a + n * k if a + n * k >= 0 else None, k) for a, n, k in zip(starts, counts, steps)
-    )
+    index = tuple(slice(a, a + n * k if a + n * k >= 0 else None, k) for a, n, k in zip(starts, counts, steps))
     return x.view_as(x.shadow[index], "slice", starts, counts, steps)
 
 

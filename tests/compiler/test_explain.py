@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import warnings
 
 import numpy as np
@@ -257,6 +258,18 @@ def test_stages_are_written_when_asked_for_and_once(compiled, monkeypatch):
     assert written == []
     assert stages["kernels"] == stages["kernels"] == new.stages["kernels"] == "text"
     assert len(written) == 1
+
+
+def test_a_program_from_the_cache_has_the_same_stages(compiled):
+    step, args, *_ = network()
+    again = taper.compile(step)
+    for _ in range(2):
+        again(*args)
+    assert [r.what for r in taper.explain(again)(*args).rows] == re.findall(
+        r"^kernel \d+: (.*)$", again.stages["kernels"], re.MULTILINE
+    )
+    for name in ("captured", "kernels", "llvm", "assembly"):
+        assert again.stages[name] == compiled.stages[name], name
 
 
 def test_stages_of_a_module_have_the_backward_program_too():

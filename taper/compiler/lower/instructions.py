@@ -22,6 +22,13 @@ LLVM = {
 Emit = Callable[..., Value]
 
 
+def _multiply(b: Builder, x: Value, y: Value, dtype) -> Value:
+    """A product rounded by itself, as in eager execution: what is subtracted from it may be equal to it."""
+    if dtype.kind == "b":
+        return b.logical("and", x, y)
+    return b.exact("fmul", x, y) if is_float(x.type) else b.mul(x, y)
+
+
 def _compare(relation: str) -> Emit:
     return lambda b, x, y, dtype: b.compare(relation, x, y, signed=dtype.kind not in "ub")
 
@@ -175,7 +182,7 @@ def _bitwise(instruction: str) -> Emit:
 INSTRUCTIONS: dict[str, Emit] = {
     "add": lambda b, x, y, t: b.add(x, y) if t.kind != "b" else b.logical("or", x, y),
     "subtract": lambda b, x, y, t: b.sub(x, y),
-    "multiply": lambda b, x, y, t: b.mul(x, y) if t.kind != "b" else b.logical("and", x, y),
+    "multiply": _multiply,
     "divide": lambda b, x, y, t: b.div(x, y),
     "floor_divide": _divide_floor,
     "remainder": _remainder,
@@ -186,7 +193,7 @@ INSTRUCTIONS: dict[str, Emit] = {
     "settle": lambda b, x, t: x,
     "absolute": _absolute,
     "sign": _sign,
-    "square": lambda b, x, t: b.mul(x, x) if t.kind != "b" else x,
+    "square": lambda b, x, t: _multiply(b, x, x, t),
     "sqrt": lambda b, x, t: b.sqrt(x),
     "rsqrt": lambda b, x, t: b.div(const(1, x.type), b.sqrt(x)),
     "reciprocal": lambda b, x, t: b.div(const(1, x.type), x),
