@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .capture import captured, capturing, line_of
+from .capture import ORDINARY, captured, capturing, located
 from .errors import CaptureError, Uninitialised
 from .reach import Wrapper
 from .recording import recording
@@ -96,12 +96,10 @@ class Compiled(Wrapper):
         """Capture and compile for these arguments."""
         try:
             step = Step(captured(self.function, args, kwargs), args, kwargs)
-        except Uninitialised:
+        except CaptureError:
             raise
-        except CaptureError as error:
-            raise CaptureError(_placed(str(error), error)) from error
-        except (AttributeError, TypeError, ValueError, NotImplementedError, IndexError, RuntimeError, KeyError) as error:
-            raise CaptureError(_placed(f"{type(error).__name__}: {error}", error)) from error
+        except ORDINARY as error:
+            raise located(error, self.function) from error
         self.steps.insert(0, step)
         self.compilations += 1
         self._tried = 0
@@ -121,23 +119,23 @@ class Compiled(Wrapper):
         """An optimizer's first step fills its state: let it, and capture the next call."""
         self._tried += 1
         if self._tried > 2:
-            return self._not_captured(problem, args, kwargs)
+            return self._not_captured(problem, args, kwargs, 5)
         return self.function(*args, **kwargs)
 
-    def _not_captured(self, problem: CaptureError, args, kwargs):
+    def _not_captured(self, problem: CaptureError, args, kwargs, stacklevel: int = 4):
         if self.fullgraph:
             raise problem
+        if isinstance(problem.__cause__, ORDINARY) and not isinstance(problem.__cause__, CaptureError):
+            # Perhaps the function is wrong for these arguments: then the eager engine says so, and later calls may fit.
+            result = self.function(*args, **kwargs)
+        else:
+            result = MISS
         self.eager_reason = str(problem)
         warnings.warn(
-            f"taper.compile: {self._name()} runs eagerly, since it cannot be captured: {problem}", stacklevel=4
+            f"taper.compile: {self._name()} runs eagerly, since it cannot be captured: {problem}",
+            stacklevel=stacklevel,
         )
-        return self.function(*args, **kwargs)
-
-
-def _placed(message: str, error: Exception) -> str:
-    """A message with the user's line that an error came from."""
-    where = line_of(error)
-    return message if where is None else f"{message} [{where}]"
+        return self.function(*args, **kwargs) if result is MISS else result
 
 
 def compile(

@@ -7,7 +7,6 @@ one of TRACED, whose NumPy code runs on symbols as it stands; or it becomes a ho
 from __future__ import annotations
 
 import functools
-import math
 import sys
 from builtins import any as any_of
 from builtins import max as largest
@@ -15,13 +14,11 @@ from builtins import max as largest
 import numpy as np
 
 from ..backends import NAMESPACES, cpu
-from .computing import FUNCTIONS, applied, found, outside, reduced
-from .computing import matmul as matmul  # noqa: PLC0414
-from .elementwise import ELEMENTWISE, UFUNCS
-from .errors import CaptureError
-from .graph import Node
+from .computing import FUNCTIONS, applied, found, matmul, outside, reduced  # noqa: F401
+from .elementwise import ELEMENTWISE
 from .host import host, values_decide
 from .memory_views import *
+from .movement import *
 from .numbers import Number
 from .positions import *
 from .recording import graph
@@ -33,6 +30,7 @@ TRACED = frozenset(
     "affine add_product isneginf isposinf".split()
 )
 """Functions of the CPU namespace that are plain array code."""
+
 
 def __getattr__(name: str):
     found = getattr(cpu, name, None)
@@ -131,123 +129,7 @@ def empty_like(x, dtype=None, **options):
     return full_like(x, 0, dtype)
 
 
-# Movement.
-
-
-def reshape(x, shape, **options):
-    return x.reshape(shape) if isinstance(x, Symbol) else np.reshape(x, shape)
-
-
-def permute_dims(x, axes=None):
-    return x.transpose(*(axes or ())) if axes is None or len(axes) else x[...]
-
-
-transpose = permute_dims
-
-
-def matrix_transpose(x):
-    return x.swapaxes(-1, -2)
-
-
-def swapaxes(x, a, b):
-    return x.swapaxes(a, b)
-
-
-def moveaxis(x, source, destination):
-    source = [a % x.ndim for a in np.atleast_1d(source).tolist()]
-    destination = [a % x.ndim for a in np.atleast_1d(destination).tolist()]
-    order = [a for a in range(x.ndim) if a not in source]
-    for d, s in sorted(zip(destination, source)):
-        order.insert(d, s)
-    return x.transpose(order)
-
-
-def expand_dims(x, axis):
-    axes = axis if isinstance(axis, tuple) else (axis,)
-    shape = list(x.shape)
-    for a in sorted(a % (x.ndim + len(axes)) for a in axes):
-        shape.insert(a, 1)
-    return x.reshape(tuple(shape))
-
-
-def squeeze(x, axis=None):
-    return x.squeeze(axis)
-
-
-def broadcast_to(x, shape):
-    return symbol_of(x).expand_to(shape)
-
-
-def expanded(x, shape):
-    return x.expand_to(shape)
-
-
-def broadcast_arrays(*xs):
-    shape = np.broadcast_shapes(*[np.shape(x) for x in xs])
-    return [broadcast_to(x, shape) for x in xs]
-
-
-def ravel(x, *args, **kwargs):
-    return x.reshape(-1)
-
-
-def atleast_1d(x):
-    return x if x.ndim else x.reshape(1)
-
-
-def atleast_2d(x):
-    return x if x.ndim > 1 else x.reshape(1, -1)
-
-
-def concat(xs, axis=0, **options):
-    g = graph()
-    xs = [symbol_of(x) for x in xs]
-    dtype = np.result_type(*[x.dtype for x in xs])
-    if axis is None:
-        xs, axis = [x.reshape(-1) for x in xs], 0
-    axis %= largest(xs[0].ndim, 1)
-    kept = [x for x in xs if x.shape[axis] or len(xs) == 1] or xs[:1]
-    shapes = {(*x.shape[:axis], *x.shape[axis + 1 :]) for x in xs}
-    if len(shapes) > 1:
-        raise ValueError(f"all the input array dimensions except for axis {axis} must match exactly: {shapes}")
-    return made(g.concat([g.cast(x.node(), dtype) for x in kept], axis))
-
-
-concatenate = concat
-
-
-def stack(xs, axis=0, **options):
-    xs = [symbol_of(x) for x in xs]
-    axis %= xs[0].ndim + 1
-    return concat([expand_dims(x, axis) for x in xs], axis)
-
-
-def flip(x, axis=None):
-    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = {a % x.ndim for a in axes}
-    return x[tuple(slice(None, None, -1) if i in axes else slice(None) for i in range(x.ndim))]
-
-
-def roll(x, shift, axis=None):
-    if axis is None:
-        return roll(x.reshape(-1), shift, 0).reshape(x.shape)
-    shifts = shift if isinstance(shift, tuple) else (shift,)
-    for s, a in zip(shifts, axis if isinstance(axis, tuple) else (axis,)):
-        n, a = x.shape[a], a % x.ndim
-        s = s % n if n else 0
-        if s:
-            lead = (slice(None),) * a
-            x = concat([x[(*lead, slice(n - s, None))], x[(*lead, slice(None, n - s))]], a)
-    return x
-
-
-def tile(x, counts):
-    counts = (counts,) if isinstance(counts, int) else tuple(counts)
-    shape = (1,) * (len(counts) - x.ndim) + x.shape
-    counts = (1,) * (len(shape) - len(counts)) + counts
-    x = x.reshape(tuple(n for s in shape for n in (1, s)))
-    x = x.expand_to(tuple(n for c, s in zip(counts, shape) for n in (c, s)))
-    return x.reshape(tuple(c * s for c, s in zip(counts, shape)))
+# Computing.
 
 
 def tril(x, k=0):
@@ -256,9 +138,6 @@ def tril(x, k=0):
 
 def triu(x, k=0):
     return where(np.tri(*x.shape[-2:], k=k - 1, dtype=bool), x.dtype.type(0), x)
-
-
-# Computing.
 
 
 def number(x):
@@ -463,7 +342,7 @@ def _targets_fit(target, classes: int, ignore: int) -> None:
 def cross_entropy(x, target, weight, ignore, smoothing, reduction):
     _targets_fit(target, x.shape[1], ignore)
     shares, total = class_shares(target, weight, x.shape, x.dtype, ignore, smoothing)
-    return _reduced_loss(-(shares * cpu.log_softmax(x, 1)).sum(1), total, reduction), (x, shares, total)
+    return _reduced_loss(-_shared_out(shares, cpu.log_softmax(x, 1)), total, reduction), (x, shares, total)
 
 
 def cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, reduction):
@@ -474,14 +353,17 @@ def cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, redu
 def nll_loss(x, target, weight, ignore, reduction):
     _targets_fit(target, x.shape[1], ignore)
     shares, total = class_shares(target, weight, x.shape, x.dtype, ignore, 0.0)
-    zero = x.dtype.type(0)
-    picked = where(shares == 0, zero, shares * x).sum(1)
-    return _reduced_loss(-picked, total, reduction), (shares, total)
+    return _reduced_loss(-_shared_out(shares, x), total, reduction), (shares, total)
 
 
 def nll_loss_grad(g, kept, x_shape, target, weight, ignore, reduction):
     shares, total = kept
     return -shares * _loss_scale(g, total, reduction)
+
+
+def _shared_out(shares, x):
+    """The sum over classes of x by its shares; what has none counts for nothing, even if it is infinite."""
+    return where(shares == 0, x.dtype.type(0), shares * x).sum(1)
 
 
 def _reduced_loss(loss, total, reduction):

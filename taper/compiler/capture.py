@@ -25,7 +25,7 @@ from .errors import CaptureError, Uninitialised
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
 from .numbers import FixedNumberNeeded, Number, Question
-from .reach import Reach, reach
+from .reach import Reach, called, reach
 from .recording import recording
 from .symbol import Memory, Symbol, constant_symbol, made
 from .trees import flatten, rebuild
@@ -350,7 +350,9 @@ class Capture:
     def _effects(self, tensors, before, arguments) -> list[Effect]:
         effects = []
         if any(symbol.memory.changes for symbol in self.arrays):
-            raise CaptureError("a NumPy array is written through a tensor made of it inside the step; clone() the tensor")
+            raise CaptureError(
+                "a NumPy array is written through a tensor made of it inside the step; clone() the tensor"
+            )
         for t, state in zip(tensors, before):
             symbol = t._array
             if symbol is not state.symbol:
@@ -436,19 +438,28 @@ def _user_line() -> str | None:
     return None
 
 
-def _users(frame: types.FrameType) -> bool:
-    """Whether a frame runs the user's code. What Taper wrote itself, such as derivatives, belongs to no module."""
-    return frame.f_globals.get("__name__", _PACKAGE).partition(".")[0] not in (_PACKAGE, "contextlib", "numpy")
+ORDINARY = (AttributeError, TypeError, ValueError, NotImplementedError, IndexError, RuntimeError, KeyError)
+"""What a kernel or a user's line may raise when it meets symbols in place of arrays."""
 
 
-def line_of(error: BaseException) -> str | None:
-    """The file and line of the innermost frame of the user's that an error came through since it was caught."""
-    found, trace = None, error.__traceback__
+def located(error: Exception, function: Callable) -> CaptureError:
+    """The error as a CaptureError that names the user's line: the innermost one that led to it, or the function's."""
+    message = str(error) if isinstance(error, CaptureError) else f"{type(error).__name__}: {error}"
+    place, trace = None, error.__traceback__
     while trace is not None:
         if _users(trace.tb_frame):
-            found = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
+            place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
         trace = trace.tb_next
-    return found
+    if place is None:
+        code = getattr(called(function), "__code__", None) or getattr(type(function).__call__, "__code__", None)
+        place = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else repr(function)
+    return CaptureError(f"{message} ({place})")
+
+
+def _users(frame: types.FrameType) -> bool:
+    """Whether a frame runs code that is not Taper's own."""
+    # Code that Taper wrote itself, such as derivatives, belongs to no module.
+    return frame.f_globals.get("__name__", _PACKAGE).partition(".")[0] not in (_PACKAGE, "contextlib", "numpy")
 
 
 def _nowhere() -> None:
@@ -468,9 +479,13 @@ def captured(function: Callable, args: tuple, kwargs: dict) -> Captured:
             except FixedNumberNeeded as error:
                 wanted = capture.behind(error.node)
                 if wanted <= fixed:
-                    raise
+                    raise located(error, function) from error
                 fixed |= wanted
                 continue
+            except Uninitialised as error:
+                raise Uninitialised(str(located(error, function))) from error
+            except (CaptureError, *ORDINARY) as error:
+                raise located(error, function) from error
             if assume and any(
                 s.kind == "grad" and id(s.tensor) in step.grads_assumed and s.tensor._grad is None
                 for s in capture.sources.values()
@@ -478,5 +493,3 @@ def captured(function: Callable, args: tuple, kwargs: dict) -> Captured:
                 assume = False
                 continue
             return step
-
-

@@ -271,5 +271,17 @@ for _name in ("sum", "prod"):
     setattr(Symbol, _name, _reduction(_name))
 for _name in ("max", "min", "any", "all", "argmax", "argmin"):
     setattr(Symbol, _name, _without_dtype(_name))
-for _name in ("cumsum", "cumprod", "argsort", "round", "var", "std", "take", "diagonal", "trace", "searchsorted", "repeat"):
+for _name in (
+    "cumsum",
+    "cumprod",
+    "argsort",
+    "round",
+    "var",
+    "std",
+    "take",
+    "diagonal",
+    "trace",
+    "searchsorted",
+    "repeat",
+):
     setattr(Symbol, _name, _in_order(_name))

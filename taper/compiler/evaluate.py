@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -75,7 +76,8 @@ def slices(starts, counts, steps) -> tuple:
 def _reduced(op: str, x, axes, dtype):
     if op.startswith("arg"):
         moved = np.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim))
-        flat = moved.reshape(*moved.shape[: x.ndim - len(axes)], -1)
+        kept = moved.shape[: x.ndim - len(axes)]
+        flat = moved.reshape(*kept, math.prod(moved.shape[len(kept) :]))
         return getattr(np, op)(flat, axis=-1)
     ufunc = dict(sum=np.add, prod=np.multiply, max=np.maximum, min=np.minimum, any=np.logical_or, all=np.logical_and)
     return ufunc[op].reduce(x, axis=axes, dtype=None if op in ("any", "all") else dtype)

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..backends import cpu
 from .computing import applied, found
-
 from .graph import Node, value_of
 from .host import host, host_as, values_decide
 from .recording import graph
@@ -64,6 +63,13 @@ def inside(index, n: int, axis: int) -> Node:
     found(applied(np.logical_or, (index < -n, index >= n)))
     wrapped = g.elementwise("add", at, g.scalar(n, np.int64))
     return g.elementwise("where", g.elementwise("less", at, g.scalar(0, np.int64)), wrapped, at)
+
+
+def clamped(index, n: int, axis: int) -> Symbol:
+    """Positions for a host node, which must not fail: those out of range, which leave the run to the eager engine, moved."""
+    g = graph()
+    at = g.elementwise("maximum", inside(index, n, axis), g.scalar(0, np.int64))
+    return made(g.elementwise("minimum", at, g.scalar(max(n - 1, 0), np.int64)))
 
 
 def flat_positions(nodes: list[Node], sizes: list[int]) -> Node:
@@ -205,7 +211,20 @@ def put_at(x, value, indices, spec, accumulate):
         x, value = symbol_of(x), symbol_of(value)
         shape = picked_shape(x, indices, spec)
         return x + add_at(value.astype(x.dtype).expand_to(shape), x.shape, indices, spec)
-    return host_as(cpu.put_at, x.shape, x.dtype, x, value, tuple(indices), spec, accumulate)
+    return host_as(cpu.put_at, x.shape, x.dtype, x, value, _clamped(x, indices, spec), spec, accumulate)
+
+
+def _clamped(x, indices, spec) -> tuple:
+    """Positions along the axes that `spec` says, for a host node; masks as they are."""
+    found, axis, rest = [], 0, iter(indices)
+    for p in spec:
+        if p is not None:
+            axis += 1
+            continue
+        i = next(rest)
+        found.append(i if i.dtype == bool else clamped(i, x.shape[axis], axis))
+        axis += i.ndim if i.dtype == bool else 1
+    return tuple(found)
 
 
 def picked_shape(x, indices, spec) -> tuple[int, ...]:
@@ -218,7 +237,7 @@ def write_at(x, value, indices, spec):
     if len(indices) == 1 and len(spec) == 1 and indices[0].dtype == bool and np.ndim(value) == 0:
         put(x, symbol_of(indices[0]), value)
         return
-    x.write(host_as(cpu.put_at, x.shape, x.dtype, x, value, tuple(indices), spec, False).node())
+    x.write(put_at(x, value, indices, spec, False).node())
 
 
 def take_along(x, index, axis):
@@ -270,11 +289,13 @@ def scatter_along(g, index, axis, shape):
 
 
 def scatter(x, source, index, axis):
-    return host_as(cpu.scatter, x.shape, x.dtype, x, source, index, axis)
+    at = clamped(index, (x.shape or (1,))[axis], axis)
+    return host_as(cpu.scatter, x.shape, x.dtype, x, source, at, axis)
 
 
 def scatter_reduce(x, source, index, axis, how, include_self):
-    return host_as(cpu.scatter_reduce, x.shape, x.dtype, x, source, index, axis, how, include_self)
+    at = clamped(index, (x.shape or (1,))[axis], axis)
+    return host_as(cpu.scatter_reduce, x.shape, x.dtype, x, source, at, axis, how, include_self)
 
 
 def add_rows(g, index, axis, shape):
@@ -340,5 +361,3 @@ def one_hot(index, classes):
 
 def argwhere_of(x):
     return host(cpu.argwhere_of, x)
-
-

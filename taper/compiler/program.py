@@ -211,7 +211,7 @@ class Program:
                 self.slot[home] = len(self.slot)
             self.slot[item] = self.slot[home]
         for leaf in self.leaves:
-            self.slot.setdefault(leaf, len(set(self.slot.values())))
+            self.slot.setdefault(leaf, max(self.slot.values(), default=-1) + 1)
         self._number_slots()
         planned = [
             item

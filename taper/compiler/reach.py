@@ -7,6 +7,7 @@ step makes to Python's state gets lost silently.
 from __future__ import annotations
 
 import functools
+import gc
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -27,6 +28,9 @@ _PLAIN = (
     slice, types.ModuleType, types.BuiltinFunctionType, TapeNode, memoryview, types.CodeType, types.GeneratorType,
 )  # fmt: skip
 _PACKAGE = __name__.partition(".")[0]
+
+_LIBRARY = ("builtins", "collections", "functools", "itertools", "operator")
+"""Modules of Python's own whose objects may hold tensors where no attribute shows them."""
 
 
 class Wrapper:
@@ -186,6 +190,9 @@ def _look(item, found: Reach, stack: list) -> None:
                 value = getattr(item, name, None)
                 if value is not None and not isinstance(value, _PLAIN):
                     stack.append(value)
+        if state is None and type(item).__module__ in _LIBRARY:
+            # A container that is written in C, such as a deque or what functools.lru_cache makes.
+            stack.extend(gc.get_referents(item))
         if not _ours(type(item).__module__):
             call = type(item).__dict__.get("__call__") or type(item).__dict__.get("forward")
             for value in type(item).__dict__.values():

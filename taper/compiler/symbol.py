@@ -152,6 +152,9 @@ class Symbol:
     def __contains__(self, value):
         return value in self._looked("`in`")
 
+    def get(self) -> np.ndarray:
+        return self._looked("Printing")
+
     def item(self, *args):
         return self._looked(".item()").item(*args)
 
@@ -187,7 +190,9 @@ class Symbol:
             shadow = self.shadow.view()
             shadow.shape = shape
         except (AttributeError, ValueError):
-            shadow = np.empty(self.shadow.reshape(shape).shape if self.size < 1 << 20 else _whole(shape, self.size), self.dtype)
+            shadow = np.empty(
+                self.shadow.reshape(shape).shape if self.size < 1 << 20 else _whole(shape, self.size), self.dtype
+            )
             return made(graph().reshape(self.node(), shadow.shape))
         return self.view_as(shadow, "reshape", shadow.shape)
 
@@ -316,9 +321,7 @@ def _whole(shape, size):
 
 def sliced(x: Symbol, starts, counts, steps) -> Symbol:
     """The view that a slice node makes."""
-    index = tuple(
-        slice(a, a + n * k if a + n * k >= 0 else None, k) for a, n, k in zip(starts, counts, steps)
-    )
+    index = tuple(slice(a, a + n * k if a + n * k >= 0 else None, k) for a, n, k in zip(starts, counts, steps))
     return x.view_as(x.shadow[index], "slice", starts, counts, steps)
 
 
@@ -354,7 +357,9 @@ def symbol_of(value) -> Symbol:
 
 
 def constant_symbol(array: np.ndarray) -> Symbol:
-    """A symbol of its own memory with an array's elements."""
+    """A symbol of its own memory with an array's elements; what was drawn is a symbol already."""
+    if isinstance(array, Symbol):
+        return array
     if array.dtype.kind == "c":
         raise CaptureError("complex numbers are not captured")
     g = graph()

@@ -64,7 +64,7 @@ class Adam(Optimizer):
             "root_correction": (1 - b2**step) ** 0.5,
             "eps": group["eps"],
             "l2": 0 if decoupled else decay,
-            "shrink": 1 - lr * decay if decoupled else 1,
+            "shrink": 1 - lr * decay if decoupled and decay else None,
             "maximize": group["maximize"],
         }
 
@@ -73,7 +73,7 @@ class Adam(Optimizer):
         g = -g if maximize else g
         if l2:
             g = g + l2 * p
-        if shrink != 1:
+        if shrink is not None:
             p = p * shrink
         m = m + (1 - b1) * (g - m)
         v = v * b2 + (1 - b2) * g * (xp.conj(g) if g.dtype.kind == "c" else g)

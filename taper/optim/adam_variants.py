@@ -82,7 +82,7 @@ class _DecayingAdam(Optimizer):
             "b2": b2,
             "eps": group["eps"],
             "l2": 0 if decoupled else decay,
-            "shrink": 1 - lr * decay if decoupled else 1,
+            "shrink": 1 - lr * decay if decoupled and decay else None,
             "maximize": group["maximize"],
         }
 
@@ -92,7 +92,7 @@ def _moments(p, g, m, v, b1, b2, l2, shrink, maximize):
     g = -g if maximize else g
     if l2:
         g = g + l2 * p
-    if shrink != 1:
+    if shrink is not None:
         p = p * shrink
     return p, g, m + (1 - b1) * (g - m), v * b2 + (1 - b2) * g * g
 

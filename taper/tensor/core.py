@@ -296,7 +296,7 @@ class Tensor(
         if self._array.dtype == dtypes.bfloat16.np:
             raise TypeError("Got unsupported ScalarType BFloat16")
         counter_of(self)
-        return self._array
+        return np.asarray(self._array)
 
     def __repr__(self, *, tensor_contents=None) -> str:
         return printing.tensor_repr(self)

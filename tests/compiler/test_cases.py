@@ -51,6 +51,9 @@ LOOKS_AT_VALUES = {
 
 RELATIVE = {"float32": 1e-5, "float64": 1e-12, "float16": 2e-3, "bfloat16": 1.6e-2}
 
+CONDITION = {"logsumexp.large": 1000.0}
+"""Rows whose gradients turn a rounding of the result, itself right to the last bit, into so many times its error."""
+
 every_row = pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 
 
@@ -155,6 +158,8 @@ def same(case, dtype, found, expected, exact=None):
         assert np.isfinite(a[finite]).all(), label
         error = np.abs(a[finite] - b[finite]).max(initial=0)
         bound = RELATIVE.get(dtype, 1e-6) * (sizes[i] if sizes[i] > 1e-3 * scale else scale)
+        if case.name in CONDITION:
+            bound = max(bound, np.finfo(b.dtype).eps * CONDITION[case.name] * sizes[i])
         if error > bound and exact is not None:
             ideal = values(exact()[i])[finite]
             error, bound = np.abs(a[finite] - ideal).max(), max(bound, 2 * np.abs(b[finite] - ideal).max())
@@ -214,7 +219,9 @@ def refused(case, step, compiled, inputs, expected, dtype):
         quietly(compiled, *inputs)
     lenient = taper.compile(step)
     for expect in (1, 0):
-        fresh = [t.detach().clone().requires_grad_(t.requires_grad) if isinstance(t, taper.Tensor) else t for t in inputs]
+        fresh = [
+            t.detach().clone().requires_grad_(t.requires_grad) if isinstance(t, taper.Tensor) else t for t in inputs
+        ]
         taper.manual_seed(7)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")

@@ -47,6 +47,8 @@ def along_axes(access: Access, extents: tuple[int, ...], shape: tuple[int, ...])
 
     Raises Split or NotLinear where a kernel dimension moves along more than one axis.
     """
+    if 0 in extents:
+        return [0] * len(shape), [(-1, 0)] * len(extents)
     c = steps_of(shape)
     first = [access.offset // step % n if n else 0 for step, n in zip(c, shape)]
     low, high = list(first), list(first)
@@ -87,7 +89,7 @@ def broadcast(access: Access, extents, shape: tuple[int, ...], source: tuple[int
     """The access of an operand of shape `source` where one of its broadcast to `shape` is accessed."""
     if source == shape:
         return access
-    if math.prod(source) == 1:
+    if math.prod(source) == 1 or 0 in extents:
         return Access(0, (0,) * len(extents))
     lead = len(shape) - len(source)
     c = steps_of(source)

@@ -22,6 +22,13 @@ LLVM = {
 Emit = Callable[..., Value]
 
 
+def _multiply(b: Builder, x: Value, y: Value, dtype) -> Value:
+    """A product rounded by itself, as in eager execution: what is subtracted from it may be equal to it."""
+    if dtype.kind == "b":
+        return b.logical("and", x, y)
+    return b.exact("fmul", x, y) if is_float(x.type) else b.mul(x, y)
+
+
 def _compare(relation: str) -> Emit:
     return lambda b, x, y, dtype: b.compare(relation, x, y, signed=dtype.kind not in "ub")
 
@@ -64,14 +71,14 @@ def _divide_floor(b: Builder, x: Value, y: Value, dtype) -> Value:
         up = b.compare(">", b.exact("fsub", quotient, floor), const(0.5, x.type))
         floor = b.select(up, b.exact("fadd", floor, const(1, x.type)), floor)
         return b.select(b.compare("==", y, const(0, x.type)), b.div(x, y), floor)
+    safe, none = _nonzero(b, y), b.compare("==", y, const(0, y.type))
     if dtype.kind == "u":
-        return b.div(x, _nonzero(b, y), signed=False)
-    safe = _nonzero(b, y)
+        return b.select(none, const(0, x.type), b.div(x, safe, signed=False))
     quotient, rest = b.div(x, safe), b.rem(x, safe)
     down = b.logical(
         "and", b.compare("!=", rest, const(0, x.type)), b.compare("<", b.logical("xor", rest, safe), const(0, x.type))
     )
-    return b.select(down, b.sub(quotient, const(1, x.type)), quotient)
+    return b.select(none, const(0, x.type), b.select(down, b.sub(quotient, const(1, x.type)), quotient))
 
 
 def _nonzero(b: Builder, y: Value) -> Value:
@@ -175,7 +182,7 @@ def _bitwise(instruction: str) -> Emit:
 INSTRUCTIONS: dict[str, Emit] = {
     "add": lambda b, x, y, t: b.add(x, y) if t.kind != "b" else b.logical("or", x, y),
     "subtract": lambda b, x, y, t: b.sub(x, y),
-    "multiply": lambda b, x, y, t: b.mul(x, y) if t.kind != "b" else b.logical("and", x, y),
+    "multiply": _multiply,
     "divide": lambda b, x, y, t: b.div(x, y),
     "floor_divide": _divide_floor,
     "remainder": _remainder,
@@ -186,7 +193,7 @@ INSTRUCTIONS: dict[str, Emit] = {
     "settle": lambda b, x, t: x,
     "absolute": _absolute,
     "sign": _sign,
-    "square": lambda b, x, t: b.mul(x, x) if t.kind != "b" else x,
+    "square": lambda b, x, t: _multiply(b, x, x, t),
     "sqrt": lambda b, x, t: b.sqrt(x),
     "rsqrt": lambda b, x, t: b.div(const(1, x.type), b.sqrt(x)),
     "reciprocal": lambda b, x, t: b.div(const(1, x.type), x),

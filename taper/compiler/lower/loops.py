@@ -510,7 +510,7 @@ class _Rows(_Kernel):
     def over_row(self, body: Callable[[], None], unroll: int = 1) -> None:
         """Loops over the reduced dimensions, the last by vectors."""
         space, b = self.walk.space, self.b
-        outer = [d for d in range(space.kept, len(space.extents) - 1) if space.extents[d] > 1]
+        outer = [d for d in range(space.kept, len(space.extents) - 1) if space.extents[d] != 1]
         n = space.extents[-1]
 
         def nest(dims: list[int]) -> None:
@@ -614,7 +614,7 @@ class _Columns(_Kernel):
         reducers = [REDUCERS[n.op](n, wide) for n in self.nodes]
         cells = [[r.memory(b) for _ in range(side)] for r in reducers]
         start = self.indices[d]
-        inner = [d for d in range(space.kept, len(space.extents)) if space.extents[d] > 1]
+        inner = [d for d in range(space.kept, len(space.extents)) if space.extents[d] != 1]
 
         def nest(dims: list[int]) -> None:
             if not dims:

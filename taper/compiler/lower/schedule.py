@@ -111,7 +111,7 @@ class _Scheduler:
 
     def in_memory_for(self, node: Node) -> Iterable[Node]:
         """The operands of a node that is not computed inline, as they must lie in memory."""
-        if node.op in REDUCTIONS or node.op in ("concat", "update"):
+        if node.op in ("concat", "update") or (node.op in REDUCTIONS and self.reducible(node)):
             return ()
         if node.op == "matmul" and node.dtype.name in ("float32", "float64"):
             return [self.operand_base(x) for x in node.inputs]
@@ -176,8 +176,6 @@ class _Scheduler:
             elif (is_reduction(node) and self.reducible(node)) or inline(node):
                 self.add(Kernel("loop", [Root(node)], space_of(node), self.stored, reads=self.layouts))
             else:
-                for x in node.inputs:
-                    self.store(self.stripped(x))
                 self.add(Kernel("host", [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
         for kernel in list(self.kernels):
             self.linear(kernel)

@@ -11,6 +11,7 @@ from ...autograd.inplace import legacy_name
 from ...autograd.tape import wrap
 from ...ops.attention import attention
 from ...tensor.activation import softmax
+from ...tensor.factory import leaf
 from ...tensor.joining import cat
 from ...tensor.products import linear, matmul
 from .dropout import dropout
@@ -52,7 +53,7 @@ def _dropout_mask(query, key, p: float):
         return None
     q, k = query._array.shape, key._array.shape
     shape = (*np.broadcast_shapes(q[:-2], k[:-2]), q[-2], k[-2])
-    return dropout(wrap(np.ones(shape, query._array.dtype)), p)
+    return dropout(leaf(np.ones(shape, query._array.dtype)), p)
 
 
 def _check_attention(query, key, value, mask) -> None:
