@@ -97,7 +97,7 @@ class Program:
         if kept is None or not self._recall(kept):
             settled = self._schedule()
             self._emit()
-            if key is not None:
+            if key is not None and all(s.host is None for s in self.segments):
                 keep(key, self._content(settled))
         nodes = reached(self.results)
         self.leaves = [n for n in nodes if n.op in LEAVES and n.op != "constant"]

@@ -107,6 +107,12 @@ class Optimizer:
         if params and isinstance(params[0], tuple):
             param_group["param_names"] = [name for name, _ in params]
             param_group["params"] = params = [p for _, p in params]
+        named = "param_names" in param_group
+        if self.param_groups and ("param_names" in self.param_groups[0]) != named:
+            raise ValueError(
+                "all optimizer param groups should be with/without names. cannot add param group "
+                f"{'with' if named else 'without'} names to the optimizer"
+            )
         for p in params:
             if not isinstance(p, Tensor):
                 raise TypeError("optimizer can only optimize Tensors, but one of the params is " + type(p).__name__)
