@@ -39,9 +39,34 @@ class Wrapper:
     function: Callable
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a container (a dict, a list or a cell) holds at some keys; `size`: how much in all, if that matters."""
+
+    container: object
+    size: int | None
+    keys: tuple
+    values: tuple
+
+    def still(self) -> bool:
+        """Whether it holds the same now."""
+        now = self.container
+        if isinstance(now, types.CellType):
+            return _same(now.cell_contents, self.values[0])
+        if self.size is not None and len(now) != self.size:
+            return False
+        if isinstance(now, list):
+            return all(_same(now[k], v) for k, v in zip(self.keys, self.values))
+        return all(_same(now.get(k, Held), v) for k, v in zip(self.keys, self.values))
+
+
 @dataclass
 class Reach:
-    """tensors, generators and optimizers in the order found; states: dicts and lists with copies of what they held."""
+    """tensors, generators and optimizers in the order found; states: dicts and lists with copies of what they held.
+
+    inner: the containers that belong to Taper's own objects, and whether they matter as a whole (a module's layers), or
+    by the tensors and containers in them alone (an optimizer's state).
+    """
 
     tensors: list[Variable] = field(default_factory=list)
     generators: list[Generator] = field(default_factory=list)
@@ -52,6 +77,7 @@ class Reach:
     states: list[tuple[object, object]] = field(default_factory=list)
     cells: list[tuple[types.CellType, object]] = field(default_factory=list)
     globals: list[tuple[dict, str, object]] = field(default_factory=list)
+    inner: dict[int, bool] = field(default_factory=dict)
 
     def settle(self) -> None:
         """When all is found: the attributes of user objects that are floats, and that user code names."""
@@ -85,6 +111,30 @@ class Reach:
             if isinstance(value, (bool, int, float, str, type(None))) and id(cell) not in cells_taken
         ]
         return found, cells
+
+    def held(self, numbered: set) -> list[Held]:
+        """What variables, attributes and containers hold that is no plain number or word of `plain`'s."""
+        taken = {(key[2], key[3]) for key in numbered}
+        attributes = {id(state): ours for state, ours in self.objects}
+        found = [Held(c, None, (None,), (v,)) for c, v in self.cells if not _is_plain(v)]
+        found += [Held(m, None, (name,), (v,)) for m, name, v in self.globals if not _is_plain(v)]
+        for now, then in self.states:
+            entries = list(then.items()) if isinstance(then, dict) else list(enumerate(then))
+            whole = self.inner.get(id(now), True)
+            size = len(then)
+            if id(now) in attributes:
+                ours, size = attributes[id(now)], None
+                chosen = [k for k, v in entries if (_replaceable(v) if ours else k in self.names and not _is_plain(v))]
+            elif id(now) not in self.inner:
+                chosen = [k for k, _ in entries if (id(now), k) not in taken]
+            elif whole:
+                chosen = [k for k, v in entries if v is None or not _is_plain(v)]
+            else:
+                chosen = [k for k, v in entries if _part(v)]
+                size = None if entries and isinstance(then, dict) else size
+            if chosen or size is not None:
+                found.append(Held(now, size, tuple(chosen), tuple(then[k] for k in chosen)))
+        return found
 
     def changed(self) -> str | None:
         """The first container that no longer holds what it held, in words; None if there is none."""
@@ -122,6 +172,20 @@ class Reach:
                 names[name] = value
 
 
+def _is_plain(value) -> bool:
+    return isinstance(value, (bool, int, float, str, type(None)))
+
+
+def _part(value) -> bool:
+    """Whether a value of Taper's own objects can be replaced by another that the step would have to use."""
+    return isinstance(value, (Variable, dict, list))
+
+
+def _replaceable(value) -> bool:
+    """The same of an attribute: containers that are empty get their entries one by one."""
+    return isinstance(value, Variable) or isinstance(value, (dict, list)) and len(value) > 0
+
+
 def _name(key) -> str:
     return repr(key) if isinstance(key, (str, int)) else type(key).__name__
 
@@ -156,11 +220,15 @@ def _look(item, found: Reach, stack: list) -> None:
         stack.extend(v for k, v in item.__dict__.items() if k != "_grad")
     elif isinstance(item, dict):
         found.states.append((item, dict(item)))
+        if id(item) in found.inner:
+            found.inner.update((id(v), False) for v in item.values() if isinstance(v, (dict, list)))
         stack.extend(item.values())
         stack.extend(k for k in item if not isinstance(k, _PLAIN))
     elif isinstance(item, list):
         if len(item) <= 10_000 or not isinstance(item[0], _PLAIN):
             found.states.append((item, list(item)))
+            if id(item) in found.inner:
+                found.inner.update((id(v), False) for v in item if isinstance(v, (dict, list)))
             stack.extend(reversed(item))
     elif isinstance(item, (tuple, set, frozenset)):
         stack.extend(item)
@@ -183,7 +251,11 @@ def _look(item, found: Reach, stack: list) -> None:
         state = getattr(item, "__dict__", None)
         if type(state) is dict:
             found.states.append((state, dict(state)))
-            found.objects.append((state, _ours(type(item).__module__)))
+            beside = getattr(type(item), "beside_steps", False)
+            found.objects.append((state, _ours(type(item).__module__) and not beside))
+            if _ours(type(item).__module__):
+                whole = not hasattr(type(item), "changing_numbers")
+                found.inner.update((id(v), whole) for v in state.values() if isinstance(v, (dict, list)))
             stack.extend(reversed(list(state.values())))
         for cls in type(item).__mro__:
             for name in _slots(cls):

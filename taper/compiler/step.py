@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import sys
 import threading
+import types
 
 import numpy as np
 
 from .. import dtypes
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Node as TapeNode
-from ..autograd.tape import Variable, wrap
+from ..autograd.tape import Variable, changed, wrap
 from .backward import BackwardProgram, CompiledFunction
 from .capture import Captured, Effect, Output, Source
 from .engine import native_available, program_of
@@ -23,6 +24,7 @@ from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
 from .numbers import RELATIONS
+from .reach import Held
 from .trees import flatten, rebuild
 
 MISS = object()
@@ -42,6 +44,10 @@ BRIEF = 20_000
 
 PATIENCE = 50_000_000
 """Nanoseconds of work after which a program looks whether it is interrupted."""
+
+
+FEW = 8
+"""Entries of a container that are looked at one by one in the generated code."""
 
 
 class _Spent(TapeNode):
@@ -154,6 +160,7 @@ class Step:
         for i, n in enumerate(self.number_nodes):
             program.slots[program.slot[n]] = self.numbers.ctypes.data + 8 * i
         self.bound: list[np.ndarray] = []
+        self.overwritten: set[int] = set()
         self.rebind()
 
     def rebind(self) -> bool:
@@ -173,6 +180,11 @@ class Step:
                 self.program.slots[at] = array.ctypes.data
             bound.append(array)
         self.bound = bound
+        over = set(self.program.state.values())
+        written = [a for (n, _), a in zip(self.by_reference, bound) if n in over]
+        self.overwritten.clear()
+        self.overwritten.update(id(a) for a in written)
+        self.overwritten.update(id(a.base) for a in written if a.base is not None)
         for i, array in enumerate(bound):
             self.scope[f"A{i}"] = array
         return True
@@ -241,7 +253,8 @@ class Step:
         body.append(f"return {self._result()}")
         scope.update(
             MISS=MISS, EAGER=EAGER, empty=np.empty, wrap=wrap, ndarray=np.ndarray, contiguous=np.ascontiguousarray, step=self,
-            grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, default_dtype=dtypes.get_default_dtype,
+            grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, default_dtype=dtypes.get_default_dtype, changed=changed,
+            share_memory=np.may_share_memory,
         )  # fmt: skip
         text = "def call(args, kwargs):\n" + "\n".join(" " + line for part in body for line in part.split("\n"))
         self.source = text
@@ -268,10 +281,14 @@ class Step:
             lines += ["leaves, shape = flatten((args, kwargs))", "if shape != tree: return MISS"]
             if self.given:
                 lines.append(", ".join(f"v{i}" for i in range(len(self.given))) + ", = leaves")
+        for place, other in self.captured.identities:
+            scope[f"twin{place}"] = other
+            lines.append(f"if v{place} is not {f'v{other}' if isinstance(other, int) else f'twin{place}'}: return MISS")
         inputs = {place: node for node, place in self.by_place}
         for i, value in enumerate(self.given):
             lines += self._argument_guard(i, value, inputs.get(i))
         lines += self._reference_guards()
+        lines += self._memory_guards()
         lines += self._python_guards()
         lines += self._question_guards()
         for i, (_, t) in enumerate(self.by_gradient):
@@ -338,6 +355,18 @@ class Step:
             lines.append(f"if {' or '.join(nodes[start : start + 50])}: return MISS")
         return lines
 
+    def _memory_guards(self) -> list[str]:
+        """An argument must not share memory with what the program overwrites: the program takes each for its own."""
+        places = sorted({i for i, v in enumerate(self.given) if isinstance(v, Variable)} - {i for i, _ in self.captured.identities})
+        lines = []
+        if any(source.kind != "argument" for source, _ in self.written):
+            self.scope["OWN"] = self.overwritten
+            lines += [f"if id(x{i}) in OWN or x{i}.base is not None and id(x{i}.base) in OWN: return MISS" for i in places]
+        changed_places = {source.place for source, _ in self.written if source.kind == "argument"}
+        for i in changed_places:
+            lines += [f"if share_memory(x{i}, x{j}): return MISS" for j in places if j != i]
+        return lines
+
     def _python_guards(self) -> list[str]:
         """Plain values that the function may look at: flags like `training`, sizes, switches."""
         scope, tests = self.scope, []
@@ -350,7 +379,35 @@ class Step:
         for i, (cell, value) in enumerate(self.captured.plain_cells):
             scope[f"L{i}"], scope[f"Z{i}"] = cell, value
             tests.append(f"L{i}.cell_contents != Z{i}")
+        for held in self.captured.held:
+            tests += self._held_tests(held)
         return [f"if {' or '.join(tests[s : s + 50])}: return MISS" for s in range(0, len(tests), 50)]
+
+    def _held_tests(self, held: Held) -> list[str]:
+        """What is true if a container no longer holds what it held."""
+        scope = self.scope
+        name = f"held{len(scope)}"
+        if len(held.keys) > FEW:
+            scope[name] = held
+            return [f"not {name}.still()"]
+        scope[name] = held.container
+        tests = []
+        if held.size is not None:
+            tests.append(f"len({name}) != {held.size}" if held.size else name)
+        for i, (key, value) in enumerate(zip(held.keys, held.values)):
+            scope[f"{name}_{i}"] = value
+            if isinstance(held.container, types.CellType):
+                read = f"{name}.cell_contents"
+            elif isinstance(held.container, list):
+                read = f"{name}[{key}]"
+            elif isinstance(key, str):
+                read = f"{name}.get({key!r}, MISS)"
+            else:
+                scope[f"{name}_key{i}"] = key
+                read = f"{name}.get({name}_key{i}, MISS)"
+            plain = isinstance(value, (int, float, str)) and not isinstance(value, bool)
+            tests.append(f"{read} != {name}_{i}" if plain else f"{read} is not {name}_{i}")
+        return tests
 
     def _number(self, node: Node) -> str:
         """How the present value of a number is read."""
@@ -486,12 +543,12 @@ class Step:
         scope, lines = self.scope, [*self.copied_back]
         for i, (source, _) in enumerate(self.written):
             if source.kind == "grad":
-                lines += [f"c = H_{i}._grad._counter", "if c is not None: c[0] += 1"]
+                lines.append(f"changed(H_{i}._grad)")
                 scope[f"H_{i}"] = source.tensor
                 continue
             name = f"v{source.place}" if source.kind == "argument" else f"U{i}"
             scope[f"U{i}"] = source.tensor
-            lines += [f"c = {name}._counter", "if c is not None: c[0] += 1"]
+            lines += [f"c = {name}._counter", "if c is not None: c[0] += 1", f"else: {name}._counter = [1]"]
         for i, _ in enumerate(self.fresh):
             lines.append(f"G{i}._grad = t{i}")
         if self.backward is not None:

@@ -98,6 +98,8 @@ class Symbol:
             value = g.reshape(value, parent.shape)
         elif op == "permute":
             value = g.permute(value, tuple(np.argsort(attrs[0]).tolist()))
+        elif op == "expand" and parent.size == value.size:
+            value = g.reshape(value, parent.shape)
         elif op == "slice":
             value = g.update(parent.node(), value, *attrs)
         else:

@@ -556,7 +556,7 @@ class _Rows(_Kernel):
 
     def keep_stash(self, node: Node, full: Access) -> None:
         b = self.b
-        value = self.value(node, full)
+        value = self.spread(self.value(node, full))
         where = b.offset(self.stash_memory[node], self.stash_position(), element(value.type))
         b.store(value, where)
 
