@@ -48,6 +48,7 @@ cfloat, cdouble = complex64, complex128
 
 from . import autograd, backends
 from .errors import OutOfMemoryError
+from .backends.cpu.large import Native as _Native
 from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
@@ -105,6 +106,23 @@ _LENT |= dict.fromkeys(
     ),
     "nn.functional.native",
 )
+
+
+def _lend_natively(which: str):
+    """The first large array asks for the compiler; until then it is not imported."""
+
+    def first(*args):
+        from .backends.cpu.large import Native
+        from .compiler.operators import lend
+
+        lend()
+        lent = getattr(Native, which)
+        return NotImplemented if lent is None else lent(*args)
+
+    return first
+
+
+_Native.run, _Native.update = _lend_natively("run"), _lend_natively("update")
 
 
 def __getattr__(name: str):
