@@ -16,6 +16,7 @@ from ..backends.cpu.large import Native
 from . import arrays
 from .engine import native_available
 from .errors import CaptureError
+from .evaluate import evaluate
 from .graph import Graph, Node
 from .numbers import Number
 from .program import Program
@@ -135,22 +136,26 @@ def update(rule: Callable, tensors: list[np.ndarray], numbers: dict):
         return NotImplemented
     if fused is key:
         with _making:
-            fused = _keep(key, _captured_rule(rule, tensors, dict(fixed), list(changing)))
+            fused = _keep(key, _captured_rule(rule, tensors, dict(fixed), changing))
     if fused is None:
         return NotImplemented
     return fused.run([*tensors, *[np.array(v, np.float64) for v in changing.values()]])
 
 
-def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, changing: list[str]) -> Fused | None:
+def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, changing: dict[str, float]) -> Fused | None:
     graph = Graph()
     with _recorded(graph):
         inputs = [graph.leaf("input", i, a.shape, a.dtype) for i, a in enumerate(tensors)]
         numbers = [graph.leaf("input", name, (), np.float64) for name in changing]
+        values = {n: np.float64(v) for n, v in zip(numbers, changing.values())}
+        recording.present = lambda node: evaluate([node], values)[0].item()
         try:
             results = rule(
                 arrays, *[made(n) for n in inputs], **fixed, **{k: Number(n) for k, n in zip(changing, numbers)}
             )
-            if recording.questions or not all(isinstance(r, Symbol) for r in results):
+            # A number that is neither 0 nor 1 answers every question whether it is one of them.
+            settled = all(q.node in values and q.operand in (None, 0, 1) for q in recording.questions)
+            if not settled or not all(isinstance(r, Symbol) for r in results):
                 return None
             # The gradient, which is second, stays as it is.
             return Fused(graph, [*inputs, *numbers], list(results), None, [inputs[0], *inputs[2:]], [])
