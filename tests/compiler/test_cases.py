@@ -65,7 +65,7 @@ def code_cache(tmp_path_factory):
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def complex_seen():
     """Tells whether any operator has computed complex numbers since it was last asked."""
     seen = []
