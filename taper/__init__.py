@@ -39,17 +39,39 @@ from .dtypes import (
 from .tensor import *
 from .tensor import random
 from .tensor.size import Size
+from .tensor.spellings import *
 
 bool = _dtypes.bool_
 half, float, double = float16, float32, float64
 short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
 
-from . import autograd, backends, cuda
+from . import autograd, backends
+from .errors import OutOfMemoryError
+from .backends.cpu.large import Native as _Native
 from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
-_ROOMS = ("compat", "compiler", "fft", "linalg", "nn", "optim", "serialization", "utils", "vision", "viz")
+_ROOMS = (
+    *(
+        "_six",
+        "_tensor",
+        "_utils",
+        "accelerator",
+        "amp",
+        "ao",
+        "compat",
+        "compiler",
+        "cpu",
+        "cuda",
+        "distributed",
+        "distributions",
+    ),
+    "export",
+    *("fft", "func", "functional", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "mtia"),
+    *("multiprocessing", "nested", "nn", "numa", "onnx", "optim", "overrides", "package", "profiler", "quantization"),
+    *("serialization", "signal", "sparse", "testing", "types", "utils", "version", "vision", "viz", "xpu"),
+)
 _LENT = {"save": "serialization", "load": "serialization"}
 _LENT |= dict.fromkeys(("compile", "explain", "CaptureError"), "compiler")
 _LENT |= dict.fromkeys(("load_ipython_extension", "unload_ipython_extension"), "compat")
@@ -58,9 +80,49 @@ _LENT |= dict.fromkeys(
         *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "max_pool1d"),
         *("max_pool2d", "max_pool3d", "avg_pool1d", "adaptive_avg_pool1d", "cosine_similarity", "pairwise_distance"),
         *("pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "pdist", "bilinear", "layer_norm", "group_norm"),
+        *("conv_tbc",),
     ),
     "nn.functional",
 )
+_LENT |= dict.fromkeys(
+    (
+        *("autocast", "clear_autocast_cache", "get_autocast_cpu_dtype", "get_autocast_dtype", "get_autocast_gpu_dtype"),
+        *("is_autocast_cache_enabled", "is_autocast_cpu_enabled", "is_autocast_enabled", "set_autocast_cache_enabled"),
+        *("set_autocast_cpu_dtype", "set_autocast_cpu_enabled", "set_autocast_dtype", "set_autocast_enabled"),
+        "set_autocast_gpu_dtype",
+    ),
+    "amp.autocast_mode",
+)
+_LENT |= {"GradScaler": "amp", "vmap": "func", "Future": "futures", "fork": "jit", "wait": "jit"}
+_LENT |= {"spmm": "sparse", "dsmm": "sparse", "hspmm": "sparse"}
+_LENT |= {"is_anomaly_enabled": "autograd"}
+_LENT |= dict.fromkeys(("adaptive_max_pool1d", "constant_pad_nd", "conv_tbc", "rms_norm", "rrelu"), "nn.functional")
+_LENT["native_channel_shuffle"] = "nn.functional"
+_LENT |= dict.fromkeys(
+    (
+        *("alpha_dropout", "batch_norm", "dropout", "embedding", "feature_alpha_dropout", "grid_sampler"),
+        *("grid_sampler_2d", "grid_sampler_3d", "instance_norm", "native_batch_norm", "native_dropout"),
+        *("native_group_norm", "native_layer_norm"),
+    ),
+    "nn.functional.native",
+)
+
+
+def _lend_natively(which: str):
+    """The first large array asks for the compiler; until then it is not imported."""
+
+    def first(*args):
+        from .backends.cpu.large import Native
+        from .compiler.operators import lend
+
+        lend()
+        lent = getattr(Native, which)
+        return NotImplemented if lent is None else lent(*args)
+
+    return first
+
+
+_Native.run, _Native.update = _lend_natively("run"), _lend_natively("update")
 
 
 def __getattr__(name: str):

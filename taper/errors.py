@@ -7,6 +7,7 @@ Taper raises the builtin classes that PyTorch raises (RuntimeError, IndexError, 
       CheckpointError      a checkpoint file is damaged, or is not one
       CaptureError         a function cannot be captured as one program
       LinAlgError          a matrix is singular, not positive-definite, or an iteration does not converge
+      OutOfMemoryError     an accelerator has no memory left; programs catch it
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ class CaptureError(RuntimeError):
 
 class LinAlgError(RuntimeError):
     """A matrix has no inverse or factorisation of the kind asked for. `taper.linalg.LinAlgError` is this class."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """An accelerator has no memory left. `taper.OutOfMemoryError` and `taper.cuda.OutOfMemoryError` are this class."""
 
 
 def mismatch(operator: str, problem: str, fix: str = "", **tensors) -> RuntimeError:

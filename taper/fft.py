@@ -12,6 +12,7 @@ import math
 import numpy as np
 
 from . import dtypes
+from .autograd import casting
 from .autograd.dispatch import apply, into
 from .autograd.inplace import legacy_name
 from .autograd.tape import Variable, wrap
@@ -51,6 +52,8 @@ def _checked(name: str, input, real: bool = False):
     """The input in a floating or complex type."""
     if not isinstance(input, Variable):
         raise TypeError(f"fft_{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    if casting.scopes:
+        (input,) = casting.widened(input)
     dtype = input._array.dtype
     if dtype in dtypes.HALF:
         raise RuntimeError(f"Unsupported dtype {legacy_name(dtype)} in fft.{name}. Convert first: x.float().")

@@ -20,6 +20,7 @@ from .tensor.factorizations import (
     svd,
     svdvals,
 )
+from .tensor.indefinite import ldl_factor, ldl_factor_ex, ldl_solve
 from .tensor.matrix_functions import matrix_exp, matrix_power, multi_dot, powers, vecdot
 from .tensor.matrix_norms import cond, matrix_norm, matrix_rank, norm, vector_norm
 from .tensor.products import cross as _cross
@@ -53,6 +54,9 @@ __all__ = [
     "householder_product",
     "inv",
     "inv_ex",
+    "ldl_factor",
+    "ldl_factor_ex",
+    "ldl_solve",
     "lstsq",
     "lu",
     "lu_factor",
@@ -99,4 +103,8 @@ def vander(x, N=None):
     n = (x._array.shape[-1] if x._array.ndim else 0) if N is None else N
     if n <= 1:
         raise RuntimeError("N must be greater than 1.")
-    return powers(x, n)
+    if x._array.dtype.kind == "b":
+        raise RuntimeError("linalg.vander supports floating point, complex, and integer tensors, but got Bool")
+    if x._array.dtype.kind in "iu":
+        x = x.long()
+    return powers(x if x._array.ndim else x.reshape(1), n)

@@ -1,10 +1,11 @@
 """Differentiation: the tape, backward and grad, grad modes, functions of your own, checks."""
 
-from . import function, functional
+from . import function, functional, graph
 from .anomaly import detect_anomaly, is_anomaly_enabled, set_detect_anomaly
 from .backward import backward, grad
 from .function import Function
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
+from .graph import Node
 from .modes import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .variable import Variable
 
@@ -16,6 +17,7 @@ __all__ = [
     "detect_anomaly",
     "enable_grad",
     "functional",
+    "graph",
     "grad",
     "gradcheck",
     "gradgradcheck",
@@ -23,6 +25,16 @@ __all__ = [
     "is_anomaly_enabled",
     "is_grad_enabled",
     "no_grad",
+    "profiler",
     "set_detect_anomaly",
     "set_grad_enabled",
 ]
+
+
+def __getattr__(name: str):
+    # Profiling is rare: opened when first asked for.
+    if name == "profiler":
+        from importlib import import_module
+
+        return import_module(f"{__name__}.profiler")
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

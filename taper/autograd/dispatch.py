@@ -33,6 +33,9 @@ from .tape import (
 )
 
 F32, F64 = dtypes.float32.np, dtypes.float64.np
+SHORTCUTS: dict = {}
+"""Functions that run an operator without `apply`, as code: operator's name. A profile looks for them."""
+
 _SCALARS = frozenset((bool, int, float, complex))
 
 

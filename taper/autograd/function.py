@@ -22,10 +22,11 @@ import weakref
 
 from .inplace import adopt, base_of, is_leaf_node
 from .modes import enable_grad, is_grad_enabled, no_grad
-from .tape import Node, OutputOf, Variable, alias, changed, needs, node_of, version, wrap
+from .saved import Held
+from .tape import Node, OutputOf, Variable, alias, changed, needs, node_of, saved_hooks, version, wrap
 
 
-class Context:
+class FunctionCtx:
     """What `forward` tells `backward`: `ctx`. Any attribute may be set on it."""
 
     needs_input_grad: tuple[bool, ...] = ()
@@ -78,7 +79,9 @@ class Context:
             if t is None:
                 found.append(None)
                 continue
-            if counted is not None and version(t) != counted:
+            if t.__class__ is Held:
+                t = wrap(counted(t.packed)._array, t.node)
+            elif counted is not None and version(t) != counted:
                 raise RuntimeError(
                     "one of the variables needed for gradient computation has been modified by an inplace operation: "
                     f"[{t._array.dtype} {list(t._array.shape)}] is at version {version(t)}; expected version {counted} instead. "
@@ -189,7 +192,7 @@ class Function:
     @classmethod
     def apply(cls, *args):
         """Run forward and record the call."""
-        ctx = Context()
+        ctx = FunctionCtx()
         ctx.needs_input_grad = tuple(needs(a) for a in args)
         recording = is_grad_enabled() and any(ctx.needs_input_grad)
         with no_grad():
@@ -234,12 +237,16 @@ class Function:
         ]
         ctx._node, ctx._count = weakref.ref(node), len(outputs)
         ctx._saved = []
+        hooks = saved_hooks.get()
         for t in ctx._to_save:
             index = next((i for i, o in enumerate(originals) if o is t and tracked[i]), None) if t is not None else None
             kept = t
             if index is not None:
                 kept = alias(t, t._array)
-            ctx._saved.append((kept, None if t is None else version(t), index))
+            if hooks and kept is not None:
+                ctx._saved.append((Held(hooks[-1][0](kept), kept), hooks[-1][1], index))
+            else:
+                ctx._saved.append((kept, None if t is None else version(t), index))
         if len(outputs) > 1:
             node.results = [
                 (t._array.shape, t._array.dtype) if isinstance(t, Variable) and ctx.materialize_grads else None

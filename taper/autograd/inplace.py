@@ -48,7 +48,13 @@ def _keep_former(t: Variable, node, since: int | None) -> None:
         if not isinstance(node, Node) or node in seen:
             continue
         seen.add(node)
-        for i, v in enumerate(node.saved or ()):
+        saved = node.saved or ()
+        if saved.__class__ not in (list, tuple):
+            if former is None:
+                former = wrap(t._array.copy(), node_of(t))
+            saved.keep(t, former)
+            saved = ()
+        for i, v in enumerate(saved):
             if v is t:
                 if former is None:
                     former = wrap(t._array.copy(), node_of(t))

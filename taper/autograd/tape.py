@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import traceback
 import weakref
+from contextvars import ContextVar
 
 from numpy import ndarray
 
@@ -166,8 +167,15 @@ class Node:
         self.seq = next_sequence()
         self.extras = None
         self.results = None
-        if _anomaly:
-            extras_of(self).stack = traceback.format_stack()[:-3]
+        if _watched:
+            if _anomaly:
+                extras_of(self).stack = traceback.format_stack()[:-3]
+            hooks = saved_hooks.get()
+            if hooks and plan is not None:
+                from .saved import Packed
+
+                self.saved = Packed(plan, saved, hooks[-1])
+                self.versions = [_unpacked_version(v) for v in versions]
 
     def run(self, g, differentiable: bool) -> tuple:
         """The gradients of the inputs, None where none is wanted. `g` and the result are arrays, or tensors if
@@ -262,8 +270,9 @@ class Node:
         )
 
     def release(self) -> None:
-        """Free what was saved; running again is then an error."""
-        self.saved = None
+        """Free what was saved; running again is then an error, unless nothing but shapes and settings was."""
+        if self.plan is None or self.plan.holds:
+            self.saved = None
 
     def name(self) -> str:
         return type(self).__name__
@@ -426,12 +435,30 @@ class OutputOf:
 
 
 _anomaly = False
+_watched = 0
+
+saved_hooks: ContextVar[tuple] = ContextVar("taper_saved_tensors_hooks", default=())
+"""(pack, unpack) of the scopes of hooks on saved tensors, innermost last."""
+
+
+def watch(delta: int) -> None:
+    """Let new nodes look whether anomaly mode or hooks on saved tensors want something of them."""
+    global _watched
+    _watched += delta
+
+
+def _unpacked_version(version):
+    """Tensors that were packed come back as new ones, whose memory nobody has changed."""
+    if version.__class__ is tuple:
+        return tuple(map(_unpacked_version, version))
+    return None if version is None else 0
 
 
 def set_anomaly(enabled: bool) -> bool:
     """Whether nodes remember the call that made them; returns what was set before."""
     global _anomaly
     before, _anomaly = _anomaly, enabled
+    watch(enabled - before)
     return before
 
 

@@ -10,7 +10,8 @@ from types import ModuleType
 
 from numpy import generic, ndarray
 
-from . import cpu, cudnn, mps
+from . import cpu, cuda, cudnn, mps
+from .switches import mkl, mkldnn, nnpack, openmp, opt_einsum, quantized
 
 # `generic`: arithmetic on arrays without dimensions gives NumPy's scalars.
 NAMESPACES: dict[type, ModuleType] = {ndarray: cpu, generic: cpu}

@@ -8,6 +8,16 @@ def is_available() -> bool:
     return False
 
 
+def is_macos_or_newer(major: int, minor: int) -> bool:
+    """Whether this is macOS of at least a version that could use an Apple GPU: False."""
+    return False
+
+
+def is_macos13_or_newer(minor: int = 0) -> bool:
+    """Whether this is macOS 13 or newer with an Apple GPU: False."""
+    return False
+
+
 def is_built() -> bool:
     """Whether Taper can use Apple GPUs: False."""
     return False

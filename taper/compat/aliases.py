@@ -6,6 +6,7 @@ import importlib
 import importlib.abc
 import importlib.machinery
 import os
+import re
 import sys
 from types import ModuleType
 
@@ -13,6 +14,28 @@ from .. import __version__
 from .missing import absent, mark_tensor, missing_module, unmark_tensor
 from .names import table
 from .rooms import TOPS, module_exists, taper_name, torch_name
+
+
+class ApiVersion(str):
+    """A version as text that compares as numbers: 2.13 is after 2.9."""
+
+    def _numbers(self, other) -> tuple:
+        return tuple(tuple(map(int, re.findall(r"\d+", str(v).partition("+")[0]))) for v in (self, other))
+
+    def __lt__(self, other) -> bool:
+        mine, yours = self._numbers(other)
+        return mine < yours
+
+    def __le__(self, other) -> bool:
+        return self == other or self < other
+
+    def __gt__(self, other) -> bool:
+        # What stands behind the plus is Taper's, and comes after the bare number.
+        return self != other and not self < other
+
+    def __ge__(self, other) -> bool:
+        return not self < other
+
 
 VERSIONS = {"taper": "2.13.0", "taper.vision": "0.28.0"}
 """The versions of PyTorch and torchvision that Taper follows: programs compare them."""
@@ -90,7 +113,7 @@ class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         # With a path, `from torch.cuda import x` asks the finder for x and gets its explanation.
         module.__path__ = own.get("__path__", [])
         if module.__name__ in VERSIONS:
-            module.__version__ = f"{VERSIONS[module.__name__]}+taper{__version__}"
+            module.__version__ = ApiVersion(f"{VERSIONS[module.__name__]}+taper{__version__}")
 
     def unmark(self) -> None:
         """Give all modules back what they had."""

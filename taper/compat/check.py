@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from types import ModuleType
 
+from ..refusal import Refused
 from ..tensor import Tensor
 from .instead import instead
 from .names import members
@@ -57,6 +58,8 @@ def lacking(full: str) -> str | None:
         elif isinstance(thing, ModuleType) and module is not None and module_exists(module):
             thing = importlib.import_module(module)
         else:
+            return name
+        if isinstance(thing, Refused):
             return name
     return None
 

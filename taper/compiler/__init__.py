@@ -4,8 +4,8 @@ capture (a run with symbols) -> graph -> schedule (kernels) -> LLVM -> program, 
 """
 
 from . import arrays  # noqa: F401  (registers the namespace of symbols)
-from .api import Compiled, compile
+from .api import Compiled, compile, disable, is_compiling, reset
 from .errors import CaptureError
 from .explain import Explanation, explain
 
-__all__ = ["CaptureError", "Compiled", "Explanation", "compile", "explain"]
+__all__ = ["CaptureError", "Compiled", "Explanation", "compile", "disable", "explain", "is_compiling", "reset"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import warnings
+import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ LIMIT = 16
 """Programs that one compiled function keeps: the one used longest ago goes first."""
 
 
+_alive: weakref.WeakSet[Compiled] = weakref.WeakSet()
+
 watched: list[Compiled] | None = None
 """The compiled functions made since `explain.watching` began; None while nobody asks."""
 
@@ -38,11 +41,11 @@ class Compiled(Wrapper):
         self.steps: list[Step] = []
         self.compilations = 0
         self.eager_reason: str | None = None
-        self._eager_shapes: set = set()
         self._tried = 0
         self._stages: tuple[Step, Stages] | None = None
         if watched is not None:
             watched.append(self)
+        _alive.add(self)
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args, **kwargs):
@@ -162,3 +165,29 @@ def compile(
     if wrapped is not None:
         return wrapped(model, lambda f: Compiled(f, fullgraph, dynamic))
     return Compiled(model, fullgraph, dynamic)
+
+
+def is_compiling() -> bool:
+    """Whether the code that asks is being captured."""
+    return recording.graph is not None
+
+
+def disable(fn=None, recursive: bool = True):
+    """A function that is never captured: a step that calls it runs eagerly. Also a decorator, with or without arguments."""
+    if fn is None:
+        return functools.partial(disable, recursive=recursive)
+
+    @functools.wraps(fn)
+    def outside(*args, **kwargs):
+        if recording.graph is not None:
+            raise CaptureError(f"{getattr(fn, '__qualname__', fn)} is disabled for the compiler (taper.compiler.disable)")
+        return fn(*args, **kwargs)
+
+    return outside
+
+
+def reset() -> None:
+    """Forget all programs of all compiled functions; they are made again when they are needed."""
+    for compiled in list(_alive):
+        compiled.steps.clear()
+        compiled.eager_reason, compiled._tried = None, 0

@@ -34,7 +34,7 @@ def host(function: Callable, *args, **kwargs):
     structure = _structure(found, flat, name)
     try:
         other = _flat(_tried(function, template, [_other_sample(s) for s in leaves]), [])
-    except (ValueError, IndexError, ArithmeticError, np.linalg.LinAlgError):
+    except (ValueError, IndexError, ArithmeticError, RuntimeError):
         # These made-up arrays are not such as the function takes; the first ones were.
         other = flat
     if [a.shape for a in other] != [a.shape for a in flat]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from . import functional, init, modules, parameter, utils
+from . import attention, functional, init, modules, parallel, parameter, utils
 from .modules import *
+from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 __all__ = [
-    *("functional", "init", "modules", "parameter", "utils"),
+    *("attention", "functional", "init", "modules", "parallel", "parameter", "utils"),
     *("Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter"),
+    "DataParallel",
     *modules.__all__,
 ]

@@ -49,7 +49,10 @@ def cumprod_slope(xp, g, x, out, axis):
 def logcumsumexp_slope(xp, g, x, out, axis):
     """The sum over j >= k of g[j] exp(x[k] - out[j]), taken in logarithms: exp(-out) alone would overflow."""
     if x.dtype.kind == "c":
-        return conj(xp, xp.exp(x) * xp.reversed_cumsum(conj(xp, g) * xp.exp(-out), axis))
+        there = g != 0
+        logs = xp.where(there, xp.log(xp.where(there, conj(xp, g), xp.ones_like(g))) - out, xp.full_like(g, -math.inf))
+        sums = xp.flip(xp.logcumsumexp(xp.flip(logs, axis=(axis,)), axis), axis=(axis,))
+        return conj(xp, xp.exp(sums + x))
     return _weighed(xp, g, x, out, axis) - _weighed(xp, -g, x, out, axis)
 
 

@@ -203,25 +203,22 @@ def scatter_reduce_slopes(xp, g, x, source, index, out, axis, how, include_self)
         count = xp.scatter_along(xp.ones_like(source), index, axis, x.shape) + own
         return g * own / count, xp.take_along(g / count, index, axis), None
     if how == "prod":
-        return _prod_slopes(xp, g, x, source, index, axis, own)
+        return _prod_slopes(xp, g, x, source, index, out, axis, own)
     hit = xp.where(source == xp.take_along(out, index, axis), xp.ones_like(source), xp.zeros_like(source))
     mine = xp.where(x == out, own, xp.zeros_like(x))
     share = g / (mine + xp.scatter_along(hit, index, axis, x.shape))
     return share * mine, xp.take_along(share, index, axis) * hit, None
 
 
-def _prod_slopes(xp, g, x, source, index, axis, own):
-    """For each factor the product of the others: from the product of all that are not zero, and the count of zeros."""
+def _prod_slopes(xp, g, x, source, index, out, axis, own):
+    """For each factor the product of the others: the product of all by it; for a single zero, that of all but zeros."""
     mine = xp.where(own == 0, xp.ones_like(x), x)
-    x_zero, source_zero = mine == 0, source == 0
-    x_safe = xp.where(x_zero, xp.ones_like(x), mine)
-    source_safe = xp.where(source_zero, xp.ones_like(source), source)
-    product = xp.scatter_reduce(x_safe, source_safe, index, axis, "prod", True)
-    zeros = xp.astype(x_zero, g.dtype) + xp.scatter_along(xp.astype(source_zero, g.dtype), index, axis, x.shape)
-
-    def slope(zero, value, product, zeros):
-        nothing = xp.zeros_like(value)
-        return xp.where(zero, xp.where(zeros == 1, product, nothing), xp.where(zeros == 0, product / value, nothing))
-
-    theirs = slope(source_zero, source_safe, xp.take_along(product, index, axis), xp.take_along(zeros, index, axis))
-    return g * own * slope(x_zero, x_safe, product, zeros), xp.take_along(g, index, axis) * theirs, None
+    x_safe = xp.where(mine == 0, xp.ones_like(x), mine)
+    of_x = xp.scatter_reduce(x_safe, source, index, axis, "prod", True) / x_safe
+    zero = source == 0
+    safe = xp.where(zero, xp.ones_like(source), source)
+    zeros = xp.scatter_along(xp.astype(zero, g.dtype), index, axis, x.shape)
+    product = xp.scatter_reduce(mine, safe, index, axis, "prod", True)
+    there = [xp.take_along(v, index, axis) for v in (g, out, product, zeros)]
+    alone = xp.where(there[3] == 1, there[2], xp.zeros_like(source))
+    return g * own * of_x, there[0] * xp.where(zero, alone, there[1] / safe), None

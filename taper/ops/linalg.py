@@ -93,19 +93,53 @@ solve_triangular = op(
 def _cholesky_rule(xp, g, out):
     # Murray 2016, "Differentiation of the Cholesky decomposition", equation 10.
     upper = adjoint(xp, out)
-    inner = _halved(xp, xp.matmul(upper, g))
-    s = xp.solve_triangular(out, xp.solve_triangular(upper, inner, True, True, False), False, False, False)
-    return (s + adjoint(xp, s)) * 0.5
+    m = xp.matmul(upper, g)
+    inner = (xp.tril(m, 0) + adjoint(xp, xp.tril(m, -1))) * 0.5
+    return xp.solve_triangular(out, xp.solve_triangular(upper, inner, True, True, False), False, False, False)
 
 
 cholesky = op(
     "cholesky",
-    lambda xp, x: xp.cholesky(x),
+    lambda xp, x, *, upper: xp.cholesky(adjoint(xp, x) if upper else x),
     outputs=2,
     grad_name="LinalgCholeskyExBackward0",
     x=_cholesky_rule,
 )
-"""(L, info) with x = L L^H; info is 0, or the order of a leading minor that is not positive."""
+"""(L, info) with x = L L^H, of which the lower or the upper triangle is read; info is 0, or the order of a leading minor that is not positive."""
+
+
+def _cholesky_solve_joint(xp, g, b, factor, out, upper, needs):
+    gb = xp.cholesky_solve(g, factor, upper)
+    if not needs[1]:
+        return gb, None
+    m = xp.matmul(gb, adjoint(xp, out))
+    m = m + adjoint(xp, m)
+    return gb if needs[0] else None, -xp.matmul(factor, m) if upper else -xp.matmul(m, factor)
+
+
+cholesky_solve = op(
+    "cholesky_solve",
+    lambda xp, b, factor, *, upper: xp.cholesky_solve(b, factor, upper),
+    broadcasts=True,
+    joint=_cholesky_solve_joint,
+)
+"""x with A x = b, from A's Cholesky factor. The factor's gradient is not cut to its triangle, as in PyTorch."""
+
+
+def _cholesky_inverse_rule(xp, g, factor, out, upper):
+    m = _chain(xp, out, g + adjoint(xp, g), out)
+    return -xp.matmul(factor, m) if upper else -xp.matmul(m, factor)
+
+
+cholesky_inverse = op(
+    "cholesky_inverse",
+    lambda xp, factor, *, upper: xp.cholesky_solve(xp.eye(factor.shape[-1], dtype=factor.dtype), factor, upper),
+    factor=_cholesky_inverse_rule,
+)
+
+
+ldl_factor = op("ldl_factor", lambda xp, x, *, hermitian: xp.ldl_factor(x, hermitian), outputs=3)
+ldl_solve = op("ldl_solve", lambda xp, factored, pivots, b, *, hermitian: xp.ldl_solve(factored, pivots, b, hermitian))
 
 
 def _cofactors(xp, x, out):
@@ -239,7 +273,8 @@ def _eigh_rule(xp, g, out, out1):
     vh = adjoint(xp, v)
     inner = xp.matmul(vh, gv)
     inner = inner - _diagonal_matrix(xp, _diagonal(xp, inner))
-    return _chain(xp, v, inner / _differences(xp, w) + _diagonal_matrix(xp, gw), vh)
+    slope = _chain(xp, v, inner / _differences(xp, w) + _diagonal_matrix(xp, gw), vh)
+    return (slope + adjoint(xp, slope)) * 0.5
 
 
 eigh = op(

@@ -36,7 +36,7 @@ class Operator:
 
     __slots__ = (
         *("name", "forward", "inputs", "variadic", "attrs", "rules", "joint", "promote", "outputs", "aux", "view"),
-        *("grad_name", "half_native", "broadcasts", "part", "plans", "refuses"),
+        *("grad_name", "half_native", "broadcasts", "part", "plans", "code", "refuses"),
     )
 
     def __init__(
@@ -60,6 +60,7 @@ class Operator:
         self.broadcasts = broadcasts or promote != AS_IS
         self.name, self.forward, self.promote, self.view = name, forward, promote, view
         self.outputs, self.aux, self.half_native = outputs, aux, half_native
+        self.code = forward.__code__  # by which a profile knows it
         self.inputs, self.variadic, self.attrs = _parameters(forward)
         self.joint = joint
         self.rules = rules
@@ -91,7 +92,7 @@ class Plan:
     A joint rule is one step with input index -1.
     """
 
-    __slots__ = ("op", "mask", "keep", "steps", "node_class", "general", "flow")
+    __slots__ = ("op", "mask", "keep", "steps", "node_class", "general", "flow", "holds")
 
     INPUT, OUTPUT, SHAPE, DTYPE, ATTR, AUX = range(6)
 
@@ -114,6 +115,9 @@ class Plan:
             everything = [(Plan.INPUT, i) for i in range(len(operator.inputs))]
             everything += [(Plan.ATTR, name) for name in operator.attrs]
             self.keep += [key for key in everything if key not in self.keep]
+
+        # What holds no tensor can run backward again and again.
+        self.holds = any(kind in (Plan.INPUT, Plan.OUTPUT, Plan.AUX) for kind, _ in self.keep)
 
     def _positions(self, rule: Callable) -> tuple[int, ...]:
         positions = []

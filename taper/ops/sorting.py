@@ -48,4 +48,5 @@ unique_consecutive = op("unique_consecutive", lambda xp, x, *, axis: xp.runs_of(
 isin = op("isin", lambda xp, x, among, *, invert: xp.isin(x, among, invert=invert), promote=COMPARE)
 histc = op("histc", lambda xp, x, *, bins, low, high: xp.equal_bins(x, bins, low, high))
 histogram = op("histogram", lambda xp, x, edges, weight, *, density: xp.bins_between(x, edges, weight, density))
+histogramdd = op("histogramdd", lambda xp, x, weight, *edges, density: xp.boxes_between(x, edges, weight, density))
 bincount = op("bincount", lambda xp, x, weights, *, least: xp.counts_of(x, weights, least))

@@ -59,6 +59,13 @@ i1e = op("i1e", lambda xp, x: xp.i1e(x), promote=FLOAT, refuses="c",
 sinc = op("sinc", lambda xp, x: xp.sinc(x), promote=FLOAT,
           x=lambda xp, g, x: g * conj(xp, _sinc_slope(xp, x)))
 
+# PyTorch has no derivative by the concentration either.
+gammainc = op("gammainc", lambda xp, a, x: xp.gammainc(a, x), promote=FLOAT, grad_name="IgammaBackward0",
+              a=lambda xp, g: _refused("igamma"), x=lambda xp, g, a, x: g * _gamma_density(xp, a, x))
+
+gammaincc = op("gammaincc", lambda xp, a, x: xp.gammaincc(a, x), promote=FLOAT, grad_name="IgammacBackward0",
+               a=lambda xp, g: _refused("igammac"), x=lambda xp, g, a, x: -g * _gamma_density(xp, a, x))
+
 entr = op("entr", lambda xp, x: xp.where(x > 0, -x * xp.log(x), xp.where(x >= 0, xp.zeros_like(x), xp.where(x < 0, xp.full_like(x, -math.inf), x))), promote=FLOAT, refuses="c",
           x=lambda xp, g, x: g * (-xp.log(x) - 1))
 
@@ -66,6 +73,14 @@ xlog1py = op("xlog1py", lambda xp, x, y: xp.where((x == 0) & (y == y), xp.zeros_
              x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= -1), xp.zeros_like(y), xp.log1p(y)),
              y=lambda xp, g, x, y: g * x / (y + 1))
 # fmt: on
+
+
+def _refused(name: str):
+    raise RuntimeError(f"the derivative for '{name}: input' is not implemented; that by other is.")
+
+
+def _gamma_density(xp, a, x):
+    return xp.exp((a - 1) * xp.log(x) - x - xp.lgamma(a))
 
 
 def _i1_slope(xp, x, i0, i1):

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 
 def at_least_zero(name: str, value) -> None:
-    """ValueError unless value >= 0 (a NaN is refused too)."""
+    """ValueError unless value >= 0 (a NaN is refused too), and for a tensor of more than one element."""
+    if getattr(value, "ndim", 0) and value.numel() != 1:
+        raise ValueError(f"Tensor {'lr' if name == 'learning rate' else name} must be 1-element")
     if not value >= 0:
         raise ValueError(f"Invalid {name}: {value}. It must be 0 or more.")
 
 
 def fractions(name: str, values) -> None:
-    """ValueError unless each value is in [0, 1)."""
+    """ValueError unless each value is in [0, 1), and unless all or none are tensors."""
+    if len({hasattr(value, "item") for value in values}) > 1:
+        raise ValueError("betas must be either both floats or both Tensors")
     for i, value in enumerate(values):
         if not 0 <= value < 1:
             raise ValueError(f"Invalid {name} at index {i}: {value}. It must be in [0, 1).")

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..autograd.modes import enable_grad
 from ..autograd.tape import changed, wrap
+from .checks import at_least_zero
 from .optimizer import Optimizer
 
 
@@ -28,8 +29,7 @@ class LBFGS(Optimizer):
         history_size=100,
         line_search_fn=None,
     ):
-        if not lr >= 0:
-            raise ValueError(f"Invalid learning rate: {lr}. It must be 0 or more.")
+        at_least_zero("learning rate", lr)
         defaults = dict(
             lr=lr,
             max_iter=max_iter,

@@ -11,6 +11,7 @@ from .arrangement import *
 from .comparison import *
 from .complex_numbers import *
 from .conversion import *
+from .copies import *
 from .core import Tensor
 from .creation import *
 from .cumulative import *
@@ -22,6 +23,7 @@ from .formats import *
 from .indexing import *
 from .joining import *
 from .legacy import *
+from .lowrank import *
 from .matrix_functions import *
 from .memory import *
 from .norms import *
@@ -30,13 +32,19 @@ from .products import *
 from .random import *
 from .reduction import *
 from .scattering import *
+from .segments import *
 from .selection import *
 from .settings import *
 from .shape import *
 from .sorting import *
-from .special import digamma, erf, erfc, erfinv, i0, lgamma, mvlgamma, polygamma, sinc
+from .sparse_coo import sparse_coo_tensor
+from .special import digamma, erf, erfc, erfinv, i0, igamma, igammac, lgamma, mvlgamma, polygamma, sinc
 from .spectrum import *
+from .spellings import *
+from .statistics import *
 from .systems import *
 from .threads import *
+from .windows import *
+from .writing import *
 
 results_are(Tensor, namespace)

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from .. import dtypes
+from ..autograd.casting import in_lower_precision
 from ..autograd.dispatch import apply, into, unary
 from ..autograd.inplace import assign, inplace, legacy_name
 from ..autograd.updates import unary_inplace
@@ -60,6 +61,7 @@ def leaky_relu(input, negative_slope: float = 0.01, inplace: bool = False):
     return assign(input, result) if inplace else result
 
 
+@in_lower_precision
 def prelu(input, weight):
     """input where positive, else weight * input; one weight, or one for each channel (dimension 1)."""
     n = weight._array.size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..autograd.casting import in_lower_precision
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import inplace
 from ..ops import linear as ops
@@ -32,6 +33,7 @@ def _numbers(t, **numbers) -> None:
                 raise RuntimeError(f"For integral input tensors, argument {name} must not be a floating point number.")
 
 
+@in_lower_precision
 def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * mat1 @ mat2, where `input` is expanded to the product's shape.
 
@@ -76,6 +78,12 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
     check_vectors("addr", vec1=vec1, vec2=vec2)
     product = outer(vec1, vec2)
     check_expandable(input, product._array.shape)
+    if input._array.dtype.kind == product._array.dtype.kind == "b":
+        # Numbers are true or false here.
+        alpha, beta = bool(alpha), bool(beta)
+        product = product if alpha else product & False
+        result = product | input if beta else product
+        return result if out is None else into(out, result)
     if input._array.dtype.kind in "biu" and product._array.dtype.kind in "biu":
         _numbers(input, beta=beta, alpha=alpha)
     return _scaled_sum(input, product, beta, alpha, out)
@@ -96,6 +104,7 @@ def _scaled_sum(input, product, beta, alpha, out):
     return result if out is None else into(out, result)
 
 
+@in_lower_precision
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * batch1 @ batch2, stacks of matrices; with beta=0 the input's values do not matter."""
     check_tensors("baddbmm", input=input, batch1=batch1, batch2=batch2)
@@ -113,6 +122,7 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     return result if out is None else into(out, result)
 
 
+@in_lower_precision
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * the sum of batch1 @ batch2 over the stack; with beta=0 the input does not matter."""
     check_tensors("addbmm", input=input, batch1=batch1, batch2=batch2)

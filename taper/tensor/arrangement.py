@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from ..ops import indexing
 from ..ops import movement as ops
 from . import dims
 from .memory import clone
-from .shape import check_tensor, expanded, permute, reshaped, sizes_of, unsqueeze, view
+from .shape import check_tensor, expanded, reshaped, sizes_of, unsqueeze
 
 __all__ = [
     "tile",
@@ -38,21 +39,9 @@ __all__ = [
     "atleast_1d",
     "atleast_2d",
     "atleast_3d",
-    "permute_copy",
-    "view_copy",
 ]
 
 _one = dims.one  # where `dims` is an argument's name
-
-
-def permute_copy(input, dims):
-    """A copy with the dimensions in another order."""
-    return clone(permute(input, dims), memory_format=None)
-
-
-def view_copy(input, size):
-    """A copy in another shape, or read as another dtype."""
-    return clone(view(input, size))
 
 
 def repeat(self, *repeats, **named):
@@ -189,17 +178,19 @@ def triu(input, diagonal: int = 0, *, out=None):
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype=dtypes.int64, device="cpu", layout=None):
     """Rows and columns of the lower triangle's elements, a (2, n) tensor."""
-    _check_lengths(row, col)
+    _check_lengths("tril_indices", row, col, dtype)
     return wrap(np.stack(np.tril_indices(row, offset, col)).astype(dtype.np))
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype=dtypes.int64, device="cpu", layout=None):
     """Rows and columns of the upper triangle's elements, a (2, n) tensor."""
-    _check_lengths(row, col)
+    _check_lengths("triu_indices", row, col, dtype)
     return wrap(np.stack(np.triu_indices(row, offset, col)).astype(dtype.np))
 
 
-def _check_lengths(row: int, col: int) -> None:
+def _check_lengths(function: str, row: int, col: int, dtype) -> None:
+    if dtype not in (dtypes.int64, dtypes.int32):
+        raise NotImplementedError(f'"{function}" not implemented for {dtype.name}: positions are int64 or int32')
     for name, n in (("row", row), ("col", col)):
         if n < 0:
             raise RuntimeError(f"{name} must be non-negative, got {n}")
@@ -250,6 +241,10 @@ def combinations(input, r: int = 2, with_replacement: bool = False):
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return wrap(np.empty(0, input._array.dtype))
+    n = input._array.size
+    count = math.comb(n + r - 1, r) if with_replacement and n else math.comb(n, r)
+    if count * r > 2**40:
+        raise RuntimeError(f"combinations: numel: integer multiplication overflow, {r} of {n} elements are too many")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = np.array(list(choose(range(input._array.size), r)), np.int64).reshape(-1, r)
     return apply(indexing.take_at, input, wrap(rows), spec=(None,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
 from ..ops import elementwise as ops
@@ -80,6 +81,7 @@ def complex(real, imag, *, out=None):
     return result if out is None else into(out, result)
 
 
+@in_float32
 def polar(abs, angle, *, out=None):
     """The complex number of this modulus and angle. RuntimeError for parts of different or not floating dtypes."""
     _two_parts("polar", abs=abs, angle=angle)
@@ -95,6 +97,7 @@ def view_as_real(input):
     return bits(input.unsqueeze(-1), input.dtype.to_real())
 
 
+@in_float32
 def view_as_complex(input):
     """A real tensor with a last dimension of 2 as a complex one, a view. RuntimeError for another shape."""
     from .shape import bits

@@ -14,6 +14,7 @@ from ..ops.movement import astype
 from .creation import from_numpy
 from .factory import place
 from .formats import strided
+from .shared import for_pickle, is_shared, share_memory_
 
 __all__ = [
     "is_tensor",
@@ -113,11 +114,6 @@ def cuda(self, device=None, non_blocking=False, memory_format=None):
 
 def pin_memory(self, device=None):
     """This tensor: pinned memory has no effect without a GPU."""
-    return self
-
-
-def share_memory_(self):
-    """This tensor. Workers of a DataLoader pass tensors through shared memory by themselves."""
     return self
 
 
@@ -295,7 +291,7 @@ def __reduce_ex__(self, protocol):
         )
     return _rebuilt, (
         self.__class__,
-        np.ascontiguousarray(self._array).reshape(self._array.shape),
+        for_pickle(self._array),
         self.requires_grad,
         state,
     )
@@ -393,9 +389,7 @@ class ConversionMethods:
         """False: Taper's CPU memory is never pinned."""
         return False
 
-    def is_shared(self):
-        """Whether the memory is shared between processes: False, since loaders share batches by themselves."""
-        return False
+    is_shared = is_shared
 
     def get_device(self):
         """-1 for a CPU tensor, as in PyTorch."""

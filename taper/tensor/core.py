@@ -31,6 +31,7 @@ from .arrangement import ArrangementMethods
 from .comparison import ComparisonMethods
 from .complex_numbers import ComplexMethods
 from .conversion import ConversionMethods
+from .copies import CopyMethods
 from .creation import CreationMethods
 from .cumulative import CumulativeMethods
 from .decompositions import MatrixMethods
@@ -51,6 +52,7 @@ from .size import Size
 from .sorting import SortingMethods
 from .special import SpecialMethods
 from .spectrum import SpectrumMethods
+from .statistics import StatisticsMethods
 from .writing import WritingMethods
 
 
@@ -62,6 +64,7 @@ class Tensor(
     ComparisonMethods,
     ComplexMethods,
     ConversionMethods,
+    CopyMethods,
     CreationMethods,
     CumulativeMethods,
     ElementwiseMethods,
@@ -80,6 +83,7 @@ class Tensor(
     SortingMethods,
     SpecialMethods,
     SpectrumMethods,
+    StatisticsMethods,
     WritingMethods,
     Variable,
 ):
@@ -224,6 +228,10 @@ class Tensor(
 
     def _like(self, t):
         return t
+
+    def new(self, *args, device=None):
+        """The legacy constructor with this tensor's dtype: `x.new(2, 3)` is uninitialised, `x.new([1, 2])` has data."""
+        return constructed("Tensor", self.dtype, args, device)
 
     def detach(self):
         """The same memory without history."""

@@ -11,7 +11,7 @@ from ..ops import sorting as ops
 from . import dims, return_types
 from .reduction import array_of
 
-__all__ = ["unique", "unique_consecutive", "isin", "histc", "histogram", "bincount"]
+__all__ = ["unique", "unique_consecutive", "isin", "histc", "histogram", "histogramdd", "bincount"]
 
 
 def _refuse(array, name: str, kinds: str) -> None:
@@ -97,8 +97,6 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     bins: a number, or an increasing vector of edges. range: (low, high) for a number of bins, else that of the data.
     weight: one per element, in the input's shape. density: the histogram integrates to one.
     """
-    from .creation import linspace
-
     array = array_of(input, ops.histogram)
     _refuse(array, "histogramdd", "biuc")
     if weight is not None and weight._array.shape != array.shape:
@@ -106,25 +104,66 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
             "torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor, "
             f"but got input with shape {list(array.shape)} and weight with shape {list(weight._array.shape)}"
         )
-    if isinstance(bins, Variable):
-        edges = bins
-        if edges._array.dtype != array.dtype:
-            raise RuntimeError(
-                "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
-                f"{input.dtype} and bins with dtype {edges.dtype}"
-            )
-    else:
-        if bins <= 0:
-            raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
-        low, high = (0.0, 0.0) if range is None else map(float, range)
-        low, high = _range(array, low, high, "histogram") if array.size or range is not None else (0.0, 1.0)
-        if low == high:
-            low, high = low - 0.5, high + 0.5
-        edges = linspace(low, high, bins + 1, dtype=input.dtype)
+    low, high = (0.0, 0.0) if range is None else map(float, range)
+    if not array.size and range is None:
+        low, high = 0.0, 1.0
+    edges = _edges(input, array, bins, low, high)
     hist = apply(ops.histogram, input, edges, weight, density=bool(density))
     if out is not None:
         hist, edges = into(out[0], hist), into(out[1], edges)
     return return_types.histogram(hist, edges)
+
+
+def _edges(input, values, bins, low: float, high: float):
+    """The edges of the bins for `values`: given, or so many equal ones from low to high (of the values if equal)."""
+    from .creation import linspace
+
+    if isinstance(bins, Variable):
+        if bins._array.dtype != values.dtype:
+            raise RuntimeError(
+                "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
+                f"{input.dtype} and bins with dtype {bins.dtype}"
+            )
+        return bins
+    if bins <= 0:
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
+    low, high = _range(values, low, high, "histogram")
+    if low == high:
+        low, high = low - 0.5, high + 0.5
+    return linspace(low, high, bins + 1, dtype=input.dtype)
+
+
+def histogramdd(input, bins, *, range=None, weight=None, density=False):
+    """The histogram of points with n coordinates along the last dimension, and its bin edges: (hist, bin_edges).
+
+    bins: a number, or for each coordinate a number or (all) a vector of edges. range: low and high of each coordinate,
+    2 n numbers. weight: one per point. density: the histogram integrates to one.
+    """
+    array = array_of(input, ops.histogramdd)
+    if array.ndim < 2:
+        raise RuntimeError("torch.histogramdd: input tensor should have at least 2 dimensions")
+    _refuse(array, "histogramdd", "biuc")
+    n = array.shape[-1]
+    each = [bins] * n if isinstance(bins, int) else list(bins)
+    if len(each) != n:
+        raise RuntimeError("histogramdd: The size of bins must be equal to the innermost dimension of the input.")
+    if range is not None and len(range) != 2 * n:
+        raise RuntimeError(
+            f"torch.histogramdd: for a {n}-dimensional histogram range should have {2 * n} elements, but got "
+            f"{len(range)}"
+        )
+    if weight is not None and weight._array.shape != array.shape[:-1]:
+        raise RuntimeError(
+            "torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor "
+            f"excluding its innermost dimension, but got input with shape {list(array.shape)} and weight with shape "
+            f"{list(weight._array.shape)}"
+        )
+    ends = [(0.0, 0.0) if array.size else (0.0, 1.0)] * n
+    if range is not None:
+        ends = list(zip(map(float, range[::2]), map(float, range[1::2])))
+    edges = [_edges(input, array[..., i], b, *ends[i]) for i, b in enumerate(each)]
+    hist = apply(ops.histogramdd, input, weight, *edges, density=bool(density))
+    return return_types.histogramdd(hist, tuple(edges))
 
 
 def bincount(input, weights=None, minlength: int = 0):

@@ -30,6 +30,7 @@ __all__ = [
     "empty",
     "full",
     "empty_strided",
+    "empty_permuted",
     "zeros_like",
     "ones_like",
     "empty_like",
@@ -218,6 +219,30 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, require
     return leaf(np.lib.stride_tricks.as_strided(np.empty(n, np_dtype), shape, bytes_), requires_grad)
 
 
+def empty_permuted(
+    size, physical_layout, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
+):
+    """A tensor without overlap whose dimensions lie in memory in the order `physical_layout`, outermost first."""
+    check_layout(layout, "empty_permuted")
+    place(device)
+    shape, order = sequence_of(size, "empty_permuted"), tuple(physical_layout)
+    if len(order) != len(shape):
+        raise RuntimeError(
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. "
+            f"len(size) = {len(shape)} is not equal to len(physical_layout) = {len(order)}"
+        )
+    for i, d in enumerate(order):
+        if not 0 <= d < len(shape):
+            raise RuntimeError(
+                f"Dimension out of range (expected to be between 0 and {len(shape) - 1}, but got {d} at index {i}). "
+                "Negative dimensions are not supported here."
+            )
+    if len(set(order)) != len(order):
+        raise RuntimeError("Duplicate dim not allowed")
+    array = np.empty([shape[d] for d in order], element_type(dtype, "empty_permuted"))
+    return leaf(array.transpose(np.argsort(order)), requires_grad)
+
+
 def _like(name, make):
     """A factory of a tensor of another's shape and, unless given, dtype."""
 
@@ -285,13 +310,21 @@ def arange(*bounds, out=None, dtype=None, layout=None, device=None, requires_gra
         np_dtype = dtypes.int64.np if whole else dtypes.get_default_dtype().np
     else:
         np_dtype = element_type(dtype, "arange")
-    if np_dtype.kind in "iu" and math.isfinite(start) and math.isfinite(end):
+    if np_dtype == np.int64 and math.isfinite(start) and math.isfinite(end):
+        _check_range(start, end, step)
         start, end, step = int(start), int(end), int(step)
+        if step == 0:
+            raise ValueError("step must be nonzero: it is between -1 and 1, and the tensor of integers")
+    if np_dtype.kind == "c":
+        raise NotImplementedError('"arange_cpu" not implemented for complex numbers, which have no order')
+    _refuse_bool("arange", np_dtype)
     _check_range(start, end, step)
     if np_dtype.kind in "iu" and all(isinstance(v, int) for v in (start, end, step)):
         array = np.arange(start, end, step).astype(np_dtype, copy=False)
     else:
         n = math.ceil((end - start) / step)
+        if np_dtype.kind in "iu":
+            start, step = int(start), int(step)
         wide = np.float64 if np_dtype.kind in "fV" else np.int64
         array = (np.arange(n) * wide(step) + wide(start)).astype(np_dtype)
     return leaf(array, requires_grad) if out is None else into(out, wrap(array))
@@ -344,6 +377,9 @@ def linspace(
     place(device)
     start, end = _bound(start), _bound(end)
     np_dtype = element_type(dtype, "linspace", _type_between(start, end) if out is None else out._array.dtype)
+    _refuse_bool("linspace", np_dtype)
+    if np_dtype.kind in "iu":
+        start, end = int(start), int(end)
     array = _evenly(start, end, steps, np_dtype, "linspace")
     return leaf(array, requires_grad) if out is None else into(out, wrap(array))
 
@@ -356,6 +392,11 @@ def _type_between(start, end) -> np.dtype:
     """The default floating type, or its complex type if a bound is complex."""
     default = dtypes.get_default_dtype()
     return (default.to_complex() if isinstance(start, complex) or isinstance(end, complex) else default).np
+
+
+def _refuse_bool(name: str, np_dtype: np.dtype) -> None:
+    if np_dtype.kind == "b":
+        raise NotImplementedError(f"\"{name}_cpu\" not implemented for 'Bool'")
 
 
 _WIDER = {
@@ -407,6 +448,9 @@ def logspace(
     place(device)
     start, end = _bound(start), _bound(end)
     np_dtype = element_type(dtype, "logspace", _type_between(start, end) if out is None else out._array.dtype)
+    _refuse_bool("logspace", np_dtype)
+    if np_dtype.kind in "iu":
+        start, end = int(start), int(end)
     wide = np.dtype(np.complex128 if np_dtype.kind == "c" else np.float64)
     array = np.power(wide.type(base), _evenly(start, end, steps, wide, "logspace")).astype(np_dtype)
     return leaf(array, requires_grad) if out is None else into(out, wrap(array))

@@ -111,6 +111,8 @@ def diff(input, n: int = 1, dim: int = -1, prepend=None, append=None, *, out=Non
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     axis = dims.one(dim, input._array.ndim)
+    if n == 0:
+        return input.clone() if out is None else into(out, input)
     parts = [t for t in (prepend, input, append) if t is not None]
     if any(t._array.ndim != input._array.ndim for t in parts):
         raise RuntimeError("diff expects prepend or append to be the same dimension as input")
@@ -119,7 +121,7 @@ def diff(input, n: int = 1, dim: int = -1, prepend=None, append=None, *, out=Non
     for _ in range(n):
         later, earlier = x[(*lead, slice(1, None))], x[(*lead, slice(0, -1))]
         x = later ^ earlier if x._array.dtype.kind == "b" else later - earlier
-    return x if out is None or x is input else into(out, x)
+    return x if out is None else into(out, x)
 
 
 def _areas(name: str, y, x, dx, dim):

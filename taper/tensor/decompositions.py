@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import into
 from . import factorizations, return_types, systems
-from .factorizations import geqrf, orgqr
-from .matrix_checks import NOT_POSITIVE, check_info, check_matrices, check_square
+from .factorizations import geqrf, orgqr, ormqr
+from .matrix_checks import NOT_POSITIVE, check_info, check_matrices, check_square, outs
 from .matrix_functions import matrix_exp, matrix_power
 from .shape import adjoint
 from .systems import cholesky_inverse, cholesky_solve, det, inverse, logdet, pinverse, triangular_solve
@@ -13,6 +14,7 @@ from .systems import cholesky_inverse, cholesky_solve, det, inverse, logdet, pin
 __all__ = ["cholesky", "qr", "svd", "lu", "lu_solve", "slogdet"]
 
 
+@in_float32
 def cholesky(input, upper: bool = False, *, out=None):
     """`linalg.cholesky`: L with A = L L^H, or U with A = U^H U if upper."""
     check_square("cholesky", input)
@@ -26,23 +28,26 @@ def qr(input, some: bool = True, *, out=None):
     return return_types.qr(factorizations.qr(input, "reduced" if some else "complete", out=out))
 
 
+@in_float32
 def svd(input, some: bool = True, compute_uv: bool = True, *, out=None):
     """(U, S, V) with A = U S V^H: `linalg.svd`, which gives V^H. Without compute_uv U and V are square zeros."""
     check_matrices("linalg.svd", input)
-    if not compute_uv:
-        m, n = input._array.shape[-2:]
-        lead = input._array.shape[:-2]
-        return return_types.svd(
-            input.new_zeros((*lead, m, m)), factorizations.svdvals(input), input.new_zeros((*lead, n, n))
-        )
-    U, S, Vh = factorizations.svd(input, not some)
-    return return_types.svd(U, S, adjoint(Vh))
+    if compute_uv:
+        U, S, Vh = factorizations.svd(input, not some)
+        V = adjoint(Vh)
+    else:
+        *lead, m, n = input._array.shape
+        S = factorizations.svdvals(input)
+        U, V = input.new_zeros((*lead, m, m)), input.new_zeros((*lead, n, n))
+    return return_types.svd(outs(out, (U, S, V)))
 
 
 def lu(A, pivot: bool = True, get_infos: bool = False, out=None):
     """(LU, pivots), and infos if get_infos: `linalg.lu_factor_ex`."""
     LU, pivots, infos = factorizations.lu_factor_ex(A, pivot=pivot)
-    return return_types.lu_with_info(LU, pivots, infos) if get_infos else (LU, pivots)
+    if get_infos:
+        return return_types.lu_with_info(outs(out, (LU, pivots, infos)))
+    return outs(out, (LU, pivots))
 
 
 def lu_solve(b, LU_data, LU_pivots, *, out=None):
@@ -72,6 +77,7 @@ class MatrixMethods:
     qr = qr
     geqrf = geqrf
     orgqr = orgqr
+    ormqr = ormqr
     svd = svd
     lu = lu
     lu_solve = lu_solve

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import wrap
@@ -20,25 +21,22 @@ from .matrix_checks import (
     check_tensor,
     check_two_dims,
     not_implemented,
+    outs,
 )
 from .products import matmul
 from .shape import adjoint
 from .systems import solve_triangular
 
-__all__ = ["householder_product", "orgqr", "geqrf", "lu_unpack"]
-
-
-def _outs(out, results) -> tuple:
-    """The results, put into the tensors of `out` if there are any."""
-    return tuple(results) if out is None else tuple(into(o, r) for o, r in zip(out, results))
+__all__ = ["householder_product", "orgqr", "ormqr", "geqrf", "lu_unpack"]
 
 
 def _factor(A, upper: bool):
     """(L, info), or (L^H, info) if upper: then only A's upper triangle is read."""
-    L, info = apply(ops.cholesky, adjoint(A) if upper else A)
+    L, info = apply(ops.cholesky, A, upper=bool(upper))
     return (adjoint(L) if upper else L), info
 
 
+@in_float32
 def cholesky(A, *, upper: bool = False, out=None):
     """L with A = L L^H, lower triangular (or A = U^H U if upper), for Hermitian positive-definite matrices.
 
@@ -50,13 +48,14 @@ def cholesky(A, *, upper: bool = False, out=None):
     return L if out is None else into(out, L)
 
 
+@in_float32
 def cholesky_ex(A, *, upper: bool = False, check_errors: bool = False, out=None):
     """(L, info): info is 0, or the order of the first leading minor that is not positive."""
     check_square("linalg.cholesky", A, "input", "linalg_cholesky_ex")
     L, info = _factor(A, upper)
     if check_errors:
         check_info("linalg.cholesky_ex", info, NOT_POSITIVE)
-    return return_types.linalg_cholesky_ex(_outs(out, (L, info)))
+    return return_types.linalg_cholesky_ex(outs(out, (L, info)))
 
 
 def _check_lu(name: str, function: str, A, pivot: bool) -> None:
@@ -76,7 +75,7 @@ def lu_factor_ex(A, *, pivot: bool = True, check_errors: bool = False, out=None)
     LU, pivots, info = apply(ops.lu_factor, A)
     if check_errors:
         check_info("torch.linalg.lu_factor_ex", info, _ZERO_PIVOT, RuntimeError)
-    return return_types.linalg_lu_factor_ex(_outs(out, (LU, pivots, info)))
+    return return_types.linalg_lu_factor_ex(outs(out, (LU, pivots, info)))
 
 
 _ZERO_PIVOT = (
@@ -93,14 +92,14 @@ def lu_factor(A, *, pivot: bool = True, out=None):
     _check_lu("torch.lu_factor", "linalg_lu_factor", A, pivot)
     LU, pivots, info = apply(ops.lu_factor, A)
     check_info("torch.linalg.lu_factor", info, _ZERO_PIVOT, RuntimeError)
-    return return_types.linalg_lu_factor(_outs(out, (LU, pivots)))
+    return return_types.linalg_lu_factor(outs(out, (LU, pivots)))
 
 
 def lu(A, *, pivot: bool = True, out=None):
     """(P, L, U) with A = P L U: a permutation, unit lower and upper triangular. RuntimeError for pivot=False."""
     _check_lu("linalg.lu", "linalg_lu", A, pivot)
     LU, pivots, _ = apply(ops.lu_factor, A)
-    return return_types.linalg_lu(_outs(out, _unpacked(LU, pivots)))
+    return return_types.linalg_lu(outs(out, _unpacked(LU, pivots)))
 
 
 def _unpacked(LU, pivots):
@@ -124,7 +123,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data: bool = True, unpack_pivots: bool 
     nothing = wrap(np.empty(0, LU_data._array.dtype))
     P = P if unpack_pivots else nothing
     L, U = (L, U) if unpack_data else (nothing, nothing)
-    return return_types.lu_unpack(_outs(out, (P, L, U)))
+    return return_types.lu_unpack(outs(out, (P, L, U)))
 
 
 def lu_solve(LU, pivots, B, *, left: bool = True, adjoint: bool = False, out=None):
@@ -145,6 +144,7 @@ def lu_solve(LU, pivots, B, *, left: bool = True, adjoint: bool = False, out=Non
     return result if out is None else into(out, result)
 
 
+@in_float32
 def qr(A, mode: str = "reduced", *, out=None):
     """(Q, R) with A = Q R: Q has orthonormal columns, R is upper triangular. Matrices (..., m, n).
 
@@ -157,18 +157,20 @@ def qr(A, mode: str = "reduced", *, out=None):
         raise RuntimeError(
             f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', or 'complete'"
         )
-    return return_types.linalg_qr(_outs(out, apply(ops.qr, A, mode=mode)))
+    return return_types.linalg_qr(outs(out, apply(ops.qr, A, mode=mode)))
 
 
+@in_float32
 def geqrf(input, *, out=None):
     """(a, tau): R on and above the diagonal, and below it the vectors of the reflections whose product is Q.
 
     Not differentiable.
     """
     check_matrices("geqrf", input)
-    return return_types.geqrf(_outs(out, apply(ops.householder_qr, input)))
+    return return_types.geqrf(outs(out, apply(ops.householder_qr, input)))
 
 
+@in_float32
 def householder_product(A, tau, *, out=None):
     """The first n columns of the product of the reflections 1 - tau[i] v v^H, v being column i of A below 1 at row i.
 
@@ -184,18 +186,52 @@ def householder_product(A, tau, *, out=None):
         raise RuntimeError(f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1], got {m} and {n}")
     if n < k:
         raise RuntimeError(f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1], got {n} and {k}")
+    if A._array.dtype.kind in "biu" or A._array.dtype in HALF:
+        raise not_implemented("orgqr_cpu", A)
     unit = wrap(np.eye(m, n, dtype=A._array.dtype))
     vectors = tril(A, -1) + unit
-    result = unit.expand(A._array.shape)
+    result = tril(A, -m) + unit  # the unit matrix, with A's history
     for i in reversed(range(k)):
         v = vectors[..., i : i + 1]
         result = result - tau[..., i, None, None] * matmul(v, matmul(adjoint(v), result))
     return result if out is None else into(out, result)
 
 
-def orgqr(input, tau):
+def ormqr(input, tau, other, left: bool = True, transpose: bool = False, *, out=None):
+    """Q other, or other Q if not left, or with Q^H if transpose: Q is the square product of `geqrf`'s reflections.
+
+    input (..., m, k), tau (..., k), other (..., m, n), or (..., n, m) if not left.
+    """
+    name, side = "torch.ormqr", -2 if left else -1
+    if input._array.dtype != tau._array.dtype or input._array.dtype != other._array.dtype:
+        raise RuntimeError(
+            f"{name}: Expected input, tau and other to have the same dtype, but they have {input.dtype}, {tau.dtype} "
+            f"and {other.dtype}"
+        )
+    if min(input._array.ndim, other._array.ndim) < 2:
+        raise RuntimeError(f"{name}: input and other must have at least 2 dimensions.")
+    m, k = input._array.shape[-2], tau._array.shape[-1]
+    if other._array.shape[side] != m:
+        raise RuntimeError(f"{name}: other.shape[{side}] must be equal to input.shape[-2], got {list(other.shape)}")
+    if k != min(m, input._array.shape[-1]):
+        raise RuntimeError(f"{name}: tau.shape[-1] must be equal to min(other.shape[{side}], input.shape[-1]), got {k}")
+    if input._array.dtype.kind in "biu" or input._array.dtype in HALF:
+        raise not_implemented("ormqr_cpu", input)
+    vectors = tril(input, -1) + wrap(np.eye(*input._array.shape[-2:], dtype=input._array.dtype))
+    tau = tau.conj() if transpose else tau
+    result = other
+    for i in range(k) if left == transpose else reversed(range(k)):
+        v, scale = vectors[..., i : i + 1], tau[..., i, None, None]
+        if left:
+            result = result - scale * matmul(v, matmul(adjoint(v), result))
+        else:
+            result = result - scale * matmul(matmul(result, v), adjoint(v))
+    return result if out is None else into(out, result)
+
+
+def orgqr(input, tau, *, out=None):
     """`linalg.householder_product`."""
-    return householder_product(input, tau)
+    return householder_product(input, tau, out=out)
 
 
 def _check_hermitian(A, UPLO: str, function: str) -> bool:
@@ -211,6 +247,7 @@ def _check_hermitian(A, UPLO: str, function: str) -> bool:
     return UPLO.upper() == "L"
 
 
+@in_float32
 def eigh(A, UPLO: str = "L", *, out=None):
     """(eigenvalues, eigenvectors) of Hermitian matrices (..., n, n): real, ascending; columns of norm 1.
 
@@ -218,9 +255,10 @@ def eigh(A, UPLO: str = "L", *, out=None):
     that does not depend on their signs (phases).
     """
     lower = _check_hermitian(A, UPLO, "linalg_eigh")
-    return return_types.linalg_eigh(_outs(out, apply(ops.eigh, A, lower=lower)))
+    return return_types.linalg_eigh(outs(out, apply(ops.eigh, A, lower=lower)))
 
 
+@in_float32
 def eigvalsh(A, UPLO: str = "L", *, out=None):
     """The eigenvalues of Hermitian matrices, of which only the triangle UPLO is read, in ascending order."""
     lower = _check_hermitian(A, UPLO, "linalg_eigvalsh")
@@ -241,6 +279,7 @@ def _check_general(name: str, A) -> None:
     check_sides(f"linalg.{name}", A)
 
 
+@in_float32
 def eig(A, *, out=None):
     """(eigenvalues, eigenvectors), complex, of square matrices (..., n, n); the vectors are columns of norm 1.
 
@@ -248,9 +287,10 @@ def eig(A, *, out=None):
     RuntimeError for infinities and NaNs.
     """
     _check_general("eig", A)
-    return return_types.linalg_eig(_outs(out, apply(ops.eig, A)))
+    return return_types.linalg_eig(outs(out, apply(ops.eig, A)))
 
 
+@in_float32
 def eigvals(A, *, out=None):
     """The eigenvalues, complex, of square matrices (..., n, n), in no order."""
     _check_general("eigvals", A)
@@ -258,6 +298,7 @@ def eigvals(A, *, out=None):
     return result if out is None else into(out, result)
 
 
+@in_float32
 def svd(A, full_matrices: bool = True, *, driver: str | None = None, out=None):
     """(U, S, Vh) with A = U S Vh: orthonormal columns, descending values, orthonormal rows. Matrices (..., m, n).
 
@@ -266,9 +307,10 @@ def svd(A, full_matrices: bool = True, *, driver: str | None = None, out=None):
     """
     check_matrices("linalg.svd", A)
     _no_driver(driver)
-    return return_types.linalg_svd(_outs(out, apply(ops.svd, A, full=bool(full_matrices))))
+    return return_types.linalg_svd(outs(out, apply(ops.svd, A, full=bool(full_matrices))))
 
 
+@in_float32
 def svdvals(A, *, driver: str | None = None, out=None):
     """The singular values of matrices (..., m, n), in descending order."""
     check_matrices("linalg.svd", A, function="linalg_svdvals")

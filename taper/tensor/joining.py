@@ -14,6 +14,7 @@ from ..autograd.tape import OutputOf, Variable, View, counter_of, node_of, recor
 from ..ops import indexing, movement
 from . import dims
 from .arrangement import atleast_1d, atleast_2d, atleast_3d
+from .outputs import placed
 from .shape import reshaped, unsqueeze
 
 __all__ = [
@@ -66,7 +67,7 @@ def cat(tensors, dim: int = 0, *, out=None, **named):
     shape = found[0]._array.shape
     if shape and shape != (0,) and all([x._array.shape == shape for x in found]):
         result = apply(movement.cat, *found, axis=dims.one(dim, len(shape)))
-        return result if out is None else into(out, result)
+        return placed(out, result, *found, exact=False)
     # A tensor of shape (0,) fits beside every other, for the sake of old programs.
     sized = [x for x in found if x._array.shape != (0,)]
     if not sized:
@@ -87,7 +88,7 @@ def cat(tensors, dim: int = 0, *, out=None, **named):
                     f"{other[d]} for tensor number {i} in the list."
                 )
     result = apply(movement.cat, *sized, axis=axis)
-    return result if out is None else into(out, result)
+    return placed(out, result, *sized, exact=False)
 
 
 concat = concatenate = cat

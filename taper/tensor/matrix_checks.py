@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..autograd.dispatch import into
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable
 from ..backends import namespace_of
@@ -38,6 +39,7 @@ def check_two_dims(name: str, t, argument: str = "A") -> None:
 # Functions whose types PyTorch only refuses where it would run them, by the names it gives these places.
 _PLACES = {
     **{"linalg.det": "lu_cpu", "linalg.cholesky": "cholesky_cpu", "cholesky": "cholesky_cpu", "linalg.qr": "geqrf_cpu"},
+    **{"torch.linalg.ldl_factor_ex": "ldl_factor_kernel_cpu"},
     **{"linalg.svd": "linalg_svd_cpu", "linalg.solve_triangular": "triangular_solve_cpu"},
 }
 
@@ -106,6 +108,11 @@ NOT_POSITIVE = (
     "The factorization could not be completed because the input is not positive-definite (the leading minor of order "
     "{number} is not positive-definite)."
 )
+
+
+def outs(out, results) -> tuple:
+    """The results, put into the tensors of `out` if there are any."""
+    return tuple(results) if out is None else tuple(into(o, r) for o, r in zip(out, results))
 
 
 def leading_shapes(name: str, a, b) -> tuple:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..autograd.casting import in_lower_precision
 from ..autograd.dispatch import apply, into
 from ..autograd.tape import wrap
 from ..ops import linalg as ops
+from .arrangement import tril
 from .joining import stack
 from .matrix_checks import check_floating, check_sides, check_tensor, check_two_dims
 from .products import matmul
@@ -30,7 +32,8 @@ def matrix_power(input, n: int, *, out=None):
         input, n = inv(input), -n
     if n == 0:
         size = input._array.shape[-1]
-        result = wrap(np.array(np.broadcast_to(np.eye(size, dtype=input._array.dtype), input._array.shape)))
+        # A zero with the input's history, which no infinity or NaN reaches.
+        result = tril(input, -size) + wrap(np.eye(size, dtype=input._array.dtype))
     else:
         result, square = None, input
         while True:
@@ -140,11 +143,14 @@ def vander(x, N=None, increasing: bool = False):
     return result if increasing else result.flip(1)
 
 
+@in_lower_precision
 def vecdot(x, y, *, dim: int = -1, out=None):
     """The sums of products of conj(x) and y along a dimension; the others broadcast."""
     check_tensor("linalg_vecdot", "x", x)
     check_tensor("linalg_vecdot", "y", y, 2)
     if x._array.dtype != y._array.dtype:
         raise RuntimeError(f"linalg.vecdot: Expected vectors of same dtype but found {x.dtype} and {y.dtype}")
+    if x._array.dtype.kind in "biu":
+        check_floating("linalg.vecdot", x)
     result = sum(x.conj() * y, dim)
     return result if out is None else into(out, result)

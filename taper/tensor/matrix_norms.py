@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from .. import dtypes
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable, wrap
@@ -120,6 +121,7 @@ def norm(A, ord=None, dim=None, keepdim: bool = False, *, out=None, dtype=None):
     return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype, out=out)
 
 
+@in_float32
 def cond(A, p=None, *, out=None):
     """The condition number of matrices: norm(A) * norm(inverse) in the norm p, by default 2 (then any matrix).
 
@@ -150,6 +152,7 @@ def cond(A, p=None, *, out=None):
     return result if out is None else into(out, result)
 
 
+@in_float32
 def matrix_rank(A, tol=None, hermitian: bool = False, *, atol=None, rtol=None, out=None):
     """How many singular values (eigenvalues if hermitian) exceed max(atol, rtol * the largest), an integer.
 

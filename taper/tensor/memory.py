@@ -13,10 +13,11 @@ from ..ops import movement as ops
 from . import dims
 from .factory import size_of
 from .formats import channels_last, channels_last_3d, preserve_format
+from .shape import reshaped_in_place
 from .size import Size
 from .storage import storage, untyped_storage
 
-__all__ = ["clone", "as_strided", "detach"]
+__all__ = ["clone", "as_strided", "as_strided_", "detach", "resize_as_"]
 
 _RANKS = {channels_last: 4, channels_last_3d: 5}
 
@@ -196,6 +197,9 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
     return self
 
 
+as_strided_ = reshaped_in_place(as_strided, "as_strided_")
+
+
 class MemoryMethods:
     """Memory as methods."""
 
@@ -205,6 +209,7 @@ class MemoryMethods:
     contiguous = contiguous
     is_contiguous = is_contiguous
     as_strided = as_strided
+    as_strided_ = as_strided_
     unfold = unfold
     size = size
     stride = stride

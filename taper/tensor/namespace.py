@@ -54,7 +54,7 @@ from .joining import cat
 from .joining import stack as _stack
 from .products import matmul
 from .selection import where as _where
-from .special import digamma, i0, i0e, i1, i1e, ndtr, polygamma, zeta  # noqa: F401
+from .special import digamma, i0, i0e, i1, i1e, lgamma, ndtr, polygamma, zeta  # noqa: F401
 
 float32 = np.dtype(np.float32)
 
@@ -609,6 +609,11 @@ def solve_matrix(a, b):
 def solve_triangular(a, b, upper, left, unit):
     """x with a x = b, or x a = b, where a is a triangle."""
     return apply(_linalg.solve_triangular, a, b, upper=upper, left=left, unit=unit)
+
+
+def cholesky_solve(b, factor, upper):
+    """x with a x = b, from a's Cholesky factor."""
+    return apply(_linalg.cholesky_solve, b, factor, upper=upper)
 
 
 def svd(x, full):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import inplace, legacy_name
 from ..ops import reduction as ops
@@ -75,6 +76,7 @@ def renorm(input, p: float, dim: int, maxnorm: float, *, out=None):
 _FEW = 25
 
 
+@in_float32
 def cdist(x1, x2, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary"):
     """The p-norm distances of every row of x1 to every row of x2: (*, P, M) and (*, R, M) give (*, P, R).
 

@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 
-from ..autograd.dispatch import apply, into
+from ..autograd import casting
+from ..autograd.casting import in_float32, in_lower_precision
+from ..autograd.dispatch import SHORTCUTS, apply, into
 from ..autograd.inplace import assign, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, node_of, record_inputs, wrap
@@ -94,7 +96,7 @@ def _matrices(input, other):
         or (a.dtype is not F32 and a.dtype is not F64)
         or not (a.__class__ is b.__class__ is np.ndarray)
     ):
-        return apply(ops.matmul, input, other)
+        return _sparse(a, b, input, other)
     token = enter(QUIET)
     made = np.matmul(a, b)
     leave(token)
@@ -107,11 +109,21 @@ def _matrices(input, other):
     return result
 
 
+def _sparse(a, b, input, other):
+    """The product where one of the matrices is no array, by that one."""
+    for x in (a, b):
+        if x.__class__ is not np.ndarray and hasattr(x, "product"):
+            return x.product(input, other)
+    return apply(ops.matmul, input, other)
+
+
 def matmul(input, other, *, out=None):
     """The matrix product: of vectors a number, of matrices a matrix, of stacks of matrices stacks that broadcast.
 
     RuntimeError for inner sizes that differ, different dtypes, or zero-dimensional operands.
     """
+    if casting.scopes and out is None:
+        input, other = casting.lowered(input, other)
     try:
         a, b = input._array, other._array
     except AttributeError:
@@ -182,6 +194,7 @@ def _wrong_stack(name: str, wanted, found, a, b) -> RuntimeError:
     )
 
 
+@in_lower_precision
 def mm(input, mat2, *, out=None, out_dtype=None):
     """The product of two matrices, without broadcasting. RuntimeError for operands that are not matrices that fit."""
     check_tensors("mm", input=input, mat2=mat2)
@@ -196,6 +209,7 @@ def mm(input, mat2, *, out=None, out_dtype=None):
     return result if out is None else into(out, result)
 
 
+@in_lower_precision
 def bmm(input, mat2, *, out=None):
     """The products of two stacks of as many matrices, (b, n, m) and (b, m, p). RuntimeError for any other shapes."""
     check_tensors("bmm", input=input, mat2=mat2)
@@ -332,6 +346,7 @@ def cross(input, other, dim=None, *, out=None):
     return result if out is None else into(out, result)
 
 
+@in_float32
 def trace(input):
     """The sum of a matrix's diagonal. RuntimeError for anything but a matrix."""
     check_tensors("trace", input=input)
@@ -360,7 +375,8 @@ def tensordot(a, b, dims=2, out=None):
                 f"{sb[j]} in dim {j}; tensordot got {tuple(sa)} and {tuple(sb)}"
             )
         # A dimension of size 1 stands for equal values: the other is summed.
-        a, b = (a, b.sum(j, keepdim=True)) if sa[i] == 1 else (a.sum(i, keepdim=True), b)
+        dtype = a.dtype
+        a, b = (a, b.sum(j, True, dtype=dtype)) if sa[i] == 1 else (a.sum(i, True, dtype=dtype), b)
     sa, sb = a._array.shape, b._array.shape
     free_a, free_b = [i for i in range(len(sa)) if i not in left], [i for i in range(len(sb)) if i not in right]
     n = math.prod(sa[i] for i in left)
@@ -406,11 +422,15 @@ def check_expandable(input, shape) -> None:
             )
 
 
-def linear(input, weight, bias=None):
+def linear(input, weight, bias=None, *, out=None):
     """input @ weight.T + bias: weight is (outputs, inputs), bias (outputs), input any leading dimensions and (inputs).
 
     A one-dimensional weight gives one output without its dimension. RuntimeError for shapes or dtypes that do not fit.
     """
+    if out is not None:
+        return into(out, linear(input, weight, bias))
+    if casting.scopes:
+        input, weight, bias = casting.lowered(input, weight, bias)
     try:
         x, w = input._array, weight._array
     except AttributeError:
@@ -463,6 +483,9 @@ def _affine(input, weight, bias):
             mask = (nx is not None) | (nw is not None) << 1 | (nb is not None) << 2
             result._node = record_inputs(ops.linear, (input, weight, bias), (nx, nw, nb), mask)
     return result
+
+
+SHORTCUTS.update({_matrices.__code__: "matmul", _affine.__code__: "linear"})
 
 
 def _operand(other):

@@ -11,13 +11,15 @@ import secrets
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import into
+from ..autograd.dispatch import apply, into
 from ..autograd.inplace import check_writable
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, changed, node_of, wrap
 from ..backends.streams import MT19937Stream
 from ..errors import mismatch
+from ..ops import random as ops
 from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
+from .outputs import placed
 
 __all__ = [
     "Generator",
@@ -251,9 +253,15 @@ def randint(
     if set(values) != {"low", "high", "size"} or len(bounds) > len(free):
         raise TypeError("randint() takes (high, size) or (low, high, size)")
     np_dtype = element_type(dtype, "randint", dtypes.int64.np if out is None else out._array.dtype)
+    _check_bounds_type(np_dtype)
     low, high = (int(v.item()) if isinstance(v, Variable) else v for v in (values["low"], values["high"]))
     array = stream_of(generator).integers(sequence_of(values["size"], "randint"), low, high, np_dtype)
     return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+
+
+def _check_bounds_type(np_dtype: np.dtype) -> None:
+    if np_dtype.kind == "c":
+        raise RuntimeError("check_random_bounds handles only integral, floating-point and boolean types")
 
 
 def randint_like(input, *bounds, generator=None, dtype=None, device=None, requires_grad=False, **also):
@@ -261,6 +269,7 @@ def randint_like(input, *bounds, generator=None, dtype=None, device=None, requir
     place(device)
     low, high = (also.get("low", 0), *bounds) if len(bounds) == 1 else (bounds or (also.get("low", 0), also["high"]))
     np_dtype = element_type(dtype, "randint_like", input._array.dtype)
+    _check_bounds_type(np_dtype)
     return leaf(stream_of(generator).integers(input._array.shape, low, high, np_dtype), requires_grad)
 
 
@@ -300,6 +309,11 @@ def normal(
     stream = stream_of(generator)
     if isinstance(mean, Variable) or isinstance(std, Variable):
         array = _normal_each(stream, mean, std)
+        if out is None and not requires_grad:
+            given = [t if isinstance(t, Variable) else None for t in (mean, std)]
+            which = (given[0] is not None) + 2 * (given[1] is not None)
+            operator = (ops.normal_by_mean, ops.normal_by_deviation, ops.normal_by_both)[which - 1]
+            return apply(operator, *given, values=array)
     else:
         if size is None:
             raise TypeError(
@@ -354,8 +368,14 @@ def bernoulli(input, p=None, *, generator=None, out=None):
             raise NotImplementedError(
                 f"\"bernoulli_tensor_cpu_p_\" not implemented for '{dtypes.from_numpy(array.dtype).name}'"
             )
+        if array.dtype.kind == "c":
+            raise NotImplementedError(
+                f"\"bernoulli_tensor_cpu_self_\" not implemented for '{dtypes.from_numpy(array.dtype).name}'"
+            )
         made = stream.bernoulli_each(array, array.dtype)
-    return wrap(made) if out is None else into(out, wrap(made))
+        if out is None:
+            return apply(ops.bernoulli, input, None, values=made)
+    return placed(out, wrap(made))
 
 
 def _bernoulli(stream, shape, p, np_dtype) -> np.ndarray:
@@ -366,13 +386,15 @@ def _bernoulli(stream, shape, p, np_dtype) -> np.ndarray:
 
 def multinomial(input, num_samples: int, replacement: bool = False, *, generator=None, out=None):
     """`num_samples` indices drawn from each row of weights, int64. RuntimeError for weights that are no distribution."""
+    if out is not None and out._array.dtype != np.int64:
+        raise RuntimeError(f"multinomial expects Long tensor out, got: {out.dtype}")
     made = stream_of(generator).multinomial(input._array, num_samples, replacement)
     return wrap(made) if out is None else into(out, wrap(made))
 
 
 def poisson(input, generator=None):
     """A Poisson number for each element of `input`, its rate, in the same dtype."""
-    return wrap(np.asarray(stream_of(generator).poisson(input._array)))
+    return apply(ops.poisson, input, None, values=np.asarray(stream_of(generator).poisson(input._array)))
 
 
 def binomial(count, prob, generator=None):
@@ -451,6 +473,8 @@ def exponential_(self, lambd=1, *, generator=None):
 def geometric_(self, p, *, generator=None):
     """Fill with the number of trials of probability `p` up to the first success; returns the tensor."""
     stream, np_dtype = stream_of(generator), self._array.dtype
+    if np_dtype.kind == "c":
+        raise NotImplementedError(f"\"geometric_cpu\" not implemented for '{dtypes.from_numpy(np_dtype).name}'")
     return _fill(self, _in_memory_order(self, lambda shape: stream.geometric(shape, float(p), np_dtype)))
 
 

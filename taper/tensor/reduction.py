@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from .. import dtypes
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import F32, F64, apply, into, not_a_tensor
 from ..autograd.inplace import legacy_name
 from ..autograd.modes import is_grad_enabled
@@ -175,6 +176,7 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     return result if out is None else into(out, result)
 
 
+@in_float32
 def prod(input, dim=None, keepdim=False, *, dtype=None, out=None, **named):
     """The product, over all elements or one dimension. Integers and bools are multiplied as int64."""
     if named:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.dispatch import apply, into, viewed
-from ..autograd.inplace import inplace
+from ..autograd.casting import in_float32
+from ..autograd.dispatch import apply, into, memory_owner, viewed
+from ..autograd.inplace import inplace, legacy_name
 from ..autograd.tape import Variable, wrap
 from ..backends import namespace_of
 from ..ops import indexing as ops
 from . import dims
 from .indexing import index_put
-from .memory import clone
-from .selection import check_bounds, check_index, check_ranks, length, number_like, outside, select, vector
+from .memory import as_strided, clone, storage_offset_of
+from .outputs import placed
+from .selection import check_bounds, check_index, check_ranks, length, masked_fill, number_like, outside, select, vector
 from .shape import check_tensor, expanded, reshaped
 from .writing import copy_
 
@@ -29,6 +31,7 @@ __all__ = [
     "select_scatter",
     "slice_scatter",
     "diagonal_scatter",
+    "as_strided_scatter",
 ]
 
 
@@ -93,6 +96,8 @@ def scatter_reduce(input, dim: int, index, src, reduce: str, *, include_self: bo
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
         raise RuntimeError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}.")
     axis, src = _checked(input, dim, index, src, "scatter_reduce")
+    if input._array.dtype.kind == "b" and reduce == "mean":
+        raise NotImplementedError("\"scatter_gather_tensor_cpu_reduce_mean\" not implemented for 'Bool'")
     if input._array.dtype.kind == "c" and reduce in ("amax", "amin"):
         raise NotImplementedError(f"scatter_reduce: complex numbers have no order, so no {reduce}")
     if index._array.size:
@@ -173,6 +178,7 @@ def index_add(input, dim: int, index, source, *, alpha=1, out=None):
     return result if out is None else into(out, result)
 
 
+@in_float32
 def index_copy(input, dim: int, index, source, *, out=None):
     """`input` with the slices of `source` written at the positions `index` along a dimension."""
     axis, index = _aligned(input, dim, index, source, "index_copy_")
@@ -195,11 +201,13 @@ def index_fill(input, dim: int, index, value):
         value = number_like(value, input, "index_fill_")
     if index._array.ndim > 1:
         raise RuntimeError(f"Index has to be a vector/scalar: index_fill_ got shape {list(index._array.shape)}")
-    index = vector(index, "index_fill_")
     limit, array = length(input, axis), index._array
     if array.size and namespace_of(array).found((array < -limit) | (array >= limit)):
         raise IndexError(f"index out of range in self: index_fill_ along dimension {axis} of size {limit}")
-    return _put_along(input, axis, index, value, False)
+    mask = np.zeros(limit, bool)
+    mask[array] = True
+    shape = (-1, *(1,) * (input._array.ndim - axis - 1)) if input._array.ndim else ()
+    return masked_fill(input, wrap(mask.reshape(shape)), value)
 
 
 def index_reduce(input, dim: int, index, source, reduce: str, *, include_self: bool = True, out=None):
@@ -207,11 +215,12 @@ def index_reduce(input, dim: int, index, source, reduce: str, *, include_self: b
     if reduce not in ("prod", "mean", "amax", "amin"):
         raise RuntimeError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     axis, index = _aligned(input, dim, index, source, "index_reduce_")
+    kind = input._array.dtype.kind
+    if (kind in "bc" and input._array.ndim < 2) or (kind == "b" and reduce == "mean"):
+        raise NotImplementedError(f"\"index_func_\" not implemented for '{legacy_name(input._array.dtype)}'")
     shape = source._array.shape
-    wide = reshaped(
-        index, tuple([-1 if i == axis else 1 for i in range(len(shape))]) if len(shape) > 1 else index._array.shape
-    )
-    result = scatter_reduce(input, axis, expanded(wide, shape), source, reduce, include_self=include_self)
+    wide = expanded(reshaped(index, tuple([-1 if i == axis else 1 for i in range(len(shape))])), shape)
+    result = scatter_reduce(input, axis, wide, source, reduce, include_self=include_self)
     return result if out is None else into(out, result)
 
 
@@ -234,11 +243,28 @@ def select_scatter(input, src, dim: int, index: int):
     return _with_part(input, lambda x: select(x, dim, index), src, "select_scatter")
 
 
-def slice_scatter(input, src, dim: int = 0, start=None, end=None, step: int = 1):
+def slice_scatter(input, src, dim: int = 0, start=None, end=None, step: int = 1, *, out=None):
     """A copy with `src` in place of the slices start:end:step along a dimension."""
     axis = dims.one(dim, input._array.ndim)
     part = (*(slice(None),) * axis, slice(start, end, step))
-    return _with_part(input, lambda x: viewed(ops.part_slice, x, index=part), src, "slice_scatter")
+    result = _with_part(input, lambda x: viewed(ops.part_slice, x, index=part), src, "slice_scatter")
+    return placed(out, result)
+
+
+def as_strided_scatter(input, src, size, stride, storage_offset=None):
+    """A copy with `src` in place of the elements that `as_strided` with these arguments would show."""
+    array = input._array
+    memory = memory_owner(array).nbytes // array.itemsize
+    whole = clone(as_strided(input, (memory,), (1,), 0))
+    offset = storage_offset_of(array)
+    place = as_strided(whole, size, stride, offset if storage_offset is None else storage_offset)
+    if place._array.shape != src._array.shape:
+        raise RuntimeError(
+            "expected src to have a size equal to the slice of self. src size = "
+            f"{list(src._array.shape)}, slice size = {list(size)} (as_strided_scatter)"
+        )
+    copy_(place, src)
+    return as_strided(whole, array.shape, [s // array.itemsize for s in array.strides], offset)
 
 
 def diagonal_scatter(input, src, offset: int = 0, dim1: int = 0, dim2: int = 1):
@@ -270,3 +296,4 @@ class ScatteringMethods:
     select_scatter = select_scatter
     slice_scatter = slice_scatter
     diagonal_scatter = diagonal_scatter
+    as_strided_scatter = as_strided_scatter

@@ -9,11 +9,12 @@ from ..autograd.dispatch import apply, into, viewed
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.tape import Variable, wrap
 from ..backends import namespace_of
+from ..backends.quiet import QUIET, enter, leave
 from ..ops import indexing as ops
 from ..ops.movement import astype
 from . import dims
 from .joining import unbind
-from .memory import clone
+from .outputs import placed
 from .shape import broadcast_tensors, check_tensor, expanded, reshaped
 from .writing import number_as, number_for
 
@@ -23,15 +24,15 @@ __all__ = [
     "masked_fill",
     "masked_scatter",
     "nonzero",
+    "nonzero_static",
     "argwhere",
+    "unravel_index",
     "gather",
     "take",
     "take_along_dim",
     "index_select",
     "narrow",
-    "narrow_copy",
     "select",
-    "select_copy",
     "repeat_interleave",
 ]
 
@@ -93,8 +94,7 @@ def masked_select(input, mask, *, out=None):
     if mask._array.dtype.kind != "b":
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype}. Convert it: mask.bool().")
     input, mask = broadcast_tensors(input, mask)
-    result = apply(ops.masked_select, input, mask)
-    return result if out is None else into(out, result)
+    return placed(out, apply(ops.masked_select, input, mask), input, mask)
 
 
 def masked_fill(input, mask, value):
@@ -107,6 +107,9 @@ def masked_fill(input, mask, value):
                 "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
                 f"{value._array.ndim} dimension(s)."
             )
+        if value._array.dtype.kind == "c" != input._array.dtype.kind:
+            value = value.item()
+    if isinstance(value, Variable):
         value = _as(value, input._array.dtype)
     else:
         value = number_like(value, input, "masked_fill")
@@ -135,12 +138,45 @@ def masked_scatter(input, mask, source):
 
 def nonzero(input, *, out=None, as_tuple: bool = False):
     """The indices of the nonzero elements: rows of an (n, dimensions) tensor, or a tuple of one tensor a dimension."""
+    if as_tuple and out is not None:
+        raise RuntimeError("nonzero does not support the out kwarg when as_tuple is True")
     if as_tuple and input._array.ndim == 0:
         input = reshaped(input, (1,))
     result = apply(ops.nonzero, input)
     if as_tuple:
         return unbind(result, 1)
-    return result if out is None else into(out, result)
+    return placed(out, result, input)
+
+
+def nonzero_static(input, *, size: int, fill_value: int = -1, out=None):
+    """The first `size` rows of `nonzero`; where there are fewer, the rest is `fill_value`."""
+    if size < 0:
+        raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
+    found = apply(ops.nonzero, input)._array[:size]
+    rows = np.full((size, input._array.ndim), fill_value, np.int64)
+    rows[: len(found)] = found
+    return placed(out, wrap(rows), input)
+
+
+def unravel_index(indices, shape):
+    """Positions counted in a row, as a tuple with the index of each dimension of `shape`.
+
+    ValueError for positions outside and negative sizes, TypeError for what are no integers.
+    """
+    if not isinstance(indices, Variable) or indices._array.dtype.kind not in "iu":
+        kind = indices.dtype if isinstance(indices, Variable) else type(indices).__name__
+        raise TypeError(f"expected 'indices' to be integer dtype, but got {kind}")
+    sizes = (shape,) if isinstance(shape, int) else tuple(shape)
+    for n in sizes:
+        if not isinstance(n, int):
+            raise TypeError(f"expected 'shape' sequence to only contain ints, but got {type(n)}")
+    if any(n < 0 for n in sizes):
+        raise ValueError(f"'shape' cannot have negative values, but got {sizes}")
+    made, step, indices = [], 1, indices.long()
+    for n in reversed(sizes):
+        made.append(indices // step % n)
+        step *= n
+    return tuple(reversed(made))
 
 
 def argwhere(input):
@@ -192,8 +228,8 @@ def length(x, axis: int) -> int:
 def gather(input, dim: int, index, *, sparse_grad: bool = False, out=None):
     """result[i][j] = input[index[i][j]][j] for dim 0, and so on: elements picked along a dimension."""
     axis = dims.one(dim, input._array.ndim)
-    check_index(index, "gather")
     if index._array.size:
+        check_index(index, "gather")
         check_ranks(input, index, "gather", axis)
         check_bounds(index._array, length(input, axis), "gather", axis)
         result = apply(ops.gather, input, index, axis=axis)
@@ -201,7 +237,7 @@ def gather(input, dim: int, index, *, sparse_grad: bool = False, out=None):
         # Nothing is picked, whatever the shapes.
         flat = viewed(ops.part_slice, reshaped(input, (input._array.size,)), index=(slice(0, 0),))
         result = reshaped(flat, index._array.shape)
-    return result if out is None else into(out, result)
+    return placed(out, result, input, index)
 
 
 def take_along_dim(input, indices, dim=None, *, out=None):
@@ -228,7 +264,7 @@ def take_along_dim(input, indices, dim=None, *, out=None):
     return gather(expanded(input, wide), axis, expanded(indices, wide), out=out)
 
 
-def take(input, index):
+def take(input, index, *, out=None):
     """The elements at positions counted in a row over the whole tensor, in the shape of `index`."""
     check_tensor(index, "take")
     if index._array.dtype != np.int64:
@@ -237,7 +273,7 @@ def take(input, index):
     if array.size and namespace_of(array).found((array < -n) | (array >= n)):
         bad = array.max() if array.max() >= n else array.min()
         raise IndexError(f"out of range: tried to access index {bad} on a tensor of {n} elements.")
-    return apply(ops.take_at, reshaped(input, (n,)), index, spec=(None,))
+    return placed(out, apply(ops.take_at, reshaped(input, (n,)), index, spec=(None,)), input, index)
 
 
 def vector(index, name: str):
@@ -261,7 +297,7 @@ def index_select(input, dim: int, index, *, out=None):
         result = apply(ops.index_select, input, index, axis=axis)
     else:
         result = reshaped(apply(ops.index_select, reshaped(input, (1,)), index, axis=0), ())
-    return result if out is None else into(out, result)
+    return placed(out, result, input, index)
 
 
 def _along(axis: int, part) -> tuple:
@@ -271,6 +307,8 @@ def _along(axis: int, part) -> tuple:
 def narrow(input, dim: int, start, length: int):
     """`length` slices from `start` on along a dimension. A view. RuntimeError or IndexError out of range."""
     if isinstance(start, Variable):
+        if start._array.ndim or start._array.dtype.kind not in "iu":
+            raise RuntimeError("start must be an 0-dim integral Tensor.")
         start = int(start)
     if not hasattr(start, "__index__"):
         raise TypeError(f"narrow(): argument 'start' (position 2) must be Tensor or int, not {type(start).__name__}")
@@ -288,11 +326,6 @@ def narrow(input, dim: int, start, length: int):
     return viewed(ops.part_slice, input, index=_along(axis, slice(start, start + length)))
 
 
-def narrow_copy(input, dim: int, start: int, length: int):
-    """A copy of `length` slices from `start` on along a dimension."""
-    return clone(narrow(input, dim, start, length), memory_format=None)
-
-
 def select(input, dim: int, index: int):
     """One slice along a dimension, without it. A view. IndexError out of range."""
     if input._array.ndim == 0:
@@ -304,11 +337,6 @@ def select(input, dim: int, index: int):
             f"select(): index {at} out of range for tensor of size {list(input._array.shape)} at dimension {axis}"
         )
     return viewed(ops.part_select, input, index=_along(axis, at))
-
-
-def select_copy(input, dim: int, index: int):
-    """A copy of one slice along a dimension, without it."""
-    return clone(select(input, dim, index), memory_format=None)
 
 
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
@@ -395,12 +423,12 @@ class SelectionMethods:
     masked_scatter = masked_scatter
     masked_scatter_ = inplace(masked_scatter)
     nonzero = nonzero
+    nonzero_static = nonzero_static
     argwhere = argwhere
     gather = gather
     take = take
     take_along_dim = take_along_dim
     index_select = index_select
     narrow = narrow
-    narrow_copy = narrow_copy
     select = select
     repeat_interleave = repeat_interleave

@@ -420,7 +420,7 @@ def broadcast_tensors(*tensors):
     return tuple([x if x._array.shape == shape else expanded(x, shape) for x in tensors])
 
 
-def _reshaped_in_place(function, name: str):
+def reshaped_in_place(function, name: str):
     """The in-place form of a view: the tensor takes over the view's shape and history."""
 
     def method(self, *args, **kwargs):
@@ -462,17 +462,17 @@ class ShapeMethods:
     unflatten = unflatten
     ravel = ravel
     squeeze = squeeze
-    squeeze_ = _reshaped_in_place(squeeze, "squeeze_")
+    squeeze_ = reshaped_in_place(squeeze, "squeeze_")
     unsqueeze = unsqueeze
-    unsqueeze_ = _reshaped_in_place(unsqueeze, "unsqueeze_")
+    unsqueeze_ = reshaped_in_place(unsqueeze, "unsqueeze_")
     transpose = transpose
-    transpose_ = _reshaped_in_place(transpose, "transpose_")
+    transpose_ = reshaped_in_place(transpose, "transpose_")
     swapaxes = swapaxes
-    swapaxes_ = _reshaped_in_place(swapaxes, "swapaxes_")
+    swapaxes_ = reshaped_in_place(swapaxes, "swapaxes_")
     swapdims = swapdims
-    swapdims_ = _reshaped_in_place(swapdims, "swapdims_")
+    swapdims_ = reshaped_in_place(swapdims, "swapdims_")
     t = t
-    t_ = _reshaped_in_place(t, "t_")
+    t_ = reshaped_in_place(t, "t_")
     permute = permute
     movedim = moveaxis = movedim
     adjoint = adjoint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable, wrap
@@ -12,6 +13,7 @@ from ..ops import indexing, reduction
 from ..ops import sorting as ops
 from . import counting, dims, return_types
 from .counting import *  # noqa: F403  (one family to the user, two files)
+from .outputs import placed
 from .reduction import array_of
 from .shape import reshape
 
@@ -37,7 +39,8 @@ def _pair(result_type, operator, input, where, axis: int, keepdim: bool, out):
     """The values at positions along an axis, and the positions."""
     values = apply(operator, input, where, axis=axis, keepdims=keepdim)
     if out is not None:
-        values, where = into(out[0], values), into(out[1], where)
+        inputs = () if operator is ops.sort_at else (input,)
+        values, where = placed(out[0], values, *inputs), placed(out[1], where, *inputs)
     return result_type(values, where)
 
 
@@ -227,8 +230,8 @@ def _ranks(ordered, q, skip_nan: bool, interpolation: str):
     return below.astype(np.int64), np.ceil(rank).astype(np.int64), weight, steps
 
 
-quantile = _quantile("quantile", False)
-nanquantile = _quantile("nanquantile", True)
+quantile = in_float32(_quantile("quantile", False))
+nanquantile = in_float32(_quantile("nanquantile", True))
 
 
 def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None, out=None):

@@ -10,6 +10,7 @@ import warnings
 
 import numpy as np
 
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply
 from ..autograd.tape import Variable, wrap
 from ..dtypes import HALF
@@ -65,6 +66,7 @@ def _padded(x, size: int, mode: str):
     return index_select(x, x._array.ndim - 1, wrap(np.pad(np.arange(length), size, mode=_NUMPY_MODES[mode])))
 
 
+@in_float32
 def stft(
     input,
     n_fft: int,

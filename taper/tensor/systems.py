@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
+from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable, wrap
 from ..ops import linalg as ops
 from . import return_types
-from .arrangement import tril, triu
 from .matrix_checks import (
     SINGULAR,
     UNSOLVABLE,
@@ -23,11 +23,12 @@ from .matrix_checks import (
     check_tensor,
     check_two_dims,
     leading_shapes,
+    outs,
 )
 from .products import matmul
 from .reduction import sum
 from .selection import where
-from .shape import adjoint, expand, permute, reshape, unsqueeze
+from .shape import expand, permute, reshape, unsqueeze
 
 __all__ = ["det", "logdet", "inverse", "pinverse", "triangular_solve", "cholesky_solve", "cholesky_inverse"]
 
@@ -43,9 +44,7 @@ def slogdet(A, *, out=None):
     """(sign, logabsdet): the determinants are sign * exp(logabsdet); 0 and -inf for singular matrices."""
     check_square("linalg.slogdet", A)
     result = apply(ops.slogdet, A)
-    if out is not None:
-        result = tuple(into(o, r) for o, r in zip(out, result))
-    return return_types.linalg_slogdet(result)
+    return return_types.linalg_slogdet(outs(out, result))
 
 
 def logdet(input):
@@ -57,6 +56,7 @@ def logdet(input):
     return where(sign == -1, wrap(np.asarray(np.nan, size._array.dtype)), size)
 
 
+@in_float32
 def inv(A, *, out=None):
     """The inverses of square matrices (..., n, n).
 
@@ -73,15 +73,14 @@ def inverse(input, *, out=None):
     return inv(input, out=out)
 
 
+@in_float32
 def inv_ex(A, *, check_errors=False, out=None):
     """(inverse, info): info is 0, or for a singular matrix the number from 1 of the pivot that is zero."""
     check_square("linalg.inv", A, function="linalg_inv_ex")
     result, info = apply(ops.inv, A)
     if check_errors:
         check_info("linalg.inv_ex", info, SINGULAR)
-    if out is not None:
-        result, info = into(out[0], result), into(out[1], info)
-    return return_types.linalg_inv_ex(result, info)
+    return return_types.linalg_inv_ex(outs(out, (result, info)))
 
 
 def _right_sides(name: str, A, B, left: bool):
@@ -113,6 +112,7 @@ def _solved(name: str, A, B, left: bool):
     return x.mT, info
 
 
+@in_float32
 def solve(A, B, *, left: bool = True, out=None):
     """X with A X = B, or X A = B if not left. B: vectors (n) or (..., n), or matrices (..., n, k); stacks broadcast.
 
@@ -123,14 +123,13 @@ def solve(A, B, *, left: bool = True, out=None):
     return x if out is None else into(out, x)
 
 
+@in_float32
 def solve_ex(A, B, *, left: bool = True, check_errors: bool = False, out=None):
     """(result, info): as `solve`, but a singular matrix is reported in info unless check_errors."""
     x, info = _solved("linalg_solve_ex", A, B, left)
     if check_errors:
         check_info("torch.linalg.solve_ex", info, UNSOLVABLE)
-    if out is not None:
-        x, info = into(out[0], x), into(out[1], info)
-    return return_types.linalg_solve_ex(x, info)
+    return return_types.linalg_solve_ex(outs(out, (x, info)))
 
 
 def solve_triangular(A, B, *, upper: bool, left: bool = True, unitriangular: bool = False, out=None):
@@ -154,12 +153,12 @@ def solve_triangular(A, B, *, upper: bool, left: bool = True, unitriangular: boo
     return result if out is None else into(out, result)
 
 
-def triangular_solve(input, A, upper: bool = True, transpose: bool = False, unitriangular: bool = False):
+def triangular_solve(input, A, upper: bool = True, transpose: bool = False, unitriangular: bool = False, *, out=None):
     """(solution, cloned_coefficient): X with A X = input, or A^T X = input. Older than `linalg.solve_triangular`."""
     T, high = (A.mT, not upper) if transpose else (A, upper)
     x = solve_triangular(T, input, upper=high, unitriangular=unitriangular)
     copy = expand(A, *x._array.shape[:-2], *A._array.shape[-2:]).clone()
-    return return_types.triangular_solve(x, copy)
+    return return_types.triangular_solve(outs(out, (x, copy)))
 
 
 def _cutoff(A, atol, rtol):
@@ -198,7 +197,8 @@ def pinverse(input, rcond: float = 1e-15):
 _DRIVERS = ("gels", "gelsy", "gelsd", "gelss")
 
 
-def lstsq(A, B, rcond=None, *, driver: str | None = None):
+@in_float32
+def lstsq(A, B, rcond=None, *, driver: str | None = None, out=None):
     """(solution, residuals, rank, singular_values): the shortest X for which the norm of A X - B is smallest.
 
     rcond: singular values up to rcond * the largest count as zero (eps * max(m, n) by default). driver: which of
@@ -234,16 +234,17 @@ def lstsq(A, B, rcond=None, *, driver: str | None = None):
     if rcond is None:
         rcond = max(a[-2:]) * float(np.finfo(A._array.dtype).eps)
     x, rank, values = apply(ops.lstsq, A, B, rcond=float(rcond))
-    residuals = wrap(np.empty(0, values._array.dtype))
+    residuals = x.reshape(-1)[:0].abs()  # none, with x's history
     if driver != "gelsy" and a[-2] > a[-1] and (driver == "gels" or bool((rank == a[-1]).all())):
         left_over = (matmul(A, x) - B).abs()
         residuals = sum(left_over * left_over, -2)
     rank = wrap(np.empty(0, np.int64)) if driver == "gels" else rank
     if driver not in ("gelsd", "gelss"):
         values = wrap(np.empty(0, values._array.dtype))
-    return return_types.linalg_lstsq(x.squeeze(-1) if vector else x, residuals, rank, values)
+    return return_types.linalg_lstsq(outs(out, (x.squeeze(-1) if vector else x, residuals, rank, values)))
 
 
+@in_float32
 def cholesky_solve(input, L, upper: bool = False, *, out=None):
     """X with A X = input, where A = L L^H, or L^H L if upper."""
     name = "cholesky_solve"
@@ -260,20 +261,20 @@ def cholesky_solve(input, L, upper: bool = False, *, out=None):
             f"{b[-2]} by {b[-1]}"
         )
     check_one_dtype(name, L, input)
-    first, second = (adjoint(L), L) if upper else (L, adjoint(L))
-    half = solve_triangular(first, input, upper=False)
-    result = solve_triangular(second, half, upper=True)
+    leading_shapes(name, a, b)
+    result = apply(ops.cholesky_solve, input, L, upper=bool(upper))
     return result if out is None else into(out, result)
 
 
+@in_float32
 def cholesky_inverse(input, upper: bool = False, *, out=None):
     """The inverse of A = L L^H, or L^H L if upper, from its factor."""
     check_square("cholesky_inverse", input)
-    factor = triu(input) if upper else tril(input)
-    unit = wrap(np.eye(input._array.shape[-1], dtype=input._array.dtype))
-    return cholesky_solve(unit.expand(input._array.shape), factor, upper, out=out)
+    result = apply(ops.cholesky_inverse, input, upper=bool(upper))
+    return result if out is None else into(out, result)
 
 
+@in_float32
 def tensorinv(A, ind: int = 2, *, out=None):
     """The inverse of A as a map from its last dimensions to its first `ind`, whose sizes have the same product."""
     shape = A._array.shape
@@ -289,6 +290,7 @@ def tensorinv(A, ind: int = 2, *, out=None):
     return result if out is None else into(out, result)
 
 
+@in_float32
 def tensorsolve(A, B, dims=None, *, out=None):
     """X with tensordot(A, X, X.ndim) = B. dims: dimensions of A that are moved to its end first."""
     if dims is not None:

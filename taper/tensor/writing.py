@@ -16,7 +16,7 @@ from ..ops import movement as ops
 from .creation import tensor
 from .memory import as_strided, storage_offset, stride
 
-__all__: list[str] = []
+__all__ = ["zero_"]
 
 
 def unrecorded(t, other=None) -> bool:
@@ -78,7 +78,7 @@ def unfit(have, want) -> RuntimeError:
 
 def check_overlap(array: np.ndarray) -> None:
     """RuntimeError if several elements of an array to be written share one place in memory."""
-    if 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
+    if array.size and 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."

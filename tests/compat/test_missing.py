@@ -9,8 +9,10 @@ import pytest
 import taper
 from taper import compat
 from taper.compat.instead import INSTEAD, instead
+from taper.compat.missing import mark_tensor, unmark_tensor
 from taper.compat.names import known, members, table
 from taper.compat.rooms import MOVED, module_exists, taper_name, torch_name
+from taper.tensor.shape import ShapeMethods
 
 
 @pytest.fixture
@@ -24,13 +26,11 @@ def aliases(monkeypatch):
 
 
 LACKING = [
-    ("torch.jit", "import torch; torch.jit.script"), ("torch.foo", "import torch; torch.foo"),
-    ("torch.nn.Linaer", "import torch; torch.nn.Linaer"), ("torch.cuda.Foo", "from torch.cuda import Foo"),
-    ("torch.bar", "from torch import bar"), ("torch.fx", "import torch.fx.proxy"),
-    ("torch.nn.functional.sigmod", "import torch.nn.functional as F; F.sigmod"),
-    ("torch.Tensor.to_mkldnn", "import torch; torch.ones(2).to_mkldnn()"),
-    ("torchvision.models.resnet17", "from torchvision.models import resnet17"),
-    ("torchvision.ops", "import torchvision.ops"), ("d2l.torch.nothing", "from d2l import torch as d2l; d2l.nothing"),
+    ("torchvision.transforms.v2", "import torchvision.transforms.v2"), ("torchvision.transforms.v2", "from torchvision.transforms import v2"),
+    ("torch.foo", "import torch; torch.foo"), ("torch.nn.Linaer", "import torch; torch.nn.Linaer"),
+    ("torch.cuda.Foo", "from torch.cuda import Foo"), ("torch.bar", "from torch import bar"), ("torch.foo", "import torch.foo.inner"),
+    ("torch.nn.functional.sigmod", "import torch.nn.functional as F; F.sigmod"), ("torchvision.nothing", "import torchvision.nothing"),
+    ("torchvision.models.resnet17", "from torchvision.models import resnet17"), ("d2l.torch.nothing", "from d2l import torch as d2l; d2l.nothing"),
 ]  # fmt: skip
 
 
@@ -50,15 +50,29 @@ def test_questions_have_their_answers(aliases):
 
     assert not hasattr(torch, "zork")
     assert getattr(torch, "zork", 3) == 3
-    assert not hasattr(torch.ones(1), "to_mkldnn")
     assert "Did you mean torch.nn.Linear?" in instead("torch.nn.Linaer")
     with pytest.raises(AttributeError):
         torch.nn.__wrapped__  # noqa: B018
     try:
-        import torch.fx as fx
+        import torchvision.transforms.v2 as extension
     except ImportError:
-        fx = None
-    assert fx is None
+        extension = None
+    assert extension is None
+
+
+def test_methods_that_tensors_lack(monkeypatch):
+    # A method is taken away, so that this stays true when there are more.
+    monkeypatch.delattr(ShapeMethods, "squeeze")
+    unmark_tensor()
+    mark_tensor()
+    try:
+        assert not hasattr(taper.ones(1), "squeeze")
+        with pytest.raises(AttributeError, match="Taper has no torch.Tensor.squeeze.*taper check"):
+            taper.ones(1).squeeze()
+    finally:
+        unmark_tensor()
+    with pytest.raises(AttributeError, match="^'Tensor' object has no attribute 'squeeze'$"):
+        taper.ones(1).squeeze()
 
 
 def test_installing_twice_and_taking_back(monkeypatch):
@@ -85,8 +99,6 @@ def test_installing_twice_and_taking_back(monkeypatch):
         len(sys.meta_path),
     )
     assert (before, compat.installed(), "torch" in sys.modules) == (after, False, False)
-    with pytest.raises(AttributeError, match="^'Tensor' object has no attribute 'to_mkldnn'$"):
-        taper.ones(1).to_mkldnn()
 
 
 def test_an_imported_pytorch_is_not_replaced(monkeypatch):
@@ -105,3 +117,12 @@ def test_the_tables_are_true():
     assert known("torch.relu") and not known("torch.relou") and known("somewhere.else") is None
     assert "abs" in members("torch.Tensor") and len(table()) > 100
     assert all(advice.endswith(".") for _, advice in INSTEAD)
+
+
+def test_versions_compare_as_numbers(aliases):
+    import torch
+
+    version = torch.__version__
+    assert version >= "2.2" and version > "1.13.1" and version > "2.13.0" and version < "2.14" and version <= "3"
+    assert not version < "2.9" and not version > "2.13.1"
+    assert version == str(version) and version.startswith("2.13.0+taper")

@@ -63,7 +63,12 @@ def test_weight_updates_are_fused_into_products(explained):
 def test_rows_name_the_users_lines(explained):
     found, step = explained
     source, first = inspect.getsourcelines(step)
-    at = {text: first + i for i, line in enumerate(source) for text in ("cross_entropy", "backward", "optimizer.step") if text in line}
+    at = {
+        text: first + i
+        for i, line in enumerate(source)
+        for text in ("cross_entropy", "backward", "optimizer.step")
+        if text in line
+    }
     assert found.rows[0].lines == (f"{__file__}:{at['cross_entropy']}",)
     assert found.rows[-1].lines[-1] == f"{__file__}:{at['optimizer.step']}"
     assert {where for r in found.rows for where in r.lines} == {f"{__file__}:{n}" for n in at.values()}

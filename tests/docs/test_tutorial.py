@@ -15,7 +15,7 @@ LESSONS = sorted(FOLDER.glob("[0-9]*.md"))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NEEDS = {
     "02": ["matplotlib"], "04": ["matplotlib", "sklearn"], "05": ["PIL", "sklearn"], "06": ["matplotlib", "PIL", "sklearn"],
-    "07": ["matplotlib", "PIL", "sklearn"], "09": ["matplotlib"], "10": ["tensorboardX"],
+    "07": ["matplotlib", "PIL", "sklearn"], "09": ["matplotlib"], "10": ["tensorboardX"], "12": ["llvmlite"],
 }  # fmt: skip
 
 

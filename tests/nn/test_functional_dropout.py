@@ -130,3 +130,24 @@ def test_rrelu(torch):
         found.append((out.detach().numpy(), x.grad.numpy(), lib.nn.functional.rrelu(x, 0.1, 0.4).detach().numpy()))
     for ours, theirs in zip(*found):
         np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["dropout", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout"])
+def test_dropout_takes_floating_point_numbers_only(name):
+    function = getattr(F, name)
+    with pytest.raises(RuntimeError, match="can't be cast"):
+        function(taper.ones(2, 3, 4, 4, dtype=taper.int64), 0.5, True)
+    with pytest.raises(NotImplementedError, match="bernoulli"):
+        function(taper.ones(2, 3, 4, 4, dtype=taper.complex64), 0.5, True)
+
+
+def test_dropout_of_torch_itself():
+    x = taper.ones(200)
+    made, kept = taper.native_dropout(x, 0.5, True)
+    assert kept.dtype == taper.bool and ((made == 2) == kept).all() and 60 < kept.sum() < 140
+    made, kept = taper.native_dropout(x, 0.5, False)
+    assert made is x and kept.all()
+    taper.manual_seed(3)
+    first = taper.dropout(x, 0.5, True)
+    taper.manual_seed(3)
+    assert (F.dropout(x, 0.5) == first).all() and taper.dropout(x, 0.5, False) is x

@@ -265,3 +265,53 @@ def test_bilinear_is_its_formula(torch):
     for lib in (taper, torch):
         with pytest.raises(RuntimeError, match="input1 size does not match weight size"):
             lib.nn.functional.bilinear(*map(lib.from_numpy, (y, y, w, b)))
+
+
+def test_interpolation_refuses_integers_and_complex_numbers():
+    for x in (taper.ones(1, 1, 4, 4, dtype=taper.int64), taper.ones(1, 1, 4, 4, dtype=taper.complex64)):
+        for mode in ("nearest", "nearest-exact", "bilinear", "bicubic"):
+            with pytest.raises(NotImplementedError):
+                F.interpolate(x, 2, mode=mode)
+    assert F.interpolate(taper.ones(1, 1, 4, 4, dtype=taper.uint8), 2).dtype == taper.uint8
+
+
+def test_grid_sampler_takes_modes_by_number():
+    x, grid = taper.rand(1, 2, 4, 4), taper.rand(1, 3, 3, 2) * 2 - 1
+    for i, mode in enumerate(("bilinear", "nearest", "bicubic")):
+        for j, padding in enumerate(("zeros", "border", "reflection")):
+            want = F.grid_sample(x, grid, mode, padding, False)
+            assert (taper.grid_sampler_2d(x, grid, i, j, False) == want).all()
+            assert (taper.grid_sampler(x, grid, i, j, False) == want).all()
+
+
+@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
+def test_images_of_bytes_are_resampled_to_pytorchs_bytes(mode, antialias):
+    torch = pytest.importorskip("torch")
+    draw = np.random.default_rng(0)
+    for shape, size in (
+        ((2, 3, 27, 27), (13, 13)),
+        ((1, 2, 4, 4), (7, 9)),
+        ((1, 1, 9, 5), (4, 12)),
+        ((1, 1, 4, 6), (4, 3)),
+    ):
+        x = draw.integers(0, 256, shape).astype(np.uint8)
+        for align in (False, True):
+            options = dict(mode=mode, align_corners=align, antialias=antialias)
+            found = F.interpolate(taper.from_numpy(x), size, **options)
+            expected = torch.nn.functional.interpolate(torch.from_numpy(x), size, **options)
+            assert found.dtype == taper.uint8
+            np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+def test_nothing_is_divided_by_zero():
+    x = taper.ones(1, 4, 4, 4)
+    for call in (
+        lambda: F.interpolate(x, scale_factor=0.0),
+        lambda: F.group_norm(x, 0),
+        lambda: F.channel_shuffle(x, 0),
+        lambda: F.unfold(x, 2, stride=0),
+        lambda: taper.combinations(taper.arange(5.0), 1000, with_replacement=True),
+    ):
+        with pytest.raises(RuntimeError):
+            call()

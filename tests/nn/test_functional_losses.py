@@ -147,3 +147,42 @@ def test_gaussian_nll_bounds_the_variance(torch):
         var = lib.tensor([1e-9, 4.0], requires_grad=True)
         loss = lib.nn.functional.gaussian_nll_loss(lib.zeros(2), lib.zeros(2), var, eps=1e-4, reduction="sum")
         np.testing.assert_allclose(loss.item(), 0.5 * (math.log(1e-4) + math.log(4)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (4, 1), (4,), (1, 1), (), (3,), (2, 3), (1,), (1, 4, 3)])
+def test_one_dimension_of_a_variance_may_broadcast(torch, shape):
+    def of(lib):
+        try:
+            return tuple(lib.nn.functional.gaussian_nll_loss(lib.ones(4, 3), lib.zeros(4, 3), lib.ones(shape)).shape)
+        except ValueError as error:
+            return type(error)
+
+    assert of(taper) == of(torch)
+
+
+def test_huber_loss_refuses_what_is_no_number():
+    for delta in (1j, "a", None):
+        with pytest.raises(TypeError):
+            F.huber_loss(taper.ones(2), taper.zeros(2), delta=delta)
+        with pytest.raises(TypeError):
+            taper.nn.HuberLoss(delta=delta)
+
+
+def test_nothing_at_all_costs_nothing():
+    x, y = taper.ones(0, 0), taper.ones(0, dtype=taper.int64)
+    assert math.isnan(F.nll_loss(x, y, weight=taper.ones(0))) and F.cross_entropy(x, y, reduction="sum") == 0
+
+
+def test_linear_cross_entropy_loss_has_a_layer_of_its_own(torch):
+    found = {}
+    for lib in (taper, torch):
+        lib.manual_seed(0)
+        m = lib.nn.LinearCrossEntropyLoss(3, 4, out_features=(2,), bias=True, label_smoothing=0.1, dtype=lib.float64)
+        loss = m(lib.ones(5, 3, dtype=lib.float64), lib.tensor([[0, 1], [3, 2], [1, 1], [2, 2], [0, 3]]))
+        loss.backward()
+        found[lib] = (repr(m), list(m.state_dict()), loss.item(), m.linear.weight.grad.numpy())
+    assert found[taper][:2] == found[torch][:2]
+    np.testing.assert_allclose(found[taper][2], found[torch][2], rtol=1e-12)
+    np.testing.assert_allclose(found[taper][3], found[torch][3], rtol=1e-9, atol=1e-12)
+    with pytest.raises(NotImplementedError, match="chunked"):
+        taper.nn.LinearCrossEntropyLoss(3, 4, options=object())

@@ -40,7 +40,7 @@ def test_without_running_statistics_evaluation_uses_the_batch():
 @pytest.mark.parametrize(
     "call,axes",
     [
-        (lambda x: F.batch_norm(x, None, None, training=True, eps=0.0), (0, 2)),
+        (lambda x: F.batch_norm(x, None, None, training=True, eps=1e-30), (0, 2)),
         (lambda x: F.instance_norm(x, eps=0.0), (2,)),
         (lambda x: F.layer_norm(x, (3, 4), eps=0.0), (1, 2)),
         (lambda x: F.layer_norm(x, (4,), eps=0.0), (2,)),
@@ -77,3 +77,19 @@ def test_half_precision_is_computed_in_float32():
     out = F.layer_norm(x, (4,))
     assert out.dtype == taper.bfloat16
     assert taper.equal(out, F.layer_norm(x.float(), (4,)).to(taper.bfloat16))
+
+
+def test_batch_norm_refuses_an_eps_that_divides_by_zero():
+    x, zero, one = taper.ones(2, 3), taper.zeros(3), taper.ones(3)
+    for eps in (0.0, -1.0):
+        with pytest.raises(ValueError, match="must be positive during training"):
+            F.batch_norm(x, zero, one, training=True, eps=eps)
+    with pytest.raises(ValueError, match="non-negative"):
+        F.batch_norm(x, zero, one, eps=-1.0)
+    assert (F.batch_norm(x, zero, one, eps=0.0) == 1).all()
+
+
+def test_an_empty_batch_leaves_the_running_statistics():
+    m = taper.nn.BatchNorm1d(5)
+    assert m(taper.ones(0, 5, 9)).shape == (0, 5, 9)
+    assert (m.running_mean == 0).all() and (m.running_var == 1).all() and m.num_batches_tracked == 1

@@ -186,3 +186,21 @@ def test_groups_hooks_and_repr():
     assert repr(taper.optim.SGD([taper.ones(1, requires_grad=True)], lr=0.1)) == repr(
         torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=0.1)
     )
+
+
+def test_hyperparameters_that_are_tensors_have_one_element():
+    p = [taper.zeros(2, requires_grad=True)]
+    for cls in (taper.optim.SGD, taper.optim.Adam, taper.optim.RMSprop, taper.optim.LBFGS):
+        with pytest.raises(ValueError, match="Tensor lr must be 1-element"):
+            cls(p, lr=taper.tensor([0.1, 0.2]))
+        assert cls(p, lr=taper.tensor([0.1]))
+    with pytest.raises(ValueError, match="both floats or both Tensors"):
+        taper.optim.Adam(p, betas=(0.9, taper.tensor(0.99)))
+
+
+def test_either_all_groups_have_names_or_none():
+    named = [("a", taper.zeros(1, requires_grad=True))]
+    plain = [taper.zeros(1, requires_grad=True)]
+    for first, second in ((named, plain), (plain, named)):
+        with pytest.raises(ValueError, match="with/without names"):
+            taper.optim.SGD(first, lr=0.1).add_param_group({"params": second})

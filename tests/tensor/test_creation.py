@@ -619,3 +619,42 @@ def test_generators_are_independent_and_their_state_can_be_kept():
         taper.tensor(torch.Generator().manual_seed(9).get_state().tolist()),
         taper.Generator().manual_seed(9).get_state().long(),
     )
+
+
+def test_empty_permuted_lies_in_the_given_order():
+    made = taper.empty_permuted((2, 3, 4), (2, 0, 1), dtype=taper.int8)
+    assert made.shape == (2, 3, 4) and made.stride() == (3, 1, 6) and made.dtype == taper.int8
+    for size, order in [((2, 3), (0,)), ((2, 3), (1, 1)), ((2, 3), (1, 2))]:
+        with pytest.raises(RuntimeError):
+            taper.empty_permuted(size, order)
+
+
+@pytest.mark.parametrize("bounds", [(4.3, -3, 50), (4.3, 1.9, 7), (-2.7, 2.7, 6)])
+def test_evenly_spaced_integers_start_from_whole_numbers(bounds):
+    torch = pytest.importorskip("torch")
+    for name, more in (("linspace", ()), ("logspace", (2.0,))):
+        want = getattr(torch, name)(*bounds, *more, dtype=torch.int64)
+        assert getattr(taper, name)(*bounds, *more, dtype=taper.int64).tolist() == want.tolist()
+
+
+def test_factories_refuse_types_without_order():
+    for make in (
+        lambda: taper.arange(0, 3, dtype=taper.bool),
+        lambda: taper.arange(0, 3, dtype=taper.complex64),
+        lambda: taper.linspace(0, 1, 3, dtype=taper.bool),
+        lambda: taper.logspace(0, 1, 3, dtype=taper.bool),
+        lambda: taper.tril_indices(2, 2, dtype=taper.float32),
+        lambda: taper.triu_indices(2, 2, dtype=taper.int16),
+    ):
+        with pytest.raises(NotImplementedError):
+            make()
+    with pytest.raises(ValueError, match="nonzero"):
+        taper.arange(0, 64, 0.5, dtype=taper.int64)
+
+
+def test_narrow_integers_run_as_far_as_their_unrounded_bounds():
+    torch = pytest.importorskip("torch")
+    for bounds in ((0.0, -8.000001, -4.0), (1.0, 5.000001, 2.0), (0, 5, 2)):
+        for dtype in ("int32", "int16", "int64"):
+            want = torch.arange(*bounds, dtype=getattr(torch, dtype)).tolist()
+            assert taper.arange(*bounds, dtype=getattr(taper, dtype)).tolist() == want

@@ -147,3 +147,10 @@ def test_parts_are_replaced_in_a_copy():
     assert x.sum() == 0
     with pytest.raises(RuntimeError, match="expected src to have a size equal to the slice"):
         taper.select_scatter(x, taper.ones(2), 0, 0)
+
+
+def test_as_strided_scatter_keeps_the_gradient_of_what_stays():
+    # PyTorch 2.13 has it the wrong way round: its gradient of the input is that of what is replaced.
+    x, s = taper.arange(6.0).requires_grad_(), taper.ones(2).requires_grad_()
+    taper.as_strided_scatter(x, s, (2,), (3,), 1).backward(taper.arange(6.0))
+    assert x.grad.tolist() == [0.0, 0.0, 2.0, 3.0, 0.0, 5.0] and s.grad.tolist() == [1.0, 4.0]

@@ -240,3 +240,22 @@ def test_functions_refuse_what_is_no_tensor():
     for function in (taper.reshape, taper.squeeze, taper.flatten, taper.t, taper.tril):
         with pytest.raises(TypeError, match="must be Tensor"):
             function([[1.0]], 0) if function is taper.reshape else function([[1.0]])
+
+
+def test_as_strided_in_place_is_another_view_of_the_memory():
+    base = taper.arange(6.0)
+    x = base[:]
+    assert x.as_strided_((2, 2), (1, 3), 1) is x
+    x.zero_()
+    assert base.tolist() == [0.0, 0.0, 0.0, 3.0, 0.0, 0.0]
+
+
+def test_copies_may_be_changed_and_written_to_out():
+    x = taper.arange(4.0)
+    for copy in (taper.alias_copy(x), taper.view_copy(x, (2, 2)), *taper.unsafe_chunk(x, 2)):
+        copy.zero_()
+    assert x.tolist() == [0.0, 1.0, 2.0, 3.0]
+    outs = [taper.empty(0) for _ in range(4)]
+    assert taper.unbind_copy(x, out=outs) is None and [o.item() for o in outs] == x.tolist()
+    out = taper.empty(0)
+    assert taper.narrow_copy(x, 0, 1, 2, out=out) is out and out.tolist() == [1.0, 2.0]

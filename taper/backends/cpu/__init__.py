@@ -16,6 +16,7 @@ from .cross_entropy import *
 from .ctc import *
 from .cumulative import *
 from .fourier import *
+from .incomplete_integrals import *
 from .indexing import *
 from .linear import *
 from .loss import *
@@ -26,6 +27,7 @@ from .reduce import *
 from .softmax import *
 from .sorting import *
 from .special import *
+from .symmetric import *
 from .triangular import *
 from .views import *
 from .windows import *

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["unique_of", "runs_of", "equal_bins", "bins_between", "counts_of"]
+__all__ = ["unique_of", "runs_of", "equal_bins", "bins_between", "boxes_between", "counts_of"]
 
 
 def unique_of(x, axis):
@@ -61,6 +61,24 @@ def bins_between(x, edges, weight, density):
     weight = None if weight is None else weight.reshape(-1)[inside]
     hist = np.bincount(np.minimum(where, bins - 1), weight, bins).astype(x.dtype)
     return hist / (hist.sum() * np.diff(edges)) if density else hist
+
+
+def boxes_between(x, edges, weight, density):
+    """`bins_between` of points (their coordinates along the last axis) and boxes, with the edges of each dimension."""
+    points = x.reshape(-1, x.shape[-1])
+    weight = np.ones(len(points)) if weight is None else weight.reshape(-1)
+    inside = np.ones(len(points), bool)
+    where = []
+    for values, ends in zip(points.T, edges):
+        inside &= (values >= ends[0]) & (values <= ends[-1])
+        where.append(np.minimum(np.searchsorted(ends, values, side="right") - 1, len(ends) - 2))
+    hist = np.zeros([len(ends) - 1 for ends in edges])
+    np.add.at(hist, tuple([w[inside] for w in where]), weight[inside])
+    if density:
+        hist = hist / hist.sum()
+        for axis, ends in enumerate(edges):
+            hist = hist / np.diff(ends).reshape([-1 if i == axis else 1 for i in range(len(edges))])
+    return hist.astype(x.dtype)
 
 
 def counts_of(x, weights, least):

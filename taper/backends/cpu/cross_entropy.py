@@ -50,11 +50,11 @@ def _places(shape, target):
     """The flat positions, in scores (samples, C, positions), of the target classes (samples, positions)."""
     samples, classes, positions = shape
     if positions == 1:
-        return (np.arange(0, samples * classes, classes).reshape(-1, 1) + target).reshape(-1)
+        return ((np.arange(samples) * classes).reshape(-1, 1) + target).reshape(-1)
     if samples == 1:
         return (np.arange(positions) + target * positions).reshape(-1)
     at = target * positions + np.arange(positions)
-    at += np.arange(0, samples * classes * positions, classes * positions).reshape(-1, 1)
+    at += (np.arange(samples) * (classes * positions)).reshape(-1, 1)
     return at.reshape(-1)
 
 
@@ -71,7 +71,7 @@ def cross_entropy(x, target, weight, ignore, smoothing, reduction):
     safe, kept = _targets(target, classes, ignore)
     w, total = _strengths(safe, kept, weight, dtype)
     if x.ndim == 2 and classes <= FEW:
-        scores = np.ascontiguousarray(x.T).reshape(1, classes, -1)
+        scores = np.ascontiguousarray(x.T).reshape(1, classes, x.shape[0])
     else:
         scores = x.reshape(x.shape[0], classes, prod(x.shape[2:]))
     samples, _, positions = scores.shape

@@ -106,8 +106,9 @@ def max_pool_grad(g: np.ndarray, indices: np.ndarray, x_shape: Sizes) -> np.ndar
 
 def pooled_at(x: np.ndarray, indices: np.ndarray, shape: Sizes) -> np.ndarray:
     """The elements of x at indices flat within its planes, as `max_pool` gives them: of `shape`."""
-    flat = x.reshape(*x.shape[:2], -1)
-    return np.take_along_axis(flat, indices.reshape(*x.shape[:2], -1), 2).reshape(shape)
+    lead = x.shape[:2]
+    flat, places = x.reshape(*lead, prod(x.shape[2:])), indices.reshape(*lead, prod(indices.shape[2:]))
+    return np.take_along_axis(flat, places, 2).reshape(shape)
 
 
 def adaptive_max_pool(x: np.ndarray, output_size: Sizes) -> tuple[np.ndarray, np.ndarray]:

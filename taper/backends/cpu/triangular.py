@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["lu_factor", "lu_with_permutation", "permutation_matrix", "solve_triangular"]
+__all__ = ["cholesky_solve", "lu_factor", "lu_with_permutation", "permutation_matrix", "solve_triangular"]
 
 _LEAF = 16
 _PANEL = 32
@@ -78,6 +78,13 @@ def lu_factor(a):
     info = np.where(zero.any(axis=1), zero.argmax(axis=1) + 1, 0) if k else np.zeros(count)
     shaped = lu.reshape(a.shape), pivots.reshape(*lead, k), order.reshape(*lead, m)
     return *shaped, info.astype(np.int32).reshape(lead)
+
+
+def cholesky_solve(b, factor, upper: bool):
+    """(L L^H)^-1 b, or (U^H U)^-1 b if upper, from the triangle L or U of the factor."""
+    adjoint = factor.conj().swapaxes(-1, -2)
+    first, second = (adjoint, factor) if upper else (factor, adjoint)
+    return solve_triangular(second, solve_triangular(first, b, False, True, False), True, True, False)
 
 
 def lu_with_permutation(a):

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ...autograd.casting import in_lower_precision
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...autograd.tape import wrap
@@ -18,6 +19,7 @@ from .dropout import dropout
 from .padding import pad
 
 
+@in_lower_precision
 def scaled_dot_product_attention(
     query, key, value, attn_mask=None, dropout_p: float = 0.0, is_causal: bool = False, scale=None, enable_gqa=False
 ):
@@ -58,9 +60,10 @@ def _dropout_mask(query, key, p: float):
 
 def _check_attention(query, key, value, mask) -> None:
     if query._array.dtype.kind not in "fV":
-        raise RuntimeError(
-            f"expected scalar type Float but found {legacy_name(query._array.dtype)} (scaled_dot_product_attention)"
-        )
+        word = legacy_name(query._array.dtype)
+        if query._array.dtype.kind == "c":
+            raise NotImplementedError(f"\"softmax_lastdim_kernel_impl\" not implemented for '{word}' (attention)")
+        raise RuntimeError(f"expected scalar type Float but found {word} (scaled_dot_product_attention)")
     for name, t in (("key", key), ("value", value)):
         if t._array.dtype != query._array.dtype:
             raise RuntimeError(

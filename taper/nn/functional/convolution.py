@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...autograd.casting import in_lower_precision
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...ops import convolution as ops
@@ -36,7 +37,7 @@ def _convolution(n: int):
     input (N, C, *spatial) or (C, *spatial), weight (O, C / groups, *kernel), bias (O). padding: numbers, "valid" or
     "same". RuntimeError for channels, sizes or dtypes that do not fit.
     """
-    return function
+    return in_lower_precision(function)
 
 
 def _checked(name: str, n: int, input, weight, bias, groups: int, transposed: bool = False):
@@ -153,12 +154,13 @@ def _transposed(n: int):
     input (N, C, *spatial) or (C, *spatial), weight (C, O / groups, *kernel). output_padding: rows added behind, less
     than stride or dilation.
     """
-    return function
+    return in_lower_precision(function)
 
 
 conv_transpose1d, conv_transpose2d, conv_transpose3d = _transposed(1), _transposed(2), _transposed(3)
 
 
+@in_lower_precision
 def conv_tbc(input, weight, bias, pad: int = 0):
     """Cross-correlation of sequences (time, batch, channels) with weight (kernel, channels, O) and bias (O)."""
     out = conv1d(input.permute(1, 2, 0), weight.permute(2, 1, 0), bias, padding=pad)

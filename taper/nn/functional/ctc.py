@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...autograd.casting import in_float32
 from ...autograd.dispatch import apply
 from ...autograd.tape import Variable, wrap
 from ...ops.ctc import ctc
 
 
+@in_float32
 def ctc_loss(
     log_probs,
     targets,

@@ -28,7 +28,9 @@ def cosine_similarity(x1, x2, dim: int = 1, eps: float = 1e-8):
             f"{legacy_name(common)}. Convert first: x.float()."
         )
     x1, x2 = broadcast_tensors(*(x.to(dtypes.from_numpy(common)) for x in (x1, x2)))
-    n1, n2 = (x.norm(2, dim, keepdim=True).clamp_min(eps) for x in (x1, x2))
+    norms = [x.norm(2, dim, keepdim=True) for x in (x1, x2)]
+    # eps bounds the value and not the gradient's path.
+    n1, n2 = (n + (n.detach().clamp_min(eps) - n.detach()) for n in norms)
     return ((x1 / n1) * (x2 / n2)).sum(dim)
 
 
@@ -36,6 +38,8 @@ def pdist(input, p: float = 2.0):
     """The p-norm distances of all pairs of rows, in order."""
     if input._array.ndim != 2:
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input._array.ndim}D")
+    if input._array.dtype.kind not in "fV":
+        raise RuntimeError(f"pdist only supports floating-point dtypes, got: {input.dtype}")
     i, j = np.triu_indices(input._array.shape[0], 1)
     first, second = (input[list(k)] if len(k) else input[:0] for k in (i, j))
     return apply(_norm, first - second, p=p, axis=(1,), keepdims=False)

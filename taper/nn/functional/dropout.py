@@ -22,6 +22,18 @@ def _check(p: float) -> None:
         raise ValueError(f"dropout probability has to be between 0 and 1, but got {p}")
 
 
+def _check_type(array: np.ndarray) -> None:
+    """Refuse what has no probability: integers, bools and complex numbers."""
+    word = legacy_name(array.dtype)
+    if array.dtype.kind in "biu":
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {word}. Dropout takes floating-point numbers: "
+            "x.float()."
+        )
+    if array.dtype.kind == "c":
+        raise NotImplementedError(f"\"bernoulli_scalar_cpu_\" not implemented for '{word}': dropout takes real numbers")
+
+
 def _mask(array: np.ndarray, shape: tuple, p: float) -> np.ndarray:
     """Ones with probability 1 - p. A mask of every element is drawn in the order of the elements in memory."""
     if shape != array.shape:
@@ -35,6 +47,7 @@ def _dropped(input, shape, p: float, inplace: bool):
     array = input._array
     if p == 0 or not array.size:
         return input
+    _check_type(array)
     if p == 1:
         result = input * wrap(np.zeros((), array.dtype))
     else:
@@ -56,6 +69,7 @@ def _saturated(input, shape, p: float, inplace: bool):
     array = input._array
     if p == 0 or not array.size:
         return input
+    _check_type(array)
     if p == 1:
         result = input * wrap(np.zeros((), array.dtype))
     else:
@@ -77,14 +91,7 @@ def _channels(input) -> tuple:
 def dropout(input, p: float = 0.5, training: bool = True, inplace: bool = False):
     """Each element zeroed with probability p. ValueError for p outside [0, 1]."""
     _check(p)
-    if not training:
-        return input
-    if p and input._array.dtype.kind in "biu":
-        raise RuntimeError(
-            f"result type Float can't be cast to the desired output type {legacy_name(input._array.dtype)}. dropout "
-            "takes floating-point numbers: x.float()."
-        )
-    return _dropped(input, input._array.shape, p, inplace)
+    return _dropped(input, input._array.shape, p, inplace) if training else input
 
 
 def _over_channels(input, p: float, training: bool, inplace: bool, batched: bool):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...autograd.dispatch import apply
 from ...ops import convolution as ops
+from .floating import needs_floating
 from .sizes import per_dim
 
 
@@ -44,6 +45,10 @@ def pixel_unshuffle(input, downscale_factor: int):
 def channel_shuffle(input, groups: int):
     """The channels of `groups` groups interleaved (Zhang et al. 2018)."""
     n, c, *rest = input._array.shape
+    if groups <= 0:
+        raise RuntimeError(
+            f"Number of groups to divide channels in must be positive. Value of groups:{groups} (channel_shuffle)"
+        )
     if c % groups:
         raise RuntimeError(f"Number of channels must be divisible by groups. Got {c} channels and {groups} groups.")
     return input.reshape(n, groups, c // groups, *rest).transpose(1, 2).reshape(n, c, *rest)
@@ -56,12 +61,16 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     """All windows of images (N, C, H, W) as columns (N, C * window, number of windows)."""
     kernel, dilation = per_dim(kernel_size, 2, "kernel_size", "unfold"), per_dim(dilation, 2, "dilation", "unfold")
     padding, stride = per_dim(padding, 2, "padding", "unfold"), per_dim(stride, 2, "stride", "unfold")
+    if min(stride) <= 0:
+        raise RuntimeError(f"stride should be greater than zero, but got stride {stride} (unfold)")
     batched = input._array.ndim == 4
     if input._array.ndim not in (3, 4):
         raise RuntimeError(
             "Expected 3D or 4D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
             f"input, but got: {list(input._array.shape)}"
         )
+    if input._array.dtype.kind in "iu":
+        needs_floating("im2col_out_cpu", input)
     x = input if batched else input.unsqueeze(0)
     oh, ow = _grid(x._array.shape[2:], kernel, dilation, padding, stride)
     if oh < 1 or ow < 1:

@@ -63,15 +63,17 @@ def interpolate(
         )
     if mode == "area":
         return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[n - 1](input, size)
+    if x.dtype.kind not in "fV" and not (x.dtype == np.uint8 and (mode in NEAREST or DIMENSIONS[mode] == 2)):
+        raise NotImplementedError(
+            f"interpolate: mode {mode!r} is not implemented for {input.dtype}. Use input.float()."
+        )
     if mode in NEAREST:
         for axis, (have, want, factor) in enumerate(zip(spatial, size, factors), 2):
             if want != have or factor not in (None, 1):
                 input = input.index_select(axis, wrap(_nearest(have, want, factor, mode)))
         return input.contiguous()
-    if x.dtype.kind in "biu":
-        raise NotImplementedError(
-            f"interpolate: mode {mode!r} is not implemented for {input.dtype}. Use input.float()."
-        )
+    if x.dtype == np.uint8:
+        return wrap(_resampled_bytes(x, size, factors, mode, bool(align_corners), antialias))
     return _resampled(input, size, factors, mode, bool(align_corners), antialias)
 
 
@@ -100,7 +102,7 @@ def _wanted(spatial, size, scale_factor, recompute) -> tuple[list[int], list]:
     else:
         factors = [float(scale_factor)] * n
     sizes = [math.floor(s * f) for s, f in zip(spatial, factors)]
-    return sizes, [None] * n if recompute else [1 / f for f in factors]
+    return sizes, [None] * n if recompute or 0 in factors else [1 / f for f in factors]
 
 
 def _same_number(spatial, given, what: str) -> None:
@@ -120,11 +122,7 @@ def _resampled(input, size, factors, mode: str, align: bool, antialias: bool):
         have = x._array.shape[axis]
         if want == have and (antialias or mode != "bicubic"):
             continue  # whatever the factor, as in PyTorch
-        if antialias:
-            weights = _filtered(have, want, factor, align, *FILTERS[mode])
-        else:
-            weights = (_cubic if mode == "bicubic" else _linear)(have, want, factor, align)
-        matrix = weights.astype(x._array.dtype)
+        matrix = _weights(have, want, factor, mode, align, antialias).astype(x._array.dtype)
         shape = list(x._array.shape)
         if axis == len(shape) - 1:
             x = matmul(x, wrap(matrix.T))
@@ -134,6 +132,29 @@ def _resampled(input, size, factors, mode: str, align: bool, antialias: bool):
     if x is input:
         return x.clone()
     return x if x._array.dtype == dtype else x.to(input.dtype)
+
+
+def _weights(have: int, want: int, factor, mode: str, align: bool, antialias: bool) -> np.ndarray:
+    """The weights (want, have) of one dimension."""
+    if antialias:
+        return _filtered(have, want, factor, align, *FILTERS[mode])
+    return (_cubic if mode == "bicubic" else _linear)(have, want, factor, align)
+
+
+def _resampled_bytes(x: np.ndarray, size, factors, mode: str, align: bool, antialias: bool) -> np.ndarray:
+    """Images of bytes: whole weights, and bytes between the two dimensions, as Pillow and PyTorch compute them."""
+    for axis in (3, 2):
+        have, want = x.shape[axis], size[axis - 2]
+        if want == have:
+            continue
+        weights = _weights(have, want, factors[axis - 2], mode, align, antialias)
+        # As many binary places as leave the largest weight below 2**15.
+        places = next((p for p in range(22) if int(0.5 + weights.max() * 2 ** (p + 1)) >= 2**15), 22)
+        scaled = weights * 2**places
+        whole = np.where(scaled < 0, np.trunc(scaled - 0.5), np.trunc(scaled + 0.5)).astype(np.int64)
+        sums = np.moveaxis(x, axis, -1).astype(np.int64) @ whole.T + (1 << (places - 1))
+        x = np.ascontiguousarray(np.moveaxis(np.clip(sums >> places, 0, 255).astype(np.uint8), -1, axis))
+    return x
 
 
 def _nearest(have: int, want: int, factor, mode: str) -> np.ndarray:

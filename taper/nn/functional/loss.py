@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from ...autograd.casting import in_float32
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...autograd.tape import Variable
@@ -14,6 +15,7 @@ from ...backends import namespace_of
 from ...ops import loss as ops
 from ...tensor.activation import log_softmax
 from ...tensor.arithmetic import no_bools
+from ...tensor.products import linear
 from .floating import needs_floating
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -58,6 +60,7 @@ def _sizes(name: str, input, target) -> None:
         )
 
 
+@in_float32
 def mse_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", weight=None):
     """(input - target) ** 2, reduced. Warns where the sizes differ."""
     if input._array.dtype.kind != "f":
@@ -72,6 +75,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction: str = "me
     return apply(ops.mse_loss, input, target, reduction=reduction)
 
 
+@in_float32
 def l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", weight=None):
     """|input - target|, reduced. Its gradient where both are equal is 0. RuntimeError for bools."""
     _sizes("l1_loss", input, target)
@@ -88,6 +92,7 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mea
     return apply(ops.l1_loss, input, target, reduction=reduction)
 
 
+@in_float32
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", beta: float = 1.0):
     """d ** 2 / (2 beta) where d = |input - target| is below beta, else d - beta / 2; reduced."""
     needs_floating("smooth_l1_cpu", input, target)
@@ -100,11 +105,14 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction: str
     return apply(ops.smooth_l1_loss, input, target, beta=beta, reduction=reduction)
 
 
+@in_float32
 def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0, weight=None):
     """d ** 2 / 2 where d = |input - target| is at most delta, else delta * (d - delta / 2); reduced (Huber 1964)."""
     needs_floating("huber_cpu", input, target)
     _sizes("huber_loss", input, target)
     reduction = reduction_of(reduction)
+    if isinstance(delta, (str, complex)) or not hasattr(delta, "__float__"):
+        raise TypeError(f"huber_loss(): argument 'delta' (position 4) must be float, not {type(delta).__name__}")
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     if weight is not None:
@@ -113,6 +121,7 @@ def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0, weigh
     return apply(ops.huber_loss, input, target, delta=delta, reduction=reduction)
 
 
+@in_float32
 def cross_entropy(
     input,
     target,
@@ -143,6 +152,44 @@ def cross_entropy(
         ops.cross_entropy, input, target, weight, ignore=ignore_index, smoothing=label_smoothing, reduction=reduction
     )
     return loss if x.ndim > 1 else loss.reshape(())
+
+
+def linear_cross_entropy(
+    input,
+    linear_weight,
+    target,
+    *,
+    linear_bias=None,
+    weight=None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options=None,
+):
+    """`cross_entropy` of the scores that linear_weight (C, ..., in) gives for input (N, in) or (in,).
+
+    linear_bias has the weight's shape without its last dimension. options, a chunking of the work, must be None.
+    """
+    if options is not None:
+        raise NotImplementedError("linear_cross_entropy: Taper has no chunked form; leave options out.")
+    shape = linear_weight._array.shape[:-1]
+    if len(shape) > 1 and input._array.ndim == 1:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input, "
+            f"(N, {input._array.shape[0]}), got unbatched input with shape {tuple(input.shape)}"
+        )
+    scores = linear(input, linear_weight.reshape(-1, linear_weight._array.shape[-1]))
+    scores = scores.reshape(*input._array.shape[:-1], *shape)
+    if linear_bias is not None:
+        scores = scores + linear_bias
+    return cross_entropy(
+        scores,
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
 
 
 def _one(input, target):
@@ -220,6 +267,7 @@ def _against_probabilities(input, target, weight, ignore_index: int, reduction: 
     return reduced(loss, reduction)
 
 
+@in_float32
 def nll_loss(
     input, target, weight=None, size_average=None, ignore_index: int = -100, reduce=None, reduction: str = "mean"
 ):
@@ -234,6 +282,7 @@ def nll_loss(
     return apply(ops.nll_loss, input, target, weight, ignore=ignore_index, reduction=reduction)
 
 
+@in_float32
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
     """-(y log x + (1 - y) log(1 - x)), each logarithm at least -100.
 
@@ -257,6 +306,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
+@in_float32
 def binary_cross_entropy_with_logits(
     input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean", pos_weight=None
 ):
@@ -272,6 +322,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss if weight is None else loss * weight, reduction)
 
 
+@in_float32
 def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean", log_target: bool = False):
     """target * (log target - input) for log-probabilities `input`; "batchmean" divides the sum by the batch size."""
     if reduction != "batchmean":
@@ -294,6 +345,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean
     return reduced(loss, reduction)
 
 
+@in_float32
 def poisson_nll_loss(
     input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None, reduction: str = "mean"
 ):
@@ -309,6 +361,8 @@ def poisson_nll_loss(
 def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reduction: str = "mean"):
     """The negative log-likelihood of a normal distribution of mean `input` and variance `var` (at least eps)."""
     reduction = reduction_of(reduction)
+    if isinstance(var, Variable) and var._array.dtype.kind == "c":
+        raise NotImplementedError(f"\"lt_cpu\" not implemented for '{_word(var._array)}' (gaussian_nll_loss's var)")
     if not isinstance(var, Variable):
         if var < 0:
             raise ValueError("var has negative entry/entries")
@@ -316,10 +370,16 @@ def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reducti
     if namespace_of(var._array).found(var._array < 0):
         raise ValueError("var has negative entry/entries")
     if var._array.shape != input._array.shape:
-        if input._array.shape[:-1] == var._array.shape:
+        mine, theirs = input._array.shape, var._array.shape
+        if mine[:-1] == theirs:
             var = var.unsqueeze(-1)
-        elif not (input._array.shape[:-1] == var._array.shape[:-1] and var._array.shape[-1] == 1) and var._array.ndim:
+        elif len(mine) != len(theirs) or [m for n, m in zip(mine, theirs) if n != m] != [1]:
+            # One dimension may broadcast.
             raise ValueError("var is of incorrect size")
+    if var._array.dtype.kind in "biu":
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {_word(var._array)} (gaussian_nll_loss's var)"
+        )
     # eps bounds the value and not the gradient's path.
     var = var + (var.detach().clamp_min(eps) - var.detach())
     loss = 0.5 * (var.log() + (input - target) ** 2 / var)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...autograd.casting import in_float32
 from ...autograd.inplace import legacy_name
 from ...autograd.tape import wrap
 from ...backends import namespace_of
@@ -14,6 +15,7 @@ from .floating import needs_floating
 from .loss import class_weights_fit, reduced, reduction_of
 
 
+@in_float32
 def hinge_embedding_loss(input, target, margin: float = 1.0, size_average=None, reduce=None, reduction: str = "mean"):
     """input where target is 1, max(0, margin - input) where it is -1."""
     reduction = reduction_of(reduction, size_average, reduce)
@@ -22,6 +24,7 @@ def hinge_embedding_loss(input, target, margin: float = 1.0, size_average=None, 
     return reduced(close + far, reduction)
 
 
+@in_float32
 def margin_ranking_loss(
     input1, input2, target, margin: float = 0, size_average=None, reduce=None, reduction: str = "mean"
 ):
@@ -32,22 +35,33 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
             f"{input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    return reduced((-target * (input1 - input2) + margin).clamp_min(0), reduction)
+    loss = -target * (input1 - input2) + margin
+    if loss._array.dtype.kind == "c":
+        raise NotImplementedError("clamp is not supported for complex types (margin_ranking_loss)")
+    return reduced(loss.clamp_min(0), reduction)
 
 
+@in_float32
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
     """log(1 + exp(-target * input))."""
     reduction = reduction_of(reduction, size_average, reduce)
+    if input._array.dtype.kind in "biu":
+        raise RuntimeError(
+            f"result type Float can't be cast to the desired output type {legacy_name(input._array.dtype)} "
+            "(soft_margin_loss). Use floating-point numbers: x.float()."
+        )
     return reduced((-target * input).exp().log1p(), reduction)
 
 
 def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
     """The mean over classes of the binary cross entropy of sigmoid(input)."""
     reduction = reduction_of(reduction, size_average, reduce)
+    needs_floating("log_sigmoid_cpu", input)
     loss = -(target * logsigmoid(input) + (1 - target) * logsigmoid(-input))
     if weight is not None:
         loss = loss * weight
-    return reduced(loss.sum(-1) / input._array.shape[-1], reduction)
+    last = input._array.ndim - 1
+    return reduced(loss.sum(last) / input._array.shape[last], reduction)
 
 
 def _rows_of_scores(name: str, input, target) -> bool:
@@ -65,6 +79,7 @@ def _rows_of_scores(name: str, input, target) -> bool:
     return len(shape) < 2
 
 
+@in_float32
 def multi_margin_loss(
     input, target, p: int = 1, margin: float = 1.0, weight=None, size_average=None, reduce=None, reduction: str = "mean"
 ):
@@ -91,9 +106,10 @@ def multi_margin_loss(
         loss = loss * weight[y].unsqueeze(1)
     others = y.unsqueeze(1) != wrap(np.arange(classes))
     loss = (loss * others).sum(1) / classes
-    return reduced(loss.squeeze(0) if single else loss, reduction)
+    return reduced(loss.reshape(target._array.shape), reduction)
 
 
+@in_float32
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
     """The mean over pairs of a target class and another of max(0, 1 - (input[target] - input[other])).
 
@@ -120,11 +136,14 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     return reduced(loss.squeeze(0) if single else loss, reduction)
 
 
+@in_float32
 def cosine_embedding_loss(
     input1, input2, target, margin: float = 0, size_average=None, reduce=None, reduction: str = "mean"
 ):
     """1 - cos where target is 1, max(0, cos - margin) where it is -1."""
     reduction = reduction_of(reduction, size_average, reduce)
+    if input1._array.dtype.kind == "c" or input2._array.dtype.kind == "c":
+        raise NotImplementedError("clamp is not supported for complex types (cosine_embedding_loss)")
     eps = 1e-12
     square1, square2 = (input1 * input1).sum(-1) + eps, (input2 * input2).sum(-1) + eps
     cos = (input1 * input2).sum(-1) / (square1 * square2).sqrt()
@@ -132,6 +151,7 @@ def cosine_embedding_loss(
     return reduced(loss, reduction)
 
 
+@in_float32
 def triplet_margin_loss(
     anchor,
     positive,

@@ -26,12 +26,17 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     x = input._array
     needs_floating("batch_norm", input)
     fits(input, weight, bias, running_mean, running_var)
+    if eps < 0 or (training and eps == 0):
+        wanted = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {wanted}, but got {eps}")
     if training:
         count = x.size // x.shape[1] if x.ndim > 1 and x.shape[1] else 0
         if count == 1:
             raise ValueError(
                 f"Expected more than 1 value per channel when training, got input size torch.Size({list(x.shape)})"
             )
+    if x.ndim == 1 and not x.size:
+        return input.clone()
     if x.ndim < 2:
         raise RuntimeError(f"batch_norm: expected an input of 2 dimensions at least, got {x.ndim}")
     for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
@@ -39,7 +44,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
             raise RuntimeError(f"{name} should contain {x.shape[1]} elements not {t._array.size}")
     if training or running_mean is None:
         out, mean, variance = apply(ops.batch_norm, input, weight, bias, eps=eps)
-        if training and running_mean is not None:
+        if training and running_mean is not None and x.size:
             n = x.size // x.shape[1]
             _follow(running_mean, mean._array, momentum)
             _follow(running_var, variance._array * (n / max(n - 1, 1)), momentum)
@@ -103,6 +108,8 @@ def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5
     fits(input, weight, bias)
     if x.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {x.ndim}")
+    if num_groups <= 0:
+        raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
     if x.shape[1] % num_groups:
         raise RuntimeError(
             "Expected number of channels in input to be divisible by num_groups, but got input of shape "
@@ -157,11 +164,17 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps: float = 1e-
 
 def rms_norm(input, normalized_shape, weight=None, eps: float | None = None):
     """Divided by the root mean square over the last dimensions. eps defaults to the dtype's."""
-    needs_floating("rms_norm", input)
+    complex_ = input._array.dtype.kind == "c"
+    if not complex_:
+        needs_floating("rms_norm", input)
     axes = _last(input, normalized_shape, "rms_norm")
     _like(input._array.shape[axes[0] :], "weight", weight)
     if eps is None:
         eps = dtypes.finfo(input.dtype).eps
+    if complex_:
+        # The mean of the squares themselves, as PyTorch has it, not of their absolute values.
+        out = input * ((input * input).mean(axes, True) + eps).rsqrt()
+        return out if weight is None else out * weight
     return apply(ops.rms_norm, input, weight, axes=axes, eps=eps)
 
 

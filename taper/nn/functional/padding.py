@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...autograd import casting
 from ...autograd.dispatch import apply
 from ...autograd.tape import wrap
 from ...ops.indexing import put_part
@@ -38,10 +39,24 @@ def pad(input, pad, mode: str = "constant", value=None):
             f"Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: mode {mode!r} pads the last "
             "1, 2 or 3 dimensions of a tensor with one or two more"
         )
+    if array.dtype.kind == "b" and mode != "circular":
+        raise NotImplementedError(f"\"{mode}_pad\" not implemented for 'Bool'. Convert it: x.byte().")
+    if mode != "circular" and casting.scopes:
+        (input,) = casting.widened(input)
     for axis, (before, after) in enumerate(sides):
         if before or after:
             input = input.index_select(axis, wrap(_positions(array.shape[axis], before, after, mode, axis)))
     return input
+
+
+def constant_pad_nd(input, pad, value=0):
+    """`pad` in mode "constant"."""
+    if len(pad) % 2:
+        raise RuntimeError(f"Length of pad must be even but instead it equals {len(pad)}")
+    return _pad(input, pad, "constant", value)
+
+
+_pad = pad  # where `pad` is an argument's name
 
 
 def _positions(n: int, before: int, after: int, mode: str, axis: int) -> np.ndarray:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...autograd.dispatch import apply
+from ...autograd.casting import in_float32
+from ...autograd.dispatch import apply, into
 from ...autograd.inplace import legacy_name
 from ...backends import namespace_of
 from ...ops import pooling as ops
@@ -17,10 +18,10 @@ from .sizes import per_dim
 def _batched(name: str, n: int, input):
     """The input with batch dimension, and whether it had one."""
     ndim = input._array.ndim
-    if ndim not in (n + 1, n + 2):
+    if ndim not in (n + 1, n + 2) or 0 in input._array.shape[ndim - n - 1 :]:
         raise RuntimeError(
-            f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor, but got {ndim}D of shape "
-            f"{tuple(input._array.shape)}"
+            f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, but "
+            f"got: {list(input._array.shape)}"
         )
     return (input, True) if ndim == n + 2 else (input.unsqueeze(0), False)
 
@@ -33,7 +34,7 @@ def _max_pool(n: int):
         options["dilation"] = per_dim(dilation, n, "dilation", name)
         options["ceil_mode"] = bool(ceil_mode)
         x, batched = _batched(name, n, input)
-        if x._array.dtype.kind in "bc":
+        if x._array.dtype.kind in "bc" or (n == 1 and x._array.dtype.kind in "iu" and not return_indices):
             needs_floating(name, x)
         out, where = apply(ops.max_pool, x, **options)
         if not batched:
@@ -54,21 +55,29 @@ def _windows(n: int, name: str, kernel_size, stride, padding) -> dict:
     return {"kernel": kernel, "stride": stride, "padding": per_dim(padding, n, "padding", name)}
 
 
-max_pool1d, max_pool2d, max_pool3d = _max_pool(1), _max_pool(2), _max_pool(3)
+max_pool1d, max_pool2d, max_pool3d = _max_pool(1), _max_pool(2), in_float32(_max_pool(3))
 
 
 def _avg_pool(n: int):
     name = f"avg_pool{n}d"
 
     def function(
-        input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+        input,
+        kernel_size,
+        stride=None,
+        padding=0,
+        ceil_mode=False,
+        count_include_pad=True,
+        divisor_override=None,
+        *,
+        out=None,
     ):
         options = _windows(n, name, kernel_size, stride, padding)
         x, batched = _batched(name, n, input)
         whole = x._array.dtype == np.int64
         if not whole:
             needs_floating(name, x)
-        out = apply(
+        result = apply(
             ops.avg_pool,
             x.double() if whole else x,
             ceil_mode=bool(ceil_mode),
@@ -76,8 +85,9 @@ def _avg_pool(n: int):
             divisor=divisor_override,
             **options,
         )
-        out = out.trunc().long() if whole else out
-        return out if batched else out.squeeze(0)
+        result = result.trunc().long() if whole else result
+        result = result if batched else result.squeeze(0)
+        return result if out is None else into(out, result)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"""The mean of each window over {n} dimension(s); of int64 rounded to zero.
@@ -88,7 +98,16 @@ def _avg_pool(n: int):
     return function
 
 
-avg_pool1d, avg_pool2d, avg_pool3d = _avg_pool(1), _avg_pool(2), _avg_pool(3)
+avg_pool2d, avg_pool3d = _avg_pool(2), in_float32(_avg_pool(3))
+_avg_pool1d = _avg_pool(1)
+
+
+def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """The mean of each window over the last dimension, of int64 rounded towards zero.
+
+    count_include_pad: padding counts as elements.
+    """
+    return _avg_pool1d(input, kernel_size, stride, padding, ceil_mode, count_include_pad)
 
 
 def _target(n: int, name: str, output_size, spatial) -> tuple[int, ...]:
@@ -98,14 +117,23 @@ def _target(n: int, name: str, output_size, spatial) -> tuple[int, ...]:
         raise RuntimeError(f"{name}: output_size must have {n} elements, got {tuple(sizes)}")
     found = tuple(have if want is None else int(want) for want, have in zip(sizes, spatial))
     if min(found) < 0:
-        raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0 but received {found}")
+        raise RuntimeError(
+            f"Trying to create tensor with negative dimension: elements of output_size must be greater than or equal "
+            f"to 0 but {name} received {found}"
+        )
     return found
+
+
+def _enough_dims(n: int, input, output_size) -> None:
+    if n > 1 and isinstance(output_size, (tuple, list)) and input._array.ndim <= len(output_size):
+        raise ValueError(f"Input dimension should be at least {len(output_size) + 1}")
 
 
 def _adaptive_avg(n: int):
     name = f"adaptive_avg_pool{n}d"
 
     def function(input, output_size):
+        _enough_dims(n, input, output_size)
         needs_floating(name, input)
         x, batched = _batched(name, n, input)
         out = apply(ops.adaptive_avg_pool, x, size=_target(n, name, output_size, x._array.shape[2:]))
@@ -120,6 +148,7 @@ def _adaptive_max(n: int):
     name = f"adaptive_max_pool{n}d"
 
     def function(input, output_size, return_indices=False):
+        _enough_dims(n, input, output_size)
         needs_floating(name, input)
         x, batched = _batched(name, n, input)
         out, where = apply(ops.adaptive_max_pool, x, size=_target(n, name, output_size, x._array.shape[2:]))
@@ -135,8 +164,16 @@ def _adaptive_max(n: int):
     return function
 
 
-adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = _adaptive_avg(1), _adaptive_avg(2), _adaptive_avg(3)
-adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = _adaptive_max(1), _adaptive_max(2), _adaptive_max(3)
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (
+    _adaptive_avg(1),
+    _adaptive_avg(2),
+    in_float32(_adaptive_avg(3)),
+)
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (
+    _adaptive_max(1),
+    _adaptive_max(2),
+    in_float32(_adaptive_max(3)),
+)
 
 
 def _lp_pool(n: int):
@@ -214,7 +251,7 @@ def _max_unpool(n: int):
     return function
 
 
-max_unpool1d, max_unpool2d, max_unpool3d = _max_unpool(1), _max_unpool(2), _max_unpool(3)
+max_unpool1d, max_unpool2d, max_unpool3d = (in_float32(_max_unpool(n)) for n in (1, 2, 3))
 
 
 def _with_indices(function):

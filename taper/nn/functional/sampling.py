@@ -9,6 +9,7 @@ from math import prod
 import numpy as np
 
 from ... import dtypes
+from ...autograd.casting import in_float32
 from ...autograd.tape import wrap
 from ...tensor.products import matmul
 
@@ -61,6 +62,7 @@ def _line(count: int, align: bool) -> np.ndarray:
     return (np.arange(count) * 2 + 1) / count - 1
 
 
+@in_float32
 def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros", align_corners=None):
     """Images (N, C, H, W), or volumes (N, C, D, H, W), sampled at the positions grid (N, *output, 2 or 3).
 

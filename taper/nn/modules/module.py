@@ -13,6 +13,7 @@ from ..hooks import (
     register_module_parameter_registration_hook,
 )
 from ..module import Module
+from ..state import _IncompatibleKeys  # noqa: F401
 
 __all__ = [
     "Module",

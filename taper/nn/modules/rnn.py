@@ -6,6 +6,7 @@ import math
 import warnings
 from typing import Any
 
+from ...autograd import casting
 from ...tensor import cat, empty, stack, zeros
 from .. import functional as F
 from .. import init
@@ -190,7 +191,7 @@ class RNNBase(Module):
 
     def _check_input(self, input) -> None:
         weight = getattr(self, self._flat_weights_names[0])
-        if input.dtype != weight.dtype:
+        if input.dtype != weight.dtype and not casting.enabled.get():
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). Convert input: "
                 f"input.to({weight.dtype}), or convert model: model.to({input.dtype})"

@@ -123,4 +123,11 @@ CASES = [
     Error("trapezoid.bool", lambda T, b: T.trapezoid(b), RuntimeError, "bool", (booleans(3),)),
     Error("trapezoid.too_few", lambda T, y, x: T.trapezoid(y, x), RuntimeError, "one `x` value", (X, POINTS[:3])),
     Error("trapezoid.scalar", lambda T, x: T.trapezoid(x), IndexError, "no dimensions", (real(),)),
+    Case(
+        "logcumsumexp.complex",
+        lambda T, x: T.logcumsumexp(T.complex(x * 60, x.flip(0)), 0),
+        (real(4, 3),),
+        second=False,
+    ),
+    Case("diff.none", lambda T, x: (T.diff(x, n=0, dim=0), T.diff(x, n=0, prepend=x)), (real(4, 3),), ops=("clone",)),
 ]

@@ -454,4 +454,26 @@ CASES = [
     ),
     Error("einsum.range", lambda T, a: T.einsum(a, [0, 52]), ValueError, "valid range", (A,)),
     Error("einsum.equation", lambda T, a: T.einsum(3, a), TypeError, "must be str", (A,)),
+    Case(
+        "addr.bools",
+        lambda T, m, v: (
+            T.addr(m, v, v, alpha=2, beta=3),
+            T.addr(m, v, v, alpha=0, beta=2),
+            T.addr(m, v, v, beta=0),
+            T.addr(m, v, v),
+        ),
+        (booleans(3, 3), booleans(3)),
+        ops=("mul",),
+        grad=False,
+    ),
+    Case(
+        "tensordot.narrow_integers",
+        lambda T, x, y: (
+            T.tensordot(x, y, dims=([0, 1], [2, 0])),
+            T.tensordot(x.to(T.uint8), y.to(T.uint8), dims=([0, 1], [2, 0])),
+        ),
+        (integers(1, 1, 1).astype("int32"), integers(2, 1, 2).astype("int32")),
+        ops=("matmul",),
+        grad=False,
+    ),
 ]

@@ -463,4 +463,123 @@ CASES = [
         "not implemented for 'Long'",
         (GRID, CLASSES),
     ),
+    Case(
+        "loss.numbers",
+        lambda T, x: (
+            T.nn.functional.multi_margin_loss(x, T.tensor(0)),
+            T.nn.functional.multi_margin_loss(x, T.tensor([0]), reduction="none"),
+            T.nn.functional.multilabel_margin_loss(x, T.tensor(0)),
+            T.nn.functional.multilabel_margin_loss(x, T.tensor(-1), reduction="none"),
+        ),
+        (real(),),
+        second=False,
+        ops=("gather",),
+    ),
+    Case(
+        "linear_cross_entropy",
+        lambda T, x, w, b, wide: (
+            T.nn.functional.linear_cross_entropy(x, w, T.tensor([0, 3, 1]), linear_bias=b, label_smoothing=0.1),
+            T.nn.functional.linear_cross_entropy(
+                x, w, T.tensor([0, -100, 1]), weight=T.tensor([1.0, 0.5, 2, 1]).to(x.dtype), reduction="none"
+            ),
+            T.nn.functional.linear_cross_entropy(x[0], w, T.tensor(2), reduction="sum"),
+            T.nn.functional.linear_cross_entropy(x, wide, T.tensor([[0, 1], [1, 1], [0, 0]]), linear_bias=wide[..., 0]),
+        ),
+        (real(3, 5), real(4, 5), real(4), real(2, 2, 5)),
+        ops=("cross_entropy",),
+        second=False,
+    ),
+    Error(
+        "linear_cross_entropy.unbatched",
+        lambda T, x, w: T.nn.functional.linear_cross_entropy(x, w, T.tensor([0, 1])),
+        RuntimeError,
+        "requires batched input",
+        (real(5), real(2, 2, 5)),
+    ),
+    Case(
+        "cosine_similarity.both_broadcast",
+        lambda T, x, y: (
+            T.nn.functional.cosine_similarity(x, y, dim=-2),
+            T.nn.functional.cosine_similarity(x * 0.1, y[0], dim=1, eps=0.5),
+        ),
+        (real(1, 2, 3), real(2, 1, 3)),
+        ops=("norm",),
+        smooth=False,
+    ),
+    Error(
+        "cosine_similarity.complex",
+        lambda T, x: T.nn.functional.cosine_similarity(x + 1j, x + 1j),
+        RuntimeError,
+        "floating point",
+        (real(2, 3),),
+    ),
+    Error("pdist.integers", lambda T, i: T.nn.functional.pdist(i), RuntimeError, "floating-point", (integers(3, 2),)),
+    *(
+        Error(f"{name}.{kind}", call, error, words, (real(3, 4),))
+        for name, call, kind, error, words in (
+            (
+                "multi_margin_loss",
+                lambda T, x: T.nn.functional.multi_margin_loss(x.long(), T.tensor([0, 1, 2])),
+                "integers",
+                NotImplementedError,
+                "not implemented",
+            ),
+            (
+                "multi_margin_loss",
+                lambda T, x: T.nn.functional.multi_margin_loss(x, T.tensor([0, 1, 2]), weight=x),
+                "weight",
+                ValueError,
+                "one-dimensional",
+            ),
+            (
+                "multi_margin_loss",
+                lambda T, x: T.nn.functional.multi_margin_loss(x, T.tensor([0, 1, 4])),
+                "range",
+                RuntimeError,
+                "out of range",
+            ),
+            (
+                "multilabel_margin_loss",
+                lambda T, x: T.nn.functional.multilabel_margin_loss(x, T.tensor([0, 1, 2])),
+                "sizes",
+                RuntimeError,
+                "inconsistent target size",
+            ),
+            (
+                "multilabel_soft_margin_loss",
+                lambda T, x: T.nn.functional.multilabel_soft_margin_loss(x.long(), x.long()),
+                "integers",
+                NotImplementedError,
+                "log_sigmoid",
+            ),
+            (
+                "soft_margin_loss",
+                lambda T, x: T.nn.functional.soft_margin_loss(x.long(), x.long()),
+                "integers",
+                RuntimeError,
+                "can't be cast",
+            ),
+            (
+                "margin_ranking_loss",
+                lambda T, x: T.nn.functional.margin_ranking_loss(x + 1j, x + 1j, x),
+                "complex",
+                NotImplementedError,
+                "complex",
+            ),
+            (
+                "gaussian_nll_loss",
+                lambda T, x: T.nn.functional.gaussian_nll_loss(x, x, x.long().abs()),
+                "integers",
+                RuntimeError,
+                "can't be cast",
+            ),
+            (
+                "l1_loss",
+                lambda T, x: T.nn.functional.l1_loss(x > 0, x > 0, reduction="sum"),
+                "bools",
+                RuntimeError,
+                "two bool tensors",
+            ),
+        )
+    ),
 ]

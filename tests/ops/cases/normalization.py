@@ -139,4 +139,36 @@ CASES = [
         "expect parameter to have scalar type of Double",
         (real(2, 3), W),
     ),
+    Case(
+        "rms_norm.complex",
+        lambda T, x, w: T.nn.functional.rms_norm(T.complex(x, x.flip(0)), (3,), T.complex(w, w), eps=0.5),
+        (real(4, 3), real(3)),
+        ops=("mul",),
+    ),
+    Case(
+        "native_norms",
+        lambda T, x, w: (
+            *T.native_layer_norm(x, (4,), w, w, 1e-3),
+            *T.native_group_norm(x, w, w, 2, 4, 4, 2, 1e-3),
+            *T.native_batch_norm(x, w, w, None, None, True, 0.1, 1e-3),
+            T.batch_norm(x, w, w, None, None, True, 0.1, 1e-3, False),
+            T.instance_norm(x, w, w, None, None, True, 0.1, 1e-3, False),
+            T.native_batch_norm(x, w, w, w, w * w, False, 0.1, 1e-3)[0],
+        ),
+        (real(2, 4, 4), real(4)),
+        ops=("batch_norm", "layer_norm"),
+        grad=False,
+        rtol=1e-4,
+        atol=1e-5,
+    ),
+    Case(
+        "native_norms.gradients",
+        lambda T, x, w: (
+            T.native_layer_norm(x, (4,), w, w, 1e-3)[0],
+            *T.native_group_norm(x, w, w, 2, 4, 4, 2, 1e-3),
+        ),
+        (real(2, 4, 4), real(4)),
+        ops=("layer_norm",),
+        second=False,
+    ),
 ]

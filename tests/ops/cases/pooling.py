@@ -120,4 +120,97 @@ CASES = [
         "not implemented for 'Long'",
         (real(1, 1, 4, 4),),
     ),
+    Case(
+        "avg_pool.integers",
+        lambda T, i: (
+            T.nn.functional.avg_pool1d(i[0], 3),
+            T.nn.functional.avg_pool2d(i, 2, stride=()),
+            T.nn.functional.avg_pool2d(i, 2, divisor_override=-3),
+            T.nn.functional.avg_pool3d(i[None], (1, 2, 2), ceil_mode=True),
+            T.nn.functional.local_response_norm(i, 2),
+        ),
+        (integers(1, 2, 5, 6, low=-9, high=9),),
+        ops=("avg_pool",),
+        grad=False,
+    ),
+    Case(
+        "pooled_at.fractional",
+        lambda T, x, y, s: (
+            T.nn.functional.fractional_max_pool2d(x, 2, output_size=(3, 2), _random_samples=s[:, :2, :2].to(x.dtype)),
+            *T.nn.functional.fractional_max_pool2d(
+                x, (2, 3), output_ratio=(0.5, 0.5), return_indices=True, _random_samples=s[:, :2, :2].to(x.dtype)
+            ),
+            *T.nn.functional.fractional_max_pool3d(
+                y, 2, output_size=2, return_indices=True, _random_samples=s[:1, :2].to(x.dtype)
+            ),
+            T.nn.functional.fractional_max_pool2d(x[:0], 2, output_size=2, _random_samples=s[:0, :2, :2].to(x.dtype)),
+        ),
+        (distinct(2, 2, 7, 6), distinct(2, 4, 5, 6), real(2, 2, 3, low=0.0, high=1.0)),
+        ops=("pooled_at",),
+        grad=False,
+    ),
+    Case(
+        "pooled_at.fractional_gradient",
+        lambda T, x: T.nn.functional.fractional_max_pool2d(
+            x, 2, output_size=3, _random_samples=T.tensor([[[0.2, 0.7], [0.9, 0.1]]], dtype=x.dtype)
+        ),
+        (distinct(1, 2, 7, 6),),
+        ops=("pooled_at",),
+    ),
+    Error(
+        "fractional_max_pool.size",
+        lambda T, x: T.nn.functional.fractional_max_pool2d(x, 2),
+        ValueError,
+        "requires specifying",
+        (real(1, 1, 4, 4),),
+    ),
+    Error(
+        "fractional_max_pool.large",
+        lambda T, x: T.nn.functional.fractional_max_pool2d(x, 3, output_size=3),
+        RuntimeError,
+        "too large",
+        (real(1, 1, 4, 4),),
+    ),
+    Error(
+        "fractional_max_pool.samples",
+        lambda T, x: T.nn.functional.fractional_max_pool2d(x, 2, output_size=2, _random_samples=T.ones(1, 1, 3).to(x)),
+        RuntimeError,
+        "_random_samples",
+        (real(1, 1, 4, 4),),
+    ),
+    Error(
+        "adaptive_avg_pool.dims",
+        lambda T, x: T.nn.functional.adaptive_avg_pool2d(x, (2, 2)),
+        ValueError,
+        "at least 3",
+        (real(4, 4),),
+    ),
+    Error(
+        "adaptive_max_pool.negative",
+        lambda T, x: T.nn.functional.adaptive_max_pool2d(x, -1),
+        RuntimeError,
+        "negative dimension",
+        (real(1, 1, 4, 4),),
+    ),
+    Error(
+        "max_pool.no_channels",
+        lambda T, x: T.nn.functional.max_pool2d(x, 2),
+        RuntimeError,
+        "0 dim",
+        (real(1, 0, 4, 4),),
+    ),
+    Error(
+        "max_pool1d.integers",
+        lambda T, i: T.nn.functional.max_pool1d(i, 2),
+        NotImplementedError,
+        "max_pool1d",
+        (integers(1, 4),),
+    ),
+    Error(
+        "max_unpool.shapes",
+        lambda T, x: T.nn.functional.max_unpool2d(x, x[..., :1].long(), 2),
+        RuntimeError,
+        "Expected shape of indices",
+        (real(1, 1, 4, 4),),
+    ),
 ]

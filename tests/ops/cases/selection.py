@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..case import HALVES, Case, Error, booleans, integers, real
+from ..case import HALVES, Case, Error, booleans, distinct, integers, real
 
 X = real(3, 4, 5)
 MASK = booleans(3, 4)
@@ -220,4 +220,120 @@ CASES = [
     ),
     Error("index_select.range", lambda T, x: x.index_select(0, T.tensor([7])), IndexError, "index out of range", (X,)),
     Error("masked_fill.mask", lambda T, x: x.masked_fill(T.ones(5), 1.0), RuntimeError, "boolean masks", (X,)),
+    Case(
+        "gather.nothing",
+        lambda T, x: T.gather(x, 0, T.zeros(2, 0, 1, dtype=T.uint8)),
+        (X,),
+        ops=("gather",),
+        smooth=False,
+    ),
+    Case(
+        "index_fill.twice",
+        lambda T, x, v: (x.index_fill(1, T.tensor([0, 2, 0, 3]), v), v.index_fill(0, T.tensor([0]), v)),
+        (X, real()),
+        ops=("masked_fill",),
+    ),
+    Case(
+        "index_reduce.number",
+        lambda T, v: (
+            v.index_reduce(0, T.tensor([0]), v * 2, "prod"),
+            v.reshape(1).index_reduce(0, T.tensor([0, 0]), T.stack([v, v * 3]), "mean"),
+        ),
+        (real(),),
+        ops=("scatter_reduce",),
+    ),
+    # Zeros among the factors: their products with others still have second derivatives.
+    Case(
+        "scatter_reduce.products_with_zeros",
+        lambda T, x, s: T.scatter_reduce(x, 1, T.tensor([[0, 0, 1], [0, 1, 0]]), s, "prod"),
+        (np.array([[1.5, 2.0], [0.0, 4.0]]), np.array([[0.0, 7.0, 3.0], [2.0, 0.0, 5.0]])),
+    ),
+    Case(
+        "as_strided_scatter",
+        lambda T, x, s: (
+            x.as_strided_scatter(s, (2, 2), (1, 4), 1),
+            T.as_strided_scatter(x[1:], s, (2, 2), (1, 2)),
+        ),
+        (X, real(2, 2)),
+        ops=("as_strided",),
+        grad=False,
+        strides=False,
+    ),
+    Case(
+        "nonzero.static",
+        lambda T, x: (T.nonzero_static(x > 0, size=3), x.nonzero_static(size=90, fill_value=-7)),
+        (X,),
+        ops=("nonzero",),
+        grad=False,
+    ),
+    Case(
+        "unravel_index",
+        lambda T, i: (*T.unravel_index(i, (2, 3, 4)), *T.unravel_index(i, 5)),
+        (integers(2, 3, high=24),),
+        ops=("remainder",),
+        grad=False,
+    ),
+    Error("unravel_index.floats", lambda T, x: T.unravel_index(x, (2, 3)), TypeError, "integer dtype", (X,)),
+    Error("unravel_index.shape", lambda T, i: T.unravel_index(i, (-2, 3)), ValueError, "negative", (integers(2),)),
+    Error(
+        "gather.out",
+        lambda T, x: T.gather(x, 0, T.zeros(1, 1, 1, dtype=T.long), out=T.empty(1, 1, 1, dtype=T.int8)),
+        RuntimeError,
+        "Expected out tensor to have dtype",
+        (X,),
+    ),
+    Error(
+        "take.overlap",
+        lambda T, x: T.take(x, T.tensor([1, 0]), out=x[0, 0, :2]),
+        RuntimeError,
+        "refer to a single",
+        (X,),
+    ),
+    Error(
+        "masked_select.out_overlap",
+        lambda T, x: T.masked_select(x, x > 9, out=x[0, 0, :1].expand(3)),
+        RuntimeError,
+        "more than one element",
+        (X,),
+    ),
+    Error("cat.out_overlap", lambda T, x: T.cat([x, x], out=x), RuntimeError, "refer to a single", (real(2, 3),)),
+    Error("nonzero.out", lambda T, x: T.nonzero(x, as_tuple=True, out=x.long()), RuntimeError, "as_tuple", (X,)),
+    Error("narrow.starts", lambda T, x: x.narrow(0, T.tensor([0, 1]), 1), RuntimeError, "0-dim integral", (X,)),
+    Error(
+        "index_reduce.bools",
+        lambda T, x: (x > 0).index_reduce(0, T.tensor([0]), x[:1] > 0, "mean"),
+        NotImplementedError,
+        "index_func_",
+        (X,),
+    ),
+    Case(
+        "segment_reduce",
+        lambda T, x: tuple(
+            T.segment_reduce(x, how, lengths=T.tensor([2, 0, 3]), initial=initial)
+            for how in ("sum", "mean", "max", "min", "prod")
+            for initial in (None, 0.5)
+        ),
+        (distinct(5, 2),),
+        ops=("scatter_reduce",),
+        grad=False,
+    ),
+    Case(
+        "segment_reduce.rows",
+        lambda T, x: (
+            T.segment_reduce(x, "sum", lengths=T.tensor([[1, 3], [4, 0]]), axis=1),
+            T.segment_reduce(x, "mean", offsets=T.tensor([[0, 1, 4], [0, 2, 4]]), axis=1),
+            T.segment_reduce(x, "max", lengths=T.tensor([[1, 2], [2, 1]]), axis=1, unsafe=True),
+            T.segment_reduce(x, "prod", lengths=T.tensor([[1, 3], [2, 2]]), axis=1),
+        ),
+        (distinct(2, 4, 2),),
+        ops=("scatter_reduce",),
+        second=False,
+    ),
+    Error(
+        "segment_reduce.sum",
+        lambda T, x: T.segment_reduce(x, "sum", lengths=T.tensor([1, 1])),
+        RuntimeError,
+        "",
+        (real(5),),
+    ),
 ]

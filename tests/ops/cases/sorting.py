@@ -248,4 +248,19 @@ CASES = [
     Error("bincount.floats", lambda T, x: T.bincount(x), NotImplementedError, "Float|Double", (real(3),)),
     Error("bincount.weights", lambda T, i: T.bincount(i, T.ones(2)), RuntimeError, "same length", (integers(3),)),
     Error("isin.numbers", lambda T: T.isin(1, 2), TypeError, "invalid combination"),
+    Case(
+        "histogramdd",
+        lambda T, x, w: (
+            T.histogramdd(x, bins=3)[0],
+            *T.histogramdd(x, bins=[2, 3], range=[-1.0, 1.0, 0.0, 2.0], weight=w)[1],
+            T.histogramdd(x, bins=[2, 3], range=[-1.0, 1.0, 0.0, 2.0], weight=w, density=True)[0],
+            T.histogramdd(x, bins=[T.tensor([-1.0, 0, 0.5, 1], dtype=x.dtype)] * 2)[0],
+            T.histogramdd(x[:0], bins=2)[0],
+        ),
+        (distinct(9, 2), real(9, low=0.0)),
+        grad=False,
+    ),
+    Error("histogramdd.dims", lambda T, x: T.histogramdd(x, bins=2), RuntimeError, "at least 2 dimensions", (real(3),)),
+    Error("histogramdd.bins", lambda T, x: T.histogramdd(x, bins=[2]), RuntimeError, "size of bins", (real(3, 2),)),
+    Error("topk.overlap", lambda T, x: T.topk(x, 2, out=(x[:2], T.tensor([0, 0]))), RuntimeError, "single", (real(4),)),
 ]

@@ -24,6 +24,8 @@ CASES = [
     Case("erfinv", S("erfinv"), (UNIT,), rtol=2e-5),
     Case("ndtri", S("ndtri"), (real(3, 4, low=0.1, high=0.9),), rtol=2e-5, smooth=False),
     Case("lgamma", lambda T, x: T.lgamma(x), (POSITIVE,), rtol=2e-5),
+    Case("gammainc", lambda T, x: T.special.gammainc(T.full_like(x, 1.7).detach(), x), (POSITIVE,), rtol=2e-5),
+    Case("gammaincc", lambda T, x: T.igammac(T.full_like(x, 0.4).detach(), x), (POSITIVE,), rtol=2e-5),
     Case("digamma", lambda T, x: T.digamma(x), (POSITIVE,), rtol=2e-5),
     Case("polygamma", lambda T, x: T.polygamma(2, x), (POSITIVE,), rtol=2e-5),
     Case("zeta", lambda T, x: T.special.zeta(2.5 + 0 * x.detach(), x), (POSITIVE,), rtol=2e-5),

@@ -1,0 +1,36 @@
+"""`torch.ao.quantization`, which is not part of Taper: its names can be imported, and say what to use instead."""
+
+from __future__ import annotations
+
+from ...refusal import room
+
+_INSTEAD = "Taper does not quantize: compute in float32, or in bfloat16 with taper.autocast."
+
+_ROOMS = ("qconfig",)
+_find = room(
+    __name__,
+    _INSTEAD,
+    (
+        "DeQuantStub",
+        "ObserverBase",
+        "QConfig",
+        "QuantStub",
+        "convert",
+        "default_observer",
+        "default_per_channel_weight_observer",
+        "default_weight_observer",
+        "fuse_modules",
+        "fuse_modules_qat",
+        "get_default_qat_qconfig",
+        "prepare",
+        "prepare_qat",
+    ),
+)
+
+
+def __getattr__(name: str):
+    if name in _ROOMS:
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    return _find(name)

@@ -1,0 +1,9 @@
+"""`torch.cuda.gds`, which is not part of Taper: its names can be imported, and say what to use instead."""
+
+from __future__ import annotations
+
+from ..refusal import room
+
+_INSTEAD = "Use taper.save and taper.load."
+
+__getattr__ = room(__name__, _INSTEAD, ("GdsFile",))

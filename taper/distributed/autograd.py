@@ -1,0 +1,17 @@
+"""`torch.distributed.autograd`, which is not part of Taper: its names can be imported, and say what to use instead."""
+
+from __future__ import annotations
+
+from ..refusal import room
+
+_INSTEAD = "Taper's process groups have one process: call backward()."
+
+__getattr__ = room(
+    __name__,
+    _INSTEAD,
+    (
+        "backward",
+        "context",
+        "get_gradients",
+    ),
+)

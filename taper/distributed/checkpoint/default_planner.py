@@ -1,0 +1,16 @@
+"""`torch.distributed.checkpoint.default_planner`, which is not part of Taper: its names can be imported, and say what to use instead."""
+
+from __future__ import annotations
+
+from ...refusal import room
+
+_INSTEAD = "Save and load with taper.save and taper.load."
+
+__getattr__ = room(
+    __name__,
+    _INSTEAD,
+    (
+        "DefaultLoadPlanner",
+        "DefaultSavePlanner",
+    ),
+)

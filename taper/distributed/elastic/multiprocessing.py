@@ -1,0 +1,9 @@
+"""`torch.distributed.elastic.multiprocessing`, which is not part of Taper: its names can be imported, and say what to use instead."""
+
+from __future__ import annotations
+
+from ...refusal import room
+
+_INSTEAD = "Start one process with python."
+
+__getattr__ = room(__name__, _INSTEAD, ("Std",))

@@ -1,0 +1,22 @@
+"""`torch.distributed.fsdp.wrap`, which is not part of Taper: its names can be imported, and say what to use instead."""
+
+from __future__ import annotations
+
+from ...refusal import room
+
+_INSTEAD = "Taper's process groups have one process, which holds the whole model: train the module itself."
+
+__getattr__ = room(
+    __name__,
+    _INSTEAD,
+    (
+        "CustomPolicy",
+        "ModuleWrapPolicy",
+        "always_wrap_policy",
+        "enable_wrap",
+        "lambda_auto_wrap_policy",
+        "size_based_auto_wrap_policy",
+        "transformer_auto_wrap_policy",
+        "wrap",
+    ),
+)

@@ -1,0 +1,25 @@
+"""`torch.distributed.launcher`, which is not part of Taper: its names can be imported, and say what to use instead."""
+
+from __future__ import annotations
+
+from ...refusal import room
+
+_INSTEAD = "Start one process with python."
+
+_ROOMS = ("api",)
+_find = room(
+    __name__,
+    _INSTEAD,
+    (
+        "LaunchConfig",
+        "elastic_launch",
+    ),
+)
+
+
+def __getattr__(name: str):
+    if name in _ROOMS:
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    return _find(name)

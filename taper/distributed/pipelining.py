@@ -1,0 +1,19 @@
+"""`torch.distributed.pipelining`, which is not part of Taper: its names can be imported, and say what to use instead."""
+
+from __future__ import annotations
+
+from ..refusal import room
+
+_INSTEAD = "Taper's process groups have one process: call the stages one after the other."
+
+__getattr__ = room(
+    __name__,
+    _INSTEAD,
+    (
+        "PipelineStage",
+        "Schedule1F1B",
+        "ScheduleGPipe",
+        "SplitPoint",
+        "pipeline",
+    ),
+)

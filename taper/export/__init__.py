@@ -1,0 +1,30 @@
+"""`torch.export`, which is not part of Taper: its names can be imported, and say what to use instead."""
+
+from __future__ import annotations
+
+from ..refusal import room
+
+_INSTEAD = "taper.compile makes one program of a function."
+
+_ROOMS = ("dynamic_shapes",)
+_find = room(
+    __name__,
+    _INSTEAD,
+    (
+        "Dim",
+        "ExportedProgram",
+        "default_decompositions",
+        "dims",
+        "export",
+        "load",
+        "save",
+    ),
+)
+
+
+def __getattr__(name: str):
+    if name in _ROOMS:
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    return _find(name)

@@ -1,0 +1,18 @@
+"""`torch.fx.experimental`, which is not part of Taper: its names can be imported, and say what to use instead."""
+
+from __future__ import annotations
+
+from ...refusal import room
+
+_INSTEAD = "Programs are captured by taper.compile; hooks on modules see what flows through them."
+
+_ROOMS = ("optimization",)
+_find = room(__name__, _INSTEAD, ())
+
+
+def __getattr__(name: str):
+    if name in _ROOMS:
+        from importlib import import_module
+
+        return import_module(f"{__name__}.{name}")
+    return _find(name)

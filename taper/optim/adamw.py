@@ -1,0 +1,7 @@
+"""AdamW under the path that PyTorch has for it."""
+
+from __future__ import annotations
+
+from . import AdamW
+
+__all__ = ["AdamW"]

@@ -1,0 +1,16 @@
+"""`torch.package`, which is not part of Taper: its names can be imported, and say what to use instead."""
+
+from __future__ import annotations
+
+from .refusal import room
+
+_INSTEAD = "Use taper.save and taper.load."
+
+__getattr__ = room(
+    __name__,
+    _INSTEAD,
+    (
+        "PackageExporter",
+        "PackageImporter",
+    ),
+)

@@ -1,0 +1,38 @@
+"""`out=` of operators that demand more of it than that the result can be converted."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd.dispatch import into
+from ..autograd.inplace import legacy_name
+from .writing import check_overlap
+
+__all__: list[str] = []
+
+
+def placed(out, result, *inputs, exact: bool = True):
+    """Put a result into `out`, unless it is None; returns it.
+
+    RuntimeError if `out` has another dtype (where `exact`), if its elements share memory, or if it shares memory with
+    one of the inputs.
+    """
+    if out is None:
+        return result
+    array = out._array
+    if exact and array.dtype != result._array.dtype:
+        wanted, have = legacy_name(result._array.dtype).lower(), legacy_name(array.dtype).lower()
+        raise RuntimeError(f"Expected out tensor to have dtype {wanted}, but got {have} instead")
+    check_overlap(array)
+    for x in inputs:
+        if _share(array, x._array):
+            raise RuntimeError(
+                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
+                "memory location. Please clone() the tensor before performing the operation."
+            )
+    return into(out, result)
+
+
+def _share(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays that fill their memory have elements in common."""
+    return a.flags.forc and b.flags.forc and a.size > 0 and b.size > 0 and np.may_share_memory(a, b)
