@@ -38,14 +38,15 @@ def schedule(
 
 
 def overwritten_too_soon(order: list[Kernel], state: Mapping[Node, Node]) -> set[Node]:
-    """The results of `state` whose input is still read by others, or at other places, when they are written."""
+    """The results of `state` that are written while others read their input, or a check may still forbid it."""
     unsafe = set()
+    checked = max((i for i, k in enumerate(order) if _checks(k)), default=-1)
     for i, kernel in enumerate(order):
         for root in kernel.roots:
             old = state.get(root.node)
             if old is None:
                 continue
-            if any(old in k.loads() for k in order[i + 1 :]) or old in kernel.operands:
+            if i <= checked or any(old in k.loads() for k in order[i + 1 :]) or old in kernel.operands:
                 unsafe.add(root.node)
             stored = next(a for r, a in kernel.walk().roots if r is root)
             if any(n is old and a != stored for n, a in kernel.walk().loads):
@@ -462,7 +463,7 @@ class _Scheduler:
                     order.append(k)
                     stack.pop()
 
-        for k in sorted(self.kernels, key=lambda k: (k.writes_state, _last(k))):
+        for k in sorted(self.kernels, key=lambda k: (not _checks(k), k.writes_state, _last(k))):
             if k not in done:
                 place(k)
         self.unsafe = overwritten_too_soon(order, self.state)
@@ -472,6 +473,11 @@ class _Scheduler:
 def _alone(root: Root) -> bool:
     """Whether a root keeps a kernel for itself: slices, and copies that must wait until all others have read."""
     return root.into is not None or root.node.op == "settle"
+
+
+def _checks(kernel: Kernel) -> bool:
+    """Whether a kernel says if the program may go on."""
+    return any(r.node.op == "check" for r in kernel.roots)
 
 
 def _last(kernel: Kernel) -> int:
