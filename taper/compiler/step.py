@@ -22,7 +22,7 @@ from .capture import Captured, Effect, Output, Source
 from .engine import native_available, program_of
 from .errors import CaptureError
 from .evaluate import evaluate
-from .graph import LEAVES, Graph, Node, reached
+from .graph import LEAVES, Graph, Node, reached, the_dtype
 from .numbers import RELATIONS
 from .reach import Held
 from .trees import flatten, rebuild
@@ -101,7 +101,7 @@ class Step:
             bad = g.reduce("any", check, tuple(range(check.ndim)))
             self.flag = bad if self.flag is None else g.elementwise("logical_or", self.flag, bad)
         if self.flag is not None:
-            self.flag = g.copied(self.flag)
+            self.flag = g.copied(self.flag, "check")
             self.results.append(self.flag)
         self.saved: list[tuple[Node, Source | None]] = []
         for node in [] if self.backward is None else self.backward.saved:
@@ -147,7 +147,7 @@ class Step:
     def _bind(self) -> None:
         program, captured = self.program, self.captured
         sources = captured.sources
-        used = set(program.leaves) | set(program.state.values())
+        used = dict.fromkeys([*program.leaves, *program.state.values()])
         self.number_nodes = [n for n in program.leaves if n.op == "number"]
         self.draws = [(d, nodes) for d, nodes in captured.draws]
         self.by_reference = [(n, sources[n].tensor) for n in used if n.op == "input" and sources[n].kind == "tensor"]
@@ -254,7 +254,7 @@ class Step:
         scope.update(
             MISS=MISS, EAGER=EAGER, empty=np.empty, wrap=wrap, ndarray=np.ndarray, contiguous=np.ascontiguousarray, step=self,
             grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, default_dtype=dtypes.get_default_dtype, changed=changed,
-            share_memory=np.may_share_memory,
+            share_memory=np.may_share_memory, same_dtype=same_dtype,
         )  # fmt: skip
         text = "def call(args, kwargs):\n" + "\n".join(" " + line for part in body for line in part.split("\n"))
         self.source = text
@@ -320,8 +320,12 @@ class Step:
             lines.append(
                 f"if x{i}.__class__ is not ndarray or (v{i}._node is not None) is not {wants}: return MISS"
             )
-            if node is None or node not in self.program.slot:
-                scope[f"X{i}"], scope[f"Y{i}"] = value._array.shape, value._array.dtype
+            scope[f"X{i}"], scope[f"Y{i}"] = value._array.shape, the_dtype(value._array.dtype)
+            lines.append(f"if x{i}.dtype is not Y{i}: x{i} = v{i}._array = same_dtype(x{i})")
+            if self.draws and value._array.flags.c_contiguous:
+                # What the native side would refuse must be known before anything is drawn.
+                lines.append(f"if not x{i}.flags.c_contiguous: return MISS")
+            if node is None or node not in self.program.slot or self.draws:
                 lines.append(f"if x{i}.shape != X{i} or x{i}.dtype != Y{i}: return MISS")
             elif not value._array.flags.c_contiguous:
                 # The program reads a copy; what it writes goes back.
@@ -611,6 +615,12 @@ class Step:
 
 
 _SIGNS = dict(lt="<", le="<=", gt=">", ge=">=", eq="==", ne="!=")
+
+
+def same_dtype(array: np.ndarray) -> np.ndarray:
+    """The array with the one object for its dtype, which the native side knows it by."""
+    dtype = the_dtype(array.dtype)
+    return array if dtype is array.dtype else array.view(dtype)
 
 
 class _Share:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 import warnings
 
 import numpy as np
@@ -651,6 +652,29 @@ def test_random_numbers_come_from_the_eager_stream():
     assert compiled.eager_reason is None
 
 
+def test_a_new_shape_draws_no_number_twice():
+    def f(x):
+        return F.dropout(x, 0.5)
+
+    compiled = taper.compile(f)
+    found = []
+    for call in (compiled, f):
+        taper.manual_seed(5)
+        found.append([call(taper.ones(n)) for n in (20, 30, 20, 20, 30, 40)])
+    for a, b in zip(*found):
+        exactly(a, b)
+    assert compiled.compilations == 3
+
+
+def test_arrays_whose_dtype_is_another_object():
+    f = taper.compile(lambda x: F.dropout(x * 2, 0.0).sum())
+    for _ in range(3):
+        array = pickle.loads(pickle.dumps(np.ones(4, np.float32)))
+        assert f(taper.from_numpy(array)).item() == 8
+    assert f(taper.ones(4)).item() == 8
+    assert f.compilations == 1
+
+
 def test_tied_weights_and_frozen_parameters():
     class Tied(nn.Module):
         def __init__(self):
@@ -711,6 +735,37 @@ def test_indices_out_of_range_are_refused_and_nothing_has_changed():
         exactly(model.weight, before)
     compiled(taper.tensor([0, 4]))
     assert not bool((model.weight == before).all()) and compiled.eager_reason is None
+
+
+def test_a_refused_step_overwrites_nothing_before_the_eager_engine_says_why():
+    """Running statistics are written by kernels that know nothing of the index, or that the index comes from."""
+
+    def make(dependent):
+        norm, embed = nn.BatchNorm1d(4), nn.Embedding(5, 4)
+
+        def f(x, i):
+            y = norm(x)
+            if dependent:
+                i = (y.sum(1) * 0).long() + i
+            return (y.exp() * embed(i)).sum(0)
+
+        return norm, f
+
+    for dependent in (False, True):
+        (norm, f), (other, eager) = twins(lambda dependent=dependent: make(dependent))
+        compiled = taper.compile(f)
+        good, bad = taper.zeros(6, dtype=taper.int64), taper.full((6,), 7)
+        for i in (good, bad, good, bad, bad, good):
+            x = taper.randn(6, 4)
+            if i is bad:
+                for call in (compiled, eager):
+                    with pytest.raises(IndexError):
+                        call(x, i)
+            else:
+                same(compiled(x, i), eager(x, i), 1e-5)
+            same(norm.running_mean, other.running_mean)
+            assert norm.num_batches_tracked.item() == other.num_batches_tracked.item()
+        assert compiled.compilations == 1 and compiled.eager_reason is None
 
 
 # Compiled functions inside an eager loop.

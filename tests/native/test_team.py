@@ -301,7 +301,7 @@ for part in (0.2, 0.5, 0.8):
     timer.join()
     difference = w.detach().numpy() - before
     values.append(bool((difference == 0).all() or (difference == 1).all()))
-    values.append(w.detach().numpy()[0, 0] == other.detach().numpy()[0])
+    values.append(w.detach().numpy()[0, 0].item() == other.detach().numpy()[0].item())
     loss = compiled(x)
 print(values)
 """
