@@ -114,8 +114,8 @@ def _last_sample(s):
     """Yet another one: along the last dimension 1, 2, 3, ..., as positions that count from one."""
     if hasattr(s, "node_as"):
         return 2.0
-    last = np.arange(1, (s.shape[-1] if s.ndim else 1) + 1)
-    return np.broadcast_to(last.astype(s.dtype), s.shape).reshape(s.shape).copy()
+    last = np.arange(1, s.shape[-1] + 1) if s.ndim else np.asarray(1)
+    return np.broadcast_to(last.astype(s.dtype), s.shape).copy()
 
 
 class _Place(int):

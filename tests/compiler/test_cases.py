@@ -13,6 +13,7 @@ import pytest
 
 import taper
 from taper.compiler import CaptureError
+from taper.compiler.engine import native_available
 from taper.ops.operator import REGISTRY
 
 from ..ops.case import FLOATS, HALVES, INTEGERS, rng, strided
@@ -63,11 +64,12 @@ CONDITION = {"logsumexp.large": 1000.0}
 every_row = pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def code_cache(tmp_path_factory):
-    """One empty cache of machine code for the whole run."""
+@pytest.fixture(autouse=True, scope="module")
+def code_in_memory():
+    """Machine code is kept in memory alone: nothing comes from earlier runs, and nothing is left behind."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TAPER_CACHE_DIR", str(tmp_path_factory.mktemp("code")))
+        if native_available():
+            patch.setattr("taper.native.cache.folder", lambda: None)
         yield
 
 

@@ -14,7 +14,7 @@ from taper import nn
 from taper.compiler import CaptureError
 from taper.nn import functional as F
 
-from .test_cases import code_cache  # noqa: F401  (a fixture)
+from .test_cases import code_in_memory  # noqa: F401  (a fixture)
 
 INT = taper.int64
 
