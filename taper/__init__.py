@@ -47,8 +47,8 @@ short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
 
 from . import autograd, backends
-from .errors import OutOfMemoryError
 from .backends.cpu.large import Native as _Native
+from .errors import OutOfMemoryError
 from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.

@@ -19,7 +19,7 @@ def native_available() -> bool:
 def look_at_machine() -> None:
     """ValueError if TAPER_CPU names no machine: that is no reason to run eagerly."""
     if native_available():
-        from ..native.machine import host  # noqa: PLC0415
+        from ..native.machine import host
 
         host()
 
@@ -28,7 +28,7 @@ def program_of(graph: Graph, results: list[Node], state: dict[Node, Node]):
     """A program for a graph's results; warns once if it is interpreted."""
     global _warned
     if native_available():
-        from .program import Program  # noqa: PLC0415
+        from .program import Program
 
         return Program(graph, results, state)
     if not _warned:

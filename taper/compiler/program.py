@@ -60,7 +60,7 @@ class Entry:
     @property
     def cost(self) -> float:
         """Nanoseconds of one thread, about."""
-        return self.flops / 60 + self.bytes / 12
+        return self.flops / 150 + self.bytes / 12
 
 
 @dataclass

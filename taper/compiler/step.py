@@ -475,8 +475,8 @@ class Step:
         numbers = [self._number(n) for n in self.number_nodes]
         if not native_available():
             return self._run_general(numbers)
-        from ..native import team  # noqa: PLC0415
-        from .entry import Record, entrance, readable  # noqa: PLC0415
+        from ..native import team
+        from .entry import Record, entrance, readable
 
         simple = len(program.segments) == 1 and readable() and len(objects) <= 64 and len(numbers) <= 64
         last = program.segments[-1].last
