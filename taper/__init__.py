@@ -112,11 +112,10 @@ def _lend_natively(which: str):
     """The first large array asks for the compiler; until then it is not imported."""
 
     def first(*args):
-        from .backends.cpu.large import Native
-        from .compiler.operators import lend
+        from importlib import import_module
 
-        lend()
-        lent = getattr(Native, which)
+        import_module(f"{__name__}.compiler.operators").lend()
+        lent = getattr(_Native, which)
         return NotImplemented if lent is None else lent(*args)
 
     return first

@@ -147,7 +147,7 @@ class Step:
     def _bind(self) -> None:
         program, captured = self.program, self.captured
         sources = captured.sources
-        used = set(program.leaves) | set(program.state.values())
+        used = dict.fromkeys([*program.leaves, *program.state.values()])
         self.number_nodes = [n for n in program.leaves if n.op == "number"]
         self.draws = [(d, nodes) for d, nodes in captured.draws]
         self.by_reference = [(n, sources[n].tensor) for n in used if n.op == "input" and sources[n].kind == "tensor"]

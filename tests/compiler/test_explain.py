@@ -137,6 +137,12 @@ def test_random_numbers_are_drawn_from_copies():
     assert drop(x).item() == expected
 
 
+def test_tensors_that_cannot_be_written():
+    rows = taper.ones(3).expand(4, 3)
+    found = taper.explain(lambda x, y: (x + y).sum())(taper.ones(4, 3), rows)
+    assert found.rows and found.reason is None
+
+
 def test_an_index_that_is_computed_is_valid_when_its_reader_is_measured():
     """Kernels are measured in the program's order: the arena holds what they read, and no other kernel's leavings."""
 

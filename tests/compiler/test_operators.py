@@ -17,7 +17,6 @@ ROWS = {
     "layer_norm": lambda x, w: nn.functional.layer_norm(x, (x.shape[1],), w),
     "rms_norm": lambda x, w: nn.functional.rms_norm(x, (x.shape[1],), w),
     "batch_norm": lambda x, w: nn.functional.batch_norm(x, None, None, w, None, True),
-    "sigmoid": lambda x, w: taper.sigmoid(x),
 }
 OPTIMIZERS = {
     "sgd": (taper.optim.SGD, {"lr": 0.1}),

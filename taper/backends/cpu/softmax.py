@@ -49,7 +49,6 @@ def log_softmax(x, axis):
     return out
 
 
-@accelerated
 def sigmoid(x):
     """1 / (1 + exp(-x))"""
     return 1 / (1 + np.exp(-x))

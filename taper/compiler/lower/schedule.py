@@ -84,6 +84,7 @@ class _Scheduler:
 
     def choose(self) -> None:
         cost: dict[Node, int] = {}
+        reads: dict[Node, set[Node]] = defaultdict(set)
         self.stored.update(r for r in self.results if r.op not in LEAVES or r in self.state.values())
         self.stored = {r for r in self.stored if r.op not in LEAVES}
         for node in self.nodes:
@@ -105,7 +106,8 @@ class _Scheduler:
                 cost[node] = own + sum(cost[x] for x in node.inputs if x not in self.stored)
                 if node.op in INDEXED or node.op == "settle":
                     self.store(data_of(node))
-                if node.size > 1 and cost[node] >= HEAVY and self._shared(node):
+                reads[node] = set().union(*[{x} if x in self.stored or x.op in LEAVES else reads[x] for x in node.inputs])
+                if node.size > 1 and (cost[node] >= HEAVY or self._rereads(node, reads[node])) and self._shared(node):
                     self.stored.add(node)
                     cost[node] = 1
         self.stored = {n for n in self.stored if n.op != "host"}
@@ -134,6 +136,11 @@ class _Scheduler:
         while base.op in MOVEMENTS:
             base = base.inputs[0]
         return x if operand_strides(x, base, self.layouts) is None else base
+
+    def _rereads(self, node: Node, reads: set[Node]) -> bool:
+        """Whether computing a node at each use reads more memory than storing it would cost."""
+        big = sum(1 for x in reads if 2 * x.size >= node.size)
+        return node.op not in MOVEMENTS and (big - 1) * (len(self._real_users(node)) - 1) >= 2
 
     def _shared(self, node: Node) -> bool:
         """Whether several others, or an axis along which it is repeated, use a node."""
