@@ -400,7 +400,9 @@ class Step:
             tests.append(f"len({name}) != {held.size}" if held.size else name)
         for i, (key, value) in enumerate(zip(held.keys, held.values)):
             scope[f"{name}_{i}"] = value
-            if isinstance(held.container, types.CellType):
+            if not isinstance(held.container, (types.CellType, list, dict)):
+                read = f"getattr({name}, {key!r}, MISS)"
+            elif isinstance(held.container, types.CellType):
                 read = f"{name}.cell_contents"
             elif isinstance(held.container, list):
                 read = f"{name}[{key}]"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import types
 import warnings
 
 import numpy as np
@@ -369,6 +370,73 @@ def test_optimizer_state_that_is_loaded_and_parameters_that_are_added():
         optimizer.param_groups[0]["nesterov"] = True
     check()
     assert compiled.eager_reason is None
+
+
+def test_class_attributes_inherited_methods_and_properties():
+    offset = taper.ones(3)
+
+    class Base:
+        scale, flip = 2.0, False
+
+        def shifted(self, x):
+            return x + offset
+
+        @property
+        def factor(self):
+            return self.scale * 2
+
+    class Model(Base):
+        @staticmethod
+        def twice(x):
+            return x * 2
+
+        def __call__(self, x):
+            x = self.twice(self.shifted(x)) * self.factor
+            return x.flip(0) if self.flip else x
+
+    model = Model()
+    f = taper.compile(lambda x: model(x))
+    x = taper.arange(3.0)
+
+    def check():
+        exactly(f(x), model(x))
+        exactly(f(x), model(x))
+
+    check()
+    Base.flip = True
+    check()
+    Model.scale = 3.0
+    check()
+    model.scale = 5.0
+    check()
+    offset += 1
+    check()
+    Model.twice = staticmethod(lambda x: x * 3)
+    check()
+
+
+def test_another_module_of_the_users():
+    other = types.ModuleType("users_other_module")
+    exec("import taper\nscale = 2.0\nsteps = 1\nmask = taper.ones(3)\ndef act(x):\n    return x * mask * scale * steps", vars(other))
+    f = taper.compile(lambda x: other.act(x) + other.steps)
+    x = taper.arange(3.0)
+
+    def check():
+        exactly(f(x), other.act(x) + other.steps)
+        exactly(f(x), other.act(x) + other.steps)
+
+    check()
+    other.scale = 3.0
+    check()
+    assert f.compilations == 1
+    other.steps = 4
+    check()
+    other.mask *= 2
+    check()
+    other.mask = taper.zeros(3)
+    check()
+    other.act = lambda x: x - 1
+    check()
 
 
 def test_a_trainer_that_keeps_a_scheduler():

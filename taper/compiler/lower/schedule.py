@@ -446,6 +446,15 @@ class _Scheduler:
             k.writes_state = any(n in self.state for n in k.results())
         self._needs.clear()
         self._readers = None
+        order = self.placed(lambda k: (k.writes_state, _last(k)))
+        checked = max((i for i, k in enumerate(order) if _checks(k)), default=-1)
+        if any(k.writes_state for k in order[:checked]):
+            order = self.placed(lambda k: (not _checks(k), k.writes_state, _last(k)))
+        self.unsafe = overwritten_too_soon(order, self.state)
+        return order
+
+    def placed(self, key) -> list[Kernel]:
+        """The kernels by `key`, each after what it needs and what reads what it overwrites."""
         done: dict[Kernel, int] = {}
         order: list[Kernel] = []
 
@@ -463,10 +472,9 @@ class _Scheduler:
                     order.append(k)
                     stack.pop()
 
-        for k in sorted(self.kernels, key=lambda k: (not _checks(k), k.writes_state, _last(k))):
+        for k in sorted(self.kernels, key=key):
             if k not in done:
                 place(k)
-        self.unsafe = overwritten_too_soon(order, self.state)
         return order
 
 
