@@ -154,7 +154,9 @@ class Reach:
             size = len(then)
             if id(now) in attributes:
                 ours, size = attributes[id(now)], None
-                chosen = [k for k, v in entries if (_replaceable(v) if ours else k in watched.names and not _is_plain(v))]
+                chosen = [
+                    k for k, v in entries if (_replaceable(v) if ours else k in watched.names and not _is_plain(v))
+                ]
             elif id(now) not in self.inner:
                 chosen = [k for k, _ in entries if (id(now), k) not in taken]
             elif whole:

@@ -223,7 +223,7 @@ class Step:
                 body.append(f"d{k}_{i} = contiguous({name})")
                 passed(f"d{k}_{i}", node, False, False)
         made = []
-        for i, (output, node) in enumerate(self.returned):
+        for i, (_, node) in enumerate(self.returned):
             if node is not None and node not in program.state:
                 scope[f"S{i}"], scope[f"T{i}"] = node.shape, node.dtype
                 body.append(f"o{i} = empty(S{i}, T{i})")

@@ -59,6 +59,11 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
             UserWarning,
             stacklevel=2,
         )
+    elif making.shared is not None and isinstance(data, np.ndarray) and data.flags.c_contiguous and data.dtype.kind in "biuf":
+        # While a step is captured: the step copies the array at each call.
+        made = wrap(making.shared(data))
+        made = (made if wanted is None else made.to(dtype)).clone()
+        return made.requires_grad_() if requires_grad else made
     return leaf(array_of(data, wanted, copy=True), requires_grad)
 
 

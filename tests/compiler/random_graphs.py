@@ -152,9 +152,7 @@ def _overwriting(draw, made: Made) -> None:
 
 
 def _pick(draw, made: Made, kinds: str, exact: bool = False, dims: int = 0) -> Value | None:
-    fitting = [
-        v for v in made.values if v.node.dtype.kind in kinds and (v.exact or not exact) and v.node.ndim >= dims
-    ]
+    fitting = [v for v in made.values if v.node.dtype.kind in kinds and (v.exact or not exact) and v.node.ndim >= dims]
     return draw(st.sampled_from(fitting)) if fitting else None
 
 
@@ -228,7 +226,9 @@ def logic(draw, made: Made, rng) -> None:
     x = _pick(draw, made, "b")
     if x is None:
         return
-    name = draw(st.sampled_from("logical_and logical_or logical_xor bitwise_and bitwise_xor logical_not invert".split()))
+    name = draw(
+        st.sampled_from("logical_and logical_or logical_xor bitwise_and bitwise_xor logical_not invert".split())
+    )
     operands = (x,) if name in ("logical_not", "invert") else (x, _partner(draw, made, x))
     made.note(made.graph.elementwise(name, *[v.node for v in operands]), *operands)
 

@@ -54,7 +54,9 @@ def check(made: Made, node, found: np.ndarray, wanted: np.ndarray) -> None:
     if wanted.dtype.kind != "f":
         np.testing.assert_array_equal(found, wanted, err_msg=where)
         return
-    np.testing.assert_allclose(found, wanted, rtol=value.tolerance() / value.scale, atol=value.tolerance(), err_msg=where)
+    np.testing.assert_allclose(
+        found, wanted, rtol=value.tolerance() / value.scale, atol=value.tolerance(), err_msg=where
+    )
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=SLOW)

@@ -303,6 +303,19 @@ def test_dicts_and_lists_behind_the_function():
     check()
 
 
+def test_numpy_arrays_behind_the_function_are_read_at_each_call():
+    array = np.ones(3, np.float32)
+
+    def f(x):
+        return x * taper.from_numpy(array) + taper.tensor(array) * 2 + taper.as_tensor(array, dtype=taper.float64)
+
+    compiled = taper.compile(f)
+    for value in (1, 5, 7):
+        array[:] = value
+        exactly(compiled(taper.ones(3)), f(taper.ones(3)))
+    assert compiled.compilations == 1
+
+
 def test_hooks_and_layers_added_later():
     model = nn.Sequential(nn.Linear(3, 3))
     f = taper.compile(lambda x: model(x))
@@ -325,9 +338,10 @@ def test_a_helper_that_is_replaced():
     f = taper.compile(lambda x: helper(x))
     assert f(taper.zeros(1)).item() == 1
 
-    def helper(x):
+    def another(x):
         return x + 2
 
+    helper = another
     assert f(taper.zeros(1)).item() == 2
 
 
@@ -417,7 +431,10 @@ def test_class_attributes_inherited_methods_and_properties():
 
 def test_another_module_of_the_users():
     other = types.ModuleType("users_other_module")
-    exec("import taper\nscale = 2.0\nsteps = 1\nmask = taper.ones(3)\ndef act(x):\n    return x * mask * scale * steps", vars(other))
+    exec(
+        "import taper\nscale = 2.0\nsteps = 1\nmask = taper.ones(3)\ndef act(x):\n    return x * mask * scale * steps",
+        vars(other),
+    )
     f = taper.compile(lambda x: other.act(x) + other.steps)
     x = taper.arange(3.0)
 

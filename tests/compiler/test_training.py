@@ -139,7 +139,9 @@ RUNS = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-@pytest.mark.parametrize(("dtype", "tolerance"), [(taper.float32, 1e-5), (taper.float64, 1e-12)], ids=["single", "double"])
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(taper.float32, 1e-5), (taper.float64, 1e-12)], ids=["single", "double"]
+)
 def test_two_hundred_steps(name, dtype, tolerance):
     network, draws, optimizer_of = RUNS[name]
 

@@ -98,7 +98,7 @@ def counts_unique(x):
 
 AT_ONCE = [
     (prints, "Printing", "print(y)"),
-    (formats, "looks at the values", "f\"{x.sum()}\""),
+    (formats, "looks at the values", 'f"{x.sum()}"'),
     (takes_item, "item", "x.sum().item()"),
     (takes_float, "looks at the values", "float(x.sum())"),
     (takes_list, "tolist", "x.tolist()"),
@@ -115,7 +115,9 @@ LATER = [
     (counts_in_global, "'calls'", "def counts_in_global"),
     (collects, "a list", "def collects"),
 ]
-every = pytest.mark.parametrize(("function", "reason", "line"), AT_ONCE + LATER, ids=lambda v: getattr(v, "__name__", ""))
+every = pytest.mark.parametrize(
+    ("function", "reason", "line"), AT_ONCE + LATER, ids=lambda v: getattr(v, "__name__", "")
+)
 
 
 def line_number(function, text: str) -> int:

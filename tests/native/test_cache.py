@@ -63,7 +63,13 @@ def test_the_key_is_content_machine_and_versions(monkeypatch):
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b[:10], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b + b"x"],
+    [
+        lambda b: b[: len(b) // 2],
+        lambda b: b"",
+        lambda b: b[:10],
+        lambda b: b[:-1] + bytes([b[-1] ^ 1]),
+        lambda b: b + b"x",
+    ],
     ids=["half", "empty", "short", "a bit", "longer"],
 )
 def test_damaged_entries_are_made_again(folder, damage):
@@ -102,7 +108,9 @@ def run(text: str, **environment: str) -> subprocess.CompletedProcess:
 def test_processes_that_fill_one_cache_at_the_same_time(folder):
     environment = {**os.environ, "TAPER_CACHE_DIR": str(folder.parent)}
     children = [
-        subprocess.Popen([sys.executable, "-c", FILL], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        subprocess.Popen(
+            [sys.executable, "-c", FILL], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        )
         for _ in range(4)
     ]
     found = [c.communicate(timeout=120) for c in children]

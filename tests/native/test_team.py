@@ -58,7 +58,9 @@ def layer_norm_with_gradients():
 def elementwise():
     taper.manual_seed(0)
     a, b = taper.randn(300_001), taper.randn(300_001)
-    return taper.compile(lambda a, b: (taper.tanh(a * b + 1) * taper.sigmoid(a), (a + b).sum(), a.max(), (a * b).mean()))(a, b)
+    return taper.compile(
+        lambda a, b: (taper.tanh(a * b + 1) * taper.sigmoid(a), (a + b).sum(), a.max(), (a * b).mean())
+    )(a, b)
 
 
 def softmax():
@@ -123,7 +125,11 @@ def control_groups(folder, own: str, files: dict[str, str]) -> tuple[str, str]:
         ("0::/a/b\n", {"a/cpu.max": "50000 100000\n", "a/b/cpu.max": "400000 100000\n"}, 0.5),
         ("0::/a/b\n", {"a/cpu.max": "max 100000\n", "a/b/cpu.max": "300000 100000\n"}, 3),
         ("0::/elsewhere\n", {"cpu.max": "200000 100000\n"}, 2),
-        ("4:memory:/x\n3:cpu,cpuacct:/job\n", {"cpu/job/cpu.cfs_quota_us": "250000\n", "cpu/job/cpu.cfs_period_us": "100000\n"}, 2.5),
+        (
+            "4:memory:/x\n3:cpu,cpuacct:/job\n",
+            {"cpu/job/cpu.cfs_quota_us": "250000\n", "cpu/job/cpu.cfs_period_us": "100000\n"},
+            2.5,
+        ),
         ("3:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 8),
         ("0::/\n", {"cpu.max": "nonsense\n"}, 8),
         ("0::/\n", {"cpu.max": ""}, 8),
