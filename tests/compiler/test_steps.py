@@ -325,7 +325,7 @@ def test_a_helper_that_is_replaced():
     f = taper.compile(lambda x: helper(x))
     assert f(taper.zeros(1)).item() == 1
 
-    def helper(x):
+    def helper(x):  # noqa: F811
         return x + 2
 
     assert f(taper.zeros(1)).item() == 2
