@@ -222,7 +222,6 @@ class Step:
                 name = f"d{k}" if len(nodes) == 1 else f"d{k}[{i}]"
                 body.append(f"d{k}_{i} = contiguous({name})")
                 passed(f"d{k}_{i}", node, False, False)
-        made = []
         for i, (_, node) in enumerate(self.returned):
             if node is not None and node not in program.state:
                 scope[f"S{i}"], scope[f"T{i}"] = node.shape, node.dtype
@@ -247,13 +246,12 @@ class Step:
             passed(f"g{i}", node, False, True)
         scope["own"] = [self._nobody() for _ in self.fresh]
         scope["count"] = sys.getrefcount
-        del made
         body += self._run(objects)
         body += self._after()
         body.append(f"return {self._result()}")
         scope.update(
             MISS=MISS, EAGER=EAGER, empty=np.empty, wrap=wrap, ndarray=np.ndarray, contiguous=np.ascontiguousarray, step=self,
-            grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, default_dtype=dtypes.get_default_dtype, changed=changed,
+            grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, dtypes=dtypes, changed=changed,
             share_memory=np.may_share_memory, same_dtype=same_dtype,
         )  # fmt: skip
         text = "def call(args, kwargs):\n" + "\n".join(" " + line for part in body for line in part.split("\n"))
@@ -271,7 +269,7 @@ class Step:
         scope, lines, reads = self.scope, [], []
         mode, default = self.grad_mode, self.default
         scope["D0"] = default
-        lines.append(f"if grad_mode() is not {mode} or default_dtype() is not D0: return MISS")
+        lines.append(f"if grad_mode() is not {mode} or dtypes._default is not D0: return MISS")
         args, kwargs = rebuild(self.tree, list(range(len(self.given))))
         if not kwargs and args == tuple(range(len(self.given))):
             lines.append(f"if len(args) != {len(args)} or kwargs: return MISS")
@@ -318,7 +316,7 @@ class Step:
             lines = [f"if v{i}.__class__ is not C{i}: return MISS", f"x{i} = v{i}._array"]
             wants = value.requires_grad
             lines.append(
-                f"if x{i}.__class__ is not ndarray or (v{i}._node is not None) is not {wants}: return MISS"
+                f"if x{i}.__class__ is not ndarray or v{i}._node is {None if wants else 'not None'}: return MISS"
             )
             scope[f"X{i}"], scope[f"Y{i}"] = value._array.shape, the_dtype(value._array.dtype)
             lines.append(f"if x{i}.dtype is not Y{i}: x{i} = v{i}._array = same_dtype(x{i})")
@@ -354,7 +352,7 @@ class Step:
         nodes = []
         for i, (t, needed) in enumerate(self.captured.needing):
             scope[f"Q{i}"] = t
-            nodes.append(f"(Q{i}._node is not None) is not {needed}")
+            nodes.append(f"Q{i}._node is {None if needed else 'not None'}")
         for start in range(0, len(nodes), 50):
             lines.append(f"if {' or '.join(nodes[start : start + 50])}: return MISS")
         return lines
@@ -549,10 +547,11 @@ class Step:
         scope, lines = self.scope, [*self.copied_back]
         for i, (source, _) in enumerate(self.written):
             if source.kind == "grad":
-                lines.append(f"changed(H_{i}._grad)")
+                lines.append(f"t = H_{i}._grad")
                 scope[f"H_{i}"] = source.tensor
-                continue
-            name = f"v{source.place}" if source.kind == "argument" else f"U{i}"
+                name = "t"
+            else:
+                name = f"v{source.place}" if source.kind == "argument" else f"U{i}"
             scope[f"U{i}"] = source.tensor
             lines += [f"c = {name}._counter", "if c is not None: c[0] += 1", f"else: {name}._counter = [1]"]
         for i, _ in enumerate(self.fresh):
