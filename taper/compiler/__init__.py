@@ -3,7 +3,7 @@
 capture (a run with symbols) -> graph -> schedule (kernels) -> LLVM -> program, called through generated code with guards.
 """
 
-from . import arrays  # noqa: F401  (registers the namespace of symbols)
+from . import arrays
 from .api import Compiled, compile, disable, is_compiling, reset
 from .errors import CaptureError
 from .explain import Explanation, explain

@@ -20,7 +20,7 @@ def program_of(graph: Graph, results: list[Node], state: dict[Node, Node]):
     """A program for a graph's results; warns once if it is interpreted."""
     global _warned
     if native_available():
-        from .program import Program  # noqa: PLC0415
+        from .program import Program
 
         return Program(graph, results, state)
     if not _warned:

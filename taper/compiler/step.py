@@ -211,7 +211,7 @@ class Step:
                 body.append(f"d{k}_{i} = contiguous({name})")
                 passed(f"d{k}_{i}", node, False, False)
         made = []
-        for i, (output, node) in enumerate(self.returned):
+        for i, (_, node) in enumerate(self.returned):
             if node is not None and node not in program.state:
                 scope[f"S{i}"], scope[f"T{i}"] = node.shape, node.dtype
                 body.append(f"o{i} = empty(S{i}, T{i})")
@@ -414,8 +414,8 @@ class Step:
         numbers = [self._number(n) for n in self.number_nodes]
         if not native_available():
             return self._run_general(numbers)
-        from ..native import team  # noqa: PLC0415
-        from .entry import Record, entrance, readable  # noqa: PLC0415
+        from ..native import team
+        from .entry import Record, entrance, readable
 
         simple = len(program.segments) == 1 and readable() and len(objects) <= 64 and len(numbers) <= 64
         last = program.segments[-1].last

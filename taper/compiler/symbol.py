@@ -42,6 +42,7 @@ class Memory:
 
     def read(self) -> Node:
         if self.value is None:
+            assert self.fetch is not None
             self.value = self.fetch()
         return self.value
 

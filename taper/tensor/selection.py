@@ -9,7 +9,6 @@ from ..autograd.dispatch import apply, into, viewed
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.tape import Variable, wrap
 from ..backends import namespace_of
-from ..backends.quiet import QUIET, enter, leave
 from ..ops import indexing as ops
 from ..ops.movement import astype
 from . import dims
