@@ -47,6 +47,7 @@ short, int, long = int16, int32, int64
 cfloat, cdouble = complex64, complex128
 
 from . import autograd, backends
+from .backends.cpu.large import Native as _Native
 from .errors import OutOfMemoryError
 from .tensor import special
 
@@ -105,6 +106,22 @@ _LENT |= dict.fromkeys(
     ),
     "nn.functional.native",
 )
+
+
+def _lend_natively(which: str):
+    """The first large array asks for the compiler; until then it is not imported."""
+
+    def first(*args):
+        from importlib import import_module
+
+        import_module(f"{__name__}.compiler.operators").lend()
+        lent = getattr(_Native, which)
+        return NotImplemented if lent is None else lent(*args)
+
+    return first
+
+
+_Native.run, _Native.update = _lend_natively("run"), _lend_natively("update")
 
 
 def __getattr__(name: str):

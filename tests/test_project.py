@@ -38,6 +38,17 @@ def test_the_chinese_readme_says_the_same():
     assert ours == chinese
 
 
+def test_readmes_programs_run(capsys):
+    found = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    assert len(found) == 2
+    for program in found:
+        names = {"__name__": "program"}
+        exec(compile(program, "README.md", "exec"), names)
+        assert capsys.readouterr().out
+    assert names["losses"] == sorted(names["losses"], reverse=True)
+    assert names["step"].compilations == 1
+
+
 def test_ci_runs_readmes_commands_as_printed():
     script = (ROOT / ".ci" / "run").read_text()
     section = re.search(r"^section\(\).*$", script, re.MULTILINE).group(0)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .capture import ORDINARY, captured, capturing, located
+from .engine import look_at_machine
 from .errors import CaptureError, Uninitialised
 from .reach import Wrapper
 from .recording import recording
@@ -97,6 +98,7 @@ class Compiled(Wrapper):
 
     def compile_for(self, args: tuple, kwargs: dict) -> Step:
         """Capture and compile for these arguments."""
+        look_at_machine()
         try:
             step = Step(captured(self.function, args, kwargs), args, kwargs)
         except CaptureError:

@@ -25,7 +25,7 @@ from .errors import CaptureError, Uninitialised
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
 from .numbers import FixedNumberNeeded, Number, Question
-from .reach import Reach, called, reach
+from .reach import Held, Reach, called, reach
 from .recording import recording
 from .symbol import Memory, Symbol, constant_symbol, made
 from .trees import flatten, rebuild
@@ -95,6 +95,8 @@ class Captured:
     needing: list[tuple[Variable, bool]]
     plain: list[tuple[dict, object, object]]
     plain_cells: list[tuple[types.CellType, object]]
+    held: list[Held]
+    identities: list[tuple[int, int | Variable]]
     gradients: Gradients | None = None
 
 
@@ -159,9 +161,17 @@ class Capture:
     def run(self) -> Captured:
         """The captured step. CaptureError if it cannot be, and Uninitialised if it should be run once before."""
         leaves, tree = flatten((self.args, self.kwargs))
-        found = reach([self.function, *leaves])
+        found = reach([self.function, *[v for v in leaves if not isinstance(v, Variable)]])
         arguments = {id(v): i for i, v in enumerate(leaves) if isinstance(v, Variable)}
-        tensors = list(found.tensors)
+        behind = {id(t) for t in found.tensors}
+        # An argument that stands in two places, or is reached by the function too, must be the same one in later calls.
+        identities = [
+            (i, arguments[id(v)] if arguments[id(v)] != i else v)
+            for i, v in enumerate(leaves)
+            if isinstance(v, Variable) and (arguments[id(v)] != i or id(v) in behind)
+        ]
+        given_tensors = {id(v): v for v in leaves if isinstance(v, Variable) and id(v) not in behind}
+        tensors = [*found.tensors, *given_tensors.values()]
         with self._symbols(tensors, arguments) as before, self._numbers(found), self._generators(found):
             given = [self._argument(v, i) for i, v in enumerate(leaves)]
             args, kwargs = rebuild(tree, given)
@@ -169,6 +179,7 @@ class Capture:
                 result = self.function(*args, **kwargs)
                 outputs, result_tree = self._outputs(result, tensors, before, arguments)
                 effects = self._effects(tensors, before, arguments)
+                _no_shared_memory(before)
                 gradients = self._gradients(outputs, tensors, before)
             finally:
                 problem = found.changed()
@@ -182,7 +193,7 @@ class Capture:
         plain, cells = found.plain(self.numbered)
         return Captured(
             self.graph, self.sources, self.draws, self.questions, effects, outputs, result_tree, found, self.checks,
-            assumed, no_grads, needing, plain, cells, gradients,
+            assumed, no_grads, needing, plain, cells, found.held(self.numbered), identities, gradients,
         )  # fmt: skip
 
     # What the function sees in place of the real things.
@@ -388,6 +399,25 @@ def _spent(t: Variable) -> bool:
             return True
         stack.extend(node.edges)
     return False
+
+
+def _no_shared_memory(before: list[_State]) -> None:
+    """CaptureError if a tensor is changed whose memory another one that is used looks at: each would have its own."""
+    used: dict[int, list[tuple[np.ndarray, Memory]]] = {}
+    for state in before:
+        for symbol, array in ((state.symbol, state.array), (state.grad_symbol, state.grad_array)):
+            if array is state.array and symbol is not state.symbol:
+                continue
+            if symbol is not None and symbol.memory.value is not None and array.size:
+                owner = array if array.base is None else array.base
+                used.setdefault(id(owner), []).append((array, symbol.memory))
+    for group in used.values():
+        for i, (a, memory) in enumerate(group):
+            for b, other in group[i + 1 :]:
+                if (memory.changes or other.changes) and np.may_share_memory(a, b):
+                    raise CaptureError(
+                        "two tensors share memory and the step changes one of them in place; make the other one of it inside"
+                    )
 
 
 def _same_leaf(a, b) -> bool:

@@ -31,8 +31,8 @@ def applied(ufunc, inputs, dtype=None) -> Symbol:
         return (inputs[0] * inputs[1]).sum(-1)
     if ufunc is np.positive:
         return symbol_of(inputs[0]).copy()
-    if ufunc in (np.conjugate,):
-        return inputs[0]
+    if ufunc is np.conjugate:
+        return inputs[0].copy()
     name = UFUNCS.get(ufunc)
     if name is None:
         return host(ufunc, *inputs) if dtype is None else host(ufunc, *inputs, dtype=dtype)

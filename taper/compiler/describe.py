@@ -13,7 +13,7 @@ from .lower.kernels import Kernel, in_memory
 SHOWN = 6
 """Operations that a kernel's description names; `fused` has them all."""
 
-_SILENT = frozenset(("cast", "constant", "number", "positive", "settle", *MOVEMENTS))
+_SILENT = frozenset(("cast", "constant", "number", "positive", "settle", "check", *MOVEMENTS))
 
 
 def computed(kernel: Kernel) -> list[Node]:

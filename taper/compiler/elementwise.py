@@ -38,6 +38,7 @@ ELEMENTWISE: dict[str, Elementwise] = {
     **{name: Elementwise(getattr(cpu, name)) for name in _OWN if hasattr(cpu, name)},
     "where": Elementwise(np.where),
     "settle": Elementwise(np.positive),
+    "check": Elementwise(np.positive),
 }
 
 UFUNCS = {getattr(np, name): name for name in (*_ARITHMETIC, *_TRUTH)}

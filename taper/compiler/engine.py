@@ -16,6 +16,14 @@ def native_available() -> bool:
     return find_spec("llvmlite") is not None
 
 
+def look_at_machine() -> None:
+    """ValueError if TAPER_CPU names no machine: that is no reason to run eagerly."""
+    if native_available():
+        from ..native.machine import host
+
+        host()
+
+
 def program_of(graph: Graph, results: list[Node], state: dict[Node, Node]):
     """A program for a graph's results; warns once if it is interpreted."""
     global _warned

@@ -7,6 +7,7 @@ binary interface). Asking NumPy for an address from Python would take longer tha
 from __future__ import annotations
 
 import ctypes
+import sys
 from functools import lru_cache
 
 import numpy as np
@@ -21,7 +22,10 @@ WORDS = 11
 overwrites what the caller sees, and the address of the flag that forbids to run it (0: none)."""
 
 SPEC = 4
-"""An array's spec: its slot, how many dimensions (-1: not checked), the address of its dtype, that of its shape."""
+"""An array's spec: its slot, how many dimensions (-1: not checked), its dtype's number, the address of its shape."""
+
+FOREIGN = ">" if sys.byteorder == "little" else "<"
+"""How a dtype says that its bytes are in the other order. Not all equal dtypes are one object: their numbers are equal."""
 
 CONTIGUOUS, WRITEABLE = 0x101, 0x501
 """Flags of arrays that lie in C order and are aligned; that may also be written."""
@@ -88,11 +92,19 @@ check:
   br i1 %same_nd, label %kind, label %no
 kind:
   %d_at = getelementptr i8, ptr %array, i64 {HEAD + 40}
-  %descr = load i64, ptr %d_at
+  %descr = load ptr, ptr %d_at
   %s2 = getelementptr i64, ptr %spec, i64 2
-  %wanted_descr = load i64, ptr %s2
-  %same_descr = icmp eq i64 %descr, %wanted_descr
-  br i1 %same_descr, label %lie, label %no
+  %wanted_kind = load i64, ptr %s2
+  %k_at = getelementptr i8, ptr %descr, i64 {HEAD + 12}
+  %kind32 = load i32, ptr %k_at
+  %kind_number = sext i32 %kind32 to i64
+  %same_kind = icmp eq i64 %kind_number, %wanted_kind
+  %o_at = getelementptr i8, ptr %descr, i64 {HEAD + 10}
+  %order = load i8, ptr %o_at
+  %swapped = icmp eq i8 %order, {ord(FOREIGN)}
+  %native = xor i1 %swapped, true
+  %fits = and i1 %same_kind, %native
+  br i1 %fits, label %lie, label %no
 lie:
   %f_at = getelementptr i8, ptr %array, i64 {HEAD + 48}
   %flags = load i32, ptr %f_at
@@ -155,7 +167,7 @@ class Record:
         rows = []
         for (slot, shape, dtype, written), dims in zip(specs, self.shapes):
             flags = WRITEABLE if written else CONTIGUOUS
-            rows.append((slot, -1 if shape is None else len(shape), id(dtype), dims.ctypes.data, flags))
+            rows.append((slot, -1 if shape is None else len(shape), dtype.num, dims.ctypes.data, flags))
         self.specs = np.array(rows or [(0,) * (SPEC + 1)], np.int64)
         self.words = np.zeros(WORDS, np.int64)
         self.words[0], self.words[1], self.words[2] = slots.ctypes.data, self.specs.ctypes.data, numbers.ctypes.data
@@ -169,4 +181,5 @@ def readable() -> bool:
     read = ctypes.c_int64.from_address(id(sample) + HEAD).value
     descr = ctypes.c_int64.from_address(id(sample) + HEAD + 40).value
     flags = ctypes.c_int32.from_address(id(sample) + HEAD + 48).value
-    return read == sample.ctypes.data and descr == id(sample.dtype) and flags & WRITEABLE == WRITEABLE
+    known = descr == id(sample.dtype) and read == sample.ctypes.data and flags & WRITEABLE == WRITEABLE
+    return known and ctypes.c_int32.from_address(descr + HEAD + 12).value == sample.dtype.num

@@ -28,7 +28,7 @@ def compute(node: Node, x: list):
     if op == "cast":
         return np.asarray(x[0]).astype(node.dtype)
     if op in ELEMENTWISE:
-        if node.dtype.kind == "b" and op in ("positive", "settle"):
+        if node.dtype.kind == "b" and op in ("positive", "settle", "check"):
             return x[0]
         return np.asarray(ELEMENTWISE[op].evaluate(*x)).astype(node.dtype, copy=False)
     if op == "reshape":

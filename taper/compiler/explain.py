@@ -157,7 +157,8 @@ def _restored(found: Reach) -> Iterator[None]:
         found.restore()
         for t, array, values, node, grad, attributes in tensors:
             t._array, t._node, t._grad = array, node, grad
-            array[...] = values
+            if array.flags.writeable:  # others, such as repeated rows, cannot have changed
+                array[...] = values
             t.__dict__.clear()
             t.__dict__.update(attributes)
         for grad, array, values in grads:

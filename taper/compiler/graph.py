@@ -30,7 +30,7 @@ REDUCTIONS = ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")
 MOVEMENTS = ("reshape", "permute", "expand", "slice")
 LEAVES = ("input", "number", "draw", "constant")
 
-_OWN = ("positive", "settle")
+_OWN = ("positive", "settle", "check")
 """Copies: nodes of their own even where they are empty, since they are results."""
 
 _NEUTRAL = dict(sum=0, prod=1, any=False, all=True)
@@ -80,6 +80,15 @@ def _short(value) -> str:
     return getattr(value, "__name__", None) or str(value)
 
 
+_DTYPES: dict[np.dtype, np.dtype] = {np.dtype(t): np.dtype(t) for t in np.sctypeDict.values() if t is not np.object_}
+
+
+def the_dtype(dtype) -> np.dtype:
+    """The one object for a dtype: arrays that were unpickled have dtypes that are equal, but others."""
+    dtype = np.dtype(dtype)
+    return _DTYPES.setdefault(dtype, dtype)
+
+
 class Interned:
     """An array or a function as an attribute: equal by identity, so that it can be a key."""
 
@@ -113,7 +122,7 @@ class Graph:
         key = (op, tuple(map(id, inputs)), attrs, dtype)
         node = self.known.get(key)
         if node is None:
-            node = Node(op, inputs, attrs, tuple(shape), np.dtype(dtype), len(self.nodes), self.source())
+            node = Node(op, inputs, attrs, tuple(shape), the_dtype(dtype), len(self.nodes), self.source())
             self.nodes.append(node)
             self.known[key] = node
         return node
@@ -191,7 +200,8 @@ class Graph:
         return None
 
     def copied(self, x: Node, op: str = "positive") -> Node:
-        """A node of its own with the value of x; op "settle" for one that is computed after all other readers of x."""
+        """A node of its own with the value of x; op "settle" for one that is computed after all other
+        readers of x, "check" for one before any input is overwritten."""
         return self.make(op, (x,), (len(self.nodes),), x.shape, x.dtype)
 
     # Movement.

@@ -29,15 +29,10 @@ def host(function: Callable, *args, **kwargs):
     name = getattr(function, "__name__", "host")
     if name in _VALUES_DECIDE:
         raise values_decide(name)
-    found = _tried(function, template, [_sample(s) for s in leaves])
+    found, *others = _tried(function, template, leaves)
     flat: list = []
     structure = _structure(found, flat, name)
-    try:
-        other = _flat(_tried(function, template, [_other_sample(s) for s in leaves]), [])
-    except (ValueError, IndexError, ArithmeticError, np.linalg.LinAlgError):
-        # These made-up arrays are not such as the function takes; the first ones were.
-        other = flat
-    if [a.shape for a in other] != [a.shape for a in flat]:
+    if any([a.shape for a in _flat(other, [])] != [a.shape for a in flat] for other in others):
         raise values_decide(name)
     results = [(a.shape, a.dtype) for a in flat]
     made_results = iter(_nodes(function, name, template, leaves, results))
@@ -77,10 +72,20 @@ def _nodes(function, name: str, template, leaves, results) -> list:
     return g.host(run, inputs, results)
 
 
-def _tried(function, template, samples):
-    given, named = _filled(template, samples)
-    with np.errstate(all="ignore"):
-        return function(*given, **named)
+def _tried(function, template, leaves) -> list:
+    """Results of a function for several made-up inputs: for those that it takes. Its error if it takes none."""
+    found, problem = [], None
+    for sample in (_sample, _other_sample, _last_sample):
+        given, named = _filled(template, [sample(s) for s in leaves])
+        try:
+            with np.errstate(all="ignore"):
+                found.append(function(*given, **named))
+        except (ValueError, IndexError, ArithmeticError, RuntimeError) as error:
+            problem = problem or error
+    if not found:
+        assert problem is not None
+        raise problem
+    return found
 
 
 def _sample(s):
@@ -103,6 +108,14 @@ def _other_sample(s):
     if s.dtype.kind in "biu":
         return (numbers % 2).astype(s.dtype)
     return (_sample(s) + (numbers + 1) / (4 * max(s.size, 1))).astype(s.dtype)
+
+
+def _last_sample(s):
+    """Yet another one: along the last dimension 1, 2, 3, ..., as positions that count from one."""
+    if hasattr(s, "node_as"):
+        return 2.0
+    last = np.arange(1, s.shape[-1] + 1) if s.ndim else np.asarray(1)
+    return np.broadcast_to(last.astype(s.dtype), s.shape).copy()
 
 
 class _Place(int):

@@ -72,7 +72,7 @@ def _window_places(n: int, size: int, step: int) -> np.ndarray:
 
 
 def sliding_windows(x, axis, size, step):
-    """Windows of a size along an axis, every `step` elements, as a new last dimension: a view, to be read only."""
+    """Windows of a size along an axis, every `step` elements, as a new last dimension: a view; written only if none overlap."""
     shadow = cpu.sliding_windows(x.shadow, axis, size, step)
     if x.ndim == 0:
         return x.view_as(shadow, "reshape", (size,))
@@ -107,7 +107,7 @@ def _memory(x: Symbol) -> tuple[Symbol, int]:
 
 
 def window_of(x, shape, strides, start, x_strides):
-    """A view by shape, strides and start in elements, relative to x; one that repeats elements is to be read only."""
+    """A view by shape, strides and start in elements, relative to x; one that repeats elements cannot be written."""
     shadow = cpu.window_of(x.shadow, shape, strides, start, x_strides)
     row, begin = _memory(x)
     start += begin

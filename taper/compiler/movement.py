@@ -128,8 +128,12 @@ def flip(x, axis=None):
 
 
 def roll(x, shift, axis=None):
+    return _rolled(x, shift, axis).copy()
+
+
+def _rolled(x, shift, axis):
     if axis is None:
-        return roll(x.reshape(-1), shift, 0).reshape(x.shape)
+        return _rolled(x.reshape(-1), shift, 0).reshape(x.shape)
     shifts = shift if isinstance(shift, tuple) else (shift,)
     for s, a in zip(shifts, axis if isinstance(axis, tuple) else (axis,)):
         n, a = x.shape[a], a % x.ndim
@@ -146,4 +150,4 @@ def tile(x, counts):
     counts = (1,) * (len(shape) - len(counts)) + counts
     x = x.reshape(tuple(n for s in shape for n in (1, s)))
     x = x.expand_to(tuple(n for c, s in zip(counts, shape) for n in (c, s)))
-    return x.reshape(tuple(c * s for c, s in zip(counts, shape)))
+    return x.reshape(tuple(c * s for c, s in zip(counts, shape))).copy()

@@ -349,7 +349,7 @@ def repeat(x, counts, axis=None):
         return taken(x, np.repeat(np.arange(x.shape[axis]), counts), axis)
     n, lead = operator.index(counts), x.shape[: axis + 1]
     wide = x.reshape(*lead, 1, *x.shape[axis + 1 :]).expand_to((*lead, n, *x.shape[axis + 1 :]))
-    return wide.reshape(*x.shape[:axis], x.shape[axis] * n, *x.shape[axis + 1 :])
+    return wide.reshape(*x.shape[:axis], x.shape[axis] * n, *x.shape[axis + 1 :]).copy()
 
 
 def one_hot(index, classes):

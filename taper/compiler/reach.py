@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import functools
 import gc
+import sys
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,9 +41,48 @@ class Wrapper:
     function: Callable
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a container (a dict, a list, a cell, else an object by attributes) holds at some keys; `size`: how much in all, if that matters."""
+
+    container: object
+    size: int | None
+    keys: tuple
+    values: tuple
+
+    def still(self) -> bool:
+        """Whether it holds the same now."""
+        now = self.container
+        if isinstance(now, types.CellType):
+            return _same(now.cell_contents, self.values[0])
+        if not isinstance(now, (dict, list)):
+            return _same(getattr(now, self.keys[0], Held), self.values[0])
+        if self.size is not None and len(now) != self.size:
+            return False
+        if isinstance(now, list):
+            return all(_same(now[k], v) for k, v in zip(self.keys, self.values))
+        return all(_same(now.get(k, Held), v) for k, v in zip(self.keys, self.values))
+
+
+class Watched(NamedTuple):
+    """What must be in later calls as it was: the containers, the names that code mentions, how many cells and globals."""
+
+    states: frozenset[int]
+    names: frozenset[str]
+    cells: int
+    globals: int
+    groups: frozenset[int]
+
+
 @dataclass
 class Reach:
-    """tensors, generators and optimizers in the order found; states: dicts and lists with copies of what they held."""
+    """tensors, generators and optimizers in the order found; states: dicts and lists with copies of what they held.
+
+    inner: the containers that belong to Taper's own objects, and whether they matter as a whole (a module's layers), or
+    by the tensors and containers in them alone (an optimizer's state). named: what user code reads by name, with the
+    names that were followed: attributes of objects, of classes and of modules. What hangs on attributes that no code
+    names is looked at too, but later calls may find it changed (`watched`: all before that).
+    """
 
     tensors: list[Variable] = field(default_factory=list)
     generators: list[Generator] = field(default_factory=list)
@@ -52,9 +93,17 @@ class Reach:
     states: list[tuple[object, object]] = field(default_factory=list)
     cells: list[tuple[types.CellType, object]] = field(default_factory=list)
     globals: list[tuple[dict, str, object]] = field(default_factory=list)
+    inner: dict[int, bool] = field(default_factory=dict)
+    named: list[tuple[object, object, set[str]]] = field(default_factory=list)
+    attributes: list[tuple[object, str, object]] = field(default_factory=list)
+    watched: Watched | None = None
 
     def settle(self) -> None:
-        """When all is found: the attributes of user objects that are floats, and that user code names."""
+        """When all that code names is found: what is guarded, and the floats that may change."""
+        self.watched = Watched(
+            frozenset(id(now) for now, _ in self.states), frozenset(self.names), len(self.cells), len(self.globals),
+            frozenset(id(group) for group, _ in self.numbers),
+        )  # fmt: skip
         for state, ours in self.objects:
             if not ours:
                 self.floats += [(state, k) for k, v in state.items() if type(v) is float and k in self.names]
@@ -66,25 +115,56 @@ class Reach:
         taken = {(key[2], key[3]) for key in numbered}
         cells_taken = {key[5] for key in numbered}
         found: list[tuple[dict, object, object]] = []
+        watched = self.watched
         for state, ours in self.objects:
+            if id(state) not in watched.states:
+                continue
             for key, value in state.items():
                 if isinstance(value, (bool, int, float, str, type(None))) and isinstance(key, str):
-                    if (ours or key in self.names) and (id(state), key) not in taken:
+                    if (ours or key in watched.names) and (id(state), key) not in taken:
                         found.append((state, key, value))
-        groups = {id(m): m for m, _ in self.numbers}
+        groups = {id(m): m for m, _ in self.numbers if id(m) in watched.groups}
         for group in groups.values():
             for key, value in group.items():
                 if isinstance(value, (bool, int, float, type(None))) and (id(group), key) not in taken:
                     found.append((group, key, value))
-        for names, name, value in self.globals:
+        for names, name, value in self.globals[: watched.globals]:
             if isinstance(value, (bool, int, float, str, type(None))) and (id(names), name) not in taken:
                 found.append((names, name, value))
         cells = [
             (cell, value)
-            for cell, value in self.cells
+            for cell, value in self.cells[: watched.cells]
             if isinstance(value, (bool, int, float, str, type(None))) and id(cell) not in cells_taken
         ]
         return found, cells
+
+    def held(self, numbered: set) -> list[Held]:
+        """What variables, attributes and containers hold that is no plain number or word of `plain`'s."""
+        taken = {(key[2], key[3]) for key in numbered}
+        watched = self.watched
+        attributes = {id(state): ours for state, ours in self.objects}
+        found = [Held(c, None, (None,), (v,)) for c, v in self.cells[: watched.cells] if not _is_plain(v)]
+        found += [Held(m, None, (name,), (v,)) for m, name, v in self.globals[: watched.globals] if not _is_plain(v)]
+        found += [Held(cls, None, (name,), (v,)) for cls, name, v in self.attributes]
+        for now, then in self.states:
+            if id(now) not in watched.states:
+                continue
+            entries = list(then.items()) if isinstance(then, dict) else list(enumerate(then))
+            whole = self.inner.get(id(now), True)
+            size = len(then)
+            if id(now) in attributes:
+                ours, size = attributes[id(now)], None
+                chosen = [k for k, v in entries if (_replaceable(v) if ours else k in watched.names and not _is_plain(v))]
+            elif id(now) not in self.inner:
+                chosen = [k for k, _ in entries if (id(now), k) not in taken]
+            elif whole:
+                chosen = [k for k, v in entries if v is None or not _is_plain(v)]
+            else:
+                chosen = [k for k, v in entries if _part(v)]
+                size = None if entries and isinstance(then, dict) else size
+            if chosen or size is not None:
+                found.append(Held(now, size, tuple(chosen), tuple(then[k] for k in chosen)))
+        return found
 
     def changed(self) -> str | None:
         """The first container that no longer holds what it held, in words; None if there is none."""
@@ -122,6 +202,20 @@ class Reach:
                 names[name] = value
 
 
+def _is_plain(value) -> bool:
+    return isinstance(value, (bool, int, float, str, type(None)))
+
+
+def _part(value) -> bool:
+    """Whether a value of Taper's own objects can be replaced by another that the step would have to use."""
+    return isinstance(value, (Variable, dict, list))
+
+
+def _replaceable(value) -> bool:
+    """The same of an attribute: containers that are empty get their entries one by one."""
+    return isinstance(value, Variable) or isinstance(value, (dict, list)) and len(value) > 0
+
+
 def _name(key) -> str:
     return repr(key) if isinstance(key, (str, int)) else type(key).__name__
 
@@ -135,18 +229,83 @@ def reach(roots: Iterable) -> Reach:
     found = Reach()
     seen: dict[int, object] = {}
     stack = list(roots)[::-1]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, _PLAIN) or id(item) in seen:
-            continue
-        seen[id(item)] = item
-        if len(seen) > LIMIT:
-            raise CaptureError(
-                f"the step reaches more than {LIMIT} Python objects; keep datasets out of the compiled function's closure"
-            )
-        _look(item, found, stack)
+
+    def walk() -> None:
+        while stack:
+            item = stack.pop()
+            if (isinstance(item, _PLAIN) and not _users_own(item)) or id(item) in seen:
+                continue
+            seen[id(item)] = item
+            if len(seen) > LIMIT:
+                raise CaptureError(
+                    f"the step reaches more than {LIMIT} Python objects; keep datasets out of the compiled function's closure"
+                )
+            _look(item, found, stack)
+
+    walk()
+    while _follow(found, stack):
+        walk()
     found.settle()
+    at = 0
+    while at < len(found.named):
+        owner, state, _ = found.named[at]
+        at += 1
+        if not isinstance(owner, (type, types.ModuleType)):
+            stack.extend(state.values())
+            walk()
     return found
+
+
+def _called_unnamed(name: str, value) -> bool:
+    """Whether a class's function is called though no code says its name."""
+    return isinstance(value, types.FunctionType) and (name.startswith("__") or name == "forward")
+
+
+def _follow_classes(item, state: dict, followed: set[str], found: Reach) -> None:
+    """Note the values that an object has from its class, where code names them."""
+    for cls in type(item).__mro__:
+        if _users_own(cls):
+            for name in (found.names & vars(cls).keys()) - followed - state.keys():
+                followed.add(name)
+                value = vars(cls)[name]
+                if not isinstance(value, (types.FunctionType, staticmethod, classmethod, property)):
+                    found.attributes.append((item, name, value))
+
+
+def _users_own(item) -> bool:
+    """Whether a class or a module is the user's: neither Taper's nor a library's that steps do not change."""
+    if isinstance(item, types.ModuleType):
+        name = item.__name__
+    elif isinstance(item, type):
+        name = item.__module__
+    else:
+        return False
+    return name.partition(".")[0] not in (_PACKAGE, "numpy", *_LIBRARY, *sys.stdlib_module_names)
+
+
+def _follow(found: Reach, stack: list) -> bool:
+    """Put on the stack what code reads by name, as far as that is not done; False if there is nothing."""
+    more = False
+    for owner, state, followed in list(found.named):
+        if not isinstance(owner, (type, types.ModuleType)):
+            _follow_classes(owner, state, followed, found)
+        special = {k for k, v in state.items() if _called_unnamed(k, v)} if isinstance(owner, type) else set()
+        for name in ((found.names | special) & state.keys()) - followed:
+            followed.add(name)
+            more = True
+            value = state[name]
+            if isinstance(owner, type):
+                if isinstance(value, property):
+                    stack += [f for f in (value.fget, value.fset) if f is not None]
+                elif isinstance(value, classmethod):
+                    value = value.__func__
+                elif isinstance(value, (types.FunctionType, staticmethod)) or name in found.names:
+                    value = value.__func__ if isinstance(value, staticmethod) else value
+                    found.attributes.append((owner, name, value))
+            elif isinstance(owner, types.ModuleType):
+                found.globals.append((state, name, value))
+            stack.append(value)
+    return more
 
 
 def _look(item, found: Reach, stack: list) -> None:
@@ -156,11 +315,15 @@ def _look(item, found: Reach, stack: list) -> None:
         stack.extend(v for k, v in item.__dict__.items() if k != "_grad")
     elif isinstance(item, dict):
         found.states.append((item, dict(item)))
+        if id(item) in found.inner:
+            found.inner.update((id(v), False) for v in item.values() if isinstance(v, (dict, list)))
         stack.extend(item.values())
         stack.extend(k for k in item if not isinstance(k, _PLAIN))
     elif isinstance(item, list):
         if len(item) <= 10_000 or not isinstance(item[0], _PLAIN):
             found.states.append((item, list(item)))
+            if id(item) in found.inner:
+                found.inner.update((id(v), False) for v in item if isinstance(v, (dict, list)))
             stack.extend(reversed(item))
     elif isinstance(item, (tuple, set, frozenset)):
         stack.extend(item)
@@ -171,6 +334,8 @@ def _look(item, found: Reach, stack: list) -> None:
             stack.extend(c.cell_contents for c in item.__closure__ if _filled(c))
     elif isinstance(item, types.MethodType):
         stack += [item.__func__, item.__self__]
+    elif isinstance(item, (type, types.ModuleType)):
+        found.named.append((item, vars(item), set()))
     elif isinstance(item, Wrapper):
         stack.append(item.function)
     elif isinstance(item, functools.partial):
@@ -183,9 +348,19 @@ def _look(item, found: Reach, stack: list) -> None:
         state = getattr(item, "__dict__", None)
         if type(state) is dict:
             found.states.append((state, dict(state)))
-            found.objects.append((state, _ours(type(item).__module__)))
-            stack.extend(reversed(list(state.values())))
+            beside = getattr(type(item), "beside_steps", False)
+            found.objects.append((state, _ours(type(item).__module__) and not beside))
+            if _ours(type(item).__module__):
+                whole = not hasattr(type(item), "changing_numbers")
+                found.inner.update((id(v), whole) for v in state.values() if isinstance(v, (dict, list)))
+            if _ours(type(item).__module__):
+                stack.extend(reversed(list(state.values())))
+            else:
+                found.named.append((item, state, set()))
         for cls in type(item).__mro__:
+            if _users_own(cls) and not any(owner is cls for owner, _, _ in found.named):
+                # What made the object is no part of using it.
+                found.named.append((cls, vars(cls), {"__init__", "__new__", "__post_init__"}))
             for name in _slots(cls):
                 value = getattr(item, name, None)
                 if value is not None and not isinstance(value, _PLAIN):
@@ -193,13 +368,6 @@ def _look(item, found: Reach, stack: list) -> None:
         if state is None and type(item).__module__ in _LIBRARY:
             # A container that is written in C, such as a deque or what functools.lru_cache makes.
             stack.extend(gc.get_referents(item))
-        if not _ours(type(item).__module__):
-            call = type(item).__dict__.get("__call__") or type(item).__dict__.get("forward")
-            for value in type(item).__dict__.values():
-                if isinstance(value, (types.FunctionType, staticmethod, classmethod)):
-                    stack.append(getattr(value, "__func__", value))
-            if call is not None:
-                stack.append(call)
 
 
 def _slots(cls) -> tuple:
@@ -230,7 +398,7 @@ def _look_at_function(function: types.FunctionType, found: Reach, stack: list) -
     stack.extend((function.__kwdefaults__ or {}).values())
     names = function.__globals__
     mentioned = names_in(function.__code__)
-    found.names.update(mentioned)
+    found.names.update(mentioned, words_in(function.__code__))
     for name in mentioned:
         if name in names:
             value = names[name]
@@ -245,6 +413,15 @@ def names_in(code: types.CodeType) -> list[str]:
     for value in code.co_consts:
         if isinstance(value, types.CodeType):
             found += names_in(value)
+    return found
+
+
+def words_in(code: types.CodeType) -> list[str]:
+    """The strings in code that may be names of attributes, as in `getattr(x, "name")`."""
+    found = [c for c in code.co_consts if isinstance(c, str) and c.isidentifier()]
+    for value in code.co_consts:
+        if isinstance(value, types.CodeType):
+            found += words_in(value)
     return found
 
 

@@ -16,7 +16,7 @@ from ..native import cache
 from ..native.machine import Machine
 from .graph import LEAVES, Node, value_of
 
-UNIQUE = ("positive", "settle")
+UNIQUE = ("positive", "settle", "check")
 """Nodes whose attribute only tells them from one another."""
 
 

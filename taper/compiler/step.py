@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import sys
 import threading
+import types
 
 import numpy as np
 
 from .. import dtypes
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Node as TapeNode
-from ..autograd.tape import Variable, wrap
+from ..autograd.tape import Variable, changed, wrap
 from .backward import BackwardProgram, CompiledFunction
 from .capture import Captured, Effect, Output, Source
 from .engine import native_available, program_of
 from .errors import CaptureError
 from .evaluate import evaluate
-from .graph import LEAVES, Graph, Node, reached
+from .graph import LEAVES, Graph, Node, reached, the_dtype
 from .numbers import RELATIONS
+from .reach import Held
 from .trees import flatten, rebuild
 
 MISS = object()
@@ -42,6 +44,10 @@ BRIEF = 20_000
 
 PATIENCE = 50_000_000
 """Nanoseconds of work after which a program looks whether it is interrupted."""
+
+
+FEW = 8
+"""Entries of a container that are looked at one by one in the generated code."""
 
 
 class _Spent(TapeNode):
@@ -95,7 +101,7 @@ class Step:
             bad = g.reduce("any", check, tuple(range(check.ndim)))
             self.flag = bad if self.flag is None else g.elementwise("logical_or", self.flag, bad)
         if self.flag is not None:
-            self.flag = g.copied(self.flag)
+            self.flag = g.copied(self.flag, "check")
             self.results.append(self.flag)
         self.saved: list[tuple[Node, Source | None]] = []
         for node in [] if self.backward is None else self.backward.saved:
@@ -141,7 +147,7 @@ class Step:
     def _bind(self) -> None:
         program, captured = self.program, self.captured
         sources = captured.sources
-        used = set(program.leaves) | set(program.state.values())
+        used = dict.fromkeys([*program.leaves, *program.state.values()])
         self.number_nodes = [n for n in program.leaves if n.op == "number"]
         self.draws = [(d, nodes) for d, nodes in captured.draws]
         self.by_reference = [(n, sources[n].tensor) for n in used if n.op == "input" and sources[n].kind == "tensor"]
@@ -154,6 +160,7 @@ class Step:
         for i, n in enumerate(self.number_nodes):
             program.slots[program.slot[n]] = self.numbers.ctypes.data + 8 * i
         self.bound: list[np.ndarray] = []
+        self.overwritten: set[int] = set()
         self.rebind()
 
     def rebind(self) -> bool:
@@ -173,6 +180,11 @@ class Step:
                 self.program.slots[at] = array.ctypes.data
             bound.append(array)
         self.bound = bound
+        over = set(self.program.state.values())
+        written = [a for (n, _), a in zip(self.by_reference, bound) if n in over]
+        self.overwritten.clear()
+        self.overwritten.update(id(a) for a in written)
+        self.overwritten.update(id(a.base) for a in written if a.base is not None)
         for i, array in enumerate(bound):
             self.scope[f"A{i}"] = array
         return True
@@ -210,7 +222,6 @@ class Step:
                 name = f"d{k}" if len(nodes) == 1 else f"d{k}[{i}]"
                 body.append(f"d{k}_{i} = contiguous({name})")
                 passed(f"d{k}_{i}", node, False, False)
-        made = []
         for i, (_, node) in enumerate(self.returned):
             if node is not None and node not in program.state:
                 scope[f"S{i}"], scope[f"T{i}"] = node.shape, node.dtype
@@ -235,13 +246,13 @@ class Step:
             passed(f"g{i}", node, False, True)
         scope["own"] = [self._nobody() for _ in self.fresh]
         scope["count"] = sys.getrefcount
-        del made
         body += self._run(objects)
         body += self._after()
         body.append(f"return {self._result()}")
         scope.update(
             MISS=MISS, EAGER=EAGER, empty=np.empty, wrap=wrap, ndarray=np.ndarray, contiguous=np.ascontiguousarray, step=self,
-            grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, default_dtype=dtypes.get_default_dtype,
+            grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, dtypes=dtypes, changed=changed,
+            share_memory=np.may_share_memory, same_dtype=same_dtype,
         )  # fmt: skip
         text = "def call(args, kwargs):\n" + "\n".join(" " + line for part in body for line in part.split("\n"))
         self.source = text
@@ -258,7 +269,7 @@ class Step:
         scope, lines, reads = self.scope, [], []
         mode, default = self.grad_mode, self.default
         scope["D0"] = default
-        lines.append(f"if grad_mode() is not {mode} or default_dtype() is not D0: return MISS")
+        lines.append(f"if grad_mode() is not {mode} or dtypes._default is not D0: return MISS")
         args, kwargs = rebuild(self.tree, list(range(len(self.given))))
         if not kwargs and args == tuple(range(len(self.given))):
             lines.append(f"if len(args) != {len(args)} or kwargs: return MISS")
@@ -268,10 +279,14 @@ class Step:
             lines += ["leaves, shape = flatten((args, kwargs))", "if shape != tree: return MISS"]
             if self.given:
                 lines.append(", ".join(f"v{i}" for i in range(len(self.given))) + ", = leaves")
+        for place, other in self.captured.identities:
+            scope[f"twin{place}"] = other
+            lines.append(f"if v{place} is not {f'v{other}' if isinstance(other, int) else f'twin{place}'}: return MISS")
         inputs = {place: node for node, place in self.by_place}
         for i, value in enumerate(self.given):
             lines += self._argument_guard(i, value, inputs.get(i))
         lines += self._reference_guards()
+        lines += self._memory_guards()
         lines += self._python_guards()
         lines += self._question_guards()
         for i, (_, t) in enumerate(self.by_gradient):
@@ -301,10 +316,14 @@ class Step:
             lines = [f"if v{i}.__class__ is not C{i}: return MISS", f"x{i} = v{i}._array"]
             wants = value.requires_grad
             lines.append(
-                f"if x{i}.__class__ is not ndarray or (v{i}._node is not None) is not {wants}: return MISS"
+                f"if x{i}.__class__ is not ndarray or v{i}._node is {None if wants else 'not None'}: return MISS"
             )
-            if node is None or node not in self.program.slot:
-                scope[f"X{i}"], scope[f"Y{i}"] = value._array.shape, value._array.dtype
+            scope[f"X{i}"], scope[f"Y{i}"] = value._array.shape, the_dtype(value._array.dtype)
+            lines.append(f"if x{i}.dtype is not Y{i}: x{i} = v{i}._array = same_dtype(x{i})")
+            if self.draws and value._array.flags.c_contiguous:
+                # What the native side would refuse must be known before anything is drawn.
+                lines.append(f"if not x{i}.flags.c_contiguous: return MISS")
+            if node is None or node not in self.program.slot or self.draws:
                 lines.append(f"if x{i}.shape != X{i} or x{i}.dtype != Y{i}: return MISS")
             elif not value._array.flags.c_contiguous:
                 # The program reads a copy; what it writes goes back.
@@ -333,9 +352,21 @@ class Step:
         nodes = []
         for i, (t, needed) in enumerate(self.captured.needing):
             scope[f"Q{i}"] = t
-            nodes.append(f"(Q{i}._node is not None) is not {needed}")
+            nodes.append(f"Q{i}._node is {None if needed else 'not None'}")
         for start in range(0, len(nodes), 50):
             lines.append(f"if {' or '.join(nodes[start : start + 50])}: return MISS")
+        return lines
+
+    def _memory_guards(self) -> list[str]:
+        """An argument must not share memory with what the program overwrites: the program takes each for its own."""
+        places = sorted({i for i, v in enumerate(self.given) if isinstance(v, Variable)} - {i for i, _ in self.captured.identities})
+        lines = []
+        if any(source.kind != "argument" for source, _ in self.written):
+            self.scope["OWN"] = self.overwritten
+            lines += [f"if id(x{i}) in OWN or x{i}.base is not None and id(x{i}.base) in OWN: return MISS" for i in places]
+        changed_places = {source.place for source, _ in self.written if source.kind == "argument"}
+        for i in changed_places:
+            lines += [f"if share_memory(x{i}, x{j}): return MISS" for j in places if j != i]
         return lines
 
     def _python_guards(self) -> list[str]:
@@ -350,7 +381,37 @@ class Step:
         for i, (cell, value) in enumerate(self.captured.plain_cells):
             scope[f"L{i}"], scope[f"Z{i}"] = cell, value
             tests.append(f"L{i}.cell_contents != Z{i}")
+        for held in self.captured.held:
+            tests += self._held_tests(held)
         return [f"if {' or '.join(tests[s : s + 50])}: return MISS" for s in range(0, len(tests), 50)]
+
+    def _held_tests(self, held: Held) -> list[str]:
+        """What is true if a container no longer holds what it held."""
+        scope = self.scope
+        name = f"held{len(scope)}"
+        if len(held.keys) > FEW:
+            scope[name] = held
+            return [f"not {name}.still()"]
+        scope[name] = held.container
+        tests = []
+        if held.size is not None:
+            tests.append(f"len({name}) != {held.size}" if held.size else name)
+        for i, (key, value) in enumerate(zip(held.keys, held.values)):
+            scope[f"{name}_{i}"] = value
+            if not isinstance(held.container, (types.CellType, list, dict)):
+                read = f"getattr({name}, {key!r}, MISS)"
+            elif isinstance(held.container, types.CellType):
+                read = f"{name}.cell_contents"
+            elif isinstance(held.container, list):
+                read = f"{name}[{key}]"
+            elif isinstance(key, str):
+                read = f"{name}.get({key!r}, MISS)"
+            else:
+                scope[f"{name}_key{i}"] = key
+                read = f"{name}.get({name}_key{i}, MISS)"
+            plain = isinstance(value, (int, float, str)) and not isinstance(value, bool)
+            tests.append(f"{read} != {name}_{i}" if plain else f"{read} is not {name}_{i}")
+        return tests
 
     def _number(self, node: Node) -> str:
         """How the present value of a number is read."""
@@ -486,12 +547,13 @@ class Step:
         scope, lines = self.scope, [*self.copied_back]
         for i, (source, _) in enumerate(self.written):
             if source.kind == "grad":
-                lines += [f"c = H_{i}._grad._counter", "if c is not None: c[0] += 1"]
+                lines.append(f"t = H_{i}._grad")
                 scope[f"H_{i}"] = source.tensor
-                continue
-            name = f"v{source.place}" if source.kind == "argument" else f"U{i}"
+                name = "t"
+            else:
+                name = f"v{source.place}" if source.kind == "argument" else f"U{i}"
             scope[f"U{i}"] = source.tensor
-            lines += [f"c = {name}._counter", "if c is not None: c[0] += 1"]
+            lines += [f"c = {name}._counter", "if c is not None: c[0] += 1", f"else: {name}._counter = [1]"]
         for i, _ in enumerate(self.fresh):
             lines.append(f"G{i}._grad = t{i}")
         if self.backward is not None:
@@ -554,6 +616,12 @@ class Step:
 
 
 _SIGNS = dict(lt="<", le="<=", gt=">", ge=">=", eq="==", ne="!=")
+
+
+def same_dtype(array: np.ndarray) -> np.ndarray:
+    """The array with the one object for its dtype, which the native side knows it by."""
+    dtype = the_dtype(array.dtype)
+    return array if dtype is array.dtype else array.view(dtype)
 
 
 class _Share:

@@ -21,7 +21,7 @@ import numpy as np
 
 from .errors import CaptureError
 from .evaluate import evaluate
-from .graph import LEAVES, Node, reached
+from .graph import LEAVES, Node, reached, value_of
 from .recording import graph
 
 _LOOKS = (
@@ -99,8 +99,12 @@ class Symbol:
             value = g.reshape(value, parent.shape)
         elif op == "permute":
             value = g.permute(value, tuple(np.argsort(attrs[0]).tolist()))
+        elif op == "expand" and parent.size == value.size:
+            value = g.reshape(value, parent.shape)
         elif op == "slice":
             value = g.update(parent.node(), value, *attrs)
+        elif op == "take" and np.unique(at := value_of(attrs[0])).size == at.size:
+            value = _put_back(parent.node(), value, at, attrs[1])
         else:
             raise CaptureError(
                 "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
@@ -313,6 +317,17 @@ class Symbol:
 
     picked: Callable[[object], Symbol]
     put: Callable[[object, object], None]
+
+
+def _put_back(x: Node, value: Node, at: np.ndarray, axis: int) -> Node:
+    """x with the elements at positions along an axis, all different, replaced by those that were taken there."""
+    g = graph()
+    n = x.shape[axis]
+    where_from, replaced = np.zeros(n, np.int64), np.zeros(n, bool)
+    where_from[at.reshape(-1)], replaced[at.reshape(-1)] = np.arange(at.size), True
+    flat = g.reshape(value, (*x.shape[:axis], at.size, *x.shape[axis + 1 :]))
+    mask = g.constant(replaced.reshape(-1, *(1,) * (x.ndim - axis - 1)))
+    return g.elementwise("where", g.expand(mask, x.shape), g.take(flat, g.constant(where_from), axis), x)
 
 
 def _whole(shape, size):

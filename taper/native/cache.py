@@ -94,7 +94,8 @@ def _trim(where: Path) -> None:
     _written += 1
     if _written % 64 != 1:
         return
-    limit = int(os.environ.get("TAPER_CACHE_SIZE", 0)) << 20 or LIMIT
+    given = os.environ.get("TAPER_CACHE_SIZE", "")
+    limit = int(given) << 20 if given.isdecimal() and int(given) else LIMIT
     entries = []
     for path in where.iterdir():
         try:

@@ -8,7 +8,6 @@ another closely, and then sleep on a condition. `runner.ll` is their code.
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import threading
 from functools import lru_cache
@@ -18,6 +17,9 @@ import numpy as np
 
 from . import library
 from .machine import host
+from .threads import available, set_threads, threads
+
+__all__ = ["ENTRY", "Team", "available", "quick_runner", "runner", "set_threads", "team", "threads"]
 
 ENTRY = 4
 """Words of an entry: the kernel's address, the address of its table, its chunks, whether all meet after it."""
@@ -97,7 +99,6 @@ def _posix():
 
 
 _team: Team | None = None
-_wanted: int | None = None
 
 
 def team() -> Team:
@@ -116,44 +117,3 @@ def _forget() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget)
-
-
-def threads() -> int:
-    """How many threads programs use: as set, else TAPER_NUM_THREADS, else the processors that this process may use."""
-    global _wanted
-    if _wanted is None:
-        given = os.environ.get("TAPER_NUM_THREADS", "")
-        _wanted = max(1, int(given)) if given.isdecimal() else available()
-    return _wanted
-
-
-def set_threads(count: int) -> None:
-    """Use so many threads from the next program on."""
-    global _wanted
-    _wanted = max(1, int(count))
-
-
-def available() -> int:
-    """Processors that this process may use: its affinity, and the share its control group grants."""
-    try:
-        count = len(os.sched_getaffinity(0))
-    except AttributeError:
-        count = os.cpu_count() or 1
-    return max(1, min(count, math.ceil(_granted(count))))
-
-
-def _granted(otherwise: float) -> float:
-    """Processors' worth of time that the control group grants."""
-    try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
-            quota, period = file.read().split()
-        return otherwise if quota == "max" else int(quota) / int(period)
-    except (OSError, ValueError):
-        pass
-    try:
-        with open("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") as file:
-            quota = int(file.read())
-        with open("/sys/fs/cgroup/cpu/cpu.cfs_period_us") as file:
-            return otherwise if quota <= 0 else quota / int(file.read())
-    except (OSError, ValueError):
-        return otherwise

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.tape import wrap
 from ..backends import namespace_of
+from ..tensor.factory import leaf
 from .checks import at_least_zero, fractions, number
 from .optimizer import Optimizer
 
@@ -140,7 +140,7 @@ class NAdam(_DecayingAdam):
 
     def init_state(self, state, p, group):
         super().init_state(state, p, group)
-        state["mu_product"] = wrap(np.ones((), np.float32))
+        state["mu_product"] = leaf(np.ones((), np.float32))
 
     def coefficients(self, group, step, state):
         b1, b2 = group["betas"]

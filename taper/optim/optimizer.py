@@ -18,6 +18,7 @@ import numpy as np
 from ..autograd.modes import enable_grad
 from ..autograd.tape import Handle, changed, wrap
 from ..backends import namespace_of
+from ..backends.cpu.large import LARGE_PARAMETER, Native
 from ..backends.quiet import QUIET, enter, leave
 from ..tensor.core import Tensor
 
@@ -179,6 +180,9 @@ class Optimizer:
         numbers = self.coefficients(group, step, state)
         held = [state[name]._array if state[name] is not None else None for name in slots]
         xp = namespace_of(array)
+        if array.size >= LARGE_PARAMETER and self._updated_natively(array, g, held, numbers):
+            changed(p)
+            return
         if array.size <= BLOCK or array.__class__ is not np.ndarray or not _flat((array, g, *held)):
             values = self.update(xp, array, g, *held, **numbers)
             _store(array, values[0])
@@ -201,6 +205,15 @@ class Optimizer:
                 for old, new in zip(parts[2:], values[1:]):
                     _store(old, new)
         changed(p)
+
+    def _updated_natively(self, array, g, held: list, numbers: dict[str, Any]) -> bool:
+        """Whether a native program could update a large parameter and its state in one pass over memory."""
+        every = [array, g, *held]
+        if Native.update is None or any(a.__class__ is not np.ndarray or a.dtype != array.dtype for a in every):
+            return False
+        if array.dtype.kind != "f" or array.dtype.itemsize < 4 or not _flat(every):
+            return False
+        return Native.update(type(self).update, [a.reshape(-1) for a in every], numbers) is not NotImplemented
 
     def changing_numbers(self) -> list[tuple[dict, str]]:
         """(group, name) of the hyperparameters that may change from step to step: a compiled step reads them each time."""

@@ -63,7 +63,12 @@ def test_weight_updates_are_fused_into_products(explained):
 def test_rows_name_the_users_lines(explained):
     found, step = explained
     source, first = inspect.getsourcelines(step)
-    at = {text: first + i for i, line in enumerate(source) for text in ("cross_entropy", "backward", "optimizer.step") if text in line}
+    at = {
+        text: first + i
+        for i, line in enumerate(source)
+        for text in ("cross_entropy", "backward", "optimizer.step")
+        if text in line
+    }
     assert found.rows[0].lines == (f"{__file__}:{at['cross_entropy']}",)
     assert found.rows[-1].lines[-1] == f"{__file__}:{at['optimizer.step']}"
     assert {where for r in found.rows for where in r.lines} == {f"{__file__}:{n}" for n in at.values()}
@@ -130,6 +135,12 @@ def test_random_numbers_are_drawn_from_copies():
     taper.manual_seed(3)
     assert taper.explain(drop)(x).rows
     assert drop(x).item() == expected
+
+
+def test_tensors_that_cannot_be_written():
+    rows = taper.ones(3).expand(4, 3)
+    found = taper.explain(lambda x, y: (x + y).sum())(taper.ones(4, 3), rows)
+    assert found.rows and found.reason is None
 
 
 def test_an_index_that_is_computed_is_valid_when_its_reader_is_measured():

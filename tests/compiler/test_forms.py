@@ -14,7 +14,7 @@ from taper import nn
 from taper.compiler import CaptureError
 from taper.nn import functional as F
 
-from .test_cases import code_cache  # noqa: F401  (a fixture)
+from .test_cases import code_in_memory  # noqa: F401  (a fixture)
 
 INT = taper.int64
 
@@ -142,6 +142,19 @@ def _window(x):
     return before, w.sum(-1), x.unfold(0, 2, 2)
 
 
+def _written_windows(x):
+    y = x * 1
+    y.unfold(1, 2, 2).mul_(3)
+    y.as_strided((2, 3), (10, 2)).add_(1)
+    y.as_strided((4,), (5,), 1).zero_()
+    return y
+
+
+def _written_window_of_an_input(x):
+    x.unfold(0, 2, 2)[:, :, 1] = 7.0
+    return x.sum()
+
+
 def _swapped(x, y):
     old = x.clone()
     x.copy_(y)
@@ -214,6 +227,8 @@ ROWS = [
     row("out=", _out, real(4, 5), real(4, 5, seed=2), real(4, 5, seed=3)),
     row("copy_", _copied, real(5), real(4, 5, seed=2)),
     row("windows", _window, real(4, 5)),
+    row("writing windows", _written_windows, real(4, 5)),
+    row("writing a window of an input", _written_window_of_an_input, real(4, 5)),
     row("swap", _swapped, real(4, 5), real(4, 5, seed=2)),
     row("expand and reduce", _expanded, real(4, 5), real(3, 5, seed=2)[:1]),
     row("joining", _joined, real(4, 5), real(4, 5, seed=2)),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import taper
 from taper.compiler import CaptureError
 
-from .test_cases import code_cache  # noqa: F401  (a fixture)
+from .test_cases import code_in_memory  # noqa: F401  (a fixture)
 
 SIDES = (1, 2, 3, 5)
 

@@ -55,7 +55,8 @@ def test_what_cannot_be_captured_has_a_way_out(row):
         x = taper.tensor(values)
         with pytest.raises(taper.CaptureError, match=r"\(<string>:1\)$"):
             taper.compile(given, fullgraph=True)(x)
-        np.testing.assert_array_equal(taper.compile(instead, fullgraph=True)(x).numpy(), given(x).numpy())
+        # Vector functions are within two units in the last place of NumPy's.
+        np.testing.assert_allclose(taper.compile(instead, fullgraph=True)(x).numpy(), given(x).numpy(), rtol=3e-7)
 
 
 @pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:lower|native|backends|compiler|taper|tests)/[\w/.]*|\w+\.py)`", TEXT))))

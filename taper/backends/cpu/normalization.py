@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from .large import accelerated
 from .linear import column_sums
 
 __all__ = [
@@ -51,6 +52,7 @@ def _per_channel(v, ndim):
     return v.reshape(1, -1, *(1,) * (ndim - 2))
 
 
+@accelerated
 def batch_norm(x, weight, bias, eps):
     """x (N, C, ...) normalised over all axes but 1: (out, mean, variance, and mean and 1 / deviation as columns)."""
     n = x.dtype.type(x.size // max(x.shape[1], 1))
@@ -65,6 +67,7 @@ def batch_norm(x, weight, bias, eps):
     return out, mean, variance, column, _per_channel(rstd, x.ndim)
 
 
+@accelerated
 def batch_norm_grad(g, x, weight, mean, rstd, needs):
     """The gradients of x, weight and bias, None for those not needed."""
     n = x.dtype.type(x.size // max(x.shape[1], 1))
@@ -110,6 +113,7 @@ def _row_products(x, y):
     return np.vecdot(x, y)[:, None]
 
 
+@accelerated
 def layer_norm(x, weight, bias, axes, eps):
     """x normalised over its last axes: (out, mean, 1 / deviation)."""
     rows = _rows(x, axes)
@@ -126,6 +130,7 @@ def layer_norm(x, weight, bias, axes, eps):
     return out.reshape(x.shape), mean.reshape(kept), rstd.reshape(kept)
 
 
+@accelerated
 def layer_norm_grad(g, x, weight, mean, rstd, axes, needs):
     """The gradients of x, weight and bias, None for those not needed."""
     shape = x.shape[x.ndim - len(axes) :]
@@ -147,6 +152,7 @@ def layer_norm_grad(g, x, weight, mean, rstd, axes, needs):
     return dx, dweight, column_sums(g).reshape(shape) if needs[2] else None
 
 
+@accelerated
 def rms_norm(x, weight, axes, eps):
     """x over its root mean square on its last axes: (out, 1 / root mean square)."""
     rows = _rows(x, axes)
@@ -157,6 +163,7 @@ def rms_norm(x, weight, axes, eps):
     return out.reshape(x.shape), rrms.reshape(*x.shape[: x.ndim - len(axes)], *(1,) * len(axes))
 
 
+@accelerated
 def rms_norm_grad(g, x, weight, rrms, axes, needs):
     """The gradients of x and weight, None for those not needed."""
     shape = x.shape[x.ndim - len(axes) :]

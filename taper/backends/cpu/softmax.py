@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .large import accelerated
+
 __all__ = ["softmax", "sigmoid", "log_softmax"]
 
 
@@ -23,6 +25,7 @@ def _many_short_rows(x, axis) -> bool:
     return few and x.__class__ is np.ndarray
 
 
+@accelerated
 def softmax(x, axis):
     """exp(x) / sum(exp(x)) along an axis."""
     if x.size == 0:
@@ -34,6 +37,7 @@ def softmax(x, axis):
     return out
 
 
+@accelerated
 def log_softmax(x, axis):
     """x - log(sum(exp(x))) along an axis."""
     if x.size == 0:

@@ -1,4 +1,4 @@
-"""How many threads NumPy's matrix library uses, asked and set through the library that the wheel carries."""
+"""How many threads an operation uses: compiled programs, and NumPy's matrix library, told through the one in its wheel."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import glob
 import os
 
 import numpy as np
+
+from ...native import threads as programs
 
 _NAMES = (
     "scipy_openblas_{}_num_threads64_",
@@ -38,14 +40,17 @@ def _library():
 
 
 def get_num_threads() -> int:
-    """The number of threads of matrix products; 1 where that cannot be known."""
-    found = _library()
-    return int(getattr(found[0], found[1].format("get"))()) if found else 1
+    """How many threads one operation may use."""
+    return programs.threads()
 
 
-def set_num_threads(n: int) -> bool:
-    """Let matrix products use n threads. Returns whether the library could be told."""
+def set_num_threads(n: int) -> None:
+    """Let compiled programs and, where it can be told, NumPy's matrix products use n threads."""
+    programs.set_threads(n)
     found = _library()
     if found:
         getattr(found[0], found[1].format("set"))(int(n))
-    return found is not None
+
+
+if os.environ.get("TAPER_NUM_THREADS"):
+    set_num_threads(get_num_threads())

@@ -191,6 +191,7 @@ INSTRUCTIONS: dict[str, Emit] = {
     "negative": lambda b, x, t: b.neg(x),
     "positive": lambda b, x, t: x,
     "settle": lambda b, x, t: x,
+    "check": lambda b, x, t: x,
     "absolute": _absolute,
     "sign": _sign,
     "square": lambda b, x, t: _multiply(b, x, x, t),

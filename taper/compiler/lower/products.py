@@ -10,9 +10,9 @@ from ...native.machine import Machine
 from ...native.text import Builder, Module, Value, const, i64, vector
 from ..graph import Node
 from .access import Access, steps_of
+from .emitter import Emitter, Lane, Pointer, memory_type
 from .instructions import LLVM
 from .kernels import Kernel
-from .loops import Emitter, Lane, Pointer, memory_type
 from .schedule import operand_strides
 
 

@@ -38,14 +38,15 @@ def schedule(
 
 
 def overwritten_too_soon(order: list[Kernel], state: Mapping[Node, Node]) -> set[Node]:
-    """The results of `state` whose input is still read by others, or at other places, when they are written."""
+    """The results of `state` that are written while others read their input, or a check may still forbid it."""
     unsafe = set()
+    checked = max((i for i, k in enumerate(order) if _checks(k)), default=-1)
     for i, kernel in enumerate(order):
         for root in kernel.roots:
             old = state.get(root.node)
             if old is None:
                 continue
-            if any(old in k.loads() for k in order[i + 1 :]) or old in kernel.operands:
+            if i <= checked or any(old in k.loads() for k in order[i + 1 :]) or old in kernel.operands:
                 unsafe.add(root.node)
             stored = next(a for r, a in kernel.walk().roots if r is root)
             if any(n is old and a != stored for n, a in kernel.walk().loads):
@@ -83,6 +84,7 @@ class _Scheduler:
 
     def choose(self) -> None:
         cost: dict[Node, int] = {}
+        reads: dict[Node, set[Node]] = defaultdict(set)
         self.stored.update(r for r in self.results if r.op not in LEAVES or r in self.state.values())
         self.stored = {r for r in self.stored if r.op not in LEAVES}
         for node in self.nodes:
@@ -104,7 +106,8 @@ class _Scheduler:
                 cost[node] = own + sum(cost[x] for x in node.inputs if x not in self.stored)
                 if node.op in INDEXED or node.op == "settle":
                     self.store(data_of(node))
-                if node.size > 1 and cost[node] >= HEAVY and self._shared(node):
+                reads[node] = set().union(*[{x} if x in self.stored or x.op in LEAVES else reads[x] for x in node.inputs])
+                if node.size > 1 and (cost[node] >= HEAVY or self._rereads(node, reads[node])) and self._shared(node):
                     self.stored.add(node)
                     cost[node] = 1
         self.stored = {n for n in self.stored if n.op != "host"}
@@ -133,6 +136,11 @@ class _Scheduler:
         while base.op in MOVEMENTS:
             base = base.inputs[0]
         return x if operand_strides(x, base, self.layouts) is None else base
+
+    def _rereads(self, node: Node, reads: set[Node]) -> bool:
+        """Whether computing a node at each use reads more memory than storing it would cost."""
+        big = sum(1 for x in reads if 2 * x.size >= node.size)
+        return node.op not in MOVEMENTS and (big - 1) * (len(self._real_users(node)) - 1) >= 2
 
     def _shared(self, node: Node) -> bool:
         """Whether several others, or an axis along which it is repeated, use a node."""
@@ -438,6 +446,15 @@ class _Scheduler:
             k.writes_state = any(n in self.state for n in k.results())
         self._needs.clear()
         self._readers = None
+        order = self.placed(lambda k: (k.writes_state, _last(k)))
+        checked = max((i for i, k in enumerate(order) if _checks(k)), default=-1)
+        if any(k.writes_state for k in order[:checked]):
+            order = self.placed(lambda k: (not _checks(k), k.writes_state, _last(k)))
+        self.unsafe = overwritten_too_soon(order, self.state)
+        return order
+
+    def placed(self, key) -> list[Kernel]:
+        """The kernels by `key`, each after what it needs and what reads what it overwrites."""
         done: dict[Kernel, int] = {}
         order: list[Kernel] = []
 
@@ -455,16 +472,20 @@ class _Scheduler:
                     order.append(k)
                     stack.pop()
 
-        for k in sorted(self.kernels, key=lambda k: (k.writes_state, _last(k))):
+        for k in sorted(self.kernels, key=key):
             if k not in done:
                 place(k)
-        self.unsafe = overwritten_too_soon(order, self.state)
         return order
 
 
 def _alone(root: Root) -> bool:
     """Whether a root keeps a kernel for itself: slices, and copies that must wait until all others have read."""
     return root.into is not None or root.node.op == "settle"
+
+
+def _checks(kernel: Kernel) -> bool:
+    """Whether a kernel says if the program may go on."""
+    return any(r.node.op == "check" for r in kernel.roots)
 
 
 def _last(kernel: Kernel) -> int:

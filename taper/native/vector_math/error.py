@@ -148,8 +148,7 @@ def _ndtr_single(b: Builder, x: Value) -> Value:
     r = m.div(1.0, m.fma(a, math.sqrt(0.5), 4.0))
     g = m.mul(r, m.polynomial(m.fma(r, -8.0, 0.25), _SCALED_SHORT))
     # e**(-a**2 / 2) with the square's rounding error taken back.
-    square = m.mul(a, a)
-    error = m.fma(a, a, m.neg(square))
+    square, error = m.two_product(a, a)
     e = exp(b, m.mul(square, -0.5))
     far = m.mul(m.mul(m.fma(e, m.mul(error, -0.5), e), g), 0.5)
     far = m.select(m.compare(">", x, 0.0), m.sub(1.0, far), far)

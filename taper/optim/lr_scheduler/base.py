@@ -19,6 +19,8 @@ class LRScheduler:
     """
 
     _get_lr_called_within_step = False
+    beside_steps = True
+    """Whether its counters change between compiled steps, which do not use them."""
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
         if not isinstance(optimizer, Optimizer):

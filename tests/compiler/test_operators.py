@@ -1,0 +1,84 @@
+"""Large arrays in eager mode: the native programs of kernels and of optimizers' rules, against NumPy's own."""
+
+import numpy as np
+import pytest
+
+import taper
+from taper import nn
+from taper.backends.cpu import large
+from taper.compiler import operators
+
+pytest.importorskip("llvmlite")
+
+ROWS = {
+    "softmax": lambda x, w: taper.softmax(x, 1),
+    "softmax over columns": lambda x, w: taper.softmax(x, 0),
+    "log_softmax": lambda x, w: taper.log_softmax(x, -1),
+    "layer_norm": lambda x, w: nn.functional.layer_norm(x, (x.shape[1],), w),
+    "rms_norm": lambda x, w: nn.functional.rms_norm(x, (x.shape[1],), w),
+    "batch_norm": lambda x, w: nn.functional.batch_norm(x, None, None, w, None, True),
+}
+OPTIMIZERS = {
+    "sgd": (taper.optim.SGD, {"lr": 0.1}),
+    "momentum": (taper.optim.SGD, {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01, "nesterov": True}),
+    "adam": (taper.optim.Adam, {"lr": 0.01, "amsgrad": True}),
+    "adamw": (taper.optim.AdamW, {"lr": 0.01}),
+    "rmsprop": (taper.optim.RMSprop, {"lr": 0.01, "centered": True, "momentum": 0.5}),
+    "radam": (taper.optim.RAdam, {"lr": 0.01}),
+    "asgd": (taper.optim.ASGD, {"lr": 0.01}),
+    "nadam": (taper.optim.NAdam, {"lr": 0.01}),
+}
+
+
+@pytest.fixture
+def native_from_here(monkeypatch):
+    """Small arrays count as large, and calls of programs are counted."""
+    monkeypatch.setattr(large, "LARGE", 64)
+    monkeypatch.setattr("taper.optim.optimizer.LARGE_PARAMETER", 64)
+    monkeypatch.setattr(operators, "_programs", {})
+    operators.lend()
+    return operators._programs
+
+
+def gradients(function, dtype):
+    taper.manual_seed(0)
+    x = taper.randn(37, 21, dtype=dtype).requires_grad_()
+    w = taper.rand(21, dtype=dtype).requires_grad_()
+    y = function(x, w)
+    y.backward(taper.linspace(-1, 1, y.numel(), dtype=dtype).reshape(y.shape))
+    return [y.detach().numpy(), x.grad.numpy(), *([] if w.grad is None else [w.grad.numpy()])]
+
+
+@pytest.mark.parametrize("dtype", [taper.float32, taper.float64], ids=str)
+@pytest.mark.parametrize("name", ROWS)
+def test_kernels_agree_with_numpy(name, dtype, monkeypatch, native_from_here):
+    found = gradients(ROWS[name], dtype)
+    assert any(native_from_here.values()), "no program ran"
+    monkeypatch.setattr(large.Native, "run", None)
+    for a, b in zip(found, gradients(ROWS[name], dtype)):
+        np.testing.assert_allclose(a, b, rtol=1e-5 if dtype == taper.float32 else 1e-12, atol=1e-6 if dtype == taper.float32 else 1e-12)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_rules_agree_with_numpy(name, monkeypatch, native_from_here):
+    cls, options = OPTIMIZERS[name]
+
+    def trained():
+        taper.manual_seed(0)
+        p = taper.randn(30, 7, requires_grad=True)
+        optimizer = cls([p], **options)
+        for _ in range(8):
+            p.grad = (p * p).detach() - 0.3
+            optimizer.step()
+        return p.detach().numpy()
+
+    found = trained()
+    assert any(native_from_here.values()), "no program ran"
+    monkeypatch.setattr(large.Native, "update", None)
+    np.testing.assert_allclose(found, trained(), rtol=1e-5, atol=1e-6)
+
+
+def test_small_arrays_stay_numpys():
+    operators._programs.clear()
+    taper.softmax(taper.randn(8, 8), 1)
+    assert not operators._programs
