@@ -40,6 +40,7 @@ _MOVED = {
     "torch.nn.module": "torch.nn.modules.module",
     "torch.nn.modules.attention": "torch.nn.modules.activation",
     "torch.nn.modules.lazy_conv": "torch.nn.modules.conv",
+    "torch.nn.modules.linear_cross_entropy": "torch.nn.modules.loss",
     "torch.nn.modules.margin_loss": "torch.nn.modules.loss",
     "torch.nn.modules.parameter_container": "torch.nn.modules.container",
     "torch.nn.modules.rnn_cells": "torch.nn.modules.rnn",

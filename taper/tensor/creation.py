@@ -411,7 +411,7 @@ _WIDER = {
 }
 
 
-def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str) -> np.ndarray:
+def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str, fused: bool = True) -> np.ndarray:
     """The two halves from their own end, so that both ends are exact, as PyTorch computes them."""
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
         raise TypeError(f"{name}(): argument 'steps' must be int, not {type(steps).__name__}")
@@ -420,17 +420,12 @@ def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str) -> np.ndarray
     if steps <= 1:
         return np.full(steps, start, np_dtype)
     if np_dtype.kind in "iu":
-        start, end = int(start), int(end)
-        step = (end - start) / (steps - 1)
-        i = np.arange(steps)
-        return np.where(i < steps // 2, np.trunc(start + step * i), np.trunc(end - step * (steps - 1 - i))).astype(
-            np_dtype
-        )
+        return np.trunc(_evenly(start, end, steps, np.dtype(np.float64), name)).astype(np_dtype)
     number = np_dtype.type
     start, end = number(start), number(end)
     step = (end - start) / number(steps - 1)
-    # PyTorch multiplies and adds with one rounding, so the two are done in a wider type here.
-    wide = _WIDER.get(np_dtype, np_dtype)
+    # PyTorch's linspace multiplies and adds with one rounding, so the two are done in a wider type here.
+    wide = _WIDER.get(np_dtype, np_dtype) if fused else np_dtype
     i = np.arange(steps).astype(wide)
     step, start, end = wide.type(step), wide.type(start), wide.type(end)
     return np.where(np.arange(steps) < steps // 2, start + step * i, end - step * i[::-1]).astype(np_dtype)
@@ -457,7 +452,8 @@ def logspace(
     if np_dtype.kind in "iu":
         start, end = int(start), int(end)
     wide = np.dtype(np.complex128 if np_dtype.kind == "c" else np.float64)
-    array = np.power(wide.type(base), _evenly(start, end, steps, wide, "logspace")).astype(np_dtype)
+    exponents = _evenly(start, end, steps, wide, "logspace", fused=False)
+    array = np.power(wide.type(base), exponents).astype(np_dtype)
     return leaf(array, requires_grad) if out is None else into(out, wrap(array))
 
 

@@ -629,7 +629,7 @@ def test_empty_permuted_lies_in_the_given_order():
             taper.empty_permuted(size, order)
 
 
-@pytest.mark.parametrize("bounds", [(4.3, -3, 50), (4.3, 1.9, 7), (-2.7, 2.7, 6)])
+@pytest.mark.parametrize("bounds", [(4.3, -3, 50), (4.3, 1.9, 7), (-2.7, 2.7, 6), (6, -1, 50), (11, -5, 77)])
 def test_evenly_spaced_integers_start_from_whole_numbers(bounds):
     torch = pytest.importorskip("torch")
     for name, more in (("linspace", ()), ("logspace", (2.0,))):
