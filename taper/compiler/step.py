@@ -7,6 +7,7 @@ general routine would look up at each call is known when the step is made.
 
 from __future__ import annotations
 
+import operator
 import sys
 import threading
 import types
@@ -372,18 +373,28 @@ class Step:
     def _python_guards(self) -> list[str]:
         """Plain values that the function may look at: flags like `training`, sizes, switches."""
         scope, tests = self.scope, []
-        for i, (mapping, key, value) in enumerate(self.captured.plain):
-            name = f"M{i}"
-            scope[name] = mapping
-            scope[f"W{i}"] = value
-            relation = "is not" if value is None or isinstance(value, bool) else "!="
-            tests.append(f"{name}.get({key!r}, MISS) {relation} W{i}")
+        together: dict[int, list[tuple]] = {}
+        for mapping, key, value in self.captured.plain:
+            together.setdefault(id(mapping), []).append((mapping, key, value))
+        for i, entries in enumerate(together.values()):
+            scope[f"M{i}"] = entries[0][0]
+            if len(entries) == 1:
+                ((_, key, value),) = entries
+                scope[f"W{i}"] = value
+                relation = "is not" if value is None or isinstance(value, bool) else "!="
+                tests.append(f"M{i}.get({key!r}, MISS) {relation} W{i}")
+            else:
+                # All keys of a mapping in one call; an entry that is gone is a KeyError, which is a miss too.
+                scope[f"W{i}"] = tuple([value for *_, value in entries])
+                scope[f"values{i}"] = operator.itemgetter(*[key for _, key, _ in entries])
+                tests.append(f"values{i}(M{i}) != W{i}")
         for i, (cell, value) in enumerate(self.captured.plain_cells):
             scope[f"L{i}"], scope[f"Z{i}"] = cell, value
             tests.append(f"L{i}.cell_contents != Z{i}")
         for held in self.captured.held:
             tests += self._held_tests(held)
-        return [f"if {' or '.join(tests[s : s + 50])}: return MISS" for s in range(0, len(tests), 50)]
+        lines = [f" if {' or '.join(tests[s : s + 50])}: return MISS" for s in range(0, len(tests), 50)]
+        return ["try:", *lines, "except KeyError: return MISS"] if lines else []
 
     def _held_tests(self, held: Held) -> list[str]:
         """What is true if a container no longer holds what it held."""
