@@ -40,7 +40,7 @@ class Verdict:
 
 
 def lacking(full: str) -> str | None:
-    """The shortest part of a dotted name that Taper does not have; None if it has all of it."""
+    """The shortest part of a dotted name that Taper does not have, or leaves out; None if it has all of it."""
     parts = full.split(".")
     start = 2 if parts[:2] == ["d2l", "torch"] else 1
     ours = ".".join(parts[:start])
@@ -53,11 +53,15 @@ def lacking(full: str) -> str | None:
         module = taper_name(name)
         if parts[i].startswith("__"):
             return None
-        if hasattr(thing, parts[i]):
-            thing = inspect.getattr_static(thing, parts[i]) if isinstance(thing, type) else getattr(thing, parts[i])
-        elif isinstance(thing, ModuleType) and module is not None and module_exists(module):
-            thing = importlib.import_module(module)
-        else:
+        try:
+            if hasattr(thing, parts[i]):
+                thing = inspect.getattr_static(thing, parts[i]) if isinstance(thing, type) else getattr(thing, parts[i])
+            elif isinstance(thing, ModuleType) and module is not None and module_exists(module):
+                thing = importlib.import_module(module)
+            else:
+                return name
+        except ImportError:
+            # A module over an optional library that is not installed.
             return name
         if isinstance(thing, Refused):
             return name

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
+import taper
 from taper.cli.app import run
 from taper.compat.check import lacking, verdicts
 from taper.compat.uses import Reader
@@ -42,7 +44,8 @@ def test_names_are_resolved(i):
 HERE = [
     ("torch.nn.Linear", None), ("torch.nope", "torch.nope"), ("torchvision.transforms.v2.ToDtype", "torchvision.transforms.v2"), ("torch.float32.is_floating_point", None),
     ("torchvision.transforms.functional.hflip", None), ("d2l.torch.Timer", None), ("d2l.torch.nope", "d2l.torch.nope"),
-    ("torch.utils.tensorboard.SummaryWriter", None), ("torch.Tensor.abs", None), ("torch.Tensor.nothing", "torch.Tensor.nothing"),
+    ("torch.fx.symbolic_trace", "torch.fx.symbolic_trace"), ("torch.jit.trace", "torch.jit.trace"), ("torch.jit.script", None),
+    ("torch.fx", None), ("torch.onnx.export", "torch.onnx.export"), ("torch.Tensor.abs", None), ("torch.Tensor.nothing", "torch.Tensor.nothing"),
     ("torch.nn.modules.module.Module", None), ("torch.__version__", None), ("torch.cuda.is_available", None),
 ]  # fmt: skip
 
@@ -50,6 +53,23 @@ HERE = [
 @pytest.mark.parametrize("name, gap", HERE)
 def test_what_is_here(name, gap):
     assert lacking(name) == gap
+
+
+def test_a_module_counts_if_its_library_is_installed(monkeypatch):
+    monkeypatch.delitem(sys.modules, "taper.utils.tensorboard", raising=False)
+    monkeypatch.delitem(sys.modules, "taper.utils.tensorboard.writer", raising=False)
+    monkeypatch.delitem(vars(taper.utils), "tensorboard", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    reader = Reader("p.py")
+    reader.read("from torch.utils.tensorboard import SummaryWriter\n")
+    (found,) = [v for v in verdicts(reader.uses) if not v.here]
+    assert (found.name, found.instead) == (
+        "torch.utils.tensorboard",
+        "Install tensorboardX: pip install 'taper[board]'.",
+    )
+    monkeypatch.undo()
+    pytest.importorskip("tensorboardX", reason="tensorboardX is not installed")
+    assert lacking("torch.utils.tensorboard.SummaryWriter") is None
 
 
 def test_methods_of_tensors_count_where_only_tensors_have_them(monkeypatch):
