@@ -10,6 +10,7 @@ globals().update({name: value for name, value in vars(numpy).items() if not name
 from .attention import *
 from .choosing import *
 from .complex import *
+from .conversion import *
 from .convolution import *
 from .counting import *
 from .cross_entropy import *
