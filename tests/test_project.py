@@ -49,6 +49,18 @@ def test_readmes_programs_run(capsys):
     assert names["step"].compilations == 1
 
 
+def test_every_file_that_is_no_module_is_installed():
+    """What lies beside the modules is named as package data: an install without -e has it too."""
+    kept = re.findall(r'^"(taper[\w.]*)" = \[(.*)\]$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    named = {f"{package.replace('.', '/')}/{name}" for package, names in kept for name in re.findall(r'"([^"]+)"', names)}
+    there = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "taper").rglob("*")
+        if path.is_file() and path.suffix not in (".py", ".pyc")
+    }
+    assert named == there
+
+
 def test_ci_runs_readmes_commands_as_printed():
     script = (ROOT / ".ci" / "run").read_text()
     section = re.search(r"^section\(\).*$", script, re.MULTILINE).group(0)

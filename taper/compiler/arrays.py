@@ -14,6 +14,8 @@ from builtins import max as largest
 import numpy as np
 
 from ..backends import NAMESPACES, cpu
+from ..ops import attention as _attention
+from ..ops import loss as _loss
 from .computing import FUNCTIONS, applied, found, matmul, outside, reduced  # noqa: F401
 from .elementwise import ELEMENTWISE
 from .host import host, values_decide
@@ -23,6 +25,8 @@ from .numbers import Number
 from .positions import *
 from .recording import graph
 from .symbol import Symbol, kind_of, made, node_for, operand, symbol_of
+
+_xp = sys.modules[__name__]
 
 TRACED = frozenset(
     "softmax log_softmax logsumexp variance mean_of vector_norm squared_error channel_sums batch_norm batch_norm_grad "
@@ -278,37 +282,12 @@ def _einsum_dots(spec, operands):
 
 
 def attention(q, k, v, mask, drop, scale, causal):
-    """softmax(scale * q @ k.mT + mask) @ v: (out, weights). drop multiplies the weights."""
-    dtype = q.dtype.type
-    scores = matmul(q, k.swapaxes(-1, -2)) * dtype(scale)
-    hidden = dtype(-np.inf)
-    if causal:
-        scores = where(np.tri(*scores.shape[-2:], dtype=bool), scores, hidden)
-    if mask is not None:
-        scores = where(mask, scores, hidden) if mask.dtype.kind == "b" else scores + mask
-    top = reduced("max", scores, -1, True)
-    # A query to which everything is hidden has weights 0, not NaN.
-    weights = applied(np.exp, (scores - where(top == hidden, dtype(0), top),))
-    total = reduced("sum", weights, -1, True)
-    weights = weights / where(total == 0, dtype(1), total)
+    weights = _attention.weights_of(_xp, q, k, mask, scale, causal)
     return matmul(weights if drop is None else weights * drop, v), weights
 
 
 def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
-    """The gradients of q, k, v and mask, None for those not needed, with their leading dimensions broadcast."""
-    dq = dk = dv = ds = None
-    if needs[2]:
-        dv = matmul((weights if drop is None else weights * drop).swapaxes(-1, -2), g)
-    if needs[0] or needs[1] or needs[3]:
-        dw = matmul(g, v.swapaxes(-1, -2))
-        dw = dw if drop is None else dw * drop
-        ds = weights * (dw - reduced("sum", dw * weights, -1, True))
-        number_scale = q.dtype.type(scale)
-        if needs[0]:
-            dq = matmul(ds, k) * number_scale
-        if needs[1]:
-            dk = matmul(ds.swapaxes(-1, -2), q) * number_scale
-    return dq, dk, dv, ds if needs[3] else None, None
+    return _attention.slopes(_xp, g, q, k, v, drop, weights, scale, needs)
 
 
 # Losses of class indices: a target is a one among zeros, which fuses with what multiplies it.
@@ -347,7 +326,7 @@ def cross_entropy(x, target, weight, ignore, smoothing, reduction):
 
 def cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, reduction):
     x, shares, total = kept
-    return (cpu.softmax(x, 1) * shares.sum(1, keepdims=True) - shares) * _loss_scale(g, total, reduction)
+    return _loss.score_slope(_xp, g, x, shares, total, reduction)
 
 
 def nll_loss(x, target, weight, ignore, reduction):
@@ -358,7 +337,7 @@ def nll_loss(x, target, weight, ignore, reduction):
 
 def nll_loss_grad(g, kept, x_shape, target, weight, ignore, reduction):
     shares, total = kept
-    return -shares * _loss_scale(g, total, reduction)
+    return _loss.log_probability_slope(_xp, g, shares, total, reduction)
 
 
 def _shared_out(shares, x):
@@ -370,10 +349,6 @@ def _reduced_loss(loss, total, reduction):
     if reduction == "none":
         return loss
     return loss.sum() / total if reduction == "mean" else loss.sum()
-
-
-def _loss_scale(g, total, reduction):
-    return g / total if reduction == "mean" else g if reduction == "sum" else expand_dims(g, 1)
 
 
 # What NumPy's own functions do when kernels call them with symbols.
@@ -399,4 +374,4 @@ def _copyto(target, source, **options):
 FUNCTIONS[np.copyto] = _copyto
 FUNCTIONS[np.result_type] = lambda *xs: np.result_type(*[x.dtype if isinstance(x, Symbol) else x for x in xs])
 
-NAMESPACES[Symbol] = sys.modules[__name__]
+NAMESPACES[Symbol] = _xp

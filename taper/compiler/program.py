@@ -110,7 +110,7 @@ class Program:
         if self._kernels is None:
             entries, segments = self.entries, self.segments
             self.entries, self.segments = [], []
-            self._kernels, _ = schedule(self.results, {}, self.state)
+            self._kernels, _ = schedule(self.results, self.state)
             self._emit()
             for mine, made in zip(entries, self.entries):
                 mine.kernel, mine.text = made.kernel, made.text
@@ -121,7 +121,7 @@ class Program:
 
     def _schedule(self) -> list[int]:
         """Find the kernels. Returns the places of results that have to be settled at the end."""
-        self._kernels, unsafe = schedule(self.results, {}, self.state)
+        self._kernels, unsafe = schedule(self.results, self.state)
         places: list[int] = []
         while unsafe:
             # Another order of running may make further results unsafe.
@@ -129,7 +129,7 @@ class Program:
             assert not set(found) & set(places), unsafe
             self._settle(found)
             places += found
-            self._kernels, unsafe = schedule(self.results, {}, self.state)
+            self._kernels, unsafe = schedule(self.results, self.state)
         return places
 
     def _settle(self, places: list[int]) -> None:

@@ -1,6 +1,12 @@
-"""Scaled dot-product attention (Vaswani et al. 2017), fused: only the weights are kept for the gradient."""
+"""Scaled dot-product attention (Vaswani et al. 2017), fused: only the weights are kept for the gradient.
+
+The CPU namespace has kernels of its own, which keep the weights transposed; the tape's second derivatives and the compiler
+compute by the formulas below.
+"""
 
 from __future__ import annotations
+
+import math
 
 from .operator import op
 
@@ -16,3 +22,26 @@ attention = op(
         g, q, k, v, mask, drop, weights, scale, causal, needs
     ),
 )
+
+
+def weights_of(xp, q, k, mask, scale, causal):
+    """softmax(scale * q @ k.mT + mask) (..., L, S); 0, not NaN, for a query to which everything is hidden."""
+    scores = xp.matmul(q, xp.matrix_transpose(k)) * scale
+    hidden = xp.full_like(scores, -math.inf)
+    if causal:
+        scores = xp.where(xp.tri(*scores.shape[-2:], dtype=bool), scores, hidden)
+    if mask is not None:
+        scores = xp.where(mask, scores, hidden) if mask.dtype.kind == "b" else scores + mask
+    weights = xp.softmax(scores, -1)
+    alone = xp.all(scores == -math.inf, axis=-1, keepdims=True)
+    return xp.where(alone, xp.zeros_like(weights), weights)
+
+
+def slopes(xp, g, q, k, v, drop, weights, scale, needs):
+    """The gradients of q, k, v and mask, None for those not needed, and None for drop."""
+    dv = xp.matmul(xp.matrix_transpose(weights if drop is None else weights * drop), g)
+    dw = xp.matmul(g, xp.matrix_transpose(v))
+    dw = dw if drop is None else dw * drop
+    ds = weights * (dw - xp.sum(dw * weights, axis=(weights.ndim - 1,), keepdims=True))
+    dq, dk = xp.matmul(ds, k) * scale, xp.matmul(xp.matrix_transpose(ds), q) * scale
+    return (*(d if need else None for d, need in zip((dq, dk, dv, ds), needs)), None)

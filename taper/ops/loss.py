@@ -136,3 +136,21 @@ def _huber(xp, size, delta):
 
 def _clipped(xp, d, limit):
     return xp.minimum(xp.maximum(d, -limit), limit)
+
+
+# Of class indices, written over what each target says of each class (`class_shares`) and the total weight.
+
+
+def score_slope(xp, g, x, shares, total, reduction):
+    """The gradient of cross entropy: (probabilities * what a target has in all - its distribution) * weights."""
+    return (xp.softmax(x, 1) * xp.sum(shares, axis=(1,), keepdims=True) - shares) * _share_scale(xp, g, total, reduction)
+
+
+def log_probability_slope(xp, g, shares, total, reduction):
+    """The gradient of the negative log-likelihood: minus the weights at the targets."""
+    return -shares * _share_scale(xp, g, total, reduction)
+
+
+def _share_scale(xp, g, total, reduction):
+    """What multiplies each sample's gradient."""
+    return g / total if reduction == "mean" else g if reduction == "sum" else xp.expand_dims(g, 1)

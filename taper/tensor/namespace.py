@@ -8,6 +8,7 @@ composition of such.
 from __future__ import annotations
 
 import math
+import sys
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from ..autograd.dispatch import apply
 from ..autograd.tape import Variable, wrap
 from ..backends import namespace_of
 from ..ops import activation as _activation
+from ..ops import attention as _attention
 from ..ops import convolution as _convolution
 from ..ops import ctc as _ctc
 from ..ops import cumulative as _cumulative
@@ -23,6 +25,7 @@ from ..ops import elementwise as _elementwise
 from ..ops import fourier as _fourier
 from ..ops import indexing as _indexing
 from ..ops import linalg as _linalg
+from ..ops import loss as _loss
 from ..ops import movement as _movement
 from ..ops import pooling as _pooling
 from ..ops import reduction as _reduction
@@ -52,11 +55,14 @@ from .elementwise import (  # noqa: F401
 from .elementwise import log as _log
 from .joining import cat
 from .joining import stack as _stack
-from .products import matmul
+from .products import matmul  # noqa: F401
 from .selection import where as _where
 from .special import digamma, i0, i0e, i1, i1e, lgamma, ndtr, polygamma, zeta  # noqa: F401
 
 float32 = np.dtype(np.float32)
+
+
+_xp = sys.modules[__name__]
 
 
 def where(condition, x, y):
@@ -530,28 +536,22 @@ def rms_norm_grad(g, x, weight, rrms, axes, needs):
 
 def attention(q, k, v, mask, drop, scale, causal):
     """What attention keeps for its gradient: the weights."""
-    scores = matmul(q * scale, matrix_transpose(k))
-    hidden = None if mask is None or mask._array.dtype.kind != "b" else ~mask
-    if causal:
-        length, keys = scores._array.shape[-2:]
-        hidden = wrap(namespace_of(scores._array).tri(length, keys, dtype=bool)) == 0
-    if hidden is not None:
-        scores = scores.masked_fill(hidden, -math.inf)
-    elif mask is not None:
-        scores = scores + mask
-    weights = softmax(scores, -1)
-    alone = (scores == -math.inf).all(-1, keepdim=True)
-    return None, where(alone, zeros_like(weights), weights)
+    return None, _attention.weights_of(_xp, q, k, mask, scale, causal)
 
 
 def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
     """The gradients of q, k, v and mask."""
-    dv = matmul(matrix_transpose(weights if drop is None else weights * drop), g)
-    dw = matmul(g, matrix_transpose(v))
-    dw = dw if drop is None else dw * drop
-    ds = weights * (dw - sum(dw * weights, (dw._array.ndim - 1,), True))
-    dq, dk = matmul(ds, k) * scale, matmul(matrix_transpose(ds), q) * scale
-    return (*(d if need else None for d, need in zip((dq, dk, dv, ds), needs)), None)
+    return _attention.slopes(_xp, g, q, k, v, drop, weights, scale, needs)
+
+
+def tri(rows, columns, dtype):
+    """Ones up to the diagonal."""
+    return wrap(np.tri(rows, columns, dtype=dtype))
+
+
+def all(x, axis, keepdims=False):
+    """Whether all elements along an axis are true."""
+    return x.all(axis, keepdim=keepdims)
 
 
 def cross_entropy(x, target, weight, ignore, smoothing, reduction):
@@ -560,9 +560,8 @@ def cross_entropy(x, target, weight, ignore, smoothing, reduction):
 
 
 def cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, reduction):
-    """(probabilities * what the target distribution has in all - target distribution) * weights."""
-    shares, scale = _shares(g, kept, target, weight, ignore, smoothing, reduction)
-    return (softmax(kept, 1) * sum(shares, (1,), True) - shares) * scale
+    """The gradient of the scores."""
+    return _loss.score_slope(_xp, g, kept, *_shares(kept, target, weight, ignore, smoothing), reduction)
 
 
 def nll_loss(x, target, weight, ignore, reduction):
@@ -571,18 +570,16 @@ def nll_loss(x, target, weight, ignore, reduction):
 
 
 def nll_loss_grad(g, kept, x_shape, target, weight, ignore, reduction):
-    """Minus the weights at the targets."""
-    shares, scale = _shares(g, kept, target, weight, ignore, 0.0, reduction)
-    return -shares * scale
+    """The gradient of the log-probabilities."""
+    return _loss.log_probability_slope(_xp, g, *_shares(kept, target, weight, ignore, 0.0), reduction)
 
 
-def _shares(g, x, target, weight, ignore, smoothing, reduction):
-    """The target distributions, times weights, and g as what multiplies them."""
+def _shares(x, target, weight, ignore, smoothing):
+    """What each target says of each class, and the total weight; constants for derivatives."""
     array = x._array
     w = None if weight is None else weight._array
     shares, total = namespace_of(array).class_shares(target._array, w, array.shape, array.dtype, ignore, smoothing)
-    scale = g / wrap(total) if reduction == "mean" else g
-    return wrap(shares), scale.unsqueeze(1) if reduction == "none" else scale
+    return wrap(shares), wrap(total)
 
 
 def ctc(x, labels, lengths, label_lengths, blank, zero_infinity):

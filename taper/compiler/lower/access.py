@@ -133,10 +133,3 @@ def split(access: Access, dim: int, inner: int) -> Access:
     s = access.strides
     return Access(access.offset, (*s[:dim], s[dim] * inner, s[dim], *s[dim + 1 :]))
 
-
-def strided(access: Access, extents, shape, strides) -> Access:
-    """The access in memory, in elements, of an array of a shape that lies there with these strides."""
-    if tuple(strides) == steps_of(shape):
-        return access
-    first, moves = along_axes(access, extents, shape)
-    return _moved(first, moves, strides)

@@ -18,7 +18,7 @@ from ..graph import MOVEMENTS, Node, value_of
 from .access import Access
 from .expression import INDEXED, data_of, indexed, is_reduction, operands
 from .instructions import INSTRUCTIONS, LLVM
-from .kernels import Kernel, Walk, in_memory, memory_access
+from .kernels import Kernel, Walk, in_memory
 
 Pointer = Callable[[Builder, Node], Value]
 
@@ -157,8 +157,7 @@ class Emitter:
         return total
 
     def load(self, node: Node, access: Access, wide: int) -> Value:
-        place = memory_access(node, access, self.extents, self.kernel.reads)
-        return self.load_at(node, self.position(place), place, wide)
+        return self.load_at(node, self.position(access), access, wide)
 
     def load_at(self, node: Node, position: Value, place: Access, wide: int) -> Value:
         b, kind = self.b, memory_type(node.dtype)
@@ -211,13 +210,12 @@ class Emitter:
         """An element whose place is computed: positions outside are clamped, and reported by a check elsewhere."""
         b = self.b
         data = data_of(node)
-        at, base, step = indexed(node, access, self.extents)
+        at, place, step = indexed(node, access, self.extents)
         index = self.value(node.inputs[1], at)
         limit = node.inputs[0].shape[node.attrs[0]] - 1
         zero, top = const(0, index.type), const(max(limit, 0), index.type)
         index = b.select(b.compare("<", index, zero), zero, index)
         index = b.select(b.compare(">", index, top), top, index)
-        place = memory_access_of_data(data, base, self.extents, self.kernel.reads)
         if lanes(index.type) == 1:
             position = b.add(self.position(place), b.mul(index, i64(step)))
             return self.load_at(data, position, place, wide)
@@ -289,10 +287,3 @@ def inner_steps(space) -> tuple[int, ...]:
         steps[d] = step
         step *= space.extents[d]
     return tuple(steps)
-
-
-def memory_access_of_data(data: Node, base: Access, extents, layouts) -> Access:
-    """Where the data of a take lies; it must lie in C order."""
-    if layouts.get(data) is not None:
-        raise NotImplementedError("an indexed tensor must lie in C order")
-    return base

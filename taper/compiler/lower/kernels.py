@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ..graph import LEAVES, Node, value_of
-from .access import Access, NotLinear, Split, split, steps_of, strided
+from ..graph import LEAVES, Node
+from .access import Access, Split, split, steps_of
 from .expression import INDEXED, data_of, indexed, is_reduction, operands
 
 
@@ -98,10 +98,10 @@ class NotPointwise(Exception):
 
 @dataclass(eq=False)
 class Kernel:
-    """kind: "loop", "product", "scatter", "host" or "check"; node: the product, scatter or host node.
+    """kind: "loop", "product", "scatter" or "host"; node: the product, scatter or host node.
 
     stored: the nodes that have a buffer (shared by all kernels). silent: roots that nobody reads, so that they are computed
-    only as far as the others need them. reads: the layouts of inputs. operands: what a kernel that is no loop reads.
+    only as far as the others need them. operands: what a kernel that is no loop reads.
     """
 
     kind: str
@@ -109,7 +109,6 @@ class Kernel:
     space: Space
     stored: set[Node]
     node: Node | None = None
-    reads: dict[Node, tuple[int, ...]] = field(default_factory=dict)
     operands: tuple = ()
     parts: list[Node] = field(default_factory=list)
     silent: set[Node] = field(default_factory=set)
@@ -231,16 +230,7 @@ class Walker:
             stack.extend(operands(node, access, extents))
 
     def load(self, node: Node, access: Access) -> None:
-        self.loads[node, self.in_place(node, access)] = None
-
-    def in_place(self, node: Node, access: Access) -> Access:
-        """The access in memory: inputs may lie there with other strides than C order."""
-        return memory_access(node, access, self.space.extents, self.kernel.reads)
-
-
-def memory_access(node: Node, access: Access, extents, layouts) -> Access:
-    strides = layouts.get(node)
-    return access if strides is None else strided(access, extents, node.shape, strides)
+        self.loads[node, access] = None
 
 
 def _plain(access: Access, extents) -> tuple:
@@ -261,5 +251,3 @@ def in_memory(node: Node, stored: set[Node]) -> bool:
         return node.size != 1
     return node in stored or (node.op in LEAVES and node.op != "number") or node.op == "number"
 
-
-__all__ = ["Kernel", "NotLinear", "NotPointwise", "Root", "Space", "Walk", "flat_space", "in_memory", "space_of", "value_of"]

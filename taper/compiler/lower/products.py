@@ -9,7 +9,7 @@ from ...native.gemm.tiling import Plan
 from ...native.machine import Machine
 from ...native.text import Builder, Module, Value, const, i64, vector
 from ..graph import Node
-from .access import Access, steps_of
+from .access import Access
 from .emitter import Emitter, Lane, Pointer, memory_type
 from .instructions import LLVM
 from .kernels import Kernel
@@ -29,7 +29,7 @@ def product_plan(kernel: Kernel, machine: Machine) -> Plan:
 
 def _strides(x: Node, base: Node, depth: int, lead: tuple[int, ...]) -> tuple[int, ...]:
     """An operand's strides for each leading dimension of the product and for its own last two."""
-    access = operand_strides(x, base, {})
+    access = operand_strides(x, base)
     own = dict(zip(range(-x.ndim, 0), zip(x.shape, access.strides)))
     strides = []
     for i in range(-2 - depth, 0):
@@ -40,7 +40,7 @@ def _strides(x: Node, base: Node, depth: int, lead: tuple[int, ...]) -> tuple[in
 
 def offset_of(x: Node, base: Node) -> int:
     """Where an operand begins in its memory, in elements."""
-    return operand_strides(x, base, {}).offset
+    return operand_strides(x, base).offset
 
 
 def operand(pointer: Pointer, x: Node, base: Node):
@@ -185,5 +185,3 @@ def _add_line(b: Builder, line: Value, source: Value | None, start: Value, stop:
             else:
                 b.store(b.add(b.load(type, where), b.load(type, b.offset(source, loop.index, kind))), where)
 
-
-__all__ = ["emit_pack_kernel", "emit_product_kernel", "emit_scatter", "packed_operand", "product_plan", "steps_of"]

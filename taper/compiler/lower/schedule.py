@@ -15,7 +15,7 @@ from ..graph import LEAVES, MOVEMENTS, REDUCTIONS, Node, reached
 from .access import Access, NotLinear, Split, steps_of, through
 from .expression import INDEXED, data_of, inline, is_reduction
 from .instructions import COSTLY, LLVM
-from .kernels import Kernel, NotPointwise, Root, Space, Walker, flat_space, memory_access, space_key, space_of
+from .kernels import Kernel, NotPointwise, Root, Space, Walker, flat_space, space_key, space_of
 
 HEAVY = 45
 """The cost, in simple operations, from which a value with several users is stored and not computed again.
@@ -24,16 +24,14 @@ Storing a float32 and loading it again takes about 0.8 ns of a core, an exponent
 """
 
 
-def schedule(
-    results: list[Node], layouts: Mapping[Node, tuple[int, ...]], state: Mapping[Node, Node]
-) -> tuple[list[Kernel], set[Node]]:
+def schedule(results: list[Node], state: Mapping[Node, Node]) -> tuple[list[Kernel], set[Node]]:
     """The kernels that compute `results`, in an order of running.
 
-    layouts: strides, in elements, of inputs that do not lie in C order. state: results that are written to the memory
+    state: results that are written to the memory
     of an input (the input's node), in place of its old value. Also those of them that would be written before the old
     value has been read by all: they must be settled (copied) at the end instead.
     """
-    scheduler = _Scheduler(results, layouts, state)
+    scheduler = _Scheduler(results, state)
     return scheduler.run(), scheduler.unsafe
 
 
@@ -55,8 +53,8 @@ def overwritten_too_soon(order: list[Kernel], state: Mapping[Node, Node]) -> set
 
 
 class _Scheduler:
-    def __init__(self, results, layouts, state):
-        self.results, self.layouts, self.state = results, dict(layouts), state
+    def __init__(self, results, state):
+        self.results, self.state = results, state
         self.nodes = reached(results)
         self.users: dict[Node, list[Node]] = defaultdict(list)
         for node in self.nodes:
@@ -135,7 +133,7 @@ class _Scheduler:
         base = x
         while base.op in MOVEMENTS:
             base = base.inputs[0]
-        return x if operand_strides(x, base, self.layouts) is None else base
+        return x if operand_strides(x, base) is None else base
 
     def _rereads(self, node: Node, reads: set[Node]) -> bool:
         """Whether computing a node at each use reads more memory than storing it would cost."""
@@ -176,13 +174,13 @@ class _Scheduler:
                 extents = (_product(lead), m, n)
                 space = Space(extents, steps_of(extents), 3)
                 bases = tuple(self.operand_base(x) for x in node.inputs)
-                self.add(Kernel("product", [Root(node)], space, self.stored, node, self.layouts, bases))
+                self.add(Kernel("product", [Root(node)], space, self.stored, node, bases))
             elif node.op == "scatter" and node.dtype.name in ("float32", "float64"):
                 self.add(Kernel("scatter", [], flat_space(1), self.stored, node, operands=tuple(map(self.stripped, node.inputs))))
             elif node.op in ("concat", "update"):
                 self.make_pieces(node)
             elif (is_reduction(node) and self.reducible(node)) or inline(node):
-                self.add(Kernel("loop", [Root(node)], space_of(node), self.stored, reads=self.layouts))
+                self.add(Kernel("loop", [Root(node)], space_of(node), self.stored))
             else:
                 self.add(Kernel("host", [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
         for kernel in list(self.kernels):
@@ -209,7 +207,7 @@ class _Scheduler:
     def add_piece(self, part: Node, into: Node, starts, steps) -> None:
         space = Space(part.shape or (1,), steps_of(part.shape) or (1,), max(part.ndim, 1))
         if part.size:
-            kernel = Kernel("loop", [Root(part, into, (starts, steps))], space, self.stored, reads=self.layouts)
+            kernel = Kernel("loop", [Root(part, into, (starts, steps))], space, self.stored)
             self.add(kernel)
             self.pieces[into].append(kernel)
 
@@ -227,7 +225,7 @@ class _Scheduler:
             except NotLinear:
                 blocked = self.blocked(kernel)
                 self.stored.add(blocked)
-                made = Kernel("loop", [Root(blocked)], space_of(blocked), self.stored, reads=self.layouts)
+                made = Kernel("loop", [Root(blocked)], space_of(blocked), self.stored)
                 self.kernels.insert(self.kernels.index(kernel), made)
                 self.producer[blocked] = made
                 for k in self.kernels:
@@ -345,7 +343,7 @@ class _Scheduler:
         elif a.space.size != b.space.size:
             return None
         roots = sorted({*a.roots, *b.roots}, key=lambda r: r.node.number)
-        made = Kernel("loop", roots, space, self.stored, reads=self.layouts)
+        made = Kernel("loop", roots, space, self.stored)
         try:
             walk = made.walk()
         except (NotPointwise, NotLinear):
@@ -373,7 +371,7 @@ class _Scheduler:
                 if any(_alone(r) for r in consumer.roots) or self.depends(consumer, product, consumer):
                     continue
                 roots = [*product.roots, *consumer.roots]
-                made = Kernel("product", roots, product.space, self.stored, product.node, self.layouts, product.operands)
+                made = Kernel("product", roots, product.space, self.stored, product.node, product.operands)
                 try:
                     walk = made.walk()
                 except (NotPointwise, NotLinear):
@@ -523,13 +521,13 @@ def _nested(walk) -> bool:
     return False
 
 
-def operand_strides(x: Node, base: Node, layouts) -> Access | None:
+def operand_strides(x: Node, base: Node) -> Access | None:
     """How a product's operand lies in the memory of `base`: an access over its dimensions; None if no strides say it."""
     extents, access, node = x.shape, Access(0, steps_of(x.shape)), x
     try:
         while node is not base:
             access = through(node, access, extents)
             node = node.inputs[0]
-        return memory_access(base, access, extents, layouts)
+        return access
     except (Split, NotLinear):
         return None
