@@ -1,0 +1,135 @@
+"""Elementwise operators of large arrays, natively: against NumPy's own passes, in every layout and at every size."""
+
+import numpy as np
+import pytest
+
+import taper
+from taper.backends import cpu
+from taper.backends.cpu import large
+from taper.compiler import operators
+from taper.compiler.lower.loops import CHUNK
+from taper.compiler.one_pass import LENGTH
+from taper.ops.operator import REGISTRY
+
+pytest.importorskip("llvmlite")
+
+FUSED = sorted(name for name, operator in REGISTRY.items() if operator.fused)
+ATTRIBUTES = {
+    "softplus": {"beta": 0.7, "threshold": 2.5},
+    "leaky_relu": {"slope": 0.02},
+    "elu": {"alpha": 1.3},
+    "celu": {"alpha": 0.8},
+    "softshrink": {"lambd": 0.4},
+    "logit": {"eps": 0.05},
+}
+WITHIN = {"logit", "erfinv", "binary_cross_entropy", "entr", "asin", "acos"}
+"""Functions of numbers between 0 and 1."""
+
+N = 2 * CHUNK + 37
+
+
+@pytest.fixture
+def all_native(monkeypatch):
+    """Every array is large, and programs are new."""
+    monkeypatch.setattr(large, "LARGE_WORK", 1)
+    monkeypatch.setattr(operators, "_programs", {})
+    operators.lend()
+    return operators._programs
+
+
+def formulas(name):
+    """Forward and rules: (formula, names of its arrays and attributes)."""
+    operator = REGISTRY[name]
+    plain = next(c.cell_contents for c in operator.forward.__closure__ if callable(c.cell_contents))
+    yield plain, operator.inputs, ATTRIBUTES.get(name, {})
+    for rule in operator.rules.values():
+        code = rule.__code__
+        yield rule, ("g", *code.co_varnames[2 : code.co_argcount]), {}
+
+
+def values(name, names, dtype, rng):
+    """Numbers to compute from, and the result of forward where a rule wants it."""
+    attributes = ATTRIBUTES.get(name, {})
+    operator = REGISTRY[name]
+    inputs = {
+        n: (rng.uniform(0.02, 0.98, N) if name in WITHIN else 2 * rng.standard_normal(N)).astype(dtype)
+        for n in operator.inputs
+    }
+    made = []
+    for n in names:
+        if n == "out":
+            made.append(np.asarray(operator.forward(cpu, *inputs.values(), **attributes), dtype))
+        else:
+            made.append(attributes[n] if n in attributes else inputs.get(n, rng.standard_normal(N).astype(dtype)))
+    return made
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("name", FUSED)
+def test_one_pass_is_numpys_passes(name, dtype, all_native):
+    rng = np.random.default_rng(0)
+    rtol, atol = (2e-5, 5e-6) if dtype == np.float32 else (1e-11, 1e-12)
+    for formula, names, attributes in formulas(name):
+        given = values(name, names, dtype, rng)
+        found = large.fused(formula, 1)(cpu, *given, **attributes)
+        with np.errstate(all="ignore"):
+            wanted = formula(cpu, *given, **attributes)
+        assert found.dtype == dtype
+        np.testing.assert_allclose(found, wanted, rtol=rtol, atol=atol, err_msg=f"{name} {names}")
+    assert all(all_native.values()), "a formula stayed NumPy's"
+
+
+@pytest.mark.parametrize("n", [1, CHUNK, LENGTH, LENGTH + 1, 2 * LENGTH + CHUNK + 5])
+def test_any_size_by_one_program(n, all_native):
+    silu = REGISTRY["silu"].forward
+    x = np.linspace(-9, 9, n, dtype=np.float32)
+    np.testing.assert_allclose(silu(cpu, x), x / (1 + np.exp(-x.astype(np.float64))), rtol=1e-6, atol=1e-7)
+    silu(cpu, np.zeros((3, 5), np.float32))
+    assert len(all_native) == 1
+
+
+LAYOUTS = {
+    "transposed": lambda x: x.transpose(2, 0, 1),
+    "channels last": lambda x: np.ascontiguousarray(x.transpose(0, 2, 1)).transpose(0, 2, 1),
+    "every second": lambda x: x[:, ::2],
+    "backwards": lambda x: x[::-1, :, ::-1],
+    "Fortran": np.asfortranarray,
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_order_of_memory_is_numpys(layout, all_native):
+    x = LAYOUTS[layout](np.random.default_rng(1).standard_normal((7, 30, 50)).astype(np.float32))
+    found = REGISTRY["sigmoid"].forward(cpu, x)
+    wanted = 1 / (1 + np.exp(-x))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    assert found.strides == wanted.strides
+    assert any(all_native.values())
+
+
+def test_gradient_of_one_number_for_all(all_native):
+    x = taper.randn(300, 70, requires_grad=True)
+    taper.nn.functional.gelu(x).sum().backward()
+    plain = x.detach().numpy().astype(np.float64)
+    wanted = cpu.ndtr(plain) + plain * np.exp(-0.5 * plain * plain) / np.sqrt(2 * np.pi)
+    np.testing.assert_allclose(x.grad.numpy(), wanted, rtol=1e-5, atol=1e-6)
+    assert len(all_native) == 2 and all(all_native.values())
+
+
+def test_numbers_that_change_need_no_new_program(all_native):
+    x, y = np.ones(500, np.float32), np.zeros(500, np.float32)
+    for w in (0.25, 0.5, 0.75, 0.9):
+        np.testing.assert_allclose(REGISTRY["lerp"].forward(cpu, x, y, w), 1 - w, rtol=1e-6)
+    assert len(all_native) == 1
+
+
+def test_shapes_that_differ_stay_numpys(all_native):
+    x, y = np.random.default_rng(2).uniform(1, 2, (2, 40, 1))
+    np.testing.assert_allclose(REGISTRY["hypot"].forward(cpu, x, y.T), np.hypot(x, y.T))
+    assert not all_native
+
+
+def test_small_arrays_stay_numpys(monkeypatch):
+    monkeypatch.setattr(operators, "_programs", {})
+    taper.nn.functional.silu(taper.randn(1000))
+    assert not operators._programs
