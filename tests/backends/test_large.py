@@ -40,7 +40,7 @@ def all_native(monkeypatch):
 def formulas(name):
     """Forward and rules: (formula, names of its arrays and attributes)."""
     operator = REGISTRY[name]
-    plain = next(c.cell_contents for c in operator.forward.__closure__ if callable(c.cell_contents))
+    plain = next(c.cell_contents for c in operator.forward.__closure__ if getattr(c.cell_contents, "__name__", "") == "<lambda>")
     yield plain, operator.inputs, ATTRIBUTES.get(name, {})
     for rule in operator.rules.values():
         code = rule.__code__
@@ -133,3 +133,66 @@ def test_small_arrays_stay_numpys(monkeypatch):
     monkeypatch.setattr(operators, "_programs", {})
     taper.nn.functional.silu(taper.randn(1000))
     assert not operators._programs
+
+
+# Reductions.
+
+REDUCTIONS = {
+    "sum": lambda xp, x, axis, keep: xp.sum(x, axis, keep),
+    "mean": lambda xp, x, axis, keep: xp.mean_of(x, axis, keep),
+    "var": lambda xp, x, axis, keep: xp.variance(x, axis, 1, keep),
+    "max": lambda xp, x, axis, keep: xp.max(x, axis, keep),
+    "min": lambda xp, x, axis, keep: xp.min(x, axis, keep),
+    "prod": lambda xp, x, axis, keep: xp.prod(x, axis, keep),
+    "logsumexp": lambda xp, x, axis, keep: xp.logsumexp(x, axis, keep),
+    "norm": lambda xp, x, axis, keep: xp.vector_norm(x, 2, axis, keep),
+    "argmax": lambda xp, x, axis, keep: xp.argmax(x, axis if axis is None else axis[0], keep),
+    "argmin": lambda xp, x, axis, keep: xp.argmin(x, axis if axis is None else axis[0], keep),
+}
+SHAPES = [((5000,), None), ((5000,), (0,)), ((80, 70), (0,)), ((80, 70), (1,)), ((12, 30, 17), (0, 2)), ((12, 30, 17), (1,))]
+
+
+@pytest.mark.parametrize("keep", [False, True])
+@pytest.mark.parametrize("shape, axis", SHAPES, ids=str)
+@pytest.mark.parametrize("name", REDUCTIONS)
+def test_reductions(name, shape, axis, keep, monkeypatch, all_native):
+    if name.startswith("arg") and axis is not None and len(axis) > 1:
+        pytest.skip("one axis or all")
+    function = REDUCTIONS[name]
+    x = np.random.default_rng(3).uniform(0.9, 1.1, shape).astype(np.float32)
+    x.reshape(-1)[[7, 99]] = 2.0  # the largest twice
+    monkeypatch.setattr(large, "LARGE", 1 << 30)
+    wanted = function(cpu, x.astype(np.float64), axis, keep)
+    assert not all_native
+    monkeypatch.setattr(large, "LARGE", 64)
+    found = function(cpu, x, axis, keep)
+    assert np.shape(found) == np.shape(wanted)
+    np.testing.assert_allclose(found, wanted, rtol=2e-5)
+    assert all(all_native.values()), "no program"
+
+
+@pytest.mark.parametrize("name", ["max", "min", "argmax", "argmin"])
+def test_extremes_of_nan(name, monkeypatch, all_native):
+    monkeypatch.setattr(large, "LARGE", 64)
+    x = np.random.default_rng(4).standard_normal((90, 40)).astype(np.float32)
+    x[30, ::3], x[60, 1::3] = np.nan, np.inf
+    x[70, ::3] = np.nan
+    found = getattr(cpu, name)(x, 0, False)
+    assert any(all_native.values())
+    np.testing.assert_array_equal(found, getattr(np, name)(x, 0))
+
+
+@pytest.mark.parametrize("shape, axis", [((65537, 5), (0,)), ((40001, 3, 7), (0, 1)), ((9, 8191, 33), (0, 1))], ids=str)
+def test_columns_of_many_rows_keep_their_digits(shape, axis, monkeypatch, all_native):
+    monkeypatch.setattr(large, "LARGE", 64)
+    x = np.random.default_rng(5).uniform(0.5, 1.5, shape).astype(np.float32)
+    found = cpu.sum(x, axis)
+    assert any(all_native.values())
+    np.testing.assert_allclose(found, x.sum(axis, np.float64), rtol=1e-6)
+
+
+def test_layouts_that_are_not_dense_stay_numpys(monkeypatch, all_native):
+    monkeypatch.setattr(large, "LARGE", 64)
+    x = np.random.default_rng(6).standard_normal((60, 50))
+    np.testing.assert_allclose(cpu.sum(x[::2], (1,)), x[::2].sum(1))
+    assert not all_native

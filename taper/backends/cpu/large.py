@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+from numpy import ndarray
 
 LARGE = 1 << 20
 """Elements from which kernels run natively."""
@@ -37,15 +37,12 @@ class Native:
 
 def accelerated(kernel: Callable) -> Callable:
     """A kernel of arrays whose first argument, if it is large, decides that it runs natively."""
-    name = kernel.__name__
-
-    def formula(xp, *args):
-        return getattr(xp, name)(*args)
+    formula = _kernel(kernel.__name__)
 
     @functools.wraps(kernel)
     def call(*args):
         x = args[0]
-        if x.__class__ is np.ndarray and x.size >= LARGE and Native.run is not None and x.dtype.kind == "f":
+        if x.__class__ is ndarray and x.size >= LARGE and Native.run is not None and x.dtype.kind == "f":
             made = Native.run(formula, args, {})
             if made is not NotImplemented:
                 return made
@@ -54,18 +51,49 @@ def accelerated(kernel: Callable) -> Callable:
     return call
 
 
+def natively(name: str, x, *options):
+    """A kernel of the CPU namespace by a program for x's shape; NotImplemented where it stays NumPy's."""
+    if Native.run is None or x.__class__ is not ndarray or x.dtype.kind != "f" or not x.flags.c_contiguous:
+        return NotImplemented
+    return Native.run(_kernel(name), (x, *options), {})
+
+
+@functools.cache
+def _kernel(name: str) -> Callable:
+    """A kernel as a formula."""
+
+    def formula(xp, *args):
+        return getattr(xp, name)(*args)
+
+    return formula
+
+
 def fused(formula: Callable, cost: float) -> Callable:
     """An elementwise formula `formula(xp, x, ...)`, of which large arrays of NumPy's are computed natively in one pass.
 
     cost: about how many nanoseconds NumPy takes for an element.
     """
+    code = formula.__code__
 
-    def call(xp, *args, **attrs):
+    # Small steps are mostly calls: those of one and two arrays do without packing their arguments.
+    def one(xp, x):
+        if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
+            return computed(xp, (x,), {})
+        return formula(xp, x)
+
+    def two(xp, x, y):
+        if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
+            return computed(xp, (x, y), {})
+        return formula(xp, x, y)
+
+    def several(xp, *args, **attrs):
         x = args[0]
-        if x.__class__ is np.ndarray and x.size * cost >= LARGE_WORK and Native.elementwise is not None:
-            made = Native.elementwise(formula, args, attrs)
-            if made is not NotImplemented:
-                return made
+        if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
+            return computed(xp, args, attrs)
         return formula(xp, *args, **attrs)
 
-    return call
+    def computed(xp, args: tuple, attrs: dict):
+        made = NotImplemented if Native.elementwise is None else Native.elementwise(formula, args, attrs)
+        return formula(xp, *args, **attrs) if made is NotImplemented else made
+
+    return several if code.co_kwonlyargcount else {2: one, 3: two}.get(code.co_argcount, several)
