@@ -51,6 +51,15 @@ def accelerated(kernel: Callable) -> Callable:
     return call
 
 
+def computed(formula: Callable, xp, x, *args):
+    """`formula(xp, x, *args)`, natively if x is a large array of NumPy's."""
+    if x.__class__ is ndarray and x.size >= LARGE and Native.run is not None and x.dtype.kind == "f":
+        made = Native.run(formula, (x, *args), {})
+        if made is not NotImplemented:
+            return made
+    return formula(xp, x, *args)
+
+
 def natively(name: str, x, *options):
     """A kernel of the CPU namespace by a program for x's shape; NotImplemented where it stays NumPy's."""
     if Native.run is None or x.__class__ is not ndarray or x.dtype.kind != "f" or not x.flags.c_contiguous:
@@ -78,21 +87,21 @@ def fused(formula: Callable, cost: float) -> Callable:
     # Small steps are mostly calls: those of one and two arrays do without packing their arguments.
     def one(xp, x):
         if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
-            return computed(xp, (x,), {})
+            return large(xp, (x,), {})
         return formula(xp, x)
 
     def two(xp, x, y):
         if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
-            return computed(xp, (x, y), {})
+            return large(xp, (x, y), {})
         return formula(xp, x, y)
 
     def several(xp, *args, **attrs):
         x = args[0]
         if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
-            return computed(xp, args, attrs)
+            return large(xp, args, attrs)
         return formula(xp, *args, **attrs)
 
-    def computed(xp, args: tuple, attrs: dict):
+    def large(xp, args: tuple, attrs: dict):
         made = NotImplemented if Native.elementwise is None else Native.elementwise(formula, args, attrs)
         return formula(xp, *args, **attrs) if made is NotImplemented else made
 
