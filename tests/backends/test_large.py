@@ -149,7 +149,7 @@ REDUCTIONS = {
     "argmax": lambda xp, x, axis, keep: xp.argmax(x, axis if axis is None else axis[0], keep),
     "argmin": lambda xp, x, axis, keep: xp.argmin(x, axis if axis is None else axis[0], keep),
 }
-STAYS = {(name, None) for name in ("max", "min", "prod", "argmax", "argmin", "norm")}
+STAYS = {(name, None) for name in ("max", "min", "prod", "argmax", "argmin")}
 STAYS |= {("prod", (0,)), ("argmax", (1,)), ("argmin", (1,))}
 """What NumPy does at the speed of memory."""
 
