@@ -24,7 +24,8 @@ def product_plan(kernel: Kernel, machine: Machine) -> Plan:
     k = x.shape[-1]
     a = _strides(x, kernel.operands[0], len(lead), tuple(lead))
     b = _strides(y, kernel.operands[1], len(lead), tuple(lead))
-    return plan_product(Product(m, n, k, tuple(lead), LLVM[node.dtype.name], a, b), machine)
+    source = "bfloat" if kernel.operands[0].dtype.name == "bfloat16" else ""
+    return plan_product(Product(m, n, k, tuple(lead), LLVM[node.dtype.name], a, b, source), machine)
 
 
 def _strides(x: Node, base: Node, depth: int, lead: tuple[int, ...]) -> tuple[int, ...]:
@@ -45,7 +46,7 @@ def offset_of(x: Node, base: Node) -> int:
 
 def operand(pointer: Pointer, x: Node, base: Node):
     """How a product's kernel finds an operand: `pointer(b)`."""
-    kind = memory_type(x.dtype)
+    kind = memory_type(base.dtype)
     start = offset_of(x, base)
     return lambda b: b.offset(pointer(b, base), i64(start), kind) if start else pointer(b, base)
 

@@ -115,7 +115,7 @@ class _Scheduler:
         if node.op in ("concat", "update") or (node.op in REDUCTIONS and self.reducible(node)):
             return ()
         if node.op == "matmul" and node.dtype.name in ("float32", "float64"):
-            return [self.operand_base(x) for x in node.inputs]
+            return self.operand_bases(node)
         return [self.stripped(x) for x in node.inputs]
 
     def store(self, node: Node) -> None:
@@ -128,10 +128,17 @@ class _Scheduler:
             x = x.inputs[0]
         return x
 
-    def operand_base(self, x: Node) -> Node:
-        """What a product's operand is a strided view of: itself if no strides describe it."""
+    def operand_bases(self, product: Node) -> tuple[Node, ...]:
+        """What a product's operands are strided views of; bfloat16 numbers if both are, which its kernel widens."""
+        narrow = [self.operand_base(x, True) for x in product.inputs]
+        if all(base.dtype.name == "bfloat16" for base in narrow):
+            return tuple(narrow)
+        return tuple([self.operand_base(x) for x in product.inputs])
+
+    def operand_base(self, x: Node, narrow: bool = False) -> Node:
+        """What a product's operand is a strided view of: itself if no strides describe it. narrow: before it was widened."""
         base = x
-        while base.op in MOVEMENTS:
+        while base.op in MOVEMENTS or (narrow and widens(base)):
             base = base.inputs[0]
         return x if operand_strides(x, base) is None else base
 
@@ -173,8 +180,7 @@ class _Scheduler:
                 *lead, m, n = node.shape
                 extents = (_product(lead), m, n)
                 space = Space(extents, steps_of(extents), 3)
-                bases = tuple(self.operand_base(x) for x in node.inputs)
-                self.add(Kernel("product", [Root(node)], space, self.stored, node, bases))
+                self.add(Kernel("product", [Root(node)], space, self.stored, node, self.operand_bases(node)))
             elif node.op == "scatter" and node.dtype.name in ("float32", "float64"):
                 self.add(Kernel("scatter", [], flat_space(1), self.stored, node, operands=tuple(map(self.stripped, node.inputs))))
             elif node.op in ("concat", "update"):
@@ -521,12 +527,17 @@ def _nested(walk) -> bool:
     return False
 
 
+def widens(node: Node) -> bool:
+    """Whether a node is bfloat16 numbers as float32."""
+    return node.op == "cast" and node.dtype.name == "float32" and node.inputs[0].dtype.name == "bfloat16"
+
+
 def operand_strides(x: Node, base: Node) -> Access | None:
     """How a product's operand lies in the memory of `base`: an access over its dimensions; None if no strides say it."""
     extents, access, node = x.shape, Access(0, steps_of(x.shape)), x
     try:
         while node is not base:
-            access = through(node, access, extents)
+            access = access if node.op == "cast" else through(node, access, extents)
             node = node.inputs[0]
         return access
     except (Split, NotLinear):
