@@ -60,7 +60,8 @@ huber_loss = op(
 binary_cross_entropy = op(
     "binary_cross_entropy",
     lambda xp, x, y: -(y * xp.maximum(xp.log(x), -100) + (1 - y) * xp.maximum(xp.log1p(-x), -100)),
-    promote=ARITHMETIC, fused=5,
+    promote=ARITHMETIC,
+    fused=5,
     x=lambda xp, g, x, y: g * (x - y) / xp.maximum((1 - x) * x, 1e-12),
     y=lambda xp, g, x: g * (xp.maximum(xp.log1p(-x), -100) - xp.maximum(xp.log(x), -100)),
 )
@@ -69,7 +70,8 @@ binary_cross_entropy = op(
 bce_with_logits = op(
     "binary_cross_entropy_with_logits",
     lambda xp, x, y: xp.maximum(x, 0) - x * y + xp.log1p(xp.exp(-xp.abs(x))),
-    promote=ARITHMETIC, fused=2.5,
+    promote=ARITHMETIC,
+    fused=2.5,
     x=lambda xp, g, x, y: g * (xp.sigmoid(x) - y),
     y=lambda xp, g, x: -g * x,
 )
@@ -77,7 +79,8 @@ bce_with_logits = op(
 weighted_bce_with_logits = op(
     "weighted_bce_with_logits",
     lambda xp, x, y, positive: (1 - y) * x + (1 + (positive - 1) * y) * _log1p_exp(xp, -x),
-    promote=ARITHMETIC, fused=3,
+    promote=ARITHMETIC,
+    fused=3,
     grad_name="BinaryCrossEntropyWithLogitsBackward0",
     x=lambda xp, g, x, y, positive: g * (1 - y - (1 + (positive - 1) * y) * xp.sigmoid(-x)),
     y=lambda xp, g, x, positive: g * ((positive - 1) * _log1p_exp(xp, -x) - x),

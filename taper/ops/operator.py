@@ -114,7 +114,9 @@ class Plan:
             for i, name in enumerate(operator.inputs):
                 rule = operator.rules.get(name)
                 if mask >> i & 1 and rule is not None:
-                    self.steps.append((i, natively(rule, operator.fused) if operator.fused else rule, self._positions(rule)))
+                    self.steps.append(
+                        (i, natively(rule, operator.fused) if operator.fused else rule, self._positions(rule))
+                    )
         if any(kind == Plan.AUX for kind, _ in self.keep):
             # A differentiated derivative computes the intermediates again from the inputs.
             everything = [(Plan.INPUT, i) for i in range(len(operator.inputs))]

@@ -40,7 +40,9 @@ def all_native(monkeypatch):
 def formulas(name):
     """Forward and rules: (formula, names of its arrays and attributes)."""
     operator = REGISTRY[name]
-    plain = next(c.cell_contents for c in operator.forward.__closure__ if getattr(c.cell_contents, "__name__", "") == "<lambda>")
+    plain = next(
+        c.cell_contents for c in operator.forward.__closure__ if getattr(c.cell_contents, "__name__", "") == "<lambda>"
+    )
     yield plain, operator.inputs, ATTRIBUTES.get(name, {})
     for rule in operator.rules.values():
         code = rule.__code__

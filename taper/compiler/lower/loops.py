@@ -368,7 +368,6 @@ class _Columns(_Kernel):
                     self.memo[-1][node, rows, wide] = reducer.column_result(b, cell[i])
                 self.write_roots(self.roots)
 
-
     def blocked(self, inner: list[int]) -> tuple[int, int]:
         """The dimension that is walked in blocks, after each of which sums are put by, and their length; -1 for none.
 
