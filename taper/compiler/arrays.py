@@ -17,6 +17,7 @@ from ..backends import NAMESPACES, cpu
 from ..ops import attention as _attention
 from ..ops import loss as _loss
 from .computing import FUNCTIONS, applied, found, matmul, outside, reduced  # noqa: F401
+from .convolution import *
 from .elementwise import ELEMENTWISE
 from .host import host, values_decide
 from .memory_views import *

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 
 from .elementwise import ELEMENTWISE
-from .graph import LEAVES, MOVEMENTS, Node, number_in
+from .graph import LEAVES, MOVEMENTS, PRODUCTS, Node, number_in
 from .lower.expression import INDEXED, is_reduction
 from .lower.kernels import Kernel, in_memory
 
@@ -53,6 +53,11 @@ def _flops(node: Node) -> int:
         return 0
     if node.op == "matmul":
         return 2 * node.size * node.inputs[0].shape[-1]
+    if node.op in PRODUCTS:
+        # Every element of the smaller ends of the convolution meets each tap of a pair of channels.
+        weights = node.attrs[0] if node.op == "conv_weight" else node.inputs[1].shape
+        output = node.inputs[0] if node.op != "conv" else node
+        return 2 * output.size * math.prod(weights[1:])
     if node.op == "scatter":
         return node.inputs[0].size
     if is_reduction(node):
@@ -114,6 +119,9 @@ def what(kernel: Kernel) -> str:
 
 
 def _product(node: Node) -> str:
+    if node.op != "matmul":
+        x, y = (_shape(n.shape) for n in node.inputs)
+        return f"{node.op.replace('_', ' ')} {x} with {y}"
     *lead, m, n = node.shape
     each = f"{m}x{node.inputs[0].shape[-1]}x{n}"
     return f"matmul {each}" if math.prod(lead) == 1 else f"matmul {math.prod(lead)} times {each}"
@@ -153,10 +161,11 @@ def _name(node: Node) -> str:
 
 
 def _is_bias(x: Node, total: Node) -> bool:
-    """Whether a summand is one number for each of the last dimension, read from memory and the same in every row."""
+    """Whether a summand is one number for each of the last dimension, or for each channel of images, read from memory."""
+    at = 1 if x.ndim > 2 and x.shape[1] == x.size else -1
     while x.op in ("expand", "reshape"):
         x = x.inputs[0]
-    return x.op in LEAVES and total.ndim > 1 and x.size == total.shape[-1] != total.size and number_in(x) is None
+    return x.op in LEAVES and total.ndim > 1 and x.size == total.shape[at] != total.size and number_in(x) is None
 
 
 def lines(kernel: Kernel) -> list[str]:

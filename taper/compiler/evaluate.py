@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ..backends import cpu
 from .elementwise import ELEMENTWISE
 from .graph import REDUCTIONS, Node, reached, value_of
 
@@ -49,6 +50,11 @@ def compute(node: Node, x: list):
         return _reduced(op, x[0], attrs[0], node.dtype)
     if op == "matmul":
         return np.matmul(x[0], x[1])
+    if op == "conv":
+        return cpu.conv.__wrapped__(x[0], x[1], *attrs[1:5]).reshape(node.shape)
+    if op in ("conv_input", "conv_weight"):
+        gradient = cpu.conv_input_grad if op == "conv_input" else cpu.conv_weight_grad
+        return gradient.__wrapped__(x[0], x[1], *attrs[:5]).reshape(node.shape)
     if op == "take":
         return np.take(x[0], x[1], attrs[0])
     if op == "pick":

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from ..backends import cpu
 from ..backends.cpu.large import Native
 from . import arrays
 from .engine import native_available
@@ -85,7 +86,7 @@ def run(kernel: Callable, args: tuple):
     if recording.graph is not None:
         return NotImplemented
     try:
-        key = (kernel.__name__, *[(a.shape, a.dtype) if isinstance(a, np.ndarray) else a for a in args])
+        key = (kernel.__name__, cpu.winograd, *[(a.shape, a.dtype) if isinstance(a, np.ndarray) else a for a in args])
         fused = _programs.get(key, key)
     except TypeError:
         return NotImplemented

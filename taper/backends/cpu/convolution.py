@@ -13,16 +13,26 @@ Arrays: x (N, C, *spatial), w (O, C / groups, *kernel), g (N, O, *output); float
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from itertools import product
 from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-__all__ = ["conv", "conv_input_grad", "conv_output_shape", "conv_weight_grad"]
+from .large import accelerated
+
+__all__ = ["conv", "conv_input_grad", "conv_output_shape", "conv_weight_grad", "winograd"]
 
 Sizes = tuple[int, ...]
+
+NATIVE = 1 << 18
+"""Multiplications from which a convolution runs natively."""
+
+winograd = True
+"""Whether native 3 x 3 convolutions may use Winograd's algorithm where it is faster; `taper.backends.cpu.winograd = False`
+keeps to sums of products in programs made from then on."""
 
 # Bytes of a block's columns, where that is no less than the weights: about a core's L2 cache.
 BLOCK_BYTES = 1 << 20
@@ -41,6 +51,11 @@ def conv_output_shape(spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Siz
     return tuple((n - r) // s + 1 for n, r, s in zip(padded, reach, stride))
 
 
+def _accelerated(multiplications: Callable[..., int]):
+    return functools.partial(accelerated, pays=lambda *args: multiplications(*args) >= NATIVE)
+
+
+@_accelerated(lambda x, w, stride, *rest: x.size // max(x.shape[1], 1) * w.size // prod(stride))
 def conv(
     x: np.ndarray,
     w: np.ndarray,
@@ -78,6 +93,7 @@ def conv(
     return out
 
 
+@_accelerated(lambda g, w, *rest: g.size // max(g.shape[1], 1) * w.size)
 def conv_input_grad(
     g: np.ndarray, w: np.ndarray, x_shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
 ) -> np.ndarray:
@@ -119,6 +135,7 @@ def conv_input_grad(
     return dx
 
 
+@_accelerated(lambda g, x, w_shape, *rest: g.size * prod(w_shape[1:]))
 def conv_weight_grad(
     g: np.ndarray, x: np.ndarray, w_shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
 ) -> np.ndarray:

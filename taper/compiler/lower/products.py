@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial as partial_of
 
 from ...native.gemm import Operands, Product, emit_pack, emit_product, plan_product
 from ...native.gemm.tiling import Plan
@@ -14,6 +16,52 @@ from .emitter import Emitter, Lane, Pointer, memory_type
 from .instructions import LLVM
 from .kernels import Kernel
 from .schedule import operand_strides
+
+
+class Scratch:
+    """Working memory of one kernel, or of two that follow one another; size in bytes."""
+
+    def __init__(self, size: int):
+        self.size = size
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One of the native kernels that compute a product: how it is written, and what it reads and writes in memory.
+
+    finishes: whether it computes the roots of the product's kernel, and so reads and writes what that says, too.
+    """
+
+    emit: Callable[[Module, str], None]
+    chunks: int
+    reads: frozenset
+    writes: frozenset
+    flops: int = 0
+    finishes: bool = False
+
+
+def product_pieces(kernel: Kernel, pointer: Pointer, machine: Machine) -> list[Piece]:
+    """The kernels of a matrix product: one that packs an operand, if that pays, and the product."""
+    plan = product_plan(kernel, machine)
+    size = 8 if plan.product.type == "double" else 4
+    panels, partial = Scratch(plan.packed * size), Scratch(kernel.node.size * size)
+    operands = _operands(kernel, pointer, panels, partial)
+    pieces = []
+    if plan.packed:
+        source = kernel.operands[0 if plan.swapped else 1]
+        pack = partial_of(emit_pack, plan=plan, operands=operands)
+        pieces.append(Piece(pack, plan.pack_chunks, frozenset([source]), frozenset([panels])))
+    finish = Epilogue(kernel, pointer, machine)
+    product = partial_of(emit_product, plan=plan, operands=operands, finish=finish)
+    reads = frozenset([panels] if plan.packed else [])
+    writes = frozenset([partial] if plan.needs_partial else [])
+    return [*pieces, Piece(product, plan.chunks, reads, writes, plan.flops, finishes=True)]
+
+
+def _operands(kernel: Kernel, pointer: Pointer, panels: Scratch, partial: Scratch) -> Operands:
+    x, y = kernel.node.inputs
+    a, b = operand(pointer, x, kernel.operands[0]), operand(pointer, y, kernel.operands[1])
+    return Operands(a, b, lambda b: pointer(b, panels), lambda b: pointer(b, partial))
 
 
 def product_plan(kernel: Kernel, machine: Machine) -> Plan:
@@ -78,8 +126,11 @@ class Epilogue:
         node = self.kernel.node
         extents = self.space.extents
         with e.scope():
-            place = row if extents[0] == 1 or node.ndim == 2 else b.add(b.mul(batch, i64(node.shape[-2])), row)
-            _place(e, place, len(extents) - 1)
+            if extents[:-1] == (node.size // (node.shape[-2] * node.shape[-1]), node.shape[-2]):
+                e.indices[:2] = batch, row
+            else:
+                place = row if extents[0] == 1 or node.ndim == 2 else b.add(b.mul(batch, i64(node.shape[-2])), row)
+                _place(e, place, len(extents) - 1)
             e.indices[-1] = column
             e.lane = Lane(1, None)
             for root, _ in self.roots:
@@ -108,27 +159,6 @@ def _place(e: Emitter, row: Value, dims: int) -> None:
         else:
             e.indices[d] = b.rem(row, i64(e.extents[d]), signed=False)
             row = b.div(row, i64(e.extents[d]), signed=False)
-
-
-def emit_product_kernel(module: Module, name: str, kernel: Kernel, plan: Plan, pointer: Pointer, scratch) -> None:
-    """Write a product's kernel; `scratch(b, which)` points to its "panels" and "partial" sums."""
-    emit_product(module, name, plan, _operands(kernel, pointer, scratch), Epilogue(kernel, pointer, plan.machine))
-
-
-def emit_pack_kernel(module: Module, name: str, kernel: Kernel, plan: Plan, pointer: Pointer, scratch) -> None:
-    """Write the kernel that packs an operand of a product: the one that `packed_operand` names."""
-    emit_pack(module, name, plan, _operands(kernel, pointer, scratch))
-
-
-def _operands(kernel: Kernel, pointer: Pointer, scratch) -> Operands:
-    x, y = kernel.node.inputs
-    a, b = operand(pointer, x, kernel.operands[0]), operand(pointer, y, kernel.operands[1])
-    return Operands(a, b, lambda b: scratch(b, "panels"), lambda b: scratch(b, "partial"))
-
-
-def packed_operand(kernel: Kernel, plan: Plan) -> Node:
-    """What the packing kernel reads."""
-    return kernel.operands[0 if plan.swapped else 1]
 
 
 @dataclass(frozen=True)

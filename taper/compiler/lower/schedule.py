@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from ..elementwise import ELEMENTWISE
-from ..graph import LEAVES, MOVEMENTS, REDUCTIONS, Node, reached
+from ..graph import LEAVES, MOVEMENTS, PRODUCTS, REDUCTIONS, Node, reached
 from .access import Access, NotLinear, Split, steps_of, through
 from .expression import INDEXED, data_of, inline, is_reduction
 from .instructions import COSTLY, LLVM
@@ -114,8 +114,8 @@ class _Scheduler:
         """The operands of a node that is not computed inline, as they must lie in memory."""
         if node.op in ("concat", "update") or (node.op in REDUCTIONS and self.reducible(node)):
             return ()
-        if node.op == "matmul" and node.dtype.name in ("float32", "float64"):
-            return [self.operand_base(x) for x in node.inputs]
+        if is_product(node):
+            return self.operand_bases(node)
         return [self.stripped(x) for x in node.inputs]
 
     def store(self, node: Node) -> None:
@@ -128,12 +128,16 @@ class _Scheduler:
             x = x.inputs[0]
         return x
 
-    def operand_base(self, x: Node) -> Node:
-        """What a product's operand is a strided view of: itself if no strides describe it."""
-        base = x
-        while base.op in MOVEMENTS:
-            base = base.inputs[0]
-        return x if operand_strides(x, base) is None else base
+    def operand_bases(self, node: Node) -> tuple[Node, ...]:
+        """What each operand of a product is a strided view of: itself if no strides describe it that its kernel takes."""
+        bases = []
+        for i, x in enumerate(node.inputs):
+            base = x
+            while base.op in MOVEMENTS:
+                base = base.inputs[0]
+            access = operand_strides(x, base)
+            bases.append(x if access is None or not takes(node, i, access) else base)
+        return tuple(bases)
 
     def _rereads(self, node: Node, reads: set[Node]) -> bool:
         """Whether computing a node at each use reads more memory than storing it would cost."""
@@ -169,12 +173,11 @@ class _Scheduler:
             elif node.op == "part":
                 self.producer[node] = self.producer[node.inputs[0]]
                 self.producer[node].parts.append(node)
-            elif node.op == "matmul" and node.dtype.name in ("float32", "float64"):
+            elif is_product(node):
                 *lead, m, n = node.shape
                 extents = (_product(lead), m, n)
                 space = Space(extents, steps_of(extents), 3)
-                bases = tuple(self.operand_base(x) for x in node.inputs)
-                self.add(Kernel("product", [Root(node)], space, self.stored, node, bases))
+                self.add(Kernel("product", [Root(node)], space, self.stored, node, self.operand_bases(node)))
             elif node.op == "scatter" and node.dtype.name in ("float32", "float64"):
                 self.add(Kernel("scatter", [], flat_space(1), self.stored, node, operands=tuple(map(self.stripped, node.inputs))))
             elif node.op in ("concat", "update"):
@@ -519,6 +522,19 @@ def _nested(walk) -> bool:
                 seen.add(x)
                 stack.extend(x.inputs)
     return False
+
+
+def is_product(node: Node) -> bool:
+    return node.op in PRODUCTS and node.dtype.name in ("float32", "float64")
+
+
+def takes(node: Node, place: int, access: Access) -> bool:
+    """Whether a product's kernel can read an operand that lies so: a convolution wants weights with their taps side by
+    side, and the gradient of an output, where it looks for the weights', with all its positions side by side."""
+    if node.op == "matmul" or place == (node.op == "conv_weight"):
+        return True
+    shape = node.inputs[place].shape[2:]
+    return all(n == 1 or s == c for n, s, c in zip(shape, access.strides[2:], steps_of(shape)))
 
 
 def operand_strides(x: Node, base: Node) -> Access | None:
