@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 
@@ -51,10 +52,10 @@ def compute(node: Node, x: list):
     if op == "matmul":
         return np.matmul(x[0], x[1])
     if op == "conv":
-        return cpu.conv.__wrapped__(x[0], x[1], *attrs[1:5]).reshape(node.shape)
+        return inspect.unwrap(cpu.conv)(x[0], x[1], *attrs[1:5]).reshape(node.shape)
     if op in ("conv_input", "conv_weight"):
         gradient = cpu.conv_input_grad if op == "conv_input" else cpu.conv_weight_grad
-        return gradient.__wrapped__(x[0], x[1], *attrs[:5]).reshape(node.shape)
+        return inspect.unwrap(gradient)(x[0], x[1], *attrs[:5]).reshape(node.shape)
     if op == "take":
         return np.take(x[0], x[1], attrs[0])
     if op == "pick":

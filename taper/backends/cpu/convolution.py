@@ -55,6 +55,24 @@ def _accelerated(multiplications: Callable[..., int]):
     return functools.partial(accelerated, pays=lambda *args: multiplications(*args) >= NATIVE)
 
 
+def _in_given_order(kernel: Callable) -> Callable:
+    """A kernel whose result lies channels-last where its images or its weights do."""
+
+    @functools.wraps(kernel)
+    def call(x, w, *options):
+        out = kernel(x, w, *options)
+        if _is_channels_last(x) or _is_channels_last(w):
+            out = np.moveaxis(np.ascontiguousarray(np.moveaxis(out, 1, -1)), -1, 1)
+        return out
+
+    return call
+
+
+def _is_channels_last(x) -> bool:
+    return x.ndim > 3 and not x.flags.c_contiguous and x.transpose(0, *range(2, x.ndim), 1).flags.c_contiguous
+
+
+@_in_given_order
 @_accelerated(lambda x, w, stride, *rest: x.size // max(x.shape[1], 1) * w.size // prod(stride))
 def conv(
     x: np.ndarray,
@@ -67,7 +85,7 @@ def conv(
 ) -> np.ndarray:
     """out[n, o, p] = bias[o] + the sum over c, k of w[o, c, k] * x[n, c, p * stride + k * dilation - padding].
 
-    Returns (N, O, *output), contiguous, of x's dtype. The channels are split into `groups` equal parts, each of which
+    Returns (N, O, *output) of x's dtype, contiguous, or channels-last if x or w is (as PyTorch's). The channels are split into `groups` equal parts, each of which
     sees its own part of the input. RuntimeError where the kernel does not fit into the input.
     """
     kernel = w.shape[2:]
@@ -93,11 +111,12 @@ def conv(
     return out
 
 
+@_in_given_order
 @_accelerated(lambda g, w, *rest: g.size // max(g.shape[1], 1) * w.size)
 def conv_input_grad(
     g: np.ndarray, w: np.ndarray, x_shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
 ) -> np.ndarray:
-    """The gradient of `conv` with respect to x: of shape x_shape = (N, C, *spatial), contiguous, of g's dtype.
+    """The gradient of `conv` with respect to x: of shape x_shape = (N, C, *spatial), of g's dtype.
 
     It is also the transposed convolution of g, where x_shape is the shape wanted: input beyond the last window,
     which `output_padding` adds, gets zeros.
