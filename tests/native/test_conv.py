@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from taper.native import library
-from taper.native.conv.geometry import Convolution
+from taper.native.conv import ConvOperands, Convolution, emit_convolution, plan_convolution
 from taper.native.conv.panels import Panel, Strip, emit_panel
+from taper.native.gemm import StoreRowMajor
 from taper.native.machine import host
 from taper.native.text import Builder, Module, i64
 
@@ -125,3 +126,72 @@ def test_panels(c):
                     seen += 1
             used = sum(np.any(met(c, np.ones((1, *c.spatial)), t)) * 1 for t in c.all_taps())
             assert seen == (used if c.spread == (1, 1, 1) else seen) and seen > 0
+
+
+KERNEL = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+TYPES = {"float": (np.float32, 2e-6), "double": (np.float64, 1e-14)}
+GUARD = 64
+
+
+def pointer(index):
+    return lambda b: b.load("ptr", b.offset(b.args[0], i64(index), "ptr"))
+
+
+def written(plan, finish=None):
+    """The text of a plan's kernel, and its name."""
+    module, name, c = Module(), f"test_conv{next(unique)}", plan.convolution
+    finish = finish or StoreRowMajor(pointer(2), c.positions, c.groups * c.outputs)
+    emit_convolution(module, name, plan, ConvOperands(pointer(0), pointer(1)), finish)
+    return str(module), name
+
+
+def guarded(size, dtype):
+    """An array between guards of NaN, which must neither be used nor written."""
+    whole = np.full(size + 2 * GUARD, np.nan, dtype)
+    return whole, whole[GUARD : GUARD + size]
+
+
+def oracle(c, x, w):
+    """The convolution of x (image, group, input, *spatial) and w (group, output, input, *kernel) in float64."""
+    result = np.zeros((c.images, c.groups, c.outputs, *c.output))
+    for tap in c.all_taps():
+        result += np.einsum("ngi...,goi->ngo...", met(c, x, tap), w[(..., *tap)], optimize=True)
+    return result
+
+
+class Run:
+    """A convolution with random operands, compiled for a machine that this one can stand in for."""
+
+    def __init__(self, c, machine=None, plan=None, finish=None):
+        machine = machine or host()
+        self.c, self.plan = c, plan or plan_convolution(c, machine)
+        text, name = written(self.plan, finish)
+        self.kernel = KERNEL(library.load(library.object_code(text, machine), [name])[0])
+        dtype, self.tolerance = TYPES[c.type]
+        rng = np.random.default_rng(c.inputs * 7 + c.outputs * 5 + c.positions)
+        x_sizes, w_sizes = (c.images, c.groups, c.inputs, *c.spatial), (c.groups, c.outputs, c.inputs, c.taps)
+        x_strides, w_strides = (c.x[0], c.inputs * c.x[1], *c.x[1:]), (*c.w, 1)
+        extents = [sum((n - 1) * s for n, s in zip(*pair)) + 1 for pair in ((x_sizes, x_strides), (w_sizes, w_strides))]
+        sizes = [*extents, c.images * c.groups * c.outputs * c.positions]
+        self.whole, (self.x, self.w, self.out) = zip(*(guarded(size, dtype) for size in sizes))
+        self.x[:], self.w[:] = rng.standard_normal(self.x.size), rng.standard_normal(self.w.size)
+        self.table = (ctypes.c_void_p * 3)(*[a.ctypes.data for a in (self.x, self.w, self.out)])
+        item, view = self.x.itemsize, np.lib.stride_tricks.as_strided
+        self.x_view = view(self.x, x_sizes, [s * item for s in x_strides])
+        self.w_view = view(self.w, w_sizes, [s * item for s in w_strides])
+
+    def run(self, chunks=None):
+        for begin, end in chunks or [(0, self.plan.chunks)]:
+            self.kernel(self.table, begin, end)
+        c = self.c
+        return self.out.reshape(c.images, c.groups, c.outputs, *c.output).copy()
+
+    def check(self):
+        c = self.c
+        x, w = self.x_view.astype(np.float64), self.w_view.astype(np.float64)
+        w = (w[..., ::-1] if c.turned else w).reshape(*w.shape[:3], *c.kernel)
+        result, expected, scale = self.run(), oracle(c, x, w), oracle(c, np.abs(x), np.abs(w))
+        bad = ~(np.abs(result - expected) <= self.tolerance * scale)
+        assert not bad.any(), f"{self.plan}: {bad.sum()} of {bad.size} wrong"
+        for array, whole in zip((self.x, self.w, self.out), self.whole):
+            assert np.isnan(whole[:GUARD]).all() and np.isnan(whole[GUARD + array.size :]).all()

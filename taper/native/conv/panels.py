@@ -11,6 +11,7 @@ residue meet the same taps, the taps of other residues fall between x's position
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from hashlib import sha1
 from math import ceil, gcd, prod
 
@@ -42,6 +43,7 @@ class Axis:
     taps: tuple[tuple[tuple[int, int, int], ...], ...]
 
 
+@lru_cache(1024)
 def axis(c: Convolution, dim: int, expanded: bool) -> Axis:
     """The planes of one dimension of a convolution's panels."""
     common = gcd(c.spread[dim], c.stride[dim])
@@ -80,12 +82,12 @@ class Panel:
     channels: int
     strip: Triple
 
-    @property
+    @cached_property
     def axes(self) -> tuple[Axis, Axis, Axis]:
         d, h, w = (axis(self.convolution, dim, dim >= 3 - self.expanded) for dim in range(3))
         return d, h, w
 
-    @property
+    @cached_property
     def strides(self) -> dict[str, int]:
         """Elements between neighbours of each kind."""
         d, h, w = self.axes
@@ -109,7 +111,7 @@ class Panel:
         """Elements of scratch: a vector more than the entries, so that the last tail may be read whole."""
         return self.strides["all"] + self.lanes
 
-    @property
+    @cached_property
     def phases(self) -> list[Triple]:
         """Residues of the result's positions; a single one unless x is spread out."""
         d, h, w = self.axes
