@@ -193,7 +193,7 @@ def plan_weight_gradient(
     c = flattened(c)
     best: tuple[float, WeightGradientPlan] | None = None
     for lay in lays(c, machine):
-        cost, plan = _best_blocks(lay, machine, grad)
+        cost, plan = best_blocks(lay, machine, grad)
         if best is None or cost < best[0]:
             best = cost, plan
     assert best is not None
@@ -301,7 +301,7 @@ def _fresh(lay: Lay, taps: float, pieces: int) -> float:
     return min(taps, taps / c.taps * planes if pieces == 1 else planes)
 
 
-def _best_blocks(lay: Lay, machine: Machine, grad: tuple[int, int]) -> tuple[float, WeightGradientPlan]:
+def best_blocks(lay: Lay, machine: Machine, grad: tuple[int, int]) -> tuple[float, WeightGradientPlan]:
     """The cheapest blocks and parts for a layout: cycles of the whole on a core, more where chunks are too few."""
     c, size = lay.convolution, BITS[lay.convolution.type] // 8
     budget = min(machine.l2 // 2, PANEL_BYTES) // size
@@ -338,8 +338,10 @@ def _best_blocks(lay: Lay, machine: Machine, grad: tuple[int, int]) -> tuple[flo
                     cost += weights * (parts * 0.5 if parts > 1 else 0.2)
                     if held and plan.most_inputs * lay.positions * size > machine.l2 // 2:
                         cost += tiles
-                    cost *= (ceil(chunks / 2) + 2 * ceil(chunks / 4)) / chunks
-                    cost *= 1 + 0.5 * max(0.0, 1 - chunks / wanted) + 0.002 * chunks / wanted
+                    if wanted > 1:
+                        cost *= (ceil(chunks / 2) + 2 * ceil(chunks / 4)) / chunks
+                        cost *= 1 + 0.5 * max(0.0, 1 - chunks / wanted)
+                    cost *= 1 + 0.002 * chunks / wanted
                     key = (max(0, used - budget), cost)
                     if best is None or key < best[0]:
                         best = key, plan
