@@ -6,12 +6,12 @@ from functools import partial
 
 from ...native.conv import (
     Convolution,
+    ConvOperands,
     emit_convolution,
     emit_weight_gradient,
     plan_convolution,
     plan_weight_gradient,
 )
-from ...native.gemm import Operands
 from ...native.machine import Machine
 from ...native.text import Builder, Module, i64, vector
 from ..graph import Node
@@ -29,7 +29,7 @@ def convolution_pieces(kernel: Kernel, pointer: Pointer, machine: Machine) -> li
     if kernel.node.op == "conv_weight":
         return _weight_pieces(kernel, pointer, machine, x, y, finish)
     plan = plan_convolution(geometry(kernel.node, kernel.operands), machine)
-    emit = partial(emit_convolution, plan=plan, operands=Operands(x, y), finish=finish)
+    emit = partial(emit_convolution, plan=plan, operands=ConvOperands(x, y), finish=finish)
     return [Piece(emit, plan.chunks, frozenset(), frozenset(), plan.flops, finishes=True)]
 
 
