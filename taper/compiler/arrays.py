@@ -23,6 +23,7 @@ from .host import host, values_decide
 from .memory_views import *
 from .movement import *
 from .numbers import Number
+from .pooling import *
 from .positions import *
 from .recording import graph
 from .symbol import Symbol, kind_of, made, node_for, operand, symbol_of

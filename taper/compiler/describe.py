@@ -9,6 +9,8 @@ from .elementwise import ELEMENTWISE
 from .graph import LEAVES, MOVEMENTS, PRODUCTS, Node, number_in
 from .lower.expression import INDEXED, is_reduction
 from .lower.kernels import Kernel, in_memory
+from .lower.windows import flops as window_flops
+from .windows import WINDOWS
 
 SHOWN = 6
 """Operations that a kernel's description names; `fused` has them all."""
@@ -28,7 +30,7 @@ def computed(kernel: Kernel) -> list[Node]:
         if node in found or (node not in own and in_memory(node, kernel.stored)):
             continue
         found.add(node)
-        if node is kernel.node:
+        if node in kernel.given():
             continue
         stack.extend(node.inputs[1:] if node.op in INDEXED else node.inputs)
     return sorted(found, key=lambda n: n.number)
@@ -58,6 +60,8 @@ def _flops(node: Node) -> int:
         weights = node.attrs[0] if node.op == "conv_weight" else node.inputs[1].shape
         output = node.inputs[0] if node.op != "conv" else node
         return 2 * output.size * math.prod(weights[1:])
+    if node.op in WINDOWS:
+        return window_flops(node)
     if node.op == "scatter":
         return node.inputs[0].size
     if is_reduction(node):
@@ -104,7 +108,7 @@ def what(kernel: Kernel) -> str:
     if kernel.kind == "scatter":
         return f"scatter {_shape(kernel.node.inputs[0].shape)} into {_shape(kernel.node.shape)}"
     if kernel.kind == "product":
-        rest = _counted([n for n in named if n is not kernel.node])
+        rest = _counted([n for n in named if n not in kernel.given()])
         return " + ".join([_product(kernel.node), *rest])
     space = kernel.space
     roots = [r.node for r in kernel.roots if r.node not in kernel.silent] or [r.node for r in kernel.roots]
@@ -119,6 +123,8 @@ def what(kernel: Kernel) -> str:
 
 
 def _product(node: Node) -> str:
+    if node.op in WINDOWS:
+        return f"{node.op.replace('_', ' ')} {_shape(node.inputs[0].shape)} to {_shape(node.shape)}"
     if node.op != "matmul":
         x, y = (_shape(n.shape) for n in node.inputs)
         return f"{node.op.replace('_', ' ')} {x} with {y}"

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backends import cpu
 from .elementwise import ELEMENTWISE
+from . import windows
 from .graph import REDUCTIONS, Node, reached, value_of
 
 
@@ -56,6 +57,8 @@ def compute(node: Node, x: list):
     if op in ("conv_input", "conv_weight"):
         gradient = cpu.conv_input_grad if op == "conv_input" else cpu.conv_weight_grad
         return inspect.unwrap(gradient)(x[0], x[1], *attrs[:5]).reshape(node.shape)
+    if op in windows.WINDOWS:
+        return windows.evaluated(op, attrs[0], *x)
     if op == "take":
         return np.take(x[0], x[1], attrs[0])
     if op == "pick":

@@ -13,6 +13,7 @@ one node and equality is identity; a graph is what its results reach, so dead co
     sum prod max min any all argmax argmin      reductions over `axes`, which disappear
     matmul                                      stacks of matrices
     conv conv_input conv_weight                 a convolution and its two gradients
+    window_max ...                              what windows over the last dimensions hold (windows.py)
     take scatter                                rows picked by an index; rows added up where an index says
     host part                                   anything else: a NumPy function, and one of its results
 """
@@ -26,6 +27,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .elementwise import ELEMENTWISE
+from .windows import TRANSPOSED, Axes, shape_of
 
 REDUCTIONS = ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")
 MOVEMENTS = ("reshape", "permute", "expand", "slice")
@@ -305,6 +307,14 @@ class Graph:
             return self.expand(self.scalar(0, x.dtype), flat)
         attrs = (shape, *map(tuple, (stride, padding, dilation)), groups, winograd)
         return self.make(op, (x, y), attrs, flat, x.dtype)
+
+    def window(self, op: str, axes: Axes, x: Node, places: Node | None = None) -> Node:
+        """A node of WINDOWS over the last dimensions of x; `places` are those that window_put wants."""
+        shape = (math.prod(x.shape[: x.ndim - len(axes)]), *shape_of(op, axes))
+        dtype = np.dtype(np.int32) if op == "window_place" else x.dtype
+        if x.size == 0:
+            return self.expand(self.scalar(0, dtype), shape)
+        return self.make(op, (x,) if places is None else (x, places), (axes,), shape, dtype)
 
     def take(self, x: Node, index: Node, axis: int) -> Node:
         """x with its axis replaced by the shape of `index`, whose numbers are positions along that axis."""

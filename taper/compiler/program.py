@@ -28,7 +28,9 @@ from .lower.kernels import Kernel
 from .lower.loops import emit_loop
 from .lower.products import Scratch, emit_scatter, product_pieces
 from .lower.schedule import schedule
+from .lower.windows import window_pieces
 from .recall import keep, key_of, recalled
+from .windows import WINDOWS
 
 ALIGN = 64
 PARALLEL = 40_000
@@ -415,6 +417,7 @@ def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
 
     if kernel.kind == "product":
         pieces = product_pieces if kernel.node.op == "matmul" else convolution_pieces
+        pieces = window_pieces if kernel.node.op in WINDOWS else pieces
         made: list[Entry] = []
         for piece in pieces(kernel, slot, machine):
             table.clear()
@@ -422,7 +425,7 @@ def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
             piece.emit(module, "KERNEL")
             reads, writes = set(piece.reads), set(piece.writes)
             if piece.finishes:
-                reads |= kernel.loads() - {kernel.node}
+                reads |= kernel.loads() - kernel.given()
                 writes |= _written(kernel)
             made.append(_entry(kernel, module, table, piece.chunks, reads, writes, piece.flops))
         return made

@@ -88,10 +88,11 @@ def max_pool(
     return _max_over(x, [_window_axis(*sizes) for sizes in zip(spatial, output, kernel, stride, padding, dilation)])
 
 
-def max_pool_grad(g: np.ndarray, indices: np.ndarray, x_shape: Sizes) -> np.ndarray:
+def max_pool_grad(g: np.ndarray, indices: np.ndarray, x_shape: Sizes, windows=None) -> np.ndarray:
     """The gradient of the values of `max_pool` or `adaptive_max_pool` with respect to x: of shape x_shape.
 
-    g, indices: (N, C, *output). Each element of g is added at the position that its index names.
+    g, indices: (N, C, *output). Each element of g is added at the position that its index names. windows: of which
+    windows the indices are, if that is known: (kernel, stride, padding, dilation), or "even" for adaptive pooling.
     """
     planes, size = prod(x_shape[:2]), prod(x_shape[2:])
     dx = np.zeros((planes, size), g.dtype)
@@ -104,7 +105,7 @@ def max_pool_grad(g: np.ndarray, indices: np.ndarray, x_shape: Sizes) -> np.ndar
     return dx.reshape(x_shape)
 
 
-def pooled_at(x: np.ndarray, indices: np.ndarray, shape: Sizes) -> np.ndarray:
+def pooled_at(x: np.ndarray, indices: np.ndarray, shape: Sizes, windows=None) -> np.ndarray:
     """The elements of x at indices flat within its planes, as `max_pool` gives them: of `shape`."""
     lead = x.shape[:2]
     flat, places = x.reshape(*lead, prod(x.shape[2:])), indices.reshape(*lead, prod(indices.shape[2:]))
@@ -116,7 +117,7 @@ def adaptive_max_pool(x: np.ndarray, output_size: Sizes) -> tuple[np.ndarray, np
 
     Window i of n elements in m windows is [floor(i n / m), ceil((i + 1) n / m)). RuntimeError for an empty plane.
     """
-    _require_elements(x, "adaptive_max_pool")
+    require_plane(x, "adaptive_max_pool")
     return _max_over(x, [_adaptive_axis(n, m) for n, m in zip(x.shape[2:], output_size)])
 
 
@@ -136,7 +137,7 @@ def avg_pool(
     """
     spatial = x.shape[2:]
     output = pool_output_shape(spatial, kernel, stride, padding, (1,) * len(kernel), ceil_mode)
-    divisor = _divisor(spatial, output, kernel, stride, padding, count_include_pad, divisor_override, x.dtype)
+    count = divisor(spatial, output, kernel, stride, padding, count_include_pad, divisor_override, x.dtype)
     sums = x
     for axis, (n, m, k, s, p) in enumerate(zip(spatial, output, kernel, stride, padding), 2):
         total = np.zeros((*sums.shape[:axis], m, *sums.shape[axis + 1 :]), x.dtype)
@@ -144,7 +145,7 @@ def avg_pool(
             there, here = _overlap(n, m, tap, s, p)
             total[_along(axis, there)] += sums[_along(axis, here)]
         sums = total
-    return np.divide(sums, divisor, out=sums)
+    return np.divide(sums, count, out=sums)
 
 
 def avg_pool_grad(
@@ -158,7 +159,7 @@ def avg_pool_grad(
 ) -> np.ndarray:
     """The gradient of `avg_pool` with respect to x: of shape x_shape, of g's dtype. g's shape tells the ceil_mode."""
     spatial, output = x_shape[2:], g.shape[2:]
-    dx = g / _divisor(spatial, output, kernel, stride, padding, count_include_pad, divisor_override, g.dtype)
+    dx = g / divisor(spatial, output, kernel, stride, padding, count_include_pad, divisor_override, g.dtype)
     for axis, (n, m, k, s, p) in enumerate(zip(spatial, output, kernel, stride, padding), 2):
         total = np.zeros((*dx.shape[:axis], n, *dx.shape[axis + 1 :]), g.dtype)
         for tap in range(k):
@@ -173,7 +174,7 @@ def adaptive_avg_pool(x: np.ndarray, output_size: Sizes) -> np.ndarray:
 
     The windows are those of `adaptive_max_pool`. RuntimeError for an empty plane.
     """
-    _require_elements(x, "adaptive_avg_pool")
+    require_plane(x, "adaptive_avg_pool")
     spatial = x.shape[2:]
     if all(m and n % m == 0 for n, m in zip(spatial, output_size)):
         split = [size for n, m in zip(spatial, output_size) for size in (m, n // m)]
@@ -185,12 +186,12 @@ def adaptive_avg_pool(x: np.ndarray, output_size: Sizes) -> np.ndarray:
             for i, window in enumerate(_adaptive_windows(n, m)):
                 total[_along(axis, i)] = sums[_along(axis, window)].sum(axis)
             sums = total
-    return np.divide(sums, _adaptive_divisor(spatial, output_size, x.dtype), out=sums)
+    return np.divide(sums, adaptive_divisor(spatial, output_size, x.dtype), out=sums)
 
 
 def adaptive_avg_pool_grad(g: np.ndarray, x_shape: Sizes) -> np.ndarray:
     """The gradient of `adaptive_avg_pool` with respect to x: of shape x_shape, of g's dtype."""
-    dx = g / _adaptive_divisor(x_shape[2:], g.shape[2:], g.dtype)
+    dx = g / adaptive_divisor(x_shape[2:], g.shape[2:], g.dtype)
     for axis, (n, m) in enumerate(zip(x_shape[2:], g.shape[2:]), 2):
         total = np.zeros((*dx.shape[:axis], n, *dx.shape[axis + 1 :]), g.dtype)
         for i, window in enumerate(_adaptive_windows(n, m)):
@@ -212,16 +213,22 @@ def _window_axis(n: int, m: int, kernel: int, stride: int, padding: int, dilatio
     positions = offsets[:, None] + (np.arange(m) * stride - padding)
     if positions[0, 0] >= 0 and positions[-1, -1] < n:
         return _Axis(positions, [slice(o, o + (m - 1) * stride + 1, stride) for o in offsets.tolist()], True)
+    require_elements(n, m, kernel, stride, padding, dilation)
     inside = (positions >= 0) & (positions < n)
-    if not inside.any(0).all():
-        raise RuntimeError(
-            f"max_pool: a window of kernel size {kernel} and dilation {dilation} holds no element of an input of size "
-            f"{n} with padding {padding}. Use a smaller dilation or padding."
-        )
     low = np.where(inside, positions, n).min(0)
     high = np.where(inside, positions, -1).max(0)
     positions = np.clip(positions, low, high)
     return _Axis(positions, list(positions), False)
+
+
+def require_elements(n: int, m: int, kernel: int, stride: int, padding: int, dilation: int) -> None:
+    """RuntimeError if a window along one dimension holds nothing but padding."""
+    positions = np.arange(kernel)[:, None] * dilation + (np.arange(m) * stride - padding)
+    if not ((positions >= 0) & (positions < n)).any(0).all():
+        raise RuntimeError(
+            f"max_pool: a window of kernel size {kernel} and dilation {dilation} holds no element of an input of size "
+            f"{n} with padding {padding}. Use a smaller dilation or padding."
+        )
 
 
 def _adaptive_axis(n: int, m: int) -> _Axis:
@@ -318,7 +325,7 @@ def _overlap(n: int, m: int, tap: int, stride: int, padding: int) -> tuple[slice
     return slice(first, last), slice(start, start + (last - first - 1) * stride + 1, stride)
 
 
-def _divisor(spatial, output, kernel, stride, padding, count_include_pad, divisor_override, dtype) -> np.ndarray:
+def divisor(spatial, output, kernel, stride, padding, count_include_pad, divisor_override, dtype) -> np.ndarray:
     """The divisors of average pooling, of shape (*output) or ()."""
     if divisor_override is not None:
         if divisor_override == 0:
@@ -332,7 +339,7 @@ def _divisor(spatial, output, kernel, stride, padding, count_include_pad, diviso
     return _outer(counts, dtype)
 
 
-def _adaptive_divisor(spatial: Sizes, output: Sizes, dtype) -> np.ndarray:
+def adaptive_divisor(spatial: Sizes, output: Sizes, dtype) -> np.ndarray:
     counts = [np.array([w.stop - w.start for w in _adaptive_windows(n, m)]) for n, m in zip(spatial, output)]
     return _outer(counts, dtype)
 
@@ -352,7 +359,7 @@ def _along(axis: int, selector) -> tuple:
     return (slice(None),) * axis + (selector,)
 
 
-def _require_elements(x: np.ndarray, operator: str) -> None:
+def require_plane(x: np.ndarray, operator: str) -> None:
     if 0 in x.shape[2:]:
         raise RuntimeError(
             f"{operator}: Expected input to have non-zero size for non-batch dimensions, but input has shape {x.shape}"

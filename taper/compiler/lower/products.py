@@ -9,7 +9,7 @@ from functools import partial as partial_of
 from ...native.gemm import Operands, Product, emit_pack, emit_product, plan_product
 from ...native.gemm.tiling import Plan
 from ...native.machine import Machine
-from ...native.text import Builder, Module, Value, const, i64, vector
+from ...native.text import Builder, Module, Value, const, i64, lanes, vector
 from ..graph import Node
 from .access import Access
 from .emitter import Emitter, Lane, Pointer, memory_type
@@ -112,7 +112,7 @@ class Epilogue:
         self.home = Access(0, self.emitter.plain(self.space.flat))
         for root, _ in self.roots:
             self.emitter.hoist(root.node, self.home, range(len(self.space.extents)))
-        self.beside = [n for n, access in walk.loads if access == self.home and n is not self.kernel.node]
+        self.beside = [n for n, access in walk.loads if access == self.home and n not in self.kernel.given()]
 
     def fetch(self, b: Builder, batch: Value, row: Value, column: Value) -> None:
         """Prefetch what is read beside each element: an optimizer's parameter and state, a residual (4 to 20% faster)."""
@@ -121,8 +121,10 @@ class Epilogue:
         for node in self.beside:
             b.prefetch(b.offset(self.emitter.pointers[node], place, memory_type(node.dtype)))
 
-    def __call__(self, b: Builder, value: Value, batch: Value, row: Value, column: Value, mask: Value | None) -> None:
+    def __call__(self, b: Builder, value: Value | tuple, batch: Value, row: Value, column: Value, mask: Value | None) -> None:
+        """value: of the kernel's node at a place, or such values of the node and of what is found besides."""
         e = self.emitter
+        found = value if isinstance(value, tuple) else (value,)
         node = self.kernel.node
         extents = self.space.extents
         with e.scope():
@@ -135,11 +137,12 @@ class Epilogue:
             e.lane = Lane(1, None)
             for root, _ in self.roots:
                 e.hoist(root.node, self.home, range(len(extents) - 1, len(extents)))
-            width = int(value.type[1 : value.type.index(" ")]) if value.type[0] == "<" else 1
+            width = lanes(found[0].type)
             e.lane = Lane(width, mask)
-            e.memo[-1][node, self.home, width if e.varies(self.home) else 1] = (
-                value if e.varies(self.home) or width == 1 else b.extract(value, 0)
-            )
+            for n, v in zip((node, *self.kernel.beside), found):
+                e.memo[-1][n, self.home, width if e.varies(self.home) else 1] = (
+                    v if e.varies(self.home) or width == 1 else b.extract(v, 0)
+                )
             values = [e.value(r.node, self.home) for r, _ in self.roots]
             for (root, access), v in zip(self.roots, values):
                 e.store(root.target, v, access)

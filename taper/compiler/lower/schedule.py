@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from ..elementwise import ELEMENTWISE
 from ..graph import LEAVES, MOVEMENTS, PRODUCTS, REDUCTIONS, Node, reached
+from ..windows import WINDOWS
 from .access import Access, NotLinear, Split, steps_of, through
 from .expression import INDEXED, data_of, inline, is_reduction
 from .instructions import COSTLY, LLVM
@@ -178,6 +179,8 @@ class _Scheduler:
                 extents = (_product(lead), m, n)
                 space = Space(extents, steps_of(extents), 3)
                 self.add(Kernel("product", [Root(node)], space, self.stored, node, self.operand_bases(node)))
+            elif is_window(node):
+                self.make_windows(node)
             elif node.op == "scatter" and node.dtype.name in ("float32", "float64"):
                 self.add(Kernel("scatter", [], flat_space(1), self.stored, node, operands=tuple(map(self.stripped, node.inputs))))
             elif node.op in ("concat", "update"):
@@ -190,6 +193,16 @@ class _Scheduler:
             self.linear(kernel)
         self._needs.clear()
         self._readers = None
+
+    def make_windows(self, node: Node) -> None:
+        """A maximum and its place are found together."""
+        if node in self.producer:
+            return
+        pair = [n for n in self.users[node.inputs[0]] if n.op in ("window_max", "window_place") and n.attrs == node.attrs]
+        beside = tuple(n for n in pair if n is not node and n in self.stored and node in pair)
+        space = Space(node.shape, steps_of(node.shape), 3)
+        operands = tuple(self.stripped(x) for x in node.inputs)
+        self.add(Kernel("product", [Root(n) for n in (node, *beside)], space, self.stored, node, operands, beside))
 
     def reducible(self, node: Node) -> bool:
         return node.inputs[0].dtype.name in LLVM and node.dtype.name not in ("float16", "bfloat16")
@@ -368,13 +381,13 @@ class _Scheduler:
     def join_epilogues(self) -> None:
         """Elementwise kernels into the products whose elements they use one by one."""
         for product in [k for k in self.kernels if k.kind == "product"]:
-            for consumer in [k for k in self.kernels if k.kind == "loop" and product.node in k.loads()]:
+            for consumer in [k for k in self.kernels if k.kind == "loop" and product.given() & k.loads()]:
                 if consumer.space.reduces or consumer.space.size != product.space.size:
                     continue
                 if any(_alone(r) for r in consumer.roots) or self.depends(consumer, product, consumer):
                     continue
                 roots = [*product.roots, *consumer.roots]
-                made = Kernel("product", roots, product.space, self.stored, product.node, product.operands)
+                made = Kernel("product", roots, product.space, self.stored, product.node, product.operands, product.beside)
                 try:
                     walk = made.walk()
                 except (NotPointwise, NotLinear):
@@ -526,6 +539,10 @@ def _nested(walk) -> bool:
 
 def is_product(node: Node) -> bool:
     return node.op in PRODUCTS and node.dtype.name in ("float32", "float64")
+
+
+def is_window(node: Node) -> bool:
+    return node.op in WINDOWS and all(n.dtype.name in LLVM and n.dtype.kind in "fiu" for n in node.inputs)
 
 
 def takes(node: Node, place: int, access: Access) -> bool:
