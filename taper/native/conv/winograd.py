@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ..gemm.matmul import Finish, Pointer
 from ..gemm.micro_kernel import Tile, emit_tile, load_vector, prefix_mask
-from ..text import Builder, Module, Value, const, i64, vector
+from ..text import BITS, Builder, Module, Value, const, i32, i64, vector
 from .winograd_plan import PLACES, WinogradPlan, plan_winograd
 from .winograd_weights import emit_weight_transform
 
@@ -22,6 +22,15 @@ class WinogradOperands:
 
     x: Pointer
     packed: Pointer
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The tile rows [start, stop) of all images, and the first one's image."""
+
+    start: Value
+    stop: Value
+    image: Value
 
 
 @dataclass(frozen=True)
@@ -96,9 +105,9 @@ class _Kernel:
             first = self.share(tiles, plan.blocks, plan.tile_chunks)
             last = self.share(b.add(tiles, i64(1)), plan.blocks, plan.tile_chunks)
             with b.loop(first, last) as block:
-                self.start = b.mul(block.index, i64(plan.rows))
-                self.stop = self.smaller(b.add(self.start, i64(plan.rows)), i64(plan.all_rows))
-                self.first_image = b.div(self.start, i64(plan.tile_rows), signed=False)
+                self.block = self._rows_of(block.index)
+                self.following = self._rows_of(b.add(block.index, i64(1)))
+                self.first_tile = b.mul(first_output, i64(plan.row_tiles // plan.output_blocks))
                 self._transform_input()
                 with b.loop(first_output, last_output) as output:
                     first_tile = b.mul(output.index, i64(plan.row_tiles // plan.output_blocks))
@@ -106,16 +115,33 @@ class _Kernel:
                     self._multiply(first_tile, last_tile)
                     self._transform_output(first_tile, last_tile)
 
-    @contextmanager
-    def _parts(self) -> Iterator[_Part]:
-        """A loop over the images that the block has a part of."""
+    def _rows_of(self, block: Value) -> _Block:
+        """A block's tile rows; none after the last block."""
         b, plan = self.b, self.plan
-        last = b.add(b.div(b.sub(self.stop, i64(1)), i64(plan.tile_rows), signed=False), i64(1))
-        with b.loop(self.first_image, last) as image:
+        start = b.mul(block, i64(plan.rows))
+        stop = self.smaller(b.add(start, i64(plan.rows)), i64(plan.all_rows))
+        return _Block(start, stop, b.div(start, i64(plan.tile_rows), signed=False))
+
+    @contextmanager
+    def _parts(self, block: _Block) -> Iterator[_Part]:
+        """A loop over the images that a block has a part of."""
+        b, plan = self.b, self.plan
+        after = b.add(block.stop, i64(plan.tile_rows - 1))
+        with b.loop(block.image, b.div(after, i64(plan.tile_rows), signed=False)) as image:
             start = b.mul(image.index, i64(plan.tile_rows))
-            first = self.larger(b.sub(self.start, start), i64(0))
-            after = self.smaller(b.sub(self.stop, start), i64(plan.tile_rows))
-            yield _Part(image.index, first, after, b.sub(b.add(start, first), self.start))
+            first = self.larger(b.sub(block.start, start), i64(0))
+            after = self.smaller(b.sub(block.stop, start), i64(plan.tile_rows))
+            yield _Part(image.index, first, after, b.sub(b.add(start, first), block.start))
+
+    @contextmanager
+    def _input_rows(self, block: _Block) -> Iterator[tuple[_Part, Value, Value, Value]]:
+        """A loop over a block's images: the part, its first row of x, and the first and last of those rows that exist."""
+        b, plan, c = self.b, self.plan, self.plan.convolution
+        with self._parts(block) as part:
+            top = b.sub(b.mul(part.first, i64(2)), i64(c.padding[1]))
+            rows = b.add(b.mul(b.sub(part.last, part.first), i64(2)), i64(2))
+            first = self.larger(b.sub(i64(0), top), i64(0))
+            yield part, top, first, self.smaller(b.sub(i64(c.spatial[1]), top), rows)
 
     # Input.
 
@@ -130,8 +156,7 @@ class _Kernel:
         with b.loop(i64(0), i64(c.inputs), i64(plan.copied_channels)) as group:
             stop = self.smaller(b.add(group.index, i64(plan.copied_channels)), i64(c.inputs))
             count = b.sub(stop, group.index)
-            with b.loop(i64(0), count) as channel:
-                self._copy_channel(b.add(group.index, channel.index), channel.index)
+            self._copy_channels(group.index, count)
             with b.loop(i64(0), i64(plan.block_vectors)) as index:
                 places = self._piece_places(index.index)
                 panel = b.div(index.index, i64(plan.vectors), signed=False)
@@ -146,24 +171,35 @@ class _Kernel:
                     source = self.at(self.copies, (channel.index, plan.copied))
                     self._transform_tiles(source, places, b.offset(v, b.mul(channel.index, step), self.type))
 
-    def _copy_channel(self, channel: Value, slot: Value) -> None:
-        """Copy a channel's rows of the block; rows and columns outside x stay zeros."""
+    def _copy_channels(self, first_channel: Value, count: Value) -> None:
+        """Copy some channels' rows of the block; rows and columns outside x stay zeros."""
         b, plan, c = self.b, self.plan, self.plan.convolution
-        height, width = c.spatial[1:]
-        with self._parts() as part:
-            top = b.mul(part.first, i64(2))
-            rows = b.add(b.mul(b.sub(part.last, part.first), i64(2)), i64(2))
-            first = self.larger(b.sub(i64(c.padding[1]), top), i64(0))
-            last = self.smaller(b.sub(i64(height + c.padding[1]), top), rows)
-            line = b.mul(b.add(part.place, b.sub(part.image, self.first_image)), i64(2))
-            begin = b.sub(top, i64(c.padding[1]))
-            source = self.at(self.x, (part.image, c.x[0]), (channel, c.x[1]), (begin, c.x[3]))
-            target = self.at(self.copies, (slot, plan.copied), (line, plan.image_row))
+        with self._input_rows(self.block) as (part, top, first, last):
+            line = b.mul(b.add(part.place, b.sub(part.image, self.block.image)), i64(2))
+            source = self.at(self.x, (part.image, c.x[0]), (first_channel, c.x[1]), (top, c.x[3]))
+            target = self.at(self.copies, (line, plan.image_row))
             target = b.offset(target, i64(c.padding[2]), self.type)
-            with b.loop(first, last) as row:
-                from_row = self.at(source, (row.index, c.x[3]))
-                to_row = self.at(target, (row.index, plan.image_row))
-                self._copy_row(from_row, to_row, width)
+            with b.loop(i64(0), count) as channel, b.loop(first, last) as row:
+                from_row = self.at(source, (channel.index, c.x[1]), (row.index, c.x[3]))
+                to_row = self.at(target, (channel.index, plan.copied), (row.index, plan.image_row))
+                self._copy_row(from_row, to_row, c.spatial[2])
+
+    def _fetch_input(self, first_channel: Value, last_channel: Value) -> None:
+        """Ask for some channels' rows of the following block, so that they come while this one's products are computed."""
+        b, c = self.b, self.plan.convolution
+        line = 512 // BITS[self.type]
+        with self._input_rows(self.following) as (part, top, first, last):
+            source = self.at(self.x, (part.image, c.x[0]), (top, c.x[3]))
+            with b.loop(first_channel, last_channel) as channel, b.loop(first, last) as row:
+                start = self.at(source, (channel.index, c.x[1]), (row.index, c.x[3]))
+                span = (c.spatial[2] - 1) * c.x[4]
+                with b.loop(i64(0), i64(span + 1), i64(line)) as column:
+                    self._prefetch(self.at(start, (column.index, 1)))
+                self._prefetch(b.offset(start, i64(span), self.type))
+
+    def _prefetch(self, pointer: Value, write: bool = False) -> None:
+        """Fetch a line, to be read into the second cache, or to be written."""
+        self.b.call("llvm.prefetch.p0", "void", pointer, i32(int(write)), i32(2), i32(1))
 
     def _copy_row(self, source: Value, target: Value, width: int) -> None:
         b, lanes, stride = self.b, self.plan.copy_lanes, self.plan.convolution.x[4]
@@ -188,7 +224,7 @@ class _Kernel:
         """Where in a copied channel the pieces of a vector of tiles begin."""
         b, plan = self.b, self.plan
         count = plan.lanes // plan.piece
-        last = b.sub(b.mul(b.sub(self.stop, self.start), i64(plan.row_pieces)), i64(1))
+        last = b.sub(b.mul(b.sub(self.block.stop, self.block.start), i64(plan.row_pieces)), i64(1))
         places = []
         for i in range(count):
             piece = self.smaller(b.add(b.mul(index, i64(count)), i64(i)), last)
@@ -196,8 +232,8 @@ class _Kernel:
             column = b.rem(piece, i64(plan.row_pieces), signed=False)
             line = row
             if plan.touched > 1:
-                image = b.div(b.add(self.start, row), i64(plan.tile_rows), signed=False)
-                line = b.add(row, b.sub(image, self.first_image))
+                image = b.div(b.add(self.block.start, row), i64(plan.tile_rows), signed=False)
+                line = b.add(row, b.sub(image, self.block.image))
             places.append(b.add(b.mul(line, i64(2 * plan.image_row)), b.mul(column, i64(2 * plan.piece))))
         return places
 
@@ -236,12 +272,22 @@ class _Kernel:
     def _multiply(self, first_tile: Value, last_tile: Value) -> None:
         """M = U V of the output block's row tiles, for each place."""
         b, plan, c = self.b, self.plan, self.plan.convolution
-        width = plan.vectors * plan.lanes
         first_row = self.share(first_tile, c.outputs, plan.row_tiles)
-        with b.loop(i64(0), i64(PLACES)) as place, b.loop(i64(0), i64(plan.panels)) as panel:
-            u = self.at(self.u, (place.index, plan.u_place))
-            v = self.at(self.v, (place.index, plan.v_place), (panel.index, c.inputs * width))
-            m = self.at(self.m, (place.index, plan.m_place), (panel.index, width))
+        last_row = self.share(last_tile, c.outputs, plan.row_tiles)
+        with b.loop(i64(0), i64(PLACES)) as place:
+            self._fetch_results(place.index, first_row, last_row)
+            with b.when(b.compare("==", first_tile, self.first_tile)):
+                following = b.add(place.index, i64(1))
+                self._fetch_input(self.share(place.index, c.inputs, PLACES), self.share(following, c.inputs, PLACES))
+            self._multiply_place(place.index, first_tile, last_tile, first_row)
+
+    def _multiply_place(self, place: Value, first_tile: Value, last_tile: Value, first_row: Value) -> None:
+        b, plan, c = self.b, self.plan, self.plan.convolution
+        width = plan.vectors * plan.lanes
+        with b.loop(i64(0), i64(plan.panels)) as panel:
+            u = self.at(self.u, (place, plan.u_place))
+            v = self.at(self.v, (place, plan.v_place), (panel.index, c.inputs * width))
+            m = self.at(self.m, (place, plan.m_place), (panel.index, width))
             last = b.compare("==", panel.index, i64(plan.panels - 1))
             for k in range(0, c.inputs, plan.k_block):
                 with b.loop(first_tile, last_tile) as tile:
@@ -278,7 +324,6 @@ class _Kernel:
         last_row = self.share(last_tile, c.outputs, plan.row_tiles)
         with b.loop(first_row, last_row) as channel:
             m = self.at(self.m, (b.sub(channel.index, first_row), PLACES * plan.m_place))
-            self._fetch_ahead(channel.index)
             with b.loop(i64(0), i64(plan.block_vectors)) as index:
                 self._transform_back(self.at(m, (index.index, plan.lanes)), index.index)
             self._arrange()
@@ -322,7 +367,7 @@ class _Kernel:
         """A loop over the block's runs of positions: image, first position, their number, their place in the result."""
         b, c = self.b, self.plan.convolution
         width = c.output[2]
-        with self._parts() as part:
+        with self._parts(self.block) as part:
             position = b.mul(part.first, i64(2 * width))
             after = self.smaller(b.mul(part.last, i64(2 * width)), i64(c.positions))
             yield part.image, position, b.sub(after, position), b.mul(part.place, i64(2 * width))
@@ -348,13 +393,20 @@ class _Kernel:
                     mask = b.compare("<", b.lane_numbers(vector("i64", lanes)), b.splat(rest, lanes))
                 self.finish(b, value, image, channel, b.add(position, whole), mask)
 
-    def _fetch_ahead(self, channel: Value) -> None:
-        """Ask for what finishing the channel will touch, so that it comes while the channel is computed."""
-        b, fetch = self.b, getattr(self.finish, "fetch", None)
-        if fetch is None:
+    def _fetch_results(self, place: Value, first_row: Value, last_row: Value) -> None:
+        """Ask for a share of what finishing the output block will touch, so that it comes while products are computed."""
+        b, fetch, plain = self.b, getattr(self.finish, "fetch", None), getattr(self.finish, "plain", None)
+        if fetch is None and plain is None:
             return
-        with self._runs() as (image, position, count, _), b.loop(i64(0), count, i64(self.plan.lanes)) as at:
-            fetch(b, image, channel, b.add(position, at.index))
+        count = b.sub(last_row, first_row)
+        first, after = (b.div(b.mul(count, p), i64(PLACES), signed=False) for p in (place, b.add(place, i64(1))))
+        with b.loop(b.add(first_row, first), b.add(first_row, after)) as row:
+            with self._runs() as (image, position, count, _), b.loop(i64(0), count, i64(self.plan.lanes)) as at:
+                column = b.add(position, at.index)
+                if plain is not None:
+                    self._prefetch(plain.place(b, self.type, image, row.index, column), write=True)
+                else:
+                    fetch(b, image, row.index, column)
 
 
 __all__ = ["WinogradOperands", "WinogradPlan", "emit_weight_transform", "emit_winograd", "plan_winograd"]
