@@ -147,10 +147,14 @@ def unit_cost(plan: ConvPlan) -> float:
     return cost + weights / (12 if c.groups * c.outputs * c.inputs * c.taps * size > machine.l2 // 2 else 60)
 
 
+def cycles(plan: ConvPlan) -> float:
+    """Cycles of all units."""
+    return plan.image_blocks * prod(plan.strips) * plan.row_blocks * plan.convolution.groups * unit_cost(plan)
+
+
 def total_cost(plan: ConvPlan) -> float:
     """Cycles of all units, and what too few or uneven chunks cost."""
-    c = plan.convolution
-    cost = plan.image_blocks * prod(plan.strips) * plan.row_blocks * c.groups * unit_cost(plan)
+    cost = cycles(plan)
     if plan.flops < SMALL:
         return cost
     wanted = CHUNKS if plan.flops > 2000 * SMALL else CHUNKS // 2
