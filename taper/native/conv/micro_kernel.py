@@ -78,7 +78,7 @@ def emit_conv_tile(module: Module, t: ConvTile) -> str:
                     result[r * t.vectors + v] = b.add(b.mul(scalars[r], y), result[r * t.vectors + v])
         return result
 
-    with b.loop(i64(0), channels, carry=[w, panel, *sums]) as loop:
+    with b.loop(i64(0), channels if t.taps else i64(0), carry=[w, panel, *sums]) as loop:
         w, panel, *sums = loop.values
         if t.written_out:
             for at, offset in t.taps:
