@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from math import prod
 
 from ..gemm.matmul import Pointer
-from ..gemm.micro_kernel import load_vector
 from ..text import Builder, Module, Value, const, i64, vector
 from .panels import Strip, emit_panel
 from .weight_gradient_plan import WeightGradientPlan, plan_weight_gradient, shares
-from .weight_gradient_tile import Tile, emit_tile
+from .weight_gradient_tile import Tile, emit_gather, emit_tile
 
 
 def emit_weight_gradient(
@@ -41,8 +41,8 @@ class _Driver:
         if self.lay.way != "direct":
             self.panel = self.lay.panel(plan.most_inputs)
             self.scratch = b.place(self.c.type, self.panel.size)
-        if self.lay.way == "dense":
-            self.copied = b.place(self.c.type, plan.most_outputs * plan.grad_row + self.lay.lanes)
+        if plan.copies:
+            self.copied = b.place(self.c.type, plan.rows * plan.grad_row)
 
     def emit(self) -> None:
         b, plan, c = self.b, self.plan, self.c
@@ -142,7 +142,7 @@ class _Driver:
             even = total % size == 0
             count.insert(0, i64(size) if even else b.select(b.compare("<", left, i64(size)), left, i64(size)))
         self._read_x(first, count)
-        self._read_gradient(first, count)
+        self._gradient(first)
         self._tiles(count)
 
     def _read_x(self, first: list[Value], count: list[Value]) -> None:
@@ -172,34 +172,13 @@ class _Driver:
         used = self._sum((images, self.c.positions))
         return used, b.logical("and", b.add(used, i64(lanes - 1)), i64(-lanes))
 
-    def _read_gradient(self, first: list[Value], count: list[Value]) -> None:
-        """Find or copy the gradient of this chunk's outputs for some images and strip: self.slope."""
-        b, c, lay, (per_image, per_channel) = self.b, self.c, self.lay, self.plan.grad
+    def _gradient(self, first: list[Value]) -> None:
+        """Find the gradient of this chunk's outputs for some images and strip: self.slope."""
+        c, (per_image, per_channel) = self.c, self.plan.grad
         _, h, w = c.output
         channel = self._sum((self.group, c.outputs), (self.first_row, 1))
         terms = zip((*first, channel), (per_image, h * w, w, 1, per_channel))
-        start = b.offset(self.grad, self._sum(*terms), c.type)
-        if lay.way != "dense":
-            self.slope = start
-            return
-        with b.loop(i64(0), b.sub(self.last_row, self.first_row)) as row:
-            target = b.offset(self.copied, b.mul(row.index, i64(self.plan.grad_row)), c.type)
-            with b.loop(i64(0), count[0]) as image:
-                source = self._sum((row.index, per_channel), (image.index, per_image))
-                self._copy(b.offset(start, source, c.type), b.offset(target, b.mul(image.index, i64(c.positions)), c.type))
-            self._zeros(target, *self._dense(count[0]))
-        self.slope = self.copied
-
-    def _copy(self, source: Value, target: Value) -> None:
-        """Copy an image's positions; what the last vector has too much is written over by the next image."""
-        b, c, lanes = self.b, self.c, self.lay.lanes
-        whole, tail = c.positions // lanes * lanes, c.positions % lanes
-        with b.loop(i64(0), i64(whole), i64(lanes)) as loop:
-            value = b.load(vector(c.type, lanes), b.offset(source, loop.index, c.type))
-            b.store(value, b.offset(target, loop.index, c.type))
-        if tail:
-            value = load_vector(b, c.type, lanes, b.offset(source, i64(whole), c.type), tail)
-            b.store(value, b.offset(target, i64(whole), c.type))
+        self.slope = self.b.offset(self.grad, self._sum(*terms), c.type)
 
     # The register tiles of a panel.
 
@@ -207,23 +186,37 @@ class _Driver:
         b, plan, c, lay = self.b, self.plan, self.c, self.lay
         counts, levels = self._levels(count)
         lengths = lay.lengths()
-        length = self._sum((count[1 + 3 - lay.run_dims], prod(lay.strip[4 - lay.run_dims :])))
+        run = self._sum((count[1 + 3 - lay.run_dims], prod(lay.strip[4 - lay.run_dims :])))
         row_sizes = sorted(set(shares(c.outputs, plan.row_tiles)))
-        column_sizes = sorted(set(shares(c.inputs, plan.columns)))
-        row_step = plan.grad_row if lay.way == "dense" else plan.grad[1]
-        for size in lengths:
-            with self._variant(length, lengths, size), b.loop(self.first_tile, self.last_tile) as tile:
+        for length in lengths:
+            with self._variant(run, lengths, length), b.loop(self.first_tile, self.last_tile) as tile:
                 row, after = self._range(tile.index, c.outputs, plan.row_tiles)
-                grad = b.offset(self.slope, self._sum((b.sub(row, self.first_row), row_step)), c.type)
+                grad = b.offset(self.slope, self._sum((b.sub(row, self.first_row), plan.grad[1])), c.type)
                 for rows in row_sizes:
-                    with self._variant(b.sub(after, row), row_sizes, rows), b.loop(*self.columns) as column:
-                        channel, past = self._range(column.index, c.inputs, plan.columns)
-                        further = self._sum((b.sub(channel, self.first_input), self._channel_step))
-                        x, out = b.offset(self.source, further, c.type), self._result(row, channel)
-                        for channels in column_sizes:
-                            with self._variant(b.sub(past, channel), column_sizes, channels):
-                                for taps in self._pieces(channels):
-                                    self._call(rows, size, row_step, levels, taps, (x, grad, out, *counts))
+                    shape = Tile(c.type, lay.lanes, rows, (), length, plan.grad_row, levels, self.width)
+                    with self._variant(b.sub(after, row), row_sizes, rows):
+                        self._row_tile(shape, row, grad, count[0], counts)
+
+    def _row_tile(self, shape: Tile, row: Value, grad: Value, images: Value, counts: list[Value]) -> None:
+        """A few output channels with all input channels of the chunk. shape: the tiles, of which only taps are missing."""
+        b, plan, c = self.b, self.plan, self.c
+        if plan.copies:
+            name = emit_gather(b.module, shape, c.positions, *plan.grad)
+            b.call_local(name, "void", grad, self.copied, images)
+            grad = self.copied
+        sizes = sorted(set(shares(c.inputs, plan.columns)))
+        with b.loop(*self.columns) as column:
+            channel, past = self._range(column.index, c.inputs, plan.columns)
+            further = self._sum((b.sub(channel, self.first_input), self._channel_step))
+            x, out = b.offset(self.source, further, c.type), self._result(row, channel)
+            for channels in sizes:
+                with self._variant(b.sub(past, channel), sizes, channels):
+                    for taps in self._pieces(channels):
+                        # Kernels are the same where only the place of their first tap differs.
+                        offset, place = taps[0]
+                        tile = replace(shape, taps=tuple((o - offset, p - place) for o, p in taps))
+                        places = b.offset(x, i64(offset), c.type), grad, b.offset(out, i64(place), c.type)
+                        b.call_local(emit_tile(b.module, tile), "void", *places, *counts)
 
     @property
     def _channel_step(self) -> int:
@@ -239,23 +232,6 @@ class _Driver:
         pieces = min(self.plan.pieces, len(taps))
         return [taps[i * len(taps) // pieces : (i + 1) * len(taps) // pieces] for i in range(pieces)]
 
-    def _call(
-        self,
-        rows: int,
-        length: int,
-        row_step: int,
-        levels: tuple[tuple[int, int], ...],
-        taps: list[tuple[int, int]],
-        arguments: tuple[Value, ...],
-    ) -> None:
-        """Call the micro-kernel for some taps; kernels are the same where only their first tap's place differs."""
-        b, c, (x, grad, out, *counts) = self.b, self.c, arguments
-        offset, place = taps[0]
-        relative = tuple((o - offset, p - place) for o, p in taps)
-        tile = Tile(c.type, self.lay.lanes, rows, relative, length, row_step, levels, self.width)
-        x, out = b.offset(x, i64(offset), c.type), b.offset(out, i64(place), c.type)
-        b.call_local(emit_tile(b.module, tile), "void", x, grad, out, *counts)
-
     def _levels(self, count: list[Value]) -> tuple[list[Value], tuple[tuple[int, int], ...]]:
         """How often each loop over runs goes round, and its steps in x and in the gradient."""
         lay, c = self.lay, self.c
@@ -267,7 +243,8 @@ class _Driver:
             steps = [c.x[0], *(stride * step for stride, step in zip(c.stride[:2], c.x[2:4]))]
         else:
             steps = [self.panel.strides[kind] for kind in ("image", "depth", "row")]
-        levels = zip(count, steps, (self.plan.grad[0], h * w, w), (lay.images, *lay.strip))
+        images = c.positions if self.plan.copies else self.plan.grad[0]
+        levels = zip(count, steps, (images, h * w, w), (lay.images, *lay.strip))
         kept = [level for level in list(levels)[: 4 - lay.run_dims] if level[3] > 1]
         return [level[0] for level in kept], tuple((x, grad) for _, x, grad, _ in kept)
 

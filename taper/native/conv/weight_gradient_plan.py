@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import product
 from math import ceil, gcd, prod
 
 from ..gemm.tiling import CHUNKS, SMALL
@@ -101,12 +102,13 @@ class Lay:
 
 @dataclass(frozen=True)
 class Split:
-    """The register tile: `rows` row tiles of output channels; `channels` input channels with all taps at once, or, if
-    it is 0, the taps of one channel in `pieces`."""
+    """The register tile: so many row tiles of output channels; `channels` input channels with all taps at once, or, if
+    it is 0, the taps of one channel in `pieces`. copies: whether a row tile's gradient is copied first."""
 
     row_tiles: int
     channels: int
     pieces: int
+    copies: bool
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,8 @@ class WeightGradientPlan:
     convolution: as asked for, its three dimensions perhaps seen as one. grad: strides of the gradient's (image, channel).
     row_tiles: tile i of output channels begins at i * outputs // row_tiles. channels: input channels of a register tile
     that has all their taps, or 0: then the taps of one channel are cut into `pieces`. group_blocks, row_blocks,
-    column_blocks: chunks along groups, output and input channels. parts: partial results, the caller's to add.
+    column_blocks: chunks along groups, output and input channels. copies: whether the gradient of a row tile is copied,
+    image after image, since images lie on the same sets of the caches, or their positions are few. parts: partial results, the caller's to add.
     """
 
     convolution: Convolution
@@ -126,6 +129,7 @@ class WeightGradientPlan:
     row_tiles: int
     channels: int
     pieces: int
+    copies: bool
     group_blocks: int
     row_blocks: int
     column_blocks: int
@@ -161,8 +165,8 @@ class WeightGradientPlan:
 
     @property
     def grad_row(self) -> int:
-        """Elements between the rows of the copy of the gradient in the dense way."""
-        return self.lay.positions
+        """Elements between the rows of the gradient, or of its copy; there a vector more than a row has."""
+        return self.lay.positions + self.lay.lanes if self.copies else self.grad[1]
 
 
 def shares(total: int, parts: int) -> list[int]:
@@ -258,7 +262,7 @@ def _step(rows: float, columns: float, supply: float) -> float:
 
 
 @lru_cache(4096)
-def _split(lay: Lay, machine: Machine, far: bool) -> tuple[float, Split]:
+def _split(lay: Lay, machine: Machine, grad: tuple[int, int], far: bool) -> tuple[float, Split]:
     """Cycles of one panel's tiles for all channels of one group, and the register tile that takes the fewest.
 
     far: whether the panel comes from the second cache.
@@ -266,13 +270,16 @@ def _split(lay: Lay, machine: Machine, far: bool) -> tuple[float, Split]:
     c, size = lay.convolution, BITS[lay.convolution.type] // 8
     vector = lay.lanes * size
     taps = max(1, len(lay.taps))
-    best = (float("inf"), Split(1, 1, 1))
-    for row_tiles in _sensible(c.outputs):
+    best = (float("inf"), Split(1, 1, 1, lay.way == "dense"))
+    # Images a multiple of 2048 bytes apart lie on one or two of the first cache's sets.
+    crowded = lay.images > 6 and grad[0] * size % 2048 == 0
+    ways = [True] if lay.way == "dense" else [False, True] if crowded and lay.strip == c.output else [False]
+    for row_tiles, copies in product(_sensible(c.outputs), ways):
         rows = ceil(c.outputs / row_tiles)
         if rows + 3 > machine.registers:
             continue
         even = c.outputs / row_tiles
-        near = rows * lay.positions * size <= machine.l1 * 5 // 8
+        near = rows * lay.positions * size <= machine.l1 * 5 // 8 and (copies or not crowded)
         for channels, pieces in [(0, p) for p in _sensible(taps) if p > 1] + [(m, 1) for m in range(1, 9)]:
             if channels > c.inputs:
                 break
@@ -282,9 +289,16 @@ def _split(lay: Lay, machine: Machine, far: bool) -> tuple[float, Split]:
             columns = ceil(c.inputs / max(1, channels)) * pieces
             each = c.inputs * taps / columns
             supply = (0 if near else even * vector) + (_fresh(lay, each, pieces) * vector if far else 0)
-            cost = lay.vectors * _step(even, each, supply) + lay.runs * 5 + 2.2 * even * each + 30
-            best = min(best, (cost * columns * row_tiles, Split(row_tiles, channels, pieces)), key=lambda pair: pair[0])
+            cost = lay.vectors * _step(even, each, supply) + lay.runs * 5 + 2.2 * even * each + 60
+            cost = cost * columns * row_tiles + (gather_cycles(lay) if copies else 0)
+            best = min(best, (cost, Split(row_tiles, channels, pieces, copies)), key=lambda pair: pair[0])
     return best
+
+
+def gather_cycles(lay: Lay) -> float:
+    """Cycles to copy the gradient of one panel, for all outputs of a group."""
+    c = lay.convolution
+    return c.outputs * lay.images * (5 + 3 * ceil(c.positions / lay.lanes))
 
 
 def _sensible(total: int) -> list[int]:
@@ -307,16 +321,19 @@ def best_blocks(lay: Lay, machine: Machine, grad: tuple[int, int]) -> tuple[floa
     budget = min(machine.l2 // 2, PANEL_BYTES) // size
     channel = 0 if lay.way == "direct" else lay.panel(1).strides["all"]
     whole = c.inputs * max(channel, lay.positions) * size
-    cycles, split = _split(lay, machine, whole > machine.l1 // 2)
+    cycles, split = _split(lay, machine, grad, whole > machine.l1 // 2)
     columns = ceil(c.inputs / max(1, split.channels))
     weights = c.groups * c.outputs * c.inputs * c.taps
     wanted = 1 if c.flops < SMALL else CHUNKS if c.flops > 2000 * SMALL else CHUNKS // 2
     tiles = c.groups * lay.panels * cycles
     copy = c.groups * lay.panels * c.inputs * _copy_cycles(lay)
     gradient = c.groups * c.outputs * c.images * c.positions
-    read = gradient * size / 16
-    if lay.way == "dense":
-        read = c.groups * c.outputs * c.images * (10 + 3 * ceil(c.positions / lay.lanes)) + gradient * size / 32
+    # The third cache, or memory, gives about 15 bytes a cycle, of which a part is hidden behind other work.
+    read = gradient * size / 30
+    x = c.groups * c.inputs * c.images * prod(c.spatial) * size / 20
+    if split.copies:
+        tiles -= c.groups * lay.panels * gather_cycles(lay)
+        read += c.groups * lay.panels * gather_cycles(lay)
     best: tuple[tuple[bool, float], WeightGradientPlan] | None = None
     for group_blocks in _counts(c.groups, 4 * CHUNKS):
         for row_blocks in _counts(split.row_tiles, CHUNKS):
@@ -327,17 +344,16 @@ def best_blocks(lay: Lay, machine: Machine, grad: tuple[int, int]) -> tuple[floa
                     if chunks > 4 * CHUNKS and parts > 1:
                         break
                     plan = WeightGradientPlan(
-                        c, machine, grad, lay, split.row_tiles, split.channels, split.pieces,
+                        c, machine, grad, lay, split.row_tiles, split.channels, split.pieces, split.copies,
                         group_blocks, row_blocks, column_blocks, parts,
                     )  # fmt: skip
                     used = plan.most_inputs * channel
-                    if lay.way == "dense":
-                        used += plan.most_outputs * lay.positions
-                    held = lay.way == "direct" and row_blocks < split.row_tiles and c.outputs > plan.rows
                     cost = tiles + copy * row_blocks + read * column_blocks
                     cost += weights * (parts * 0.5 if parts > 1 else 0.2)
-                    if held and plan.most_inputs * lay.positions * size > machine.l2 // 2:
-                        cost += tiles
+                    if lay.way == "direct":
+                        cost += x * row_blocks
+                        if plan.most_inputs * lay.positions > budget:
+                            cost += x * ceil(split.row_tiles / row_blocks)
                     if wanted > 1:
                         cost *= (ceil(chunks / 2) + 2 * ceil(chunks / 4)) / chunks
                         cost *= 1 + 0.5 * max(0.0, 1 - chunks / wanted)

@@ -98,6 +98,38 @@ def emit_tile(module: Module, t: Tile) -> str:
     return t.name
 
 
+def emit_gather(module: Module, t: Tile, positions: int, image: int, row: int) -> str:
+    """Write `void gather(ptr grad, ptr target, i64 images)`: target[r * t.row + n * positions + p] = grad[n * image + r * row + p],
+    and zeros up to a whole vector after the last image; returns its name.
+
+    What the last vector of an image has too much is written over by the next one's.
+    """
+    name = f"dot_gather_{t.type}_{t.rows}x{t.lanes}_{t.row}_{positions}_{image}_{row}".replace("-", "m")
+    if defined(module, name):
+        return name
+    b = Builder(module, name, ["ptr", "ptr", "i64"], attributes="noinline nounwind", linkage="internal")
+    grad, target, images = b.args
+    tail = positions % t.lanes
+    with b.loop(i64(0), images, carry=[grad, target]) as loop:
+        source, place = loop.values
+        with b.loop(i64(0), i64(t.rows), carry=[source, place]) as line:
+            x, y = line.values
+            with b.loop(i64(0), i64(positions - tail), i64(t.lanes)) as inner:
+                value = b.load(vector(t.type, t.lanes), b.offset(x, inner.index, t.type))
+                b.store(value, b.offset(y, inner.index, t.type))
+            if tail:
+                last = i64(positions - tail)
+                b.store(load_vector(b, t.type, t.lanes, b.offset(x, last, t.type), tail), b.offset(y, last, t.type))
+            line.values = [b.offset(x, i64(row), t.type), b.offset(y, i64(t.row), t.type)]
+        loop.values = [b.offset(source, i64(image), t.type), b.offset(place, i64(positions), t.type)]
+    if tail:
+        with b.loop(i64(0), i64(t.rows)) as line:
+            where = b.offset(loop.results[1], b.mul(line.index, i64(t.row)), t.type)
+            b.store(const(0, vector(t.type, t.lanes)), where)
+    b.finish()
+    return name
+
+
 def _add_totals(b: Builder, t: Tile, sums: Sequence[Value], out: Value) -> None:
     """Add each vector's lanes and those totals to memory, four neighbours at a time where registers hold four."""
     group = 4 if t.lanes % 4 == 0 else 2 if t.lanes % 2 == 0 else 1
