@@ -43,9 +43,7 @@ class _Part:
     place: Value
 
 
-def emit_winograd(
-    module: Module, name: str, plan: WinogradPlan, operands: WinogradOperands, finish: Finish
-) -> None:
+def emit_winograd(module: Module, name: str, plan: WinogradPlan, operands: WinogradOperands, finish: Finish) -> None:
     """Write the kernel that computes the convolution: plan.chunks chunks. Needs transformed weights.
 
     finish gets vectors of consecutive positions: batch = image, row = output channel, column = position. Where plan.tails
@@ -107,11 +105,10 @@ class _Kernel:
             with b.loop(first, last) as block:
                 self.block = self._rows_of(block.index)
                 self.following = self._rows_of(b.add(block.index, i64(1)))
-                self.first_tile = b.mul(first_output, i64(plan.row_tiles // plan.output_blocks))
                 self._transform_input()
                 with b.loop(first_output, last_output) as output:
-                    first_tile = b.mul(output.index, i64(plan.row_tiles // plan.output_blocks))
-                    last_tile = b.add(first_tile, i64(plan.row_tiles // plan.output_blocks))
+                    first_tile = self.share(output.index, plan.row_tiles, plan.output_blocks)
+                    last_tile = self.share(b.add(output.index, i64(1)), plan.row_tiles, plan.output_blocks)
                     self._multiply(first_tile, last_tile)
                     self._transform_output(first_tile, last_tile)
 
@@ -184,18 +181,31 @@ class _Kernel:
                 to_row = self.at(target, (channel.index, plan.copied), (row.index, plan.image_row))
                 self._copy_row(from_row, to_row, c.spatial[2])
 
-    def _fetch_input(self, first_channel: Value, last_channel: Value) -> None:
-        """Ask for some channels' rows of the following block, so that they come while this one's products are computed."""
-        b, c = self.b, self.plan.convolution
-        line = 512 // BITS[self.type]
-        with self._input_rows(self.following) as (part, top, first, last):
-            source = self.at(self.x, (part.image, c.x[0]), (top, c.x[3]))
-            with b.loop(first_channel, last_channel) as channel, b.loop(first, last) as row:
-                start = self.at(source, (channel.index, c.x[1]), (row.index, c.x[3]))
-                span = (c.spatial[2] - 1) * c.x[4]
-                with b.loop(i64(0), i64(span + 1), i64(line)) as column:
-                    self._prefetch(self.at(start, (column.index, 1)))
-                self._prefetch(b.offset(start, i64(span), self.type))
+    def _fetch_input(self, tile: Value, place: Value, panel: Value) -> None:
+        """Ask for a share of the following block's rows, so that they come while this one's products are computed."""
+        b, plan, c = self.b, self.plan, self.plan.convolution
+        shares = PLACES * plan.row_tiles
+        share = b.add(b.mul(tile, i64(PLACES)), place)
+        first, after = self.share(share, c.inputs, shares), self.share(b.add(share, i64(1)), c.inputs, shares)
+        span = (c.spatial[2] - 1) * c.x[4]
+        with b.loop(first, after) as channel, self._input_rows(self.following) as (part, top, start, stop):
+            source = self.at(self.x, (part.image, c.x[0]), (channel.index, c.x[1]), (top, c.x[3]))
+            with self._panel_share(panel, start, stop) as row:
+                line = self.at(source, (row.index, c.x[3]))
+                with b.loop(i64(0), i64(span + 1), i64(512 // BITS[self.type])) as column:
+                    self._prefetch(self.at(line, (column.index, 1)))
+                self._prefetch(b.offset(line, i64(span), self.type))
+
+    def _panel_share(self, panel: Value, start: Value, stop: Value, step: int = 1):
+        """A loop over a panel's share of [start, stop), by steps."""
+        b, plan = self.b, self.plan
+        count = b.sub(stop, start)
+        if step > 1:
+            count = b.div(b.add(count, i64(step - 1)), i64(step), signed=False)
+        first, after = (b.div(b.mul(count, p), i64(plan.panels), signed=False) for p in (panel, b.add(panel, i64(1))))
+        if step > 1:
+            first, after = b.mul(first, i64(step)), b.mul(after, i64(step))
+        return b.loop(b.add(start, first), b.add(start, after), i64(step))
 
     def _prefetch(self, pointer: Value, write: bool = False) -> None:
         """Fetch a line, to be read into the second cache, or to be written."""
@@ -254,6 +264,7 @@ class _Kernel:
         b, plan, lanes = self.b, self.plan, self.plan.lanes
         result = []
         for column in (0, 2):
+
             def there(piece: Value, more: int = 0) -> Value:
                 return b.offset(piece, i64(y * plan.image_row + column + more), self.type)
 
@@ -273,27 +284,20 @@ class _Kernel:
         """M = U V of the output block's row tiles, for each place."""
         b, plan, c = self.b, self.plan, self.plan.convolution
         first_row = self.share(first_tile, c.outputs, plan.row_tiles)
-        last_row = self.share(last_tile, c.outputs, plan.row_tiles)
-        with b.loop(i64(0), i64(PLACES)) as place:
-            self._fetch_results(place.index, first_row, last_row)
-            with b.when(b.compare("==", first_tile, self.first_tile)):
-                following = b.add(place.index, i64(1))
-                self._fetch_input(self.share(place.index, c.inputs, PLACES), self.share(following, c.inputs, PLACES))
-            self._multiply_place(place.index, first_tile, last_tile, first_row)
-
-    def _multiply_place(self, place: Value, first_tile: Value, last_tile: Value, first_row: Value) -> None:
-        b, plan, c = self.b, self.plan, self.plan.convolution
         width = plan.vectors * plan.lanes
-        with b.loop(i64(0), i64(plan.panels)) as panel:
-            u = self.at(self.u, (place, plan.u_place))
-            v = self.at(self.v, (place, plan.v_place), (panel.index, c.inputs * width))
-            m = self.at(self.m, (place, plan.m_place), (panel.index, width))
+        with b.loop(i64(0), i64(PLACES)) as place, b.loop(i64(0), i64(plan.panels)) as panel:
+            u = self.at(self.u, (place.index, plan.u_place))
+            v = self.at(self.v, (place.index, plan.v_place), (panel.index, c.inputs * width))
+            m = self.at(self.m, (place.index, plan.m_place), (panel.index, width))
             last = b.compare("==", panel.index, i64(plan.panels - 1))
             for k in range(0, c.inputs, plan.k_block):
                 with b.loop(first_tile, last_tile) as tile:
                     row = self.share(tile.index, c.outputs, plan.row_tiles)
                     rows = b.sub(self.share(b.add(tile.index, i64(1)), c.outputs, plan.row_tiles), row)
                     a = self.at(u, (row, c.inputs), (rows, k)) if k else self.at(u, (row, c.inputs))
+                    if k == 0 and plan.fetches:
+                        self._fetch_results(place.index, panel.index, row, rows)
+                        self._fetch_input(tile.index, place.index, panel.index)
                     out = self.at(m, (b.sub(row, first_row), PLACES * plan.m_place))
                     for size in plan.row_sizes:
                         with b.when(b.compare("==", rows, i64(size))):
@@ -393,20 +397,19 @@ class _Kernel:
                     mask = b.compare("<", b.lane_numbers(vector("i64", lanes)), b.splat(rest, lanes))
                 self.finish(b, value, image, channel, b.add(position, whole), mask)
 
-    def _fetch_results(self, place: Value, first_row: Value, last_row: Value) -> None:
-        """Ask for a share of what finishing the output block will touch, so that it comes while products are computed."""
+    def _fetch_results(self, place: Value, panel: Value, first_row: Value, rows: Value) -> None:
+        """Ask for a share of what finishing a row tile will touch, so that it comes while products are computed."""
         b, fetch, plain = self.b, getattr(self.finish, "fetch", None), getattr(self.finish, "plain", None)
         if fetch is None and plain is None:
             return
-        count = b.sub(last_row, first_row)
-        first, after = (b.div(b.mul(count, p), i64(PLACES), signed=False) for p in (place, b.add(place, i64(1))))
-        with b.loop(b.add(first_row, first), b.add(first_row, after)) as row:
-            with self._runs() as (image, position, count, _), b.loop(i64(0), count, i64(self.plan.lanes)) as at:
+        with b.loop(place, rows, i64(PLACES)) as loop, self._runs() as (image, position, count, _):
+            row = b.add(first_row, loop.index)
+            with self._panel_share(panel, i64(0), count, self.plan.lanes) as at:
                 column = b.add(position, at.index)
                 if plain is not None:
-                    self._prefetch(plain.place(b, self.type, image, row.index, column), write=True)
+                    self._prefetch(plain.place(b, self.type, image, row, column), write=True)
                 else:
-                    fetch(b, image, row.index, column)
+                    fetch(b, image, row, column)
 
 
 __all__ = ["WinogradOperands", "WinogradPlan", "emit_weight_transform", "emit_winograd", "plan_winograd"]

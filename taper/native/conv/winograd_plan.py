@@ -9,18 +9,17 @@ that is, for each of the 16 places, a matrix product (outputs, inputs) x (inputs
 all images; a *block* is some of them in succession, and its tiles are the lanes. Transformed input V and products M of a
 block are scratch of the thread that computes it; transformed weights U are packed beforehand, by another kernel.
 
-Error. V's elements are sums of 4 of x, U's of up to 9 of w with coefficients 1, 1/2, 1/4, and a result is the sum of up to 9
-of 16 places. So in `eps` of the type (1.2e-7 in float32), with S = the sum over the input channels of
-(sum of |x| over the tile's 4x4) (sum of |w| over 3x3), |error| <= (inputs + 12) eps S at worst. Rounding errors are not all
-of one sign: with standard normal data and 512 channels the largest is measured at 2e-6 of the largest result, three times
-a direct sum's.
+Error. With u the unit roundoff (6e-8 in float32) and S the sum over the input channels of (sum of |x| over the tile's 4x4
+elements) * (sum of |w| over the 3x3 taps): |error| <= 4 (inputs + 12) u S. Rounding errors are not all of one sign: with
+standard normal data and 512 channels the largest was 9e-7 of the largest result, where a direct sum's was 1.9e-6 (its chains
+of additions are nine times longer).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import ceil
+from math import ceil, gcd
 
 from ..gemm.tiling import CHUNKS, SMALL, register_tile
 from ..machine import Machine
@@ -34,6 +33,10 @@ SCRATCH = 1 << 20
 """Most bytes for V, and for M, on a thread's stack."""
 
 
+MOST_VECTORS = 16
+"""Vectors of tiles in a block, unless one row of tiles has more."""
+
+
 @dataclass(frozen=True)
 class WinogradPlan:
     """A convolution cut up.
@@ -41,8 +44,8 @@ class WinogradPlan:
     piece: tiles side by side in one row that are loaded together, a power of two; a row of tiles is rounded up to whole pieces.
     rows: tile rows of a block. row_tiles: row tile i of the products starts at output channel i * outputs // row_tiles.
     vectors: a panel's width in the products. k_block: input channels that are summed at a time.
-    output_blocks: row tiles are grouped into so many, of equal numbers; M holds the products of one.
-    tile_chunks, output_chunks: chunks, in each direction: some blocks, and some output blocks.
+    output_blocks: block i of output channels begins at row tile i * row_tiles // output_blocks; M holds one's products.
+    tile_chunks, output_chunks: chunks in each direction: some blocks of tile rows, and some blocks of output channels.
     cost: estimated cycles of one core for the whole convolution, weights included.
     """
 
@@ -101,18 +104,31 @@ class WinogradPlan:
     def k_blocks(self) -> int:
         return ceil(self.convolution.inputs / self.k_block)
 
+    def parts(self) -> set[tuple[tuple[int, int], ...]]:
+        """What blocks consist of: for each different block the tile rows (first, last) of the images that it has a part of."""
+        period = self.tile_rows // gcd(self.rows, self.tile_rows)
+        found = set()
+        for block in {*range(min(self.blocks, period)), self.blocks - 1}:
+            start, stop = block * self.rows, min((block + 1) * self.rows, self.all_rows)
+            images = range(start // self.tile_rows, ceil(stop / self.tile_rows))
+            rows = (
+                (max(start - i * self.tile_rows, 0), min(stop - i * self.tile_rows, self.tile_rows)) for i in images
+            )
+            found.add(tuple(rows))
+        return found
+
     @property
     def touched(self) -> int:
         """The most images that a block has a part of."""
-        return 1 if self.tile_rows % self.rows == 0 else min(
-            self.convolution.images, (self.rows - 2) // self.tile_rows + 2 if self.rows % self.tile_rows else self.rows // self.tile_rows
-        )
+        return max(map(len, self.parts()))
 
     @property
     def image_row(self) -> int:
         """Elements between rows of the copied input: borders, and what is written or read past the last column."""
         c = self.convolution
-        reach = max(c.padding[2] + ceil(c.spatial[2] / self.copy_lanes) * self.copy_lanes, 2 * self.row_pieces * self.piece + 2)
+        reach = max(
+            c.padding[2] + ceil(c.spatial[2] / self.copy_lanes) * self.copy_lanes, 2 * self.row_pieces * self.piece + 2
+        )
         return ceil(reach / 4) * 4
 
     @property
@@ -147,7 +163,7 @@ class WinogradPlan:
     @property
     def m_rows(self) -> int:
         """The most output channels of an output block."""
-        return min(self.convolution.outputs, self.row_tiles // self.output_blocks * self.row_sizes[0])
+        return min(self.convolution.outputs, ceil(self.row_tiles / self.output_blocks) * self.row_sizes[0])
 
     @property
     def u_place(self) -> int:
@@ -174,22 +190,24 @@ class WinogradPlan:
         return self.tile_chunks * self.output_chunks
 
     @property
+    def fetches(self) -> bool:
+        """Whether x and the result are worth to be asked for in time: too large for the second cache, and, measured, with
+        few channels; with many, products take so long that fetching only disturbs them."""
+        c = self.convolution
+        elements = c.images * (c.inputs * c.spatial[1] * c.spatial[2] + c.outputs * c.positions)
+        return min(c.inputs, c.outputs) <= 96 and elements * BITS[c.type] // 8 > self.machine.l2 // 2
+
+    @property
     def flops(self) -> int:
         """Those of the convolution as it is defined, not of this way of computing it."""
         return self.convolution.flops
 
     @property
     def tails(self) -> list[int]:
-        """Positions of the last, partial vector of the runs that blocks compute; [] if all are whole."""
-        positions, width = self.convolution.positions, self.convolution.output[2]
-        found = set()
-        for block in range(self.blocks):
-            first, last = block * self.rows, min((block + 1) * self.rows, self.all_rows)
-            for image in range(first // self.tile_rows, (last - 1) // self.tile_rows + 1):
-                start = max(first - image * self.tile_rows, 0) * 2 * width
-                stop = min((last - image * self.tile_rows) * 2 * width, positions)
-                found.add((stop - start) % self.lanes)
-        return sorted(found - {0})
+        """The numbers of positions that occur in the last vector of a block's run of positions, if it is not whole."""
+        positions, width = self.convolution.positions, 2 * self.convolution.output[2]
+        counts = {min(last * width, positions) - first * width for part in self.parts() for first, last in part}
+        return sorted({count % self.lanes for count in counts} - {0})
 
 
 def applies(c: Convolution) -> bool:
@@ -205,47 +223,72 @@ def plan_winograd(c: Convolution, machine: Machine) -> WinogradPlan | None:
     if not applies(c):
         return None
     lanes, size = machine.lanes(c.type), BITS[c.type] // 8
-    tile_rows, tiles = ceil(c.output[1] / 2), ceil(c.output[2] / 2)
-    all_rows = tile_rows * c.images
-    scratch = min(machine.l2 // 2, SCRATCH)
+    all_rows, tiles = ceil(c.output[1] / 2) * c.images, ceil(c.output[2] / 2)
     best = None
     for piece in (1, 2, 4, 8, 16):
-        if piece > lanes:
-            break
         width = ceil(tiles / piece) * piece
+        if piece > lanes or piece > 1 and width - piece >= tiles:
+            break
         for rows in range(1, all_rows + 1):
             vectors = ceil(rows * width / lanes)
-            if PLACES * c.inputs * vectors * lanes * size > scratch or vectors > 16 and rows > 1:
+            if vectors > MOST_VECTORS and rows > 1 or _v_bytes(c, vectors * lanes * size) > _scratch(machine):
                 break
-            plan = _planned(c, machine, piece, rows, vectors)
-            if best is None or plan.cost < best.cost:
-                best = plan
+            for output_chunks in (1, 2, 4, 8, 16):
+                plan = _planned(c, machine, piece, rows, vectors, output_chunks)
+                if plan and (best is None or plan.cost < best.cost):
+                    best = plan
     return best
 
 
-def _planned(c: Convolution, machine: Machine, piece: int, rows: int, vectors: int) -> WinogradPlan:
+def _scratch(machine: Machine) -> int:
+    """Bytes that V, and M, may take."""
+    return min(machine.l2 // 2, SCRATCH)
+
+
+def _v_bytes(c: Convolution, row: int) -> int:
+    return PLACES * c.inputs * row
+
+
+def _planned(
+    c: Convolution, machine: Machine, piece: int, rows: int, vectors: int, output_chunks: int
+) -> WinogradPlan | None:
+    """The plan with blocks of so many tile rows and so many chunks of output channels, if M fits; its estimated cost."""
     lanes, size = machine.lanes(c.type), BITS[c.type] // 8
-    scratch = min(machine.l2 // 2, SCRATCH)
-    cost, row_tiles, panel = register_tile(c.outputs, vectors * lanes, c.inputs, lanes, machine)
-    most = max(1, scratch // 2 // (PLACES * (vectors | 1) * lanes * size * ceil(c.outputs / row_tiles)))
-    blocks = ceil(ceil(c.outputs / 2) / rows) * c.images
-    k_block = max(64, machine.l1 * 2 // 3 // (panel * lanes * size) // 8 * 8)
-    k_block = ceil(c.inputs / ceil(c.inputs / k_block))
-    all_rows = ceil(c.output[1] / 2) * c.images
-    blocks = ceil(all_rows / rows)
-    each = 20.0 + 16 * lanes / piece / 4
-    work = PLACES * cost + vectors * (c.inputs * (each + 15) + c.outputs * 40)
-    u = PLACES * c.outputs * c.inputs * size
-    if u > machine.l2 // 2:
-        work += u / 8
-    output_blocks = ceil(row_tiles / most)
-    row_tiles = ceil(row_tiles / output_blocks) * output_blocks
-    total = blocks * work
-    flops = c.flops
-    wanted = 1 if flops < SMALL else CHUNKS if flops > 2000 * SMALL else CHUNKS // 2
-    tile_chunks = min(blocks, 4 * CHUNKS)
-    output_chunks = 1
-    total *= (ceil(tile_chunks / 2) + 2 * ceil(tile_chunks / 4)) / tile_chunks
-    return WinogradPlan(
-        c, machine, lanes, piece, rows, row_tiles, panel, k_block, output_blocks, tile_chunks, output_chunks, total
+    products, row_tiles, panel = register_tile(c.outputs, vectors * lanes, c.inputs, lanes, machine)
+    tile_bytes = PLACES * (vectors | 1) * lanes * size * ceil(c.outputs / row_tiles)
+    most = _scratch(machine) // tile_bytes
+    if not most or output_chunks > row_tiles:
+        return None
+    output_blocks = ceil(ceil(row_tiles / most) / output_chunks) * output_chunks
+    depth = max(64, machine.l1 * 2 // 3 // (panel * lanes * size))
+    k_block = ceil(c.inputs / ceil(c.inputs / depth))
+    blocks = ceil(ceil(c.output[1] / 2) * c.images / rows)
+    chunks = 1 if c.flops < SMALL else min(blocks, 4 * CHUNKS)
+    plan = WinogradPlan(
+        c, machine, lanes, piece, rows, row_tiles, panel, k_block, output_blocks, chunks, output_chunks, 0.0
     )
+    return replace(plan, cost=_cost(plan, products))
+
+
+def _cost(plan: WinogradPlan, products: float) -> float:
+    """Cycles of one core, measured with 16 lanes of float32; products: those of a block, for one place.
+
+    Too few chunks, and chunks that do not share out evenly among two or four threads, count as more.
+    """
+    c, machine, lanes, size = plan.convolution, plan.machine, plan.lanes, BITS[plan.convolution.type] // 8
+    vectors, width = plan.block_vectors, plan.lanes * size
+    images = plan.rows / plan.tile_rows
+    copied = images * min(2 * plan.rows / images + 2, c.spatial[1]) if images > 1 else 2 * plan.rows + 2
+    v = _v_bytes(c, vectors * width)
+    far = 30 if v + PLACES * plan.m_rows * vectors * width > _scratch(machine) else 0
+    inputs = vectors * (60 + far + 4 * lanes / plan.piece) + copied * (5 + 2 * ceil(c.spatial[2] / plan.copy_lanes))
+    outputs = vectors * 35 + 2 * plan.rows * (2 + 2 * ceil(c.output[2] / lanes)) + 10 * max(1.0, images)
+    u = PLACES * c.outputs * c.inputs * size
+    supply = u / 16 if u > machine.l2 // 2 else 0.0
+    work = PLACES * products + supply + plan.output_chunks * c.inputs * inputs + c.outputs * outputs
+    cost = plan.blocks * work
+    if c.flops >= SMALL:
+        wanted = CHUNKS if c.flops > 2000 * SMALL else CHUNKS // 2
+        cost *= (ceil(plan.chunks / 2) + 2 * ceil(plan.chunks / 4)) / plan.chunks / 1.0
+        cost *= 1 + max(0.0, 1 - plan.chunks / wanted)
+    return cost + c.outputs * c.inputs * 6

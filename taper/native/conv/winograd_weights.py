@@ -35,7 +35,9 @@ def emit_weight_transform(
                 u = b.offset(place, b.mul(inputs.index, i64(size)), c.type)
                 for start in range(0, size, plan.lanes):
                     count = min(plan.lanes, size - start)
-                    _transform(b, plan, count, b.offset(w, i64(start * c.w[1]), c.type), taps, b.offset(u, i64(start), c.type))
+                    _transform(
+                        b, plan, count, b.offset(w, i64(start * c.w[1]), c.type), taps, b.offset(u, i64(start), c.type)
+                    )
     b.finish()
 
 
