@@ -8,11 +8,14 @@ a tap that would fall outside of its window repeats an element of it, which chan
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
+
+from .large import accelerated
 
 __all__ = [
     "adaptive_avg_pool",
@@ -27,6 +30,9 @@ __all__ = [
 ]
 
 Sizes = tuple[int, ...]
+
+NATIVE = 1 << 16
+"""Elements, of an input or its gradient, from which pooling runs natively."""
 
 # Elements handled at a time, so that what the taps read and compare stays in a core's L2 cache.
 BLOCK = 1 << 17
@@ -74,6 +80,11 @@ def pool_output_shape(
     return tuple(output)
 
 
+_large_input = functools.partial(accelerated, pays=lambda x, *rest: x.size >= NATIVE)
+_large_gradient = functools.partial(accelerated, pays=lambda g, x_shape, *rest: prod(x_shape) >= NATIVE)
+
+
+@_large_input
 def max_pool(
     x: np.ndarray, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -88,6 +99,7 @@ def max_pool(
     return _max_over(x, [_window_axis(*sizes) for sizes in zip(spatial, output, kernel, stride, padding, dilation)])
 
 
+@functools.partial(accelerated, pays=lambda g, indices, x_shape, windows=None: windows and prod(x_shape) >= NATIVE)
 def max_pool_grad(g: np.ndarray, indices: np.ndarray, x_shape: Sizes, windows=None) -> np.ndarray:
     """The gradient of the values of `max_pool` or `adaptive_max_pool` with respect to x: of shape x_shape.
 
@@ -112,6 +124,7 @@ def pooled_at(x: np.ndarray, indices: np.ndarray, shape: Sizes, windows=None) ->
     return np.take_along_axis(flat, places, 2).reshape(shape)
 
 
+@_large_input
 def adaptive_max_pool(x: np.ndarray, output_size: Sizes) -> tuple[np.ndarray, np.ndarray]:
     """The maximum over windows that divide x evenly into output_size: (values, indices) as `max_pool` gives them.
 
@@ -121,6 +134,7 @@ def adaptive_max_pool(x: np.ndarray, output_size: Sizes) -> tuple[np.ndarray, np
     return _max_over(x, [_adaptive_axis(n, m) for n, m in zip(x.shape[2:], output_size)])
 
 
+@_large_input
 def avg_pool(
     x: np.ndarray,
     kernel: Sizes,
@@ -148,6 +162,7 @@ def avg_pool(
     return np.divide(sums, count, out=sums)
 
 
+@_large_gradient
 def avg_pool_grad(
     g: np.ndarray,
     x_shape: Sizes,
@@ -169,6 +184,7 @@ def avg_pool_grad(
     return dx
 
 
+@_large_input
 def adaptive_avg_pool(x: np.ndarray, output_size: Sizes) -> np.ndarray:
     """The mean over windows that divide x evenly into output_size: (N, C, *output_size), of x's dtype.
 
@@ -189,6 +205,7 @@ def adaptive_avg_pool(x: np.ndarray, output_size: Sizes) -> np.ndarray:
     return np.divide(sums, adaptive_divisor(spatial, output_size, x.dtype), out=sums)
 
 
+@_large_gradient
 def adaptive_avg_pool_grad(g: np.ndarray, x_shape: Sizes) -> np.ndarray:
     """The gradient of `adaptive_avg_pool` with respect to x: of shape x_shape, of g's dtype."""
     dx = g / adaptive_divisor(x_shape[2:], g.shape[2:], g.dtype)

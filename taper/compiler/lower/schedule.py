@@ -143,7 +143,16 @@ class _Scheduler:
     def _rereads(self, node: Node, reads: set[Node]) -> bool:
         """Whether computing a node at each use reads more memory than storing it would cost."""
         big = sum(1 for x in reads if 2 * x.size >= node.size)
-        return node.op not in MOVEMENTS and (big - 1) * (len(self._real_users(node)) - 1) >= 2
+        return node.op not in MOVEMENTS and (big - 1) * (self._passes(node) - 1) >= 2
+
+    def _passes(self, node: Node) -> int:
+        """How many kernels use a node, about: reductions over the same rows, and what is only reduced there, are one."""
+        passes = set()
+        for user in self._real_users(node):
+            ends = {user} if user.op in REDUCTIONS else self._real_users(user)
+            reduced = ends and all(e.op in REDUCTIONS for e in ends)
+            passes.add(frozenset((e.inputs[0].shape, e.attrs) for e in ends) if reduced else user)
+        return len(passes)
 
     def _shared(self, node: Node) -> bool:
         """Whether several others, or an axis along which it is repeated, use a node."""
