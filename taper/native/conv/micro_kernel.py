@@ -83,12 +83,14 @@ def emit_conv_tile(module: Module, t: ConvTile) -> str:
         if t.written_out:
             for at, offset in t.taps:
                 sums = step(w, panel, at, offset, sums)
+                _keep_order(b)
         else:
             table = _tap_table(module, t)
             with b.loop(i64(0), i64(len(t.taps)), carry=sums) as taps:
                 row = b.offset(table, b.mul(taps.index, i64(2)), "i64")
                 at, offset = b.load("i64", row), b.load("i64", b.offset(row, i64(1), "i64"))
                 taps.values = step(b.offset(w, at, t.type), b.offset(panel, offset, t.type), 0, 0, taps.values)
+                _keep_order(b)
             sums = taps.results
         w = b.offset(w, i64(t.input_stride), t.type)
         panel = b.offset(panel, i64(t.channel_stride), t.type)
@@ -97,6 +99,14 @@ def emit_conv_tile(module: Module, t: ConvTile) -> str:
         b.store(value, spot)
     b.finish()
     return t.name
+
+
+def _keep_order(b: Builder) -> None:
+    """Keep LLVM from loading one tap's vectors before the sums of the last are done: it has no registers for both.
+
+    A fence towards the own thread is no instruction.
+    """
+    b.lines.append('  fence syncscope("singlethread") acq_rel')
 
 
 def _tap_table(module: Module, t: ConvTile) -> Value:
