@@ -201,21 +201,17 @@ class _Driver:
     ) -> None:
         """Compute a row tile for all places, one tile after the other; finish each if its rows and first row are given."""
         b, plan, c = self.b, self.plan, self.plan.convolution
-        vectors, rest = plan.vectors, plan.slots % plan.vectors
+        vectors, rest = plan.vectors, plan.rest
         sums = b.offset(sums, i64(phase * plan.rows * self.width), c.type)
-        with b.loop(i64(0), self.count, i64(vectors)) as loop:
-            left = b.sub(self.count, loop.index)
+
+        def tile(index: Value, left: Value) -> None:
             out = sums
             if finish is None:
-                out = b.offset(sums, b.mul(loop.index, i64(plan.lanes)), c.type)
+                out = b.offset(sums, b.mul(index, i64(plan.lanes)), c.type)
             here = b.select(b.compare("<", left, i64(vectors)), left, i64(vectors))
             if finish is not None and self.fetch is not None:
-                with b.loop(i64(0), here) as slot:
-                    at = b.add(loop.index, slot.index)
-                    image, column = (self.slots.entry(t, at) for t in (self.slots.images, self.slots.columns))
-                    with b.loop(i64(0), rows) as line:
-                        self.fetch(b, image, b.add(finish[1], line.index), column)
-            offsets = b.offset(self.slots.spots, loop.index, "i64")
+                self._fetch_ahead(here, index, *finish)
+            offsets = b.offset(self.slots.spots, index, "i64")
             short = b.compare("<=", left, i64(rest))
             for size in self._row_sizes():
                 right = b.compare("==", rows, i64(size))
@@ -225,7 +221,24 @@ class _Driver:
                             kernel = self._kernel(phase, size, count)
                             b.call_local(kernel, "void", w, self.panel, offsets, out, channels)
             if finish is not None:
-                self._finish(here, loop.index, *finish, sums, None)
+                self._finish(here, index, *finish, sums, None)
+
+        if plan.stacked:
+            high = i64(plan.panel.strip[1])
+            with b.loop(i64(0), self.count, high) as column, b.loop(i64(0), high, i64(vectors)) as loop:
+                tile(b.add(column.index, loop.index), b.sub(high, loop.index))
+        else:
+            with b.loop(i64(0), self.count, i64(vectors)) as loop:
+                tile(loop.index, b.sub(self.count, loop.index))
+
+    def _fetch_ahead(self, count: Value, first: Value, rows: Value, channel_row: Value) -> None:
+        """Ask for what finishing a tile will touch, so that it comes while the tile is computed."""
+        b, slots = self.b, self.slots
+        with b.loop(i64(0), count) as loop:
+            entry = b.add(first, loop.index)
+            image, column = slots.entry(slots.images, entry), slots.entry(slots.columns, entry)
+            with b.loop(i64(0), rows) as line:
+                self.fetch(b, image, b.add(channel_row, line.index), column)
 
     def _kernel(self, phase: int, rows: int, vectors: int) -> str:
         plan, c = self.plan, self.plan.convolution
@@ -241,6 +254,7 @@ class _Driver:
             channel_stride=plan.panel.strides["channel"],
             width=self.width,
             accumulates=plan.channel_blocks > 1,
+            spacing=plan.panel.strides["row"] if plan.stacked else 0,
         )
         return emit_conv_tile(self.b.module, tile)
 
