@@ -14,6 +14,7 @@ from .micro_kernel import ConvTile, emit_conv_tile
 from .panels import Strip, emit_panel
 from .plan import ConvPlan
 from .slots import Part, Slots, place_runs
+from .weights import copied_size, copied_taps, emit_weight_copy
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class _Driver:
         tiles = plan.row_tiles // plan.row_blocks if plan.channel_blocks > 1 else 1
         self.sums = b.place(c.type, self.each * tiles + plan.lanes)
         self.lines, self.lines_width = self.sums, self.width
+        if plan.copies:
+            self.weights = b.place(c.type, copied_size(panel, plan.rows))
         if plan.assembled:
             self.finished = Slots(b, finished_slots(plan), plan.lanes)
         if len(panel.phases) > 1:
@@ -181,6 +184,12 @@ class _Driver:
                 w = b.add(b.mul(group, i64(c.w[0])), b.add(b.mul(row, i64(c.w[1])), b.mul(first, i64(c.w[2]))))
                 channel_row = b.add(b.mul(group, i64(c.outputs)), row)
                 w = b.offset(self.w, w, c.type)
+                if plan.copies:
+                    for size in self._row_sizes():
+                        with b.when(b.compare("==", rows, i64(size))):
+                            copy = emit_weight_copy(b.module, plan.panel, size)
+                            b.call_local(copy, "void", w, self.weights, channels)
+                    w = self.weights
                 if plan.assembled:
                     before = b.sub(tile.index, self._share(row_block, plan.row_tiles, plan.row_blocks))
                     offset = b.mul(before, i64(self.each if plan.channel_blocks > 1 else 0))
@@ -219,7 +228,9 @@ class _Driver:
                     if count:
                         with b.when(b.logical("and", right, this)):
                             kernel = self._kernel(phase, size, count)
-                            b.call_local(kernel, "void", w, self.panel, offsets, out, channels)
+                            first = i64(copied_taps(plan.panel, phase, size)[0] if plan.copies else 0)
+                            here_w = b.offset(w, first, c.type)
+                            b.call_local(kernel, "void", here_w, self.panel, offsets, out, channels)
             if finish is not None:
                 self._finish(here, index, *finish, sums, None)
 
@@ -242,15 +253,21 @@ class _Driver:
 
     def _kernel(self, phase: int, rows: int, vectors: int) -> str:
         plan, c = self.plan, self.plan.convolution
-        taps = plan.panel.taps(plan.panel.phases[phase])
+        if plan.copies:
+            _, taps = copied_taps(plan.panel, phase, rows)
+            row_stride, input_stride = 1, rows * len(taps)
+        else:
+            found = plan.panel.taps(plan.panel.phases[phase])
+            taps = tuple(sorted((c.tap_offset(tap), offset) for tap, offset in found))
+            row_stride, input_stride = c.w[1:]
         tile = ConvTile(
             type=c.type,
             lanes=plan.lanes,
             rows=rows,
             vectors=vectors,
-            taps=tuple(sorted((c.tap_offset(tap), offset) for tap, offset in taps)),
-            row_stride=c.w[1],
-            input_stride=c.w[2],
+            taps=taps,
+            row_stride=row_stride,
+            input_stride=input_stride,
             channel_stride=plan.panel.strides["channel"],
             width=self.width,
             accumulates=plan.channel_blocks > 1,

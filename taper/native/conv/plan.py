@@ -18,6 +18,7 @@ from ..text import BITS
 from .geometry import Convolution, Triple
 from .micro_kernel import STACKED
 from .panels import Panel, copies_written_out, panel_rows
+from .weights import copies_weights
 
 MOST_BYTES = 1 << 20
 """Most bytes of stack for a panel, and for unfinished sums."""
@@ -71,6 +72,11 @@ class ConvPlan:
     def rest(self) -> int:
         """Vectors of a tile that is not whole, 0 if all are."""
         return (self.panel.strip[1] if self.stacked else self.slots) % self.vectors
+
+    @property
+    def copies(self) -> bool:
+        """Whether each row tile's weights are copied to the stack."""
+        return copies_weights(self.panel, self.rows, self.slots)
 
     @property
     def assembled(self) -> bool:
@@ -170,6 +176,8 @@ def unit_cost(plan: ConvPlan) -> float:
         cost += compute
     if plan.assembled:
         cost += rows * plan.slots * len(panel.phases) * (4 + 4 * blocks)
+    if plan.copies:
+        cost += 1.2 * rows * c.inputs * c.taps
     weights = rows * c.inputs * c.taps * size
     return cost + weights / (12 if c.groups * c.outputs * c.inputs * c.taps * size > machine.l2 // 2 else 60)
 
