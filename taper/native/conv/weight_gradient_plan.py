@@ -221,7 +221,7 @@ def lays(c: Convolution, machine: Machine) -> Iterator[Lay]:
     ways = ["rows", "planes"]
     if c.padding == (0, 0, 0) and c.stride[2] == 1 and c.x[4] == 1:
         ways.append("direct")
-    if c.positions % lanes and c.positions < 16 * lanes and c.images > 1:
+    if c.positions <= POSITIONS[2] and c.images * c.positions >= lanes:
         ways.append("dense")
     for way in ways:
         seen = set()
@@ -253,12 +253,35 @@ def _even(total: int, most: int) -> int:
     return ceil(total / ceil(total / max(1, most)))
 
 
-def _step(rows: float, columns: float, supply: float) -> float:
-    """Cycles of one vector of positions in a register tile; supply: bytes that come from the second cache.
+def _step(rows: float, columns: float, loads: float, supply: float) -> float:
+    """Cycles of one vector of positions in a register tile.
 
-    Two multiply-adds, or two loads of which one in four crosses lines, a cycle; 20 bytes a cycle from the second cache.
+    Two multiply-adds a cycle. loads: lines read, which take 0.7 cycles each (measured: a tile of 3 x 9 whose vectors all
+    cross lines takes 17 cycles), one where some come from the second cache. supply: bytes from there, 24 in a cycle.
     """
-    return max(rows * columns / 2, (rows + columns) * 0.625, 4.0, supply / 20, (rows * columns + rows + columns + 3) / 3.5)
+    instructions = (rows * columns + rows + columns + 3) / 3.5
+    return max(rows * columns / 2, loads * (1.0 if supply else 0.7), 4.0, supply / 24, instructions)
+
+
+def _crossing(lay: Lay, grad: tuple[int, int], copies: bool) -> tuple[float, float]:
+    """Lines that a vector of the gradient and one of x touch, on average."""
+    c, lanes = lay.convolution, lay.lanes
+    more = lanes * BITS[c.type] // 8 / 64
+    _, h, w = c.output
+    if lay.way == "dense":
+        return 1.0, 1.0
+    (length, *_), runs = lay.lengths(), [dim for dim, n in enumerate(lay.strip[: 3 - lay.run_dims]) if n > 1]
+    steps = [(h * w, w)[dim] for dim in runs] + ([c.positions if copies else grad[0]] if lay.images > 1 else [])
+    rough = any(step % lanes for step in (*steps, 0 if copies else grad[1]))
+    rough |= bool(lay.panels > lay.image_blocks and length % lanes)
+    if lay.way == "direct":
+        strides = [c.x[1], c.x[0] * (lay.images > 1), *(c.x[2 + dim] * c.stride[dim] for dim in runs)]
+    else:
+        kinds = lay.panel(1).strides
+        strides = [kinds["channel"], *(kinds[("depth", "row")[dim]] for dim in runs)]
+    if any(stride % lanes for stride in strides):
+        return 1 + more * rough, 1 + more
+    return 1 + more * rough, 1 + more * sum(offset % lanes > 0 for _, offset in lay.taps) / max(1, len(lay.taps))
 
 
 @lru_cache(4096)
@@ -274,12 +297,13 @@ def _split(lay: Lay, machine: Machine, grad: tuple[int, int], far: bool) -> tupl
     # Images a multiple of 2048 bytes apart lie on one or two of the first cache's sets.
     crowded = lay.images > 6 and grad[0] * size % 2048 == 0
     ways = [True] if lay.way == "dense" else [False, True] if crowded and lay.strip == c.output else [False]
+    lines = {copies: _crossing(lay, grad, copies) for copies in ways}
     for row_tiles, copies in product(_sensible(c.outputs), ways):
         rows = ceil(c.outputs / row_tiles)
         if rows + 3 > machine.registers:
             continue
         even = c.outputs / row_tiles
-        near = rows * lay.positions * size <= machine.l1 * 5 // 8 and (copies or not crowded)
+        row_lines, tap_lines = lines[copies]
         for channels, pieces in [(0, p) for p in _sensible(taps) if p > 1] + [(m, 1) for m in range(1, 9)]:
             if channels > c.inputs:
                 break
@@ -288,8 +312,11 @@ def _split(lay: Lay, machine: Machine, grad: tuple[int, int], far: bool) -> tupl
                 continue
             columns = ceil(c.inputs / max(1, channels)) * pieces
             each = c.inputs * taps / columns
-            supply = (0 if near else even * vector) + (_fresh(lay, each, pieces) * vector if far else 0)
-            cost = lay.vectors * _step(even, each, supply) + lay.runs * 5 + 2.2 * even * each + 60
+            fresh = _fresh(lay, each, pieces)
+            near = (even + fresh) * lay.positions * size <= machine.l1 * 0.95 and (copies or not crowded)
+            supply = (0 if near else even * vector) + (fresh * vector if far else 0)
+            loads = even * row_lines + each * tap_lines
+            cost = lay.vectors * _step(even, each, loads, supply) + lay.runs * 5 + 1.8 * even * each + 30
             cost = cost * columns * row_tiles + (gather_cycles(lay) if copies else 0)
             best = min(best, (cost, Split(row_tiles, channels, pieces, copies)), key=lambda pair: pair[0])
     return best
@@ -325,15 +352,16 @@ def best_blocks(lay: Lay, machine: Machine, grad: tuple[int, int]) -> tuple[floa
     columns = ceil(c.inputs / max(1, split.channels))
     weights = c.groups * c.outputs * c.inputs * c.taps
     wanted = 1 if c.flops < SMALL else CHUNKS if c.flops > 2000 * SMALL else CHUNKS // 2
-    tiles = c.groups * lay.panels * cycles
-    copy = c.groups * lay.panels * c.inputs * _copy_cycles(lay)
+    filled = c.images / (lay.image_blocks * lay.images)
+    tiles = c.groups * lay.panels * cycles * filled
+    copy = c.groups * lay.panels * c.inputs * _copy_cycles(lay) * filled
     gradient = c.groups * c.outputs * c.images * c.positions
-    # The third cache, or memory, gives about 15 bytes a cycle, of which a part is hidden behind other work.
-    read = gradient * size / 30
-    x = c.groups * c.inputs * c.images * prod(c.spatial) * size / 20
+    # The third cache, or memory, gives 15 bytes a cycle at best, to one who does nothing else.
+    read = gradient * size / 10
+    x = c.groups * c.inputs * c.images * prod(c.spatial) * size / 10
     if split.copies:
-        tiles -= c.groups * lay.panels * gather_cycles(lay)
-        read += c.groups * lay.panels * gather_cycles(lay)
+        gather = c.groups * lay.panels * gather_cycles(lay) * filled
+        tiles, read = tiles - gather, read + gather
     best: tuple[tuple[bool, float], WeightGradientPlan] | None = None
     for group_blocks in _counts(c.groups, 4 * CHUNKS):
         for row_blocks in _counts(split.row_tiles, CHUNKS):
