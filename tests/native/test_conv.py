@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+import mmap
+import sys
 from dataclasses import replace
 from math import prod
 
@@ -11,19 +13,14 @@ import numpy as np
 import pytest
 
 from taper.native import library
-from taper.native.conv import ConvOperands, Convolution, emit_convolution, plan_convolution
+from taper.native.conv import Convolution, ConvOperands, emit_convolution, plan_convolution
 from taper.native.conv.panels import Panel, Strip, emit_panel
+from taper.native.conv.plan import _plan, _regions
 from taper.native.gemm import StoreRowMajor
-from taper.native.machine import host
-from taper.native.text import Builder, Module, i64
+from taper.native.machine import host, level
+from taper.native.text import Builder, Module, const, i64, lanes
 
 unique = itertools.count()
-
-
-def three(value):
-    """One, two or three sizes as depth, row, column."""
-    value = (value,) if isinstance(value, int) else tuple(value)
-    return value
 
 
 def conv(spatial, kernel, images=2, groups=1, inputs=3, outputs=4, stride=1, padding=0, dilation=1, spread=1,
@@ -195,3 +192,203 @@ class Run:
         assert not bad.any(), f"{self.plan}: {bad.sum()} of {bad.size} wrong"
         for array, whole in zip((self.x, self.w, self.out), self.whole):
             assert np.isnan(whole[:GUARD]).all() and np.isnan(whole[GUARD + array.size :]).all()
+
+
+GRID = [
+    conv((13,), 1, stride=2),
+    conv((50,), 8, stride=4, padding=3, inputs=2, outputs=5),
+    conv((300,), 3, padding=1, dilation=2, inputs=8, outputs=20, images=3),
+    conv((40,), 11, groups=2, stride=3, padding=2),
+    conv((9, 9), 1),
+    conv((9, 9), 1, groups=2, images=3),
+    conv((9, 9), 1, stride=2, padding=1),
+    conv((12, 17), 3, padding=1, inputs=7, outputs=13),
+    conv((28, 28), 5, padding=2, inputs=1, outputs=6, images=5),
+    conv((14, 14), 5, inputs=6, outputs=16, images=3),
+    conv((20, 33), (3, 5), stride=(2, 1), padding=(0, 3), dilation=(2, 1)),
+    conv((23, 23), 7, stride=2, padding=3, inputs=3, outputs=16, images=1),
+    conv((17, 16), 3, stride=3, padding=1, dilation=2),
+    conv((4, 4), 3, padding=1, inputs=32, outputs=48, images=9),
+    conv((7, 7), 3, padding=1, inputs=33, outputs=31, images=1),
+    conv((14, 14), 3, padding=1, groups=6, inputs=1, outputs=1),
+    conv((15, 15), 3, padding=1, groups=5, inputs=1, outputs=2, stride=2),
+    conv((10, 40), 3, padding=1, groups=4, inputs=4, outputs=6, dilation=2),
+    conv((3, 3), 3, padding=2, inputs=2, outputs=3, dilation=2),
+    conv((1, 1), 3, padding=1, inputs=20, outputs=9),
+    conv((2, 5), 11, padding=(5, 3), inputs=2, output=(2, 1)),
+    conv((32, 32), 16, stride=16, inputs=3, outputs=10),
+    conv((5, 6, 7), (3, 2, 3), stride=(2, 1, 1), padding=1),
+    conv((6, 6, 6), 3, padding=1, inputs=4, outputs=9, images=3),
+    conv((8, 9, 10), 3, padding=(0, 1, 2), dilation=(1, 2, 1), groups=2, stride=(1, 2, 2)),
+    conv((4, 5, 5), 1, inputs=5, outputs=6),
+    conv((5, 6), 3, padding=2, spread=2, output=(10, 12)),
+    conv((7, 9), 4, padding=2, spread=2, inputs=9, outputs=12),
+    conv((8, 6), 3, padding=2, spread=(2, 3), output=(16, 17), stride=(3, 2)),
+    conv((30,), 5, padding=4, spread=3, output=(90,), inputs=3),
+    conv((40,), 4, padding=3, spread=4, output=(159,), groups=2),
+    conv((7, 7), 1, spread=2, output=(13, 14), inputs=8),
+    conv((5, 5), 3, padding=2, spread=2, groups=3, inputs=1, outputs=1, output=(10, 10)),
+    conv((3, 4, 5), 3, padding=1, spread=(2, 1, 2), output=(6, 4, 10)),
+]  # fmt: skip
+
+
+def gradient(c):
+    """The convolution that gives the gradient of c's input from that of its result."""
+    padding = tuple(d * (k - 1) - p for d, k, p in zip(c.dilation, c.kernel, c.padding))
+    plane = c.positions
+    x = (c.groups * c.outputs * plane, plane, c.output[1] * c.output[2], c.output[2], 1)
+    return replace(c, inputs=c.outputs, outputs=c.inputs, spatial=c.output, output=c.spatial, stride=(1, 1, 1), x=x,
+                   padding=padding, spread=c.stride, w=(c.w[0], c.w[2], c.w[1]), turned=True)  # fmt: skip
+
+
+def channels_last(c):
+    """The same convolution of an x whose channels lie side by side."""
+    d, h, w = c.spatial
+    channels = c.groups * c.inputs
+    return replace(c, x=(d * h * w * channels, 1, h * w * channels, w * channels, channels))
+
+
+@pytest.mark.parametrize("type", TYPES)
+@pytest.mark.parametrize("c", GRID, ids=str)
+def test_every_kind(c, type):
+    Run(replace(c, type=type)).check()
+
+
+@pytest.mark.parametrize("c", [c for c in GRID if c.spread == (1, 1, 1)], ids=str)
+def test_gradients_of_inputs(c):
+    back = gradient(c)
+    Run(back).check()
+    # <conv(x), y> = <x, gradient(y)> says that `gradient` above is one.
+    forward, run = Run(c), Run(back)
+    run.w[:] = forward.w
+    assert np.isclose((forward.run() * run.x_view).sum(), (forward.x_view * run.run()).sum(), rtol=1e-3, atol=1e-2)
+
+
+@pytest.mark.parametrize("c", GRID[::3], ids=str)
+def test_channels_last(c):
+    Run(channels_last(c)).check()
+
+
+@pytest.mark.parametrize("c", GRID, ids=str)
+def test_every_way_of_cutting_up(c):
+    """Any expansion, region and blocking gives the result, and with the same blocks of channels the same bits."""
+    seen = []
+    for expanded in (0, 1, 3):
+        regions = list(_regions(c, host().lanes(c.type), expanded))
+        for blocks, strips in regions[:: max(1, len(regions) // 3)]:
+            plan = replace(_plan(c, host(), expanded, blocks, strips), product=None)
+            run = Run(c, plan=plan)
+            run.check()
+            seen.append(run.run())
+            if c.inputs > 1:
+                panel = replace(plan.panel, channels=-(-c.inputs // 2))
+                Run(c, plan=replace(plan, panel=panel, channel_blocks=2)).check()
+    assert len(seen) > 3
+
+
+@pytest.mark.parametrize("name", ["x86-64", "x86-64-v3", "x86-64-v4"])
+@pytest.mark.parametrize("type", TYPES)
+def test_other_machines_that_this_one_can_run(name, type):
+    machine = level(name, host().triple)
+    if "x86_64" not in machine.triple or machine.vector_bits > host().vector_bits:
+        pytest.skip(f"this machine cannot run {name}")
+    for c in GRID[1::5]:
+        Run(replace(c, type=type), machine).check()
+
+
+@pytest.mark.parametrize("name", ["x86-64", "x86-64-v3", "x86-64-v4", "neon"])
+def test_code_for_every_machine(name):
+    machine = level(name)
+    for c in GRID[7::6]:
+        plan = plan_convolution(c, machine)
+        code = library.assembly(written(plan)[0], machine)
+        assert {"x86-64": "mulps", "x86-64-v3": "vfmadd", "x86-64-v4": "zmm", "neon": "fmla"}[name] in code
+        assert "fmaf" not in code and "memset" not in code
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="uses mprotect")
+def test_nothing_outside_is_touched():
+    """Operands and results that end, or begin, where memory does: one element further is a fault."""
+    libc, page = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE
+
+    def bounded(array, last):
+        size = -(-array.nbytes // page) * page
+        region = mmap.mmap(-1, size + 2 * page)
+        whole = np.frombuffer(region, np.uint8)
+        for guard in (0, size + page):
+            assert libc.mprotect(ctypes.c_void_p(whole.ctypes.data + guard), page, 0) == 0
+        start = page + (size - array.nbytes if last else 0)
+        there = whole[start : start + array.nbytes].view(array.dtype)
+        there[:] = array
+        return there
+
+    for c in GRID[::2]:
+        run = Run(c)
+        expected = run.run()
+        for last in (True, False):
+            held = [bounded(a, last) for a in (run.x, run.w, run.out)]
+            for i, array in enumerate(held):
+                run.table[i] = array.ctypes.data
+            run.kernel(run.table, 0, run.plan.chunks)
+            assert np.array_equal(held[2].reshape(expected.shape), expected)
+
+
+@pytest.mark.parametrize(
+    "c",
+    [
+        conv((32, 32), 3, padding=1, inputs=16, outputs=32, images=4),
+        conv((12, 12), 3, padding=1, inputs=30, outputs=40, images=1),
+        conv((20, 20), 3, padding=1, groups=32, inputs=1, outputs=1),
+        conv((20, 20), 3, padding=1, inputs=16, outputs=32, spread=2, images=3),
+        conv((30, 30), 1, inputs=64, outputs=64),
+    ],
+    ids=str,
+)
+def test_any_split_of_chunks_gives_the_same_bits(c):
+    run = Run(c)
+    assert run.plan.chunks >= 2
+    first = run.run()
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        cuts = [0, *sorted(rng.integers(0, run.plan.chunks + 1, 3)), run.plan.chunks]
+        ranges = [tuple(map(int, pair)) for pair in itertools.pairwise(cuts)]
+        rng.shuffle(ranges)
+        run.out[:] = np.nan
+        assert np.array_equal(run.run([tuple(r) for r in ranges]), first)
+
+
+def test_the_result_can_be_finished_on_the_way():
+    """A bias and a ReLU in the epilogue, which sees every element once."""
+    for c in (conv((10, 11), 3, padding=1, outputs=7), conv((5, 6), 3, spread=2, padding=1), conv((6, 6), 1, groups=3)):
+        rows = c.groups * c.outputs
+
+        def finish(b, value, batch, row, column, mask, rows=rows, c=c):
+            bias = b.load("float", b.offset(b.load("ptr", b.offset(b.args[0], i64(3), "ptr")), row, "float"))
+            value = b.add(value, b.splat(bias, lanes(value.type)))
+            store = StoreRowMajor(pointer(2), c.positions, rows)
+            store.begin(b)
+            zero = const(0, value.type)
+            store(b, b.select(b.compare(">", value, zero), value, zero), batch, row, column, mask)
+
+        def fetch(b, batch, row, column, rows=rows, c=c):
+            place = b.add(b.mul(b.add(b.mul(batch, i64(rows)), row), i64(c.positions)), column)
+            b.prefetch(b.offset(pointer(2)(b), place, "float"))
+
+        finish.fetch = fetch
+        run = Run(c, finish=finish)
+        bias = np.random.default_rng(1).standard_normal(rows).astype(np.float32)
+        run.table = (ctypes.c_void_p * 4)(*run.table, bias.ctypes.data)
+        x, w = run.x_view.astype(np.float64), run.w_view.astype(np.float64)
+        expected = oracle(c, x, w.reshape(*w.shape[:3], *c.kernel)) + bias.reshape(c.groups, c.outputs, 1, 1, 1)
+        np.testing.assert_allclose(run.run(), np.maximum(expected, 0), rtol=1e-4, atol=1e-5)
+
+
+def test_the_plan_follows_from_the_machine_alone():
+    large = conv((32, 32), 3, padding=1, inputs=64, outputs=64, images=32)
+    for name in ("x86-64", "x86-64-v3", "x86-64-v4", "neon"):
+        plan = plan_convolution(large, level(name))
+        assert 8 <= plan.chunks <= 64
+        assert plan.flops == 2 * 32 * 32**2 * 64**2 * 9
+        assert plan.panel.size * 4 <= level(name).l2 // 2
+    assert plan_convolution(conv((5, 5), 3), host()).chunks == 1
+    assert plan_convolution(conv((30, 30), 1, inputs=64, outputs=64), host()).product is not None

@@ -24,7 +24,7 @@ def tails(plan: ConvPlan) -> list[int]:
     """The numbers of lanes that exist in the last vectors of runs, where not all do."""
     _, h, w = (_pieces(plan, dim) for dim in range(3))
     phases = len(plan.panel.phases) > 1
-    if plan.panel.expanded == 3:
+    if plan.panel.expanded == 3 and not phases:
         lengths = {plan.convolution.positions}
     elif plan.panel.expanded == 1 or (phases and plan.strips[2] == 1):
         lengths = {rows * columns for rows in h for columns in w}

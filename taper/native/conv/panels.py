@@ -10,13 +10,13 @@ residue meet the same taps, the taps of other residues fall between x's position
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from hashlib import sha1
 from math import ceil, gcd, prod
 
 from ..gemm.micro_kernel import defined
-from ..text import Builder, Module, Value, const, i64, lanes, vector
+from ..text import BITS, Builder, Module, Value, const, i64, lanes, vector
 from .geometry import Convolution, Triple
 
 UNROLLED = 96
@@ -101,7 +101,11 @@ class Panel:
         if self.expanded < 3:
             names |= {"image": self.images}
         result, total = {}, pitch
+        size = BITS[self.convolution.type] // 8
         for name, count in names.items():
+            # Channels about a page apart would fall on the same few sets of the first cache.
+            if name == "channel" and abs((total * size + 2048) % 4096 - 2048) < 256 and count > 1:
+                total += 512 // size
             result[name] = total
             total *= count
         return result | {"all": total}
@@ -160,6 +164,17 @@ def panel_rows(panel: Panel) -> int:
     return prod(a.planes for a in axes) * prod(n + a.reach for n, a in zip(panel.strip[:2], axes[:2]))
 
 
+def copies_written_out(panel: Panel) -> tuple[bool, bool]:
+    """Whether the copies of rows are written out, vector after vector, and whether those of all rows of a plane are."""
+    w = panel.axes[2]
+    vectors = w.step * ceil((panel.strip[2] + w.reach) / panel.lanes)
+    if panel.strip[2] < w.places or w.step > 4 or panel.convolution.x[4] != 1 or w.planes * vectors > UNROLLED:
+        return False, False
+    h = panel.axes[1]
+    each = w.planes * h.planes * (panel.strip[1] + h.reach) * vectors
+    return True, panel.strip[1] == h.places and each <= 4 * UNROLLED
+
+
 def _emit_copy(module: Module, panel: Panel) -> str:
     """Write `void pack(x, scratch, images, channels, first depth, row, column, count of each)`; returns its name."""
     name = f"pack_panel_{sha1(repr(panel).encode()).hexdigest()[:12]}"
@@ -172,6 +187,32 @@ def _emit_copy(module: Module, panel: Panel) -> str:
     return name
 
 
+@dataclass(frozen=True)
+class _Spot:
+    """Where nested loops are: offsets in the panel and in x, positions of x, the plane of columns, and whether the
+    positions lie inside x (None: surely)."""
+
+    target: Value
+    source: Value
+    position: dict[str, Value]
+    plane: Value
+    inside: Value | None
+
+
+def plus(b: Builder, x: Value, y: Value) -> Value:
+    """x + y, a constant if both are."""
+    if x.text.lstrip("-").isdigit() and y.text.lstrip("-").isdigit():
+        return i64(int(x.text) + int(y.text))
+    return y if x.text == "0" else x if y.text == "0" else b.add(x, y)
+
+
+def times(b: Builder, x: Value, factor: int) -> Value:
+    """x * factor, a constant if x is."""
+    if x.text.lstrip("-").isdigit():
+        return i64(int(x.text) * factor)
+    return x if factor == 1 else b.mul(x, i64(factor))
+
+
 class _Copy:
     """The code that fills a panel, being written: loops by descending strides, so that what a row's last vector
     overwrites is written after it."""
@@ -179,95 +220,110 @@ class _Copy:
     def __init__(self, b: Builder, panel: Panel):
         self.b, self.panel = b, panel
         self.x, self.scratch, images, channels, *self.first = b.args[:7]
-        self.counts = dict(zip(("depth", "row", "column"), b.args[7:]))
+        self.width = b.args[9]
         self.axes = d, h, w = panel.axes
+        # Rows and depths past a smaller strip are filled, too: tails of vectors read there.
         loops = {
             "image": images,
             "channel": channels,
             "column plane": i64(w.planes),
             "depth plane": i64(d.planes),
-            "depth": b.add(b.args[7], i64(d.reach)),
+            "depth": i64(panel.strip[0] + d.reach),
             "row plane": i64(h.planes),
-            "row": b.add(b.args[8], i64(h.reach)),
+            "row": i64(panel.strip[1] + h.reach),
         }
         strides = panel.strides
         self.loops = sorted(loops.items(), key=lambda item: -strides[item[0]])
-        whole = panel.strip[2] == w.places
-        vectors = w.planes * w.step * ceil((panel.strip[2] + w.reach) / panel.lanes)
-        self.written_out = whole and vectors <= UNROLLED and w.step <= 4 and panel.convolution.x[4] == 1
-        end = b.offset(self.scratch, i64(strides["all"]), panel.convolution.type)
-        b.store(const(0, vector(panel.convolution.type, panel.lanes)), end)
+        self.whole_rows, self.whole_planes = copies_written_out(panel)
+        end = b.mul(images, i64(strides["image"])) if panel.expanded < 3 else i64(strides["all"])
+        zeros = const(0, vector(panel.convolution.type, panel.lanes))
+        b.store(zeros, b.offset(self.scratch, end, panel.convolution.type))
 
     def emit(self) -> None:
-        self._nest(0, {})
+        nothing = i64(0)
+        self._nest(0, _Spot(nothing, nothing, {"depth": nothing, "row": nothing}, nothing, None))
 
-    def _nest(self, depth: int, at: dict[str, Value]) -> None:
-        """The loops from `depth` on; `at`: the indices of those around."""
+    def _nest(self, depth: int, at: _Spot) -> None:
+        """The loops from `depth` on."""
         if depth == len(self.loops):
             self._row(at)
             return
         name, count = self.loops[depth]
-        if count.text == "1":
-            self._nest(depth + 1, at | {name: i64(0)})
-        elif name == "column plane" and self.written_out:
-            for plane in range(int(count.text)):
-                self._nest(depth + 1, at | {name: i64(plane)})
+        written_out = {"column plane": self.whole_rows, "row plane": self.whole_planes, "row": self.whole_planes}
+        if count.text == "1" or written_out.get(name):
+            for index in range(int(count.text)):
+                self._nest(depth + 1, self._further(at, name, i64(index)))
         else:
             with self.b.loop(i64(0), count) as loop:
-                self._nest(depth + 1, at | {name: loop.index})
+                self._nest(depth + 1, self._further(at, name, loop.index))
 
-    def _position(self, dim: int, plane: Value, entry: Value) -> Value:
-        """The position of x, inside or not, of an entry."""
-        b, a = self.b, self.axes[dim]
-        place = b.mul(b.add(self.first[dim], entry), i64(a.step))
-        return b.add(b.add(place, i64(a.start)), b.mul(plane, i64(a.gap)))
-
-    def _row(self, at: dict[str, Value]) -> None:
-        """One row of entries: zeros if it lies outside of x."""
+    def _further(self, at: _Spot, name: str, index: Value) -> _Spot:
+        """The spot within the loop `name` at `index`."""
         b, c = self.b, self.panel.convolution
-        strides = self.panel.strides
-        place = i64(0)
-        for name, _ in self.loops:
-            place = b.add(place, b.mul(at[name], i64(strides[name])))
-        target = b.offset(self.scratch, place, c.type)
-        source = b.add(b.mul(at["image"], i64(c.x[0])), b.mul(at["channel"], i64(c.x[1])))
-        inside: Value | None = None
-        for dim, kind in enumerate(("depth", "row")):
-            position = self._position(dim, at[f"{kind} plane"], at[kind])
-            source = b.add(source, b.mul(position, i64(c.x[2 + dim])))
-            if c.spatial[dim] > 1 or self.axes[dim].start or self.axes[dim].reach or self.axes[dim].planes > 1:
-                exists = b.compare("<", position, i64(c.spatial[dim]), signed=False)
-                inside = exists if inside is None else b.logical("and", inside, exists)
-        if self.written_out:
-            self._whole_row(source, target, int(at["column plane"].text), inside)
-        else:
-            self._any_row(source, target, at["column plane"], inside)
+        target = plus(b, at.target, times(b, index, self.panel.strides[name]))
+        if name in ("image", "channel"):
+            step = c.x[0] if name == "image" else c.x[1]
+            return replace(at, target=target, source=plus(b, at.source, times(b, index, step)))
+        if name == "column plane":
+            return replace(at, target=target, plane=index)
+        kind = name.split()[0]
+        dim = ("depth", "row").index(kind)
+        a = self.axes[dim]
+        if name != kind:
+            position = plus(b, times(b, index, a.gap), i64(a.start))
+            return replace(at, target=target, position=at.position | {kind: position})
+        first = i64(0) if self.panel.strip[dim] == a.places else self.first[dim]
+        position = plus(b, at.position[kind], times(b, plus(b, first, index), a.step))
+        source = plus(b, at.source, times(b, position, c.x[2 + dim]))
+        inside = at.inside
+        if position.text.lstrip("-").isdigit():
+            if not 0 <= int(position.text) < c.spatial[dim]:
+                inside = Value("false", "i1")
+        elif inside is None or inside.text != "false":
+            exists = b.compare("<", position, i64(c.spatial[dim]), signed=False)
+            inside = exists if inside is None else b.logical("and", inside, exists)
+        return replace(at, target=target, source=source, inside=inside)
 
-    def _whole_row(self, source: Value, target: Value, plane: int, inside: Value | None) -> None:
+    def _row(self, at: _Spot) -> None:
+        """One row of entries: zeros if it lies outside of x."""
+        if self.whole_rows:
+            self._whole_row(at)
+        else:
+            self._any_row(at)
+
+    def _whole_row(self, at: _Spot) -> None:
         """A row of known width: vectors written out, their borders constant masks; stores overrun into the next row."""
-        b, c, w, lanes = self.b, self.panel.convolution, self.axes[2], self.panel.lanes
-        wide = vector(c.type, lanes)
-        width = self.panel.strip[2] + w.reach
-        start = w.start + plane * w.gap
-        spots = [b.offset(target, i64(v), c.type) for v in range(0, width, lanes)]
-        if inside is not None:
-            for spot in spots:
-                b.store(const(0, wide), spot)
-            with b.when(inside):
-                self._vectors(source, spots, start, width)
-        else:
-            self._vectors(source, spots, start, width)
+        b, c, lanes = self.b, self.panel.convolution, self.panel.lanes
+        places = range(0, self.panel.strip[2] + self.axes[2].reach, lanes)
 
-    def _vectors(self, source: Value, spots: list[Value], start: int, width: int) -> None:
+        def zeros() -> None:
+            for v in places:
+                b.store(const(0, vector(c.type, lanes)), b.offset(self.scratch, plus(b, at.target, i64(v)), c.type))
+
+        if at.inside is None:
+            self._vectors(at, places)
+        elif at.inside.text == "false":
+            zeros()
+        else:
+            with b.when(at.inside):
+                self._vectors(at, places)
+            with b.when(b.invert(at.inside)):
+                zeros()
+
+    def _vectors(self, at: _Spot, places: range) -> None:
+        """A row that lies inside of x."""
         b, c, w, lanes = self.b, self.panel.convolution, self.axes[2], self.panel.lanes
-        for v, spot in enumerate(spots):
-            first, last = v * lanes, min(width, (v + 1) * lanes) - 1
+        width = self.panel.strip[2] + w.reach
+        start = w.start + int(at.plane.text) * w.gap
+        for first in places:
+            last = min(width, first + lanes) - 1
             parts = []
             for part in range(w.step):
                 x = start + first * w.step + part * lanes
                 end = min(c.spatial[2], start + last * w.step + 1)
-                where = b.offset(self.x, b.add(source, i64(x)), c.type)
+                where = b.offset(self.x, plus(b, at.source, i64(x)), c.type)
                 parts.append(self._part(where, max(0, -x), min(lanes, end - x)))
+            spot = b.offset(self.scratch, plus(b, at.target, i64(first)), c.type)
             b.store(every(b, parts, w.step), spot)
 
     def _part(self, where: Value, low: int, high: int) -> Value:
@@ -281,11 +337,13 @@ class _Copy:
         bits = ", ".join(f"i1 {int(low <= i < high)}" for i in range(lanes))
         return b.masked_load(wide, where, Value(f"<{bits}>", vector("i1", lanes)))
 
-    def _any_row(self, source: Value, target: Value, plane: Value, inside: Value | None) -> None:
+    def _any_row(self, at: _Spot) -> None:
         """A row of any width and stride: zeros, what is inside, zeros."""
         b, c, w, lanes = self.b, self.panel.convolution, self.axes[2], self.panel.lanes
-        width = b.add(self.counts["column"], i64(w.reach))
-        start = self._position(2, plane, i64(0))
+        width = b.add(self.width, i64(w.reach))
+        first = b.add(b.mul(self.first[2], i64(w.step)), i64(w.start))
+        start = b.add(first, b.mul(at.plane, i64(w.gap)))
+        target = b.offset(self.scratch, at.target, c.type)
 
         def bounded(value: Value, most: Value) -> Value:
             value = b.select(b.compare("<", value, i64(0)), i64(0), value)
@@ -295,12 +353,12 @@ class _Copy:
             """How many entries begin before so many positions from the start."""
             return b.emit("i64", f"sdiv i64 {b.add(positions, i64(w.step - 1)).text}, {w.step}")
 
-        most = width if inside is None else b.select(inside, width, i64(0))
+        most = width if at.inside is None else b.select(at.inside, width, i64(0))
         high = bounded(entries(b.sub(i64(c.spatial[2]), start)), most)
         low = bounded(entries(b.sub(i64(0), start)), high)
         self._zeros(target, i64(0), low)
         step = w.step * c.x[4]
-        source = b.add(source, b.mul(start, i64(c.x[4])))
+        source = b.add(at.source, b.mul(start, i64(c.x[4])))
         left = low
         if step == 1:
             whole = b.logical("and", b.sub(high, low), i64(-lanes))
