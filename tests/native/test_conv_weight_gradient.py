@@ -16,7 +16,8 @@ import pytest
 from taper.native import library
 from taper.native.conv.geometry import Convolution
 from taper.native.conv.weight_gradient import emit_weight_gradient, plan_weight_gradient
-from taper.native.conv.weight_gradient_plan import best_blocks, flattened, lays
+from taper.native.conv.weight_gradient_layout import flattened, lays
+from taper.native.conv.weight_gradient_plan import best_blocks
 from taper.native.machine import host, level
 from taper.native.text import Module, i64
 
@@ -26,7 +27,9 @@ GUARD = 64
 unique = itertools.count()
 
 
-def convolution(images, groups, inputs, outputs, spatial, kernel, stride=1, padding=0, dilation=1, type="float", x=None):
+def convolution(
+    images, groups, inputs, outputs, spatial, kernel, stride=1, padding=0, dilation=1, type="float", x=None
+):
     """A convolution of 1 to 3 dimensions; one number stands for as many."""
 
     def triple(value, missing):
@@ -152,7 +155,9 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("type", TYPES)
-@pytest.mark.parametrize("c", SHAPES, ids=lambda c: f"{c.images}x{c.groups}x{c.inputs}x{c.outputs}_{c.spatial}_{c.kernel}")
+@pytest.mark.parametrize(
+    "c", SHAPES, ids=lambda c: f"{c.images}x{c.groups}x{c.inputs}x{c.outputs}_{c.spatial}_{c.kernel}"
+)
 def test_every_layout(c, type):
     for plan in plans(replace(c, type=type)):
         Run(replace(c, type=type), plan=plan).check()
@@ -179,12 +184,18 @@ def test_strides(c, grad):
             view = np.lib.stride_tricks.as_strided
             item = run.x.itemsize
             x = view(run.x, (c.images, c.groups * c.inputs, *c.spatial), [s * item for s in c.x])
-            slope = view(run.slope, (c.images, c.groups * c.outputs, c.positions), [s * item for s in (*run.plan.grad, 1)])
+            slope = view(
+                run.slope, (c.images, c.groups * c.outputs, c.positions), [s * item for s in (*run.plan.grad, 1)]
+            )
             run.expected, run.scale = expected(c, x, slope)
         run.check()
 
 
-MACHINES = [convolution(2, 1, 4, 7, (9, 10), 3, 1, 1), convolution(9, 1, 9, 8, (5, 5), 1), convolution(2, 3, 1, 1, (9, 8), 5)]
+MACHINES = [
+    convolution(2, 1, 4, 7, (9, 10), 3, 1, 1),
+    convolution(9, 1, 9, 8, (5, 5), 1),
+    convolution(2, 3, 1, 1, (9, 8), 5),
+]
 
 
 @pytest.mark.parametrize("name", ["x86-64", "x86-64-v3", "x86-64-v4"])
