@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import ceil
 
 from ..gemm.matmul import Finish, Pointer
 from ..gemm.micro_kernel import Tile, emit_tile, load_vector, prefix_mask
@@ -65,7 +66,7 @@ class _Kernel:
         begin = getattr(finish, "begin", None)
         if begin is not None:
             begin(b)
-        c, positions = plan.convolution, 2 * plan.rows * plan.convolution.output[2]
+        positions = 2 * plan.rows * plan.convolution.output[2]
         self.copies = b.place(self.type, plan.copied * plan.copied_channels)
         self.v = b.place(self.type, PLACES * plan.v_place)
         self.m = b.place(self.type, PLACES * plan.m_place * plan.m_rows)
@@ -104,7 +105,7 @@ class _Kernel:
             last = self.share(b.add(tiles, i64(1)), plan.blocks, plan.tile_chunks)
             with b.loop(first, last) as block:
                 self.block = self._rows_of(block.index)
-                self.following = self._rows_of(b.add(block.index, i64(1)))
+                self.following = self._first_row(self._rows_of(b.add(block.index, i64(1))))
                 self._transform_input()
                 with b.loop(first_output, last_output) as output:
                     first_tile = self.share(output.index, plan.row_tiles, plan.output_blocks)
@@ -118,6 +119,12 @@ class _Kernel:
         start = b.mul(block, i64(plan.rows))
         stop = self.smaller(b.add(start, i64(plan.rows)), i64(plan.all_rows))
         return _Block(start, stop, b.div(start, i64(plan.tile_rows), signed=False))
+
+    def _first_row(self, block: _Block) -> Value:
+        """The row of x, in the first channel, above a block that begins in `block.image`."""
+        b, plan, c = self.b, self.plan, self.plan.convolution
+        row = b.mul(b.sub(block.start, b.mul(block.image, i64(plan.tile_rows))), i64(2))
+        return self.at(self.x, (block.image, c.x[0]), (b.sub(row, i64(c.padding[1])), c.x[3]))
 
     @contextmanager
     def _parts(self, block: _Block) -> Iterator[_Part]:
@@ -133,7 +140,7 @@ class _Kernel:
     @contextmanager
     def _input_rows(self, block: _Block) -> Iterator[tuple[_Part, Value, Value, Value]]:
         """A loop over a block's images: the part, its first row of x, and the first and last of those rows that exist."""
-        b, plan, c = self.b, self.plan, self.plan.convolution
+        b, c = self.b, self.plan.convolution
         with self._parts(block) as part:
             top = b.sub(b.mul(part.first, i64(2)), i64(c.padding[1]))
             rows = b.add(b.mul(b.sub(part.last, part.first), i64(2)), i64(2))
@@ -181,31 +188,40 @@ class _Kernel:
                 to_row = self.at(target, (channel.index, plan.copied), (row.index, plan.image_row))
                 self._copy_row(from_row, to_row, c.spatial[2])
 
-    def _fetch_input(self, tile: Value, place: Value, panel: Value) -> None:
-        """Ask for a share of the following block's rows, so that they come while this one's products are computed."""
-        b, plan, c = self.b, self.plan, self.plan.convolution
-        shares = PLACES * plan.row_tiles
-        share = b.add(b.mul(tile, i64(PLACES)), place)
-        first, after = self.share(share, c.inputs, shares), self.share(b.add(share, i64(1)), c.inputs, shares)
-        span = (c.spatial[2] - 1) * c.x[4]
-        with b.loop(first, after) as channel, self._input_rows(self.following) as (part, top, start, stop):
-            source = self.at(self.x, (part.image, c.x[0]), (channel.index, c.x[1]), (top, c.x[3]))
-            with self._panel_share(panel, start, stop) as row:
-                line = self.at(source, (row.index, c.x[3]))
-                with b.loop(i64(0), i64(span + 1), i64(512 // BITS[self.type])) as column:
-                    self._prefetch(self.at(line, (column.index, 1)))
-                self._prefetch(b.offset(line, i64(span), self.type))
+    def _fetch_input(self, call: Value) -> None:
+        """Ask for a share of the following block's rows, so that they come while this one's products are computed.
 
-    def _panel_share(self, panel: Value, start: Value, stop: Value, step: int = 1):
-        """A loop over a panel's share of [start, stop), by steps."""
-        b, plan = self.b, self.plan
-        count = b.sub(stop, start)
-        if step > 1:
-            count = b.div(b.add(count, i64(step - 1)), i64(step), signed=False)
-        first, after = (b.div(b.mul(count, p), i64(plan.panels), signed=False) for p in (panel, b.add(panel, i64(1))))
-        if step > 1:
-            first, after = b.mul(first, i64(step)), b.mul(after, i64(step))
-        return b.loop(b.add(start, first), b.add(start, after), i64(step))
+        call: the number of the product of tiles, of all the block's. Without branches, since wrong guesses would cost
+        more than is won; what is asked for before or after x does no harm.
+        """
+        b, plan, c = self.b, self.plan, self.plan.convolution
+        line = 512 // BITS[self.type]
+        each = ceil((2 * plan.rows + 2) * c.x[3] / line)
+        count = ceil(c.inputs * each / (PLACES * plan.panels * plan.row_tiles))
+        for i in range(count):
+            item = b.add(b.mul(call, i64(count)), i64(i))
+            channel, place = b.div(item, i64(each), signed=False), b.rem(item, i64(each), signed=False)
+            self._prefetch(self.at(self.following, (channel, c.x[1]), (place, line)))
+
+    def _fetch_results(self, call: Value, row: Value, rows: Value) -> None:
+        """Ask for a share of what finishing a row tile will touch; call: the number of its product, of the row tile's."""
+        b, plan, fetch, plain = self.b, self.plan, getattr(self.finish, "fetch", None), getattr(self.finish, "plain", None)
+        if fetch is None and plain is None:
+            return
+        run = 2 * plan.rows * plan.convolution.output[2]
+        each = ceil(run / plan.lanes)
+        image = self.block.image
+        position = b.mul(b.sub(self.block.start, b.mul(image, i64(plan.tile_rows))), i64(2 * plan.convolution.output[2]))
+        count = ceil(plan.row_sizes[0] * each / (PLACES * plan.panels))
+        last = b.sub(b.mul(rows, i64(each)), i64(1))
+        for i in range(count):
+            item = self.smaller(b.add(b.mul(call, i64(count)), i64(i)), last)
+            channel = b.add(row, b.div(item, i64(each), signed=False))
+            there = b.add(position, b.mul(b.rem(item, i64(each), signed=False), i64(plan.lanes)))
+            if plain is not None:
+                self._prefetch(plain.place(b, self.type, image, channel, there), write=True)
+            else:
+                fetch(b, image, channel, there)
 
     def _prefetch(self, pointer: Value, write: bool = False) -> None:
         """Fetch a line, to be read into the second cache, or to be written."""
@@ -296,8 +312,9 @@ class _Kernel:
                     rows = b.sub(self.share(b.add(tile.index, i64(1)), c.outputs, plan.row_tiles), row)
                     a = self.at(u, (row, c.inputs), (rows, k)) if k else self.at(u, (row, c.inputs))
                     if k == 0 and plan.fetches:
-                        self._fetch_results(place.index, panel.index, row, rows)
-                        self._fetch_input(tile.index, place.index, panel.index)
+                        call = b.add(b.mul(place.index, i64(plan.panels)), panel.index)
+                        self._fetch_results(call, row, rows)
+                        self._fetch_input(b.add(b.mul(call, i64(plan.row_tiles)), tile.index))
                     out = self.at(m, (b.sub(row, first_row), PLACES * plan.m_place))
                     for size in plan.row_sizes:
                         with b.when(b.compare("==", rows, i64(size))):
@@ -396,20 +413,6 @@ class _Kernel:
                 else:
                     mask = b.compare("<", b.lane_numbers(vector("i64", lanes)), b.splat(rest, lanes))
                 self.finish(b, value, image, channel, b.add(position, whole), mask)
-
-    def _fetch_results(self, place: Value, panel: Value, first_row: Value, rows: Value) -> None:
-        """Ask for a share of what finishing a row tile will touch, so that it comes while products are computed."""
-        b, fetch, plain = self.b, getattr(self.finish, "fetch", None), getattr(self.finish, "plain", None)
-        if fetch is None and plain is None:
-            return
-        with b.loop(place, rows, i64(PLACES)) as loop, self._runs() as (image, position, count, _):
-            row = b.add(first_row, loop.index)
-            with self._panel_share(panel, i64(0), count, self.plan.lanes) as at:
-                column = b.add(position, at.index)
-                if plain is not None:
-                    self._prefetch(plain.place(b, self.type, image, row, column), write=True)
-                else:
-                    fetch(b, image, row, column)
 
 
 __all__ = ["WinogradOperands", "WinogradPlan", "emit_weight_transform", "emit_winograd", "plan_winograd"]

@@ -191,11 +191,13 @@ class WinogradPlan:
 
     @property
     def fetches(self) -> bool:
-        """Whether x and the result are worth to be asked for in time: too large for the second cache, and, measured, with
-        few channels; with many, products take so long that fetching only disturbs them."""
+        """Whether x and the result are worth to be asked for in time: too large for the second cache, in rows one after the
+        other, blocks within images, and few channels; with many, products take so long that it makes no difference."""
         c = self.convolution
         elements = c.images * (c.inputs * c.spatial[1] * c.spatial[2] + c.outputs * c.positions)
-        return min(c.inputs, c.outputs) <= 96 and elements * BITS[c.type] // 8 > self.machine.l2 // 2
+        large = elements * BITS[c.type] // 8 > self.machine.l2 // 2
+        dense = c.x[4] == 1 and c.x[3] == c.spatial[2] and self.tile_rows % self.rows == 0
+        return large and dense and min(c.inputs, c.outputs) <= 96
 
     @property
     def flops(self) -> int:
@@ -279,8 +281,8 @@ def _cost(plan: WinogradPlan, products: float) -> float:
     vectors, width = plan.block_vectors, plan.lanes * size
     images = plan.rows / plan.tile_rows
     copied = images * min(2 * plan.rows / images + 2, c.spatial[1]) if images > 1 else 2 * plan.rows + 2
-    v = _v_bytes(c, vectors * width)
-    far = 30 if v + PLACES * plan.m_rows * vectors * width > _scratch(machine) else 0
+    written = _v_bytes(c, vectors * width) + PLACES * plan.m_rows * vectors * width
+    far = 45 * written / (machine.l2 / 2)
     inputs = vectors * (60 + far + 4 * lanes / plan.piece) + copied * (5 + 2 * ceil(c.spatial[2] / plan.copy_lanes))
     outputs = vectors * 35 + 2 * plan.rows * (2 + 2 * ceil(c.output[2] / lanes)) + 10 * max(1.0, images)
     u = PLACES * c.outputs * c.inputs * size
