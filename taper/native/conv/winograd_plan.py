@@ -176,6 +176,11 @@ class WinogradPlan:
         return PLACES * self.u_place
 
     @property
+    def far(self) -> bool:
+        """Whether U is too large for the second cache beside V and M."""
+        return self.packed * BITS[self.convolution.type] // 8 > self.machine.l2 * 3 // 4
+
+    @property
     def pack_splits(self) -> int:
         """Chunks of a row tile's weights."""
         c = self.convolution
@@ -285,12 +290,10 @@ def _cost(plan: WinogradPlan, products: float) -> float:
     far = 45 * written / (machine.l2 / 2)
     inputs = vectors * (60 + far + 4 * lanes / plan.piece) + copied * (5 + 2 * ceil(c.spatial[2] / plan.copy_lanes))
     outputs = vectors * 35 + 2 * plan.rows * (2 + 2 * ceil(c.output[2] / lanes)) + 10 * max(1.0, images)
-    u = PLACES * c.outputs * c.inputs * size
-    supply = u / 16 if u > machine.l2 // 2 else 0.0
+    supply = plan.packed * size / 16 if plan.far else 0.0
     work = PLACES * products + supply + plan.output_chunks * c.inputs * inputs + c.outputs * outputs
     cost = plan.blocks * work
     if c.flops >= SMALL:
-        wanted = CHUNKS if c.flops > 2000 * SMALL else CHUNKS // 2
-        cost *= (ceil(plan.chunks / 2) + 2 * ceil(plan.chunks / 4)) / plan.chunks / 1.0
-        cost *= 1 + max(0.0, 1 - plan.chunks / wanted)
+        cost *= (ceil(plan.chunks / 2) + 2 * ceil(plan.chunks / 4)) / plan.chunks
+        cost *= 1 + 0.12 * max(0.0, 1 - 2 * plan.chunks / CHUNKS)
     return cost + c.outputs * c.inputs * 6
