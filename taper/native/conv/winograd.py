@@ -209,13 +209,20 @@ class _Kernel:
 
     def _fetch_results(self, call: Value, row: Value, rows: Value) -> None:
         """Ask for a share of what finishing a row tile will touch; call: the number of its product, of the row tile's."""
-        b, plan, fetch, plain = self.b, self.plan, getattr(self.finish, "fetch", None), getattr(self.finish, "plain", None)
+        b, plan, fetch, plain = (
+            self.b,
+            self.plan,
+            getattr(self.finish, "fetch", None),
+            getattr(self.finish, "plain", None),
+        )
         if fetch is None and plain is None:
             return
         run = 2 * plan.rows * plan.convolution.output[2]
         each = ceil(run / plan.lanes)
         image = self.block.image
-        position = b.mul(b.sub(self.block.start, b.mul(image, i64(plan.tile_rows))), i64(2 * plan.convolution.output[2]))
+        position = b.mul(
+            b.sub(self.block.start, b.mul(image, i64(plan.tile_rows))), i64(2 * plan.convolution.output[2])
+        )
         count = ceil(plan.row_sizes[0] * each / (PLACES * plan.panels))
         last = b.sub(b.mul(rows, i64(each)), i64(1))
         for i in range(count):

@@ -241,8 +241,10 @@ def plan_winograd(c: Convolution, machine: Machine) -> WinogradPlan | None:
             if vectors > MOST_VECTORS and rows > 1 or _v_bytes(c, vectors * lanes * size) > _scratch(machine):
                 break
             for output_chunks in (1, 2, 4, 8, 16):
+                if output_chunks > 1 and output_chunks * ceil(all_rows / rows) > 2 * CHUNKS:
+                    break
                 plan = _planned(c, machine, piece, rows, vectors, output_chunks)
-                if plan and (best is None or plan.cost < best.cost):
+                if plan and (best is None or plan.cost * _idle(plan) < best.cost * _idle(best)):
                     best = plan
     return best
 
@@ -278,22 +280,26 @@ def _planned(
 
 
 def _cost(plan: WinogradPlan, products: float) -> float:
-    """Cycles of one core, measured with 16 lanes of float32; products: those of a block, for one place.
-
-    Too few chunks, and chunks that do not share out evenly among two or four threads, count as more.
-    """
+    """Cycles of one core, measured with 16 lanes of float32; products: those of a block, for one place."""
     c, machine, lanes, size = plan.convolution, plan.machine, plan.lanes, BITS[plan.convolution.type] // 8
     vectors, width = plan.block_vectors, plan.lanes * size
     images = plan.rows / plan.tile_rows
     copied = images * min(2 * plan.rows / images + 2, c.spatial[1]) if images > 1 else 2 * plan.rows + 2
     written = _v_bytes(c, vectors * width) + PLACES * plan.m_rows * vectors * width
-    far = 45 * written / (machine.l2 / 2)
-    inputs = vectors * (60 + far + 4 * lanes / plan.piece) + copied * (5 + 2 * ceil(c.spatial[2] / plan.copy_lanes))
+    inputs = vectors * (60 + 90 * written / machine.l2 + 4 * lanes / plan.piece)
+    inputs += copied * (5 + 2 * ceil(c.spatial[2] / plan.copy_lanes))
     outputs = vectors * 35 + 2 * plan.rows * (2 + 2 * ceil(c.output[2] / lanes)) + 10 * max(1.0, images)
+    # U, V and M that do not all stay in the second cache come from further away.
     supply = plan.packed * size / 16 if plan.far else 0.0
+    crowded = max(0.0, (written + (0 if plan.far else plan.packed * size)) / machine.l2 - 0.9)
+    products *= 1 + 0.15 * crowded
     work = PLACES * products + supply + plan.output_chunks * c.inputs * inputs + c.outputs * outputs
-    cost = plan.blocks * work
-    if c.flops >= SMALL:
-        cost *= (ceil(plan.chunks / 2) + 2 * ceil(plan.chunks / 4)) / plan.chunks
-        cost *= 1 + 0.12 * max(0.0, 1 - 2 * plan.chunks / CHUNKS)
-    return cost + c.outputs * c.inputs * 6
+    return plan.blocks * work + c.outputs * c.inputs * 200 / lanes
+
+
+def _idle(plan: WinogradPlan) -> float:
+    """How much longer it takes if two or four threads share the chunks, which may not share out evenly."""
+    if plan.convolution.flops < SMALL:
+        return 1.0
+    uneven = (ceil(plan.chunks / 2) + 2 * ceil(plan.chunks / 4)) / plan.chunks
+    return uneven * (1 + 0.12 * max(0.0, 1 - 2 * plan.chunks / CHUNKS))
