@@ -122,7 +122,14 @@ def test_sizes_and_borders(size, type):
             Run(convolution(1 + 2 * number, *channels, size, padding, type)).check()
 
 
-CHANNELS = [(1, 64, 64, (9, 10)), (5, 33, 70, (4, 4)), (2, 300, 17, (8, 6)), (3, 4, 200, (7, 7)), (40, 8, 6, (3, 3))]
+CHANNELS = [
+    (1, 64, 64, (9, 10)),
+    (5, 33, 70, (4, 4)),
+    (2, 300, 17, (8, 6)),
+    (3, 4, 200, (7, 7)),
+    (40, 8, 6, (3, 3)),
+    (2, 120, 900, (4, 4)),
+]
 
 
 @pytest.mark.parametrize("case", CHANNELS, ids=str)
@@ -141,6 +148,10 @@ def test_the_gradient_of_the_input(type):
 def test_strides():
     """Channels last, every second image, a part of larger rows, and weights between others."""
     Run(convolution(2, 5, 6, (6, 9), x=(54 * 5, 1, 270, 45, 5))).check()
+    for size, type in itertools.product([(6, 9), (3, 2), (5, 35)], TYPES):
+        (h, w), channels = size, 12
+        last = (h * w * channels, 1, 0, w * channels, channels)
+        Run(convolution(3, channels, 6, size, type=type, x=last)).check()
     Run(convolution(3, 5, 6, (6, 9), x=(600, 60, 60, 10, 1))).check()
     Run(convolution(2, 4, 6, (5, 5), x=(1000, 100, 100, 20, 3), w=(0, 4 * 20, 20))).check()
 

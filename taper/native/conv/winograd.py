@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
 
 from ..gemm.matmul import Finish, Pointer
 from ..gemm.micro_kernel import Tile, emit_tile, load_vector, prefix_mask
+from ..gemm.pack import transpose
 from ..text import BITS, Builder, Module, Value, const, i32, i64, vector
 from .winograd_plan import PLACES, WinogradPlan, plan_winograd
 from .winograd_weights import emit_weight_transform
-
 
 AHEAD = 4096
 """Bytes of U that are fetched ahead where it is too large for the second cache (up to a tenth faster)."""
@@ -187,10 +188,27 @@ class _Kernel:
             source = self.at(self.x, (part.image, c.x[0]), (first_channel, c.x[1]), (top, c.x[3]))
             target = self.at(self.copies, (line, plan.image_row))
             target = b.offset(target, i64(c.padding[2]), self.type)
-            with b.loop(i64(0), count) as channel, b.loop(first, last) as row:
+            with b.loop(i64(0), count, i64(plan.turned_channels)) as channel, b.loop(first, last) as row:
                 from_row = self.at(source, (channel.index, c.x[1]), (row.index, c.x[3]))
                 to_row = self.at(target, (channel.index, plan.copied), (row.index, plan.image_row))
-                self._copy_row(from_row, to_row, c.spatial[2])
+                if plan.turned_channels > 1:
+                    self._turn_rows(from_row, to_row, c.spatial[2])
+                else:
+                    self._copy_row(from_row, to_row, c.spatial[2])
+
+    def _turn_rows(self, source: Value, target: Value, width: int) -> None:
+        """Copy a row of a few channels that lie side by side."""
+        b, plan, lanes = self.b, self.plan, self.plan.copy_lanes
+        stride = plan.convolution.x[4]
+        turn = partial(transpose, b, self.type, lanes, plan.turned_channels)
+        whole = width // lanes * lanes
+        if whole:
+            with b.loop(i64(0), i64(whole), i64(lanes)) as at:
+                there = self.at(target, (at.index, 1))
+                turn(lanes, stride, self.at(source, (at.index, stride)), plan.copied, there)
+        if whole < width:
+            start, there = b.offset(source, i64(whole * stride), self.type), b.offset(target, i64(whole), self.type)
+            turn(width - whole, stride, start, plan.copied, there)
 
     def _fetch_input(self, call: Value) -> None:
         """Ask for a share of the following block's rows, so that they come while this one's products are computed.
@@ -209,14 +227,8 @@ class _Kernel:
 
     def _fetch_results(self, call: Value, row: Value, rows: Value) -> None:
         """Ask for a share of what finishing a row tile will touch; call: the number of its product, of the row tile's."""
-        b, plan, fetch, plain = (
-            self.b,
-            self.plan,
-            getattr(self.finish, "fetch", None),
-            getattr(self.finish, "plain", None),
-        )
-        if fetch is None and plain is None:
-            return
+        b, plan = self.b, self.plan
+        plain, fetch = getattr(self.finish, "plain", None), getattr(self.finish, "fetch", None)
         run = 2 * plan.rows * plan.convolution.output[2]
         each = ceil(run / plan.lanes)
         image = self.block.image
@@ -231,7 +243,7 @@ class _Kernel:
             there = b.add(position, b.mul(b.rem(item, i64(each), signed=False), i64(plan.lanes)))
             if plain is not None:
                 self._prefetch(plain.place(b, self.type, image, channel, there), write=True)
-            else:
+            elif fetch is not None:
                 fetch(b, image, channel, there)
 
     def _prefetch(self, pointer: Value, write: bool = False) -> None:

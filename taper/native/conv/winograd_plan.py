@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, gcd
 
+from ..gemm.pack import piece_lanes
 from ..gemm.tiling import CHUNKS, SMALL, register_tile
 from ..machine import Machine
 from ..text import BITS
@@ -147,8 +148,16 @@ class WinogradPlan:
     @property
     def copied_channels(self) -> int:
         """Channels that are copied before they are transformed."""
-        size = BITS[self.convolution.type] // 8
-        return max(1, min(self.convolution.inputs, self.machine.l1 // 3 // (self.copied * size)))
+        size, turned = BITS[self.convolution.type] // 8, self.turned_channels
+        most = min(self.convolution.inputs, self.machine.l1 // 3 // (self.copied * size))
+        return max(1, most // turned) * turned
+
+    @property
+    def turned_channels(self) -> int:
+        """How many channels are copied at once because they, and not columns, lie side by side in x; else 1."""
+        c, side = self.convolution, piece_lanes(self.convolution.type)
+        beside = c.x[1] == 1 and c.x[4] != 1 and c.spatial[2] > 1
+        return side if beside and c.inputs % side == 0 and self.copy_lanes % side == 0 else 1
 
     @property
     def v_place(self) -> int:
