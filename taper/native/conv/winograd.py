@@ -218,33 +218,40 @@ class _Kernel:
         """
         b, plan, c = self.b, self.plan, self.plan.convolution
         line = 512 // BITS[self.type]
-        each = ceil((2 * plan.rows + 2) * c.x[3] / line)
-        count = ceil(c.inputs * each / (PLACES * plan.panels * plan.row_tiles))
-        for i in range(count):
-            item = b.add(b.mul(call, i64(count)), i64(i))
-            channel, place = b.div(item, i64(each), signed=False), b.rem(item, i64(each), signed=False)
-            self._prefetch(self.at(self.following, (channel, c.x[1]), (place, line)))
+        # The first two rows, this block has read.
+        each = ceil(2 * plan.rows * c.x[3] / line)
+        for item, first, count in self._items(call, c.inputs, PLACES * plan.panels * plan.row_tiles, each):
+            channel = self.smaller(item, i64(c.inputs - 1))
+            start = self.at(self.following, (channel, c.x[1]), (first, line))
+            for i in range(count):
+                self._prefetch(b.offset(start, i64(2 * c.x[3] + i * line), self.type))
+
+    def _items(self, call: Value, channels: int, calls: int, each: int) -> Iterator[tuple[Value, Value, int]]:
+        """What one of so many calls handles if channels have `each` parts: a channel, its first part, and how many."""
+        b = self.b
+        together, shares = ceil(channels / calls), max(1, calls // channels)
+        count = ceil(each / shares)
+        for i in range(together):
+            item = b.add(b.mul(call, i64(together)), i64(i))
+            first = b.mul(b.rem(item, i64(shares), signed=False), i64(count))
+            yield b.div(item, i64(shares), signed=False), first, count
 
     def _fetch_results(self, call: Value, row: Value, rows: Value) -> None:
         """Ask for a share of what finishing a row tile will touch; call: the number of its product, of the row tile's."""
         b, plan = self.b, self.plan
         plain, fetch = getattr(self.finish, "plain", None), getattr(self.finish, "fetch", None)
         run = 2 * plan.rows * plan.convolution.output[2]
-        each = ceil(run / plan.lanes)
-        image = self.block.image
-        position = b.mul(
-            b.sub(self.block.start, b.mul(image, i64(plan.tile_rows))), i64(2 * plan.convolution.output[2])
-        )
-        count = ceil(plan.row_sizes[0] * each / (PLACES * plan.panels))
-        last = b.sub(b.mul(rows, i64(each)), i64(1))
-        for i in range(count):
-            item = self.smaller(b.add(b.mul(call, i64(count)), i64(i)), last)
-            channel = b.add(row, b.div(item, i64(each), signed=False))
-            there = b.add(position, b.mul(b.rem(item, i64(each), signed=False), i64(plan.lanes)))
-            if plain is not None:
-                self._prefetch(plain.place(b, self.type, image, channel, there), write=True)
-            elif fetch is not None:
-                fetch(b, image, channel, there)
+        image, last = self.block.image, b.sub(rows, i64(1))
+        position = b.mul(b.sub(self.block.start, b.mul(image, i64(plan.tile_rows))), i64(run // plan.rows))
+        for item, first, count in self._items(call, plan.row_sizes[0], PLACES * plan.panels, ceil(run / plan.lanes)):
+            channel = b.add(row, self.smaller(item, last))
+            start = b.add(position, b.mul(first, i64(plan.lanes)))
+            for i in range(count):
+                there = b.add(start, i64(i * plan.lanes))
+                if plain is not None:
+                    self._prefetch(plain.place(b, self.type, image, channel, there), write=True)
+                elif fetch is not None:
+                    fetch(b, image, channel, there)
 
     def _prefetch(self, pointer: Value, write: bool = False) -> None:
         """Fetch a line, to be read into the second cache, or to be written."""
