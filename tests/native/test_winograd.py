@@ -291,6 +291,7 @@ def test_the_plan_follows_from_the_machine_alone():
         assert 8 <= plan.chunks <= 64
         assert plan.flops == 2 * 32 * 64 * 64 * 9 * 32 * 32
         assert plan.packed >= 16 * 64 * 64
+        assert plan.stack <= 1.6 * min(level(name).l2 // 2, 1 << 20)
         # More multiplications are saved than transforms cost.
         assert 16 * 64 * 64 * 32 * 256 / plan.lanes / 2 < plan.cost < 36 * 64 * 64 * 32 * 256 / plan.lanes / 2
     assert plan_winograd(convolution(1, 3, 2, (4, 4)), host()).chunks == 1

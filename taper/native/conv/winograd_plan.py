@@ -12,7 +12,8 @@ block are scratch of the thread that computes it; transformed weights U are pack
 Error. With u the unit roundoff (6e-8 in float32) and S the sum over the input channels of (sum of |x| over the tile's 4x4
 elements) * (sum of |w| over the 3x3 taps): |error| <= 4 (inputs + 12) u S. Rounding errors are not all of one sign: with
 standard normal data and 512 channels the largest was 9e-7 of the largest result, where a direct sum's was 1.9e-6 (its chains
-of additions are nine times longer).
+of additions are nine times longer). The bound is relative to what lies in the tile: a position whose own nine neighbours are
+tiny beside the others of the 4x4 has the error of those, and an infinity or NaN reaches all four positions of its tiles.
 """
 
 from __future__ import annotations
@@ -31,8 +32,7 @@ PLACES = 16
 """Elements of a transformed tile."""
 
 SCRATCH = 1 << 20
-"""Most bytes for V, and for M, on a thread's stack."""
-
+"""Most bytes for V on a thread's stack; M may take half as much."""
 
 MOST_VECTORS = 16
 """Vectors of tiles in a block, unless one row of tiles has more."""
@@ -175,6 +175,15 @@ class WinogradPlan:
         return min(self.convolution.outputs, ceil(self.row_tiles / self.output_blocks) * self.row_sizes[0])
 
     @property
+    def stack(self) -> int:
+        """Bytes of scratch on the stack of each thread."""
+        c = self.convolution
+        copies = self.copied * self.copied_channels
+        places = PLACES * (self.v_place + self.m_place * self.m_rows)
+        lines = 4 * self.block_vectors * self.lanes + 2 * self.rows * c.output[2] + 3 * self.lanes
+        return (copies + places + lines) * BITS[c.type] // 8
+
+    @property
     def u_place(self) -> int:
         """Elements from one place of U to the next."""
         return self.convolution.outputs * self.convolution.inputs + 16
@@ -259,7 +268,7 @@ def plan_winograd(c: Convolution, machine: Machine) -> WinogradPlan | None:
 
 
 def _scratch(machine: Machine) -> int:
-    """Bytes that V, and M, may take."""
+    """Bytes that V may take."""
     return min(machine.l2 // 2, SCRATCH)
 
 
@@ -274,7 +283,7 @@ def _planned(
     lanes, size = machine.lanes(c.type), BITS[c.type] // 8
     products, row_tiles, panel = register_tile(c.outputs, vectors * lanes, c.inputs, lanes, machine)
     tile_bytes = PLACES * (vectors | 1) * lanes * size * ceil(c.outputs / row_tiles)
-    most = _scratch(machine) // tile_bytes
+    most = _scratch(machine) // 2 // tile_bytes
     if not most or output_chunks > row_tiles:
         return None
     output_blocks = ceil(ceil(row_tiles / most) / output_chunks) * output_chunks
