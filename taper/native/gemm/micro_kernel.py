@@ -26,6 +26,7 @@ class Tile:
 
     tail: columns of the last vector that exist, 0 for all. accumulates: whether it starts from what the tile holds.
     k: the number of steps, or None if it is an argument. width: columns between rows of the tile.
+    ahead: how many elements of a ahead are fetched at each step, for an a that is read once from far away; 0: none.
     """
 
     type: str
@@ -39,11 +40,12 @@ class Tile:
     b_step: int
     width: int
     accumulates: bool
+    ahead: int = 0
 
     @property
     def name(self) -> str:
         steps = "n" if self.k is None else self.k
-        start = "_more" if self.accumulates else ""
+        start = ("_more" if self.accumulates else "") + (f"_ahead{self.ahead}" if self.ahead else "")
         return (
             f"tile_{self.type}_{self.rows}x{self.vectors}x{self.lanes}_{self.tail}_k{steps}"
             f"_{self.row_stride}_{self.a_step}_{self.b_step}_{self.width}{start}".replace("-", "m")
@@ -111,6 +113,8 @@ def emit_tile(module: Module, t: Tile) -> str:
             where = b.offset(panel, i64(at * t.b_step + v * t.lanes), t.type)
             return load_vector(b, t.type, t.lanes, where, t.tail if last else 0)
 
+        if t.ahead:
+            b.prefetch(b.offset(a, i64(at * t.a_step + t.ahead), t.type))
         if t.b_step != t.vectors * t.lanes:
             for v in range(t.vectors):
                 b.prefetch(b.offset(panel, i64((at + AHEAD) * t.b_step + v * t.lanes), t.type))
