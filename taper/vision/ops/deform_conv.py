@@ -76,7 +76,9 @@ def deform_conv2d(
         for size, p, d, k, s in zip((height, width), padding, dilation, (kh, kw), stride)
     )
     if tuple(offset.shape) != (n, offset.shape[1], out_h, out_w):
-        raise RuntimeError(f"offset output dims: got {tuple(offset.shape)}, computed {(n, offset.shape[1], out_h, out_w)}")
+        raise RuntimeError(
+            f"offset output dims: got {tuple(offset.shape)}, computed {(n, offset.shape[1], out_h, out_w)}"
+        )
     if mask is not None and tuple(mask.shape) != (n, parts * taps, out_h, out_w):
         raise RuntimeError(f"mask output dims: got {tuple(mask.shape)}, computed {(n, parts * taps, out_h, out_w)}")
     dtype = input._array.dtype

@@ -15,9 +15,7 @@ from .layers import Conv2dNormActivation
 class ExtraFPNBlock(nn.Module):
     """Adds smaller levels to a pyramid."""
 
-    def forward(
-        self, results: list[Variable], x: list[Variable], names: list[str]
-    ) -> tuple[list[Variable], list[str]]:
+    def forward(self, results: list[Variable], x: list[Variable], names: list[str]) -> tuple[list[Variable], list[str]]:
         """From the pyramid's maps, the network's maps and the names: all maps, and all names."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(results, x, names)")
 

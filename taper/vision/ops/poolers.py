@@ -34,9 +34,7 @@ class MultiScaleRoIAlign(nn.Module):
         largest = max(h for h, _ in image_shapes), max(w for _, w in image_shapes)
         return [2.0 ** round(math.log2(m.shape[-2] / largest[0])) for m in maps]
 
-    def forward(
-        self, x: dict[str, Variable], boxes: list[Variable], image_shapes: list[tuple[int, int]]
-    ) -> Variable:
+    def forward(self, x: dict[str, Variable], boxes: list[Variable], image_shapes: list[tuple[int, int]]) -> Variable:
         """Parts (K, C, *output_size) of maps (N, C, H, W), the boxes of each image in coordinates of its pixels."""
         maps = [m for name, m in x.items() if name in self.featmap_names]
         if not maps or not image_shapes:

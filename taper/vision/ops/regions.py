@@ -172,9 +172,7 @@ def _check_channels(input: Variable, bins: tuple[int, int], name: str) -> None:
         )
 
 
-def ps_roi_align(
-    input: Variable, boxes, output_size, spatial_scale: float = 1.0, sampling_ratio: int = -1
-) -> Variable:
+def ps_roi_align(input: Variable, boxes, output_size, spatial_scale: float = 1.0, sampling_ratio: int = -1) -> Variable:
     """`roi_align` where each bin has channels of its own: (N, C * bins, H, W) to (K, C, *output_size).
 
     RuntimeError if the channels are not a multiple of the bins. Source: arXiv 1711.07264.
