@@ -163,10 +163,10 @@ class _Driver:
         self.source = self.scratch
         if lay.way == "dense":
             # The last vector of every plane holds zeros where there is no image any more.
-            planes = self.panel.strides["channel"] // lay.positions
-            with b.loop(i64(0), self._sum((inputs, planes))) as loop:
-                plane = b.offset(self.scratch, b.mul(loop.index, i64(lay.positions)), c.type)
-                self._zeros(plane, *self._dense(count[0]))
+            planes = prod(a.planes for a in self.panel.axes)
+            with b.loop(i64(0), inputs) as channel, b.loop(i64(0), i64(planes)) as plane:
+                place = self._sum((channel.index, self._channel_step), (plane.index, lay.positions))
+                self._zeros(b.offset(self.scratch, place, c.type), *self._dense(count[0]))
 
     def _dense(self, images: Value) -> tuple[Value, Value]:
         """How many positions so many images have, and the same in whole vectors."""

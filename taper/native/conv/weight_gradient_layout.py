@@ -124,10 +124,15 @@ def lays(c: Convolution, machine: Machine) -> Iterator[Lay]:
 
 
 def _strip(c: Convolution, target: int, lanes: int, way: str) -> tuple[int, Triple]:
-    """Images and strip that hold about `target` positions: whole rows, then whole depths, then whole images first."""
+    """Images and strip that hold about `target` positions: whole rows, then whole depths, then whole images first.
+
+    Very wide rows are cut, into pieces that leave several of them to a panel.
+    """
     d, h, w = c.output
     if way != "planes" and w > target + target // 2:
-        return 1, (1, 1, ceil(ceil(w / ceil(w / target)) / lanes) * lanes)
+        wide = target if h == 1 else max(8 * lanes, target // 8)
+        wide = ceil(_even(w, wide) / lanes) * lanes
+        return 1, (1, _even(h, target // wide), wide)
     if h * w > target:
         return 1, (1, _even(h, target // w), w)
     if d * h * w > target:

@@ -177,9 +177,7 @@ def _split(lay: Lay, machine: Machine, grad: tuple[int, int], far: bool) -> tupl
     ways = [True] if lay.way == "dense" else [False, True] if crowded and lay.strip == c.output else [False]
     lines = {copies: _crossing(lay, grad, copies) for copies in ways}
     columns = []
-    for channels, pieces in [(0, p) for p in _sensible(taps) if p > 1] + [
-        (m, 1) for m in range(1, min(c.inputs, 8) + 1)
-    ]:
+    for channels, pieces in [(0, p) for p in _cuts(lay)] + [(m, 1) for m in range(1, min(c.inputs, 8) + 1)]:
         tiles = ceil(c.inputs / max(1, channels)) * pieces
         each = c.inputs * taps / tiles
         width = max(1, channels) * ceil(taps / pieces)
@@ -209,6 +207,15 @@ def _gather_cycles(lay: Lay) -> float:
 def _sensible(total: int) -> list[int]:
     """Numbers of nearly equal shares of a total, one for each size of the largest."""
     return sorted({ceil(total / size) for size in range(1, min(total, 30) + 1)})
+
+
+def _cuts(lay: Lay) -> list[int]:
+    """In how many pieces the taps may be cut: few, or as many for every row of taps, since each piece that differs from
+    the others needs a micro-kernel of its own."""
+    taps = len(lay.taps)
+    rows = max(1, len({tap[:2] for tap, _ in lay.taps}))
+    found = {p for p in _sensible(taps) if p <= 4} | {rows * p for p in _sensible(taps // rows)}
+    return sorted(p for p in found if p > 1)
 
 
 def _fresh(lay: Lay, taps: float, pieces: int) -> float:
