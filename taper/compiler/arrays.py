@@ -17,11 +17,14 @@ import numpy as np
 from ..backends import NAMESPACES, cpu
 from ..ops import attention as _attention
 from .computing import FUNCTIONS, applied, found, matmul, outside, reduced  # noqa: F401
+from .convolution import *
 from .elementwise import ELEMENTWISE
 from .host import host, values_decide
 from .memory_views import *
 from .movement import *
+from .normalization import *
 from .numbers import Number
+from .pooling import *
 from .positions import *
 from .recording import graph
 from .symbol import Symbol, kind_of, made, node_for, operand, symbol_of
@@ -29,7 +32,7 @@ from .symbol import Symbol, kind_of, made, node_for, operand, symbol_of
 _xp = sys.modules[__name__]
 
 TRACED = frozenset(
-    "softmax log_softmax logsumexp variance mean_of vector_norm squared_error channel_sums batch_norm batch_norm_grad "
+    "softmax log_softmax logsumexp variance mean_of vector_norm squared_error channel_sums batch_norm_grad "
     "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad rms_norm rms_norm_grad "
     "affine add_product isneginf isposinf".split()
 )

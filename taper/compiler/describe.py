@@ -6,9 +6,11 @@ import math
 from collections import Counter
 
 from .elementwise import ELEMENTWISE
-from .graph import LEAVES, MOVEMENTS, Node, number_in
+from .graph import LEAVES, MOVEMENTS, PRODUCTS, Node, number_in
 from .lower.expression import INDEXED, is_reduction
 from .lower.kernels import Kernel, in_memory
+from .lower.windows import flops as window_flops
+from .windows import WINDOWS
 
 SHOWN = 6
 """Operations that a kernel's description names; `fused` has them all."""
@@ -28,7 +30,7 @@ def computed(kernel: Kernel) -> list[Node]:
         if node in found or (node not in own and in_memory(node, kernel.stored)):
             continue
         found.add(node)
-        if node is kernel.node:
+        if node in kernel.given():
             continue
         stack.extend(node.inputs[1:] if node.op in INDEXED else node.inputs)
     return sorted(found, key=lambda n: n.number)
@@ -53,6 +55,13 @@ def _flops(node: Node) -> int:
         return 0
     if node.op == "matmul":
         return 2 * node.size * node.inputs[0].shape[-1]
+    if node.op in PRODUCTS:
+        # Every element of the smaller ends of the convolution meets each tap of a pair of channels.
+        weights = node.attrs[0] if node.op == "conv_weight" else node.inputs[1].shape
+        output = node.inputs[0] if node.op != "conv" else node
+        return 2 * output.size * math.prod(weights[1:])
+    if node.op in WINDOWS:
+        return window_flops(node)
     if node.op == "scatter":
         return node.inputs[0].size
     if is_reduction(node):
@@ -99,7 +108,7 @@ def what(kernel: Kernel) -> str:
     if kernel.kind == "scatter":
         return f"scatter {_shape(kernel.node.inputs[0].shape)} into {_shape(kernel.node.shape)}"
     if kernel.kind == "product":
-        rest = _counted([n for n in named if n is not kernel.node])
+        rest = _counted([n for n in named if n not in kernel.given()])
         return " + ".join([_product(kernel.node), *rest])
     space = kernel.space
     roots = [r.node for r in kernel.roots if r.node not in kernel.silent] or [r.node for r in kernel.roots]
@@ -114,6 +123,11 @@ def what(kernel: Kernel) -> str:
 
 
 def _product(node: Node) -> str:
+    if node.op in WINDOWS:
+        return f"{node.op.replace('_', ' ')} {_shape(node.inputs[0].shape)} to {_shape(node.shape)}"
+    if node.op != "matmul":
+        x, y = (_shape(n.shape) for n in node.inputs)
+        return f"{node.op.replace('_', ' ')} {x} with {y}"
     *lead, m, n = node.shape
     each = f"{m}x{node.inputs[0].shape[-1]}x{n}"
     return f"matmul {each}" if math.prod(lead) == 1 else f"matmul {math.prod(lead)} times {each}"
@@ -153,10 +167,11 @@ def _name(node: Node) -> str:
 
 
 def _is_bias(x: Node, total: Node) -> bool:
-    """Whether a summand is one number for each of the last dimension, read from memory and the same in every row."""
+    """Whether a summand is one number for each of the last dimension, or for each channel of images, read from memory."""
+    at = 1 if x.ndim > 2 and x.shape[1] == x.size else -1
     while x.op in ("expand", "reshape"):
         x = x.inputs[0]
-    return x.op in LEAVES and total.ndim > 1 and x.size == total.shape[-1] != total.size and number_in(x) is None
+    return x.op in LEAVES and total.ndim > 1 and x.size == total.shape[at] != total.size and number_in(x) is None
 
 
 def lines(kernel: Kernel) -> list[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 
 import numpy as np
 
+from ..backends import cpu
+from . import windows
 from .elementwise import ELEMENTWISE
 from .graph import REDUCTIONS, Node, reached, value_of
 
@@ -49,6 +52,13 @@ def compute(node: Node, x: list):
         return _reduced(op, x[0], attrs[0], node.dtype)
     if op == "matmul":
         return np.matmul(x[0], x[1])
+    if op == "conv":
+        return inspect.unwrap(cpu.conv)(x[0], x[1], *attrs[1:5]).reshape(node.shape)
+    if op in ("conv_input", "conv_weight"):
+        gradient = cpu.conv_input_grad if op == "conv_input" else cpu.conv_weight_grad
+        return inspect.unwrap(gradient)(x[0], x[1], *attrs[:5]).reshape(node.shape)
+    if op in windows.WINDOWS:
+        return windows.evaluated(op, attrs[0], *x)
     if op == "take":
         return np.take(x[0], x[1], attrs[0])
     if op == "pick":

@@ -12,6 +12,8 @@ one node and equality is identity; a graph is what its results reach, so dead co
     concat update                               arrays put beside each other; an array with a slice replaced
     sum prod max min any all argmax argmin      reductions over `axes`, which disappear
     matmul                                      stacks of matrices
+    conv conv_input conv_weight                 a convolution and its two gradients
+    window_max ...                              what windows over the last dimensions hold (windows.py)
     take scatter                                rows picked by an index; rows added up where an index says
     host part                                   anything else: a NumPy function, and one of its results
 """
@@ -25,10 +27,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .elementwise import ELEMENTWISE
+from .windows import Axes, shape_of
 
 REDUCTIONS = ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")
 MOVEMENTS = ("reshape", "permute", "expand", "slice")
 LEAVES = ("input", "number", "draw", "constant")
+PRODUCTS = ("matmul", "conv", "conv_input", "conv_weight")
 
 _OWN = ("positive", "settle", "check")
 """Copies: nodes of their own even where they are empty, since they are results."""
@@ -289,6 +293,28 @@ class Graph:
                 split.insert(len(split) + 1 + at, 1)
                 return self.expand(self.reshape(total, tuple(split)), shape)
         return self.make("matmul", (x, y), (), shape, x.dtype)
+
+    def convolution(
+        self, op: str, x: Node, y: Node, shape: tuple[int, ...], stride, padding, dilation, groups: int, winograd: bool
+    ) -> Node:
+        """`conv` of an input and weights, `conv_input` of an output's gradient and weights, `conv_weight` of that
+        gradient and an input: what the CPU's kernels compute, of `shape`, with all positions (or, of the weights, all
+        of an output channel's) in one last dimension, so that it is a stack of matrices. winograd: whether its kernel
+        may use Winograd's algorithm."""
+        at = 1 if op == "conv_weight" else 2
+        flat = (*shape[:at], math.prod(shape[at:]))
+        if 0 in x.shape or 0 in y.shape:
+            return self.expand(self.scalar(0, x.dtype), flat)
+        attrs = (shape, *map(tuple, (stride, padding, dilation)), groups, winograd)
+        return self.make(op, (x, y), attrs, flat, x.dtype)
+
+    def window(self, op: str, axes: Axes, x: Node, places: Node | None = None) -> Node:
+        """A node of WINDOWS over the last dimensions of x; `places` are those that window_put wants."""
+        shape = (math.prod(x.shape[: x.ndim - len(axes)]), *shape_of(op, axes))
+        dtype = np.dtype(np.int32) if op == "window_place" else x.dtype
+        if x.size == 0:
+            return self.expand(self.scalar(0, dtype), shape)
+        return self.make(op, (x,) if places is None else (x, places), (axes,), shape, dtype)
 
     def take(self, x: Node, index: Node, axis: int) -> Node:
         """x with its axis replaced by the shape of `index`, whose numbers are positions along that axis."""

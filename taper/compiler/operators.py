@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from ..backends import cpu
 from ..backends.cpu.large import Native
 from . import arrays
 from .engine import native_available
@@ -89,7 +90,7 @@ def run(formula: Callable, args: tuple, attrs: dict):
         return NotImplemented
     arrays = [a for a in args if isinstance(a, np.ndarray)]
     single = [is_single(a) for a in arrays]
-    key = formula, *[(a.shape, a.dtype, one) for a, one in zip(arrays, single)], *_options(args, attrs, _never)
+    key = formula, cpu.winograd, *[(a.shape, a.dtype, one) for a, one in zip(arrays, single)], *_options(args, attrs, _never)
     shapes = [(() if one else a.shape, a.shape) for a, one in zip(arrays, single)]
     fused = _kept(key, lambda: _captured(formula, args, attrs, shapes, Fused, _never))
     if fused is None:

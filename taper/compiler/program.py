@@ -23,11 +23,14 @@ from ..native.text import Builder, Module, Value, i64
 from .errors import CaptureError
 from .evaluate import compute
 from .graph import LEAVES, Graph, Node, reached, value_of
+from .lower.convolutions import convolution_pieces
 from .lower.kernels import Kernel
 from .lower.loops import emit_loop
-from .lower.products import emit_pack_kernel, emit_product_kernel, emit_scatter, packed_operand, product_plan
+from .lower.products import Scratch, emit_scatter, product_pieces
 from .lower.schedule import schedule
+from .lower.windows import window_pieces
 from .recall import keep, key_of, recalled
+from .windows import WINDOWS
 
 ALIGN = 64
 PARALLEL = 40_000
@@ -70,13 +73,6 @@ class Segment:
     first: int
     last: int
     host: Kernel | None = None
-
-
-class Scratch:
-    """Working memory of one kernel, or of two that follow one another."""
-
-    def __init__(self, size: int):
-        self.size = size
 
 
 class Program:
@@ -419,29 +415,21 @@ def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
         cell = b.load("ptr", b.offset(b.args[0], i64(table.index(item)), "ptr"))
         return b.load("ptr", cell)
 
-    made: list[Entry] = []
-    module = Module(fused=machine.fused)
     if kernel.kind == "product":
-        plan = product_plan(kernel, machine)
-        size = 8 if plan.product.type == "double" else 4
-        areas = {"panels": Scratch(plan.packed * size), "partial": Scratch(kernel.node.size * size)}
-
-        def scratch(b: Builder, which: str) -> Value:
-            return slot(b, areas[which])
-
-        if plan.packed:
-            emit_pack_kernel(module, "KERNEL", kernel, plan, slot, scratch)
-            y = packed_operand(kernel, plan)
-            made.append(Entry(kernel, str(module), list(table), plan.pack_chunks, {y}, {areas["panels"]}, 0, 2 * plan.packed * size))
+        pieces = product_pieces if kernel.node.op == "matmul" else convolution_pieces
+        pieces = window_pieces if kernel.node.op in WINDOWS else pieces
+        made: list[Entry] = []
+        for piece in pieces(kernel, slot, machine):
             table.clear()
             module = Module(fused=machine.fused)
-        emit_product_kernel(module, "KERNEL", kernel, plan, slot, scratch)
-        reads = set(kernel.loads()) - {kernel.node}
-        if plan.packed:
-            reads.add(areas["panels"])
-        writes = _written(kernel) | ({areas["partial"]} if plan.needs_partial else set())
-        made.append(_entry(kernel, module, table, plan.chunks, reads, writes, plan.flops))
+            piece.emit(module, "KERNEL")
+            reads, writes = set(piece.reads), set(piece.writes)
+            if piece.finishes:
+                reads |= kernel.loads() - kernel.given()
+                writes |= _written(kernel)
+            made.append(_entry(kernel, module, table, piece.chunks, reads, writes, piece.flops))
         return made
+    module = Module(fused=machine.fused)
     b = Builder(module, "KERNEL", ["ptr", "i64", "i64"])
     if kernel.kind == "scatter":
         chunks = emit_scatter(b, kernel, slot, machine)

@@ -11,6 +11,7 @@ from ..autograd.tape import Variable
 from ..backends.device import device as device_class
 from ..tensor import empty_like
 from ..tensor.factory import place
+from ..tensor.formats import RANKS
 from .parameter import is_lazy
 
 
@@ -45,17 +46,25 @@ class CastMethods:
         """All floating parameters and buffers as another dtype, everything on another device, in place.
 
         `to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`. TypeError for a dtype that is not floating.
+        memory_format: that of parameters and buffers with as many dimensions as the format is for.
         """
-        device, dtype = _destination(*args, **kwargs)
+        device, dtype, memory_format = _destination(*args, **kwargs)
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
             )
         if device is not None:
             place(device)
-        if dtype is None:
+        if dtype is None and memory_format is None:
             return self
-        return self._apply(lambda t: t.to(dtype) if t.is_floating_point() or t.is_complex() else t)
+
+        ranks = (RANKS[memory_format],) if memory_format in RANKS else RANKS.values()
+
+        def moved(t):
+            wanted = dtype if t.is_floating_point() or t.is_complex() else None
+            return t.to(dtype=wanted, memory_format=memory_format if t.ndim in ranks else None)
+
+        return self._apply(moved)
 
     def type(self, dst_type):
         """Everything as another dtype, integers too."""
@@ -120,7 +129,7 @@ class CastMethods:
 
 
 def _destination(*args, device=None, dtype=None, non_blocking=False, memory_format=None, tensor=None):
-    """The device and the dtype that the arguments of `to` mean."""
+    """The device, the dtype and the memory format that the arguments of `to` mean."""
     for arg in (*args, *(() if tensor is None else (tensor,))):
         if isinstance(arg, dtypes.dtype):
             dtype = arg
@@ -132,4 +141,4 @@ def _destination(*args, device=None, dtype=None, non_blocking=False, memory_form
             device = arg
         else:
             raise TypeError(f"to() received an invalid combination of arguments - got ({type(arg).__name__})")
-    return device, dtype
+    return device, dtype, memory_format

@@ -13,21 +13,24 @@ max_pool = op(
     outputs=2,
     aux=("indices",),
     grad_name="MaxPool2DWithIndicesBackward0",
-    x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape),
+    x=lambda xp, g, x_shape, indices, kernel, stride, padding, dilation: xp.max_pool_grad(
+        g, indices, x_shape, (kernel, stride, padding, dilation)
+    ),
 )
 
+# windows: of which windows the indices are (kernel, stride, padding, dilation), "even" for adaptive pooling, or None.
 max_pool_grad = op(
     "max_pool_grad",
-    lambda xp, g, indices, *, shape: xp.max_pool_grad(g, indices, shape),
+    lambda xp, g, indices, *, shape, windows: xp.max_pool_grad(g, indices, shape, windows),
     grad_name="MaxPool2DWithIndicesBackwardBackward0",
-    g=lambda xp, h, g_shape, indices: xp.pooled_at(h, indices, g_shape),
+    g=lambda xp, h, g_shape, indices, windows: xp.pooled_at(h, indices, g_shape, windows),
 )
 
 pooled_at = op(
     "pooled_at",
-    lambda xp, x, indices, *, shape: xp.pooled_at(x, indices, shape),
+    lambda xp, x, indices, *, shape, windows: xp.pooled_at(x, indices, shape, windows),
     grad_name="GatherBackward0",
-    x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape),
+    x=lambda xp, g, x_shape, indices, windows: xp.max_pool_grad(g, indices, x_shape, windows),
 )
 
 adaptive_max_pool = op(
@@ -36,7 +39,7 @@ adaptive_max_pool = op(
     outputs=2,
     aux=("indices",),
     grad_name="AdaptiveMaxPool2DBackward0",
-    x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape),
+    x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape, "even"),
 )
 
 avg_pool = op(

@@ -13,7 +13,8 @@ from ..autograd.tape import Variable, counter_of, node_of, wrap
 from ..ops.movement import astype
 from .creation import from_numpy
 from .factory import place
-from .formats import strided
+from .formats import preserve_format, strided
+from .memory import clone, contiguous
 from .shared import for_pickle, is_shared, share_memory_
 
 __all__ = [
@@ -34,7 +35,8 @@ __all__ = [
 def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
     """This tensor in another dtype or on another device: `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`.
 
-    Returns the tensor itself if nothing changes and `copy` is False. Differentiable.
+    memory_format: channels_last or channels_last_3d to have it lie so. Returns the tensor itself if nothing changes and
+    `copy` is False. Differentiable. RuntimeError for a memory format that wants another number of dimensions.
     """
     for arg in args:
         if isinstance(arg, dtypes.dtype):
@@ -55,9 +57,11 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
         copy = args[-1]
     if device is not None:
         place(device)
-    if dtype is None or dtype.np == self._array.dtype:
+    if dtype is not None and dtype.np != self._array.dtype:
+        self, copy = apply(astype, self, dtype=dtype.np), False
+    if memory_format in (None, preserve_format):
         return self.clone() if copy else self
-    return apply(astype, self, dtype=dtype.np)
+    return clone(self, memory_format=memory_format) if copy else contiguous(self, memory_format)
 
 
 def _to(dtype: dtypes.dtype, name: str):

@@ -36,6 +36,9 @@ contiguous_format = memory_format("contiguous_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 
+RANKS = {channels_last: 4, channels_last_3d: 5}
+"""The dimensions of the tensors that these formats are for."""
+
 __all__ = [
     "layout",
     "memory_format",

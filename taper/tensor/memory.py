@@ -12,20 +12,19 @@ from ..autograd.tape import address, alias, changed, counter_of, node_of
 from ..ops import movement as ops
 from . import dims
 from .factory import size_of
-from .formats import channels_last, channels_last_3d, preserve_format
+from .formats import RANKS, preserve_format
 from .shape import reshaped_in_place
 from .size import Size
 from .storage import storage, untyped_storage
 
 __all__ = ["clone", "as_strided", "as_strided_", "detach", "resize_as_"]
 
-_RANKS = {channels_last: 4, channels_last_3d: 5}
 
 
 def clone(input, *, memory_format=preserve_format):
     """A copy with its own memory, in the same memory order if that is dense. Differentiable."""
     array = input._array
-    if memory_format in _RANKS:
+    if memory_format in RANKS:
         return _channels_last(input, memory_format, copy=True)
     # Of an expanded tensor, each element becomes its own.
     kept = memory_format is preserve_format and not array.flags.c_contiguous and 0 not in array.strides
@@ -34,7 +33,7 @@ def clone(input, *, memory_format=preserve_format):
 
 def contiguous(self, memory_format=None):
     """The tensor itself if its elements lie in order, else a copy that does."""
-    if memory_format in _RANKS:
+    if memory_format in RANKS:
         return _channels_last(self, memory_format, copy=False)
     return self if self._array.flags.c_contiguous else apply(ops.clone, self, order="C")
 
@@ -42,8 +41,8 @@ def contiguous(self, memory_format=None):
 def _channels_last(x, memory_format, copy: bool):
     """x with its channels beside each other in memory."""
     ndim = x._array.ndim
-    if ndim != _RANKS[memory_format]:
-        raise RuntimeError(f"required rank {_RANKS[memory_format]} tensor to use {memory_format.name} format")
+    if ndim != RANKS[memory_format]:
+        raise RuntimeError(f"required rank {RANKS[memory_format]} tensor to use {memory_format.name} format")
     if not copy and is_contiguous(x, memory_format):
         return x
     moved = viewed(ops.permute, x, axes=(0, *range(2, ndim), 1))
@@ -53,9 +52,9 @@ def _channels_last(x, memory_format, copy: bool):
 def is_contiguous(self, memory_format=None) -> bool:
     """Whether the elements lie in memory in the order of their indices, or with channels last."""
     array = self._array
-    if memory_format in _RANKS:
+    if memory_format in RANKS:
         ndim = array.ndim
-        return ndim == _RANKS[memory_format] and array.transpose(0, *range(2, ndim), 1).flags.c_contiguous
+        return ndim == RANKS[memory_format] and array.transpose(0, *range(2, ndim), 1).flags.c_contiguous
     return array.flags.c_contiguous
 
 

@@ -401,14 +401,14 @@ def adaptive_max_pool(x, size):
     return apply(_pooling.adaptive_max_pool, x, size=size)
 
 
-def max_pool_grad(g, indices, shape):
+def max_pool_grad(g, indices, shape, windows=None):
     """g put back where the largest elements were."""
-    return apply(_pooling.max_pool_grad, g, indices, shape=tuple(shape))
+    return apply(_pooling.max_pool_grad, g, indices, shape=tuple(shape), windows=windows)
 
 
-def pooled_at(x, indices, shape):
+def pooled_at(x, indices, shape, windows=None):
     """The elements of x at indices flat within its planes."""
-    return apply(_pooling.pooled_at, x, indices, shape=tuple(shape))
+    return apply(_pooling.pooled_at, x, indices, shape=tuple(shape), windows=windows)
 
 
 def avg_pool(x, kernel, stride, padding, ceil_mode, include_pad, divisor):

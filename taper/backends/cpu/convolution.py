@@ -13,16 +13,26 @@ Arrays: x (N, C, *spatial), w (O, C / groups, *kernel), g (N, O, *output); float
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from itertools import product
 from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-__all__ = ["conv", "conv_input_grad", "conv_output_shape", "conv_weight_grad"]
+from .large import accelerated
+
+__all__ = ["conv", "conv_input_grad", "conv_output_shape", "conv_weight_grad", "winograd"]
 
 Sizes = tuple[int, ...]
+
+NATIVE = 1 << 16
+"""Multiplications from which a convolution runs natively."""
+
+winograd = True
+"""Whether native 3 x 3 convolutions may use Winograd's algorithm where it is faster; `taper.backends.cpu.winograd = False`
+keeps to sums of products in programs made from then on."""
 
 # Bytes of a block's columns, where that is no less than the weights: about a core's L2 cache.
 BLOCK_BYTES = 1 << 20
@@ -41,6 +51,29 @@ def conv_output_shape(spatial: Sizes, kernel: Sizes, stride: Sizes, padding: Siz
     return tuple((n - r) // s + 1 for n, r, s in zip(padded, reach, stride))
 
 
+def _accelerated(multiplications: Callable[..., int]):
+    return functools.partial(accelerated, pays=lambda *args: multiplications(*args) >= NATIVE)
+
+
+def _in_given_order(kernel: Callable) -> Callable:
+    """A kernel whose result lies channels-last where its images or its weights do."""
+
+    @functools.wraps(kernel)
+    def call(x, w, *options):
+        out = kernel(x, w, *options)
+        if _is_channels_last(x) or _is_channels_last(w):
+            out = np.moveaxis(np.ascontiguousarray(np.moveaxis(out, 1, -1)), -1, 1)
+        return out
+
+    return call
+
+
+def _is_channels_last(x) -> bool:
+    return x.ndim > 3 and not x.flags.c_contiguous and x.transpose(0, *range(2, x.ndim), 1).flags.c_contiguous
+
+
+@_in_given_order
+@_accelerated(lambda x, w, stride, *rest: x.size // max(x.shape[1], 1) * w.size // prod(stride))
 def conv(
     x: np.ndarray,
     w: np.ndarray,
@@ -52,7 +85,7 @@ def conv(
 ) -> np.ndarray:
     """out[n, o, p] = bias[o] + the sum over c, k of w[o, c, k] * x[n, c, p * stride + k * dilation - padding].
 
-    Returns (N, O, *output), contiguous, of x's dtype. The channels are split into `groups` equal parts, each of which
+    Returns (N, O, *output) of x's dtype, contiguous, or channels-last if x or w is (as PyTorch's). The channels are split into `groups` equal parts, each of which
     sees its own part of the input. RuntimeError where the kernel does not fit into the input.
     """
     kernel = w.shape[2:]
@@ -78,10 +111,12 @@ def conv(
     return out
 
 
+@_in_given_order
+@_accelerated(lambda g, w, *rest: g.size // max(g.shape[1], 1) * w.size)
 def conv_input_grad(
     g: np.ndarray, w: np.ndarray, x_shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
 ) -> np.ndarray:
-    """The gradient of `conv` with respect to x: of shape x_shape = (N, C, *spatial), contiguous, of g's dtype.
+    """The gradient of `conv` with respect to x: of shape x_shape = (N, C, *spatial), of g's dtype.
 
     It is also the transposed convolution of g, where x_shape is the shape wanted: input beyond the last window,
     which `output_padding` adds, gets zeros.
@@ -119,6 +154,7 @@ def conv_input_grad(
     return dx
 
 
+@_accelerated(lambda g, x, w_shape, *rest: g.size * prod(w_shape[1:]))
 def conv_weight_grad(
     g: np.ndarray, x: np.ndarray, w_shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int
 ) -> np.ndarray:

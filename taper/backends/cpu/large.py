@@ -35,14 +35,21 @@ class Native:
     update: Callable[..., Any] | None = None
 
 
-def accelerated(kernel: Callable) -> Callable:
-    """A kernel of arrays whose first argument, if it is large, decides that it runs natively."""
+def _large(x, *others) -> bool:
+    return x.size >= LARGE
+
+
+def accelerated(kernel: Callable, pays: Callable[..., bool] = _large) -> Callable:
+    """A kernel of arrays that runs natively where `pays` says so of its arguments: by default if the first is large.
+
+    `__wrapped__` of what is returned is the kernel itself.
+    """
     formula = _kernel(kernel.__name__)
 
     @functools.wraps(kernel)
     def call(*args):
         x = args[0]
-        if x.__class__ is ndarray and x.size >= LARGE and Native.run is not None and x.dtype.kind == "f":
+        if x.__class__ is ndarray and Native.run is not None and x.dtype.kind == "f" and pays(*args):
             made = Native.run(formula, args, {})
             if made is not NotImplemented:
                 return made

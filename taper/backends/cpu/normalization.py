@@ -5,6 +5,7 @@ Sums along rows are products with ones: several times faster than NumPy's own, a
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -23,6 +24,12 @@ __all__ = [
     "rms_norm_grad",
     "channel_sums",
 ]
+
+
+BATCH = 1 << 17
+"""Elements from which batch norm runs natively: NumPy goes over memory six times."""
+
+_large_batch = functools.partial(accelerated, pays=lambda x, *rest: x.size >= BATCH)
 
 
 def channel_sums(x):
@@ -52,7 +59,7 @@ def _per_channel(v, ndim):
     return v.reshape(1, -1, *(1,) * (ndim - 2))
 
 
-@accelerated
+@_large_batch
 def batch_norm(x, weight, bias, eps):
     """x (N, C, ...) normalised over all axes but 1: (out, mean, variance, and mean and 1 / deviation as columns)."""
     n = x.dtype.type(x.size // max(x.shape[1], 1))
@@ -67,7 +74,7 @@ def batch_norm(x, weight, bias, eps):
     return out, mean, variance, column, _per_channel(rstd, x.ndim)
 
 
-@accelerated
+@_large_batch
 def batch_norm_grad(g, x, weight, mean, rstd, needs):
     """The gradients of x, weight and bias, None for those not needed."""
     n = x.dtype.type(x.size // max(x.shape[1], 1))
@@ -83,6 +90,7 @@ def batch_norm_grad(g, x, weight, mean, rstd, needs):
     return out if needs[0] else None, dweight if needs[1] else None, dbias if needs[2] else None
 
 
+@_large_batch
 def batch_norm_by(x, mean, variance, weight, bias, eps):
     """x (N, C, ...) normalised by given statistics."""
     scale = 1 / np.sqrt(variance + variance.dtype.type(eps))
@@ -94,6 +102,7 @@ def batch_norm_by(x, mean, variance, weight, bias, eps):
     return out
 
 
+@_large_batch
 def batch_norm_by_grad(g, x, mean, variance, weight, eps, needs):
     """The gradients of x, the statistics (none), weight and bias."""
     rstd = 1 / np.sqrt(variance + variance.dtype.type(eps))

@@ -8,11 +8,14 @@ a tap that would fall outside of its window repeats an element of it, which chan
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
+
+from .large import accelerated
 
 __all__ = [
     "adaptive_avg_pool",
@@ -27,6 +30,9 @@ __all__ = [
 ]
 
 Sizes = tuple[int, ...]
+
+NATIVE = 1 << 16
+"""Elements, of an input or its gradient, from which pooling runs natively."""
 
 # Elements handled at a time, so that what the taps read and compare stays in a core's L2 cache.
 BLOCK = 1 << 17
@@ -74,6 +80,11 @@ def pool_output_shape(
     return tuple(output)
 
 
+_large_input = functools.partial(accelerated, pays=lambda x, *rest: x.size >= NATIVE)
+_large_gradient = functools.partial(accelerated, pays=lambda g, x_shape, *rest: prod(x_shape) >= NATIVE)
+
+
+@_large_input
 def max_pool(
     x: np.ndarray, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -88,10 +99,12 @@ def max_pool(
     return _max_over(x, [_window_axis(*sizes) for sizes in zip(spatial, output, kernel, stride, padding, dilation)])
 
 
-def max_pool_grad(g: np.ndarray, indices: np.ndarray, x_shape: Sizes) -> np.ndarray:
+@functools.partial(accelerated, pays=lambda g, indices, x_shape, windows=None: windows and prod(x_shape) >= NATIVE)
+def max_pool_grad(g: np.ndarray, indices: np.ndarray, x_shape: Sizes, windows=None) -> np.ndarray:
     """The gradient of the values of `max_pool` or `adaptive_max_pool` with respect to x: of shape x_shape.
 
-    g, indices: (N, C, *output). Each element of g is added at the position that its index names.
+    g, indices: (N, C, *output). Each element of g is added at the position that its index names. windows: of which
+    windows the indices are, if that is known: (kernel, stride, padding, dilation), or "even" for adaptive pooling.
     """
     planes, size = prod(x_shape[:2]), prod(x_shape[2:])
     dx = np.zeros((planes, size), g.dtype)
@@ -104,22 +117,24 @@ def max_pool_grad(g: np.ndarray, indices: np.ndarray, x_shape: Sizes) -> np.ndar
     return dx.reshape(x_shape)
 
 
-def pooled_at(x: np.ndarray, indices: np.ndarray, shape: Sizes) -> np.ndarray:
+def pooled_at(x: np.ndarray, indices: np.ndarray, shape: Sizes, windows=None) -> np.ndarray:
     """The elements of x at indices flat within its planes, as `max_pool` gives them: of `shape`."""
     lead = x.shape[:2]
     flat, places = x.reshape(*lead, prod(x.shape[2:])), indices.reshape(*lead, prod(indices.shape[2:]))
     return np.take_along_axis(flat, places, 2).reshape(shape)
 
 
+@_large_input
 def adaptive_max_pool(x: np.ndarray, output_size: Sizes) -> tuple[np.ndarray, np.ndarray]:
     """The maximum over windows that divide x evenly into output_size: (values, indices) as `max_pool` gives them.
 
     Window i of n elements in m windows is [floor(i n / m), ceil((i + 1) n / m)). RuntimeError for an empty plane.
     """
-    _require_elements(x, "adaptive_max_pool")
+    require_plane(x, "adaptive_max_pool")
     return _max_over(x, [_adaptive_axis(n, m) for n, m in zip(x.shape[2:], output_size)])
 
 
+@_large_input
 def avg_pool(
     x: np.ndarray,
     kernel: Sizes,
@@ -136,7 +151,7 @@ def avg_pool(
     """
     spatial = x.shape[2:]
     output = pool_output_shape(spatial, kernel, stride, padding, (1,) * len(kernel), ceil_mode)
-    divisor = _divisor(spatial, output, kernel, stride, padding, count_include_pad, divisor_override, x.dtype)
+    count = divisor(spatial, output, kernel, stride, padding, count_include_pad, divisor_override, x.dtype)
     sums = x
     for axis, (n, m, k, s, p) in enumerate(zip(spatial, output, kernel, stride, padding), 2):
         total = np.zeros((*sums.shape[:axis], m, *sums.shape[axis + 1 :]), x.dtype)
@@ -144,9 +159,10 @@ def avg_pool(
             there, here = _overlap(n, m, tap, s, p)
             total[_along(axis, there)] += sums[_along(axis, here)]
         sums = total
-    return np.divide(sums, divisor, out=sums)
+    return np.divide(sums, count, out=sums)
 
 
+@_large_gradient
 def avg_pool_grad(
     g: np.ndarray,
     x_shape: Sizes,
@@ -158,7 +174,7 @@ def avg_pool_grad(
 ) -> np.ndarray:
     """The gradient of `avg_pool` with respect to x: of shape x_shape, of g's dtype. g's shape tells the ceil_mode."""
     spatial, output = x_shape[2:], g.shape[2:]
-    dx = g / _divisor(spatial, output, kernel, stride, padding, count_include_pad, divisor_override, g.dtype)
+    dx = g / divisor(spatial, output, kernel, stride, padding, count_include_pad, divisor_override, g.dtype)
     for axis, (n, m, k, s, p) in enumerate(zip(spatial, output, kernel, stride, padding), 2):
         total = np.zeros((*dx.shape[:axis], n, *dx.shape[axis + 1 :]), g.dtype)
         for tap in range(k):
@@ -168,12 +184,13 @@ def avg_pool_grad(
     return dx
 
 
+@_large_input
 def adaptive_avg_pool(x: np.ndarray, output_size: Sizes) -> np.ndarray:
     """The mean over windows that divide x evenly into output_size: (N, C, *output_size), of x's dtype.
 
     The windows are those of `adaptive_max_pool`. RuntimeError for an empty plane.
     """
-    _require_elements(x, "adaptive_avg_pool")
+    require_plane(x, "adaptive_avg_pool")
     spatial = x.shape[2:]
     if all(m and n % m == 0 for n, m in zip(spatial, output_size)):
         split = [size for n, m in zip(spatial, output_size) for size in (m, n // m)]
@@ -185,12 +202,13 @@ def adaptive_avg_pool(x: np.ndarray, output_size: Sizes) -> np.ndarray:
             for i, window in enumerate(_adaptive_windows(n, m)):
                 total[_along(axis, i)] = sums[_along(axis, window)].sum(axis)
             sums = total
-    return np.divide(sums, _adaptive_divisor(spatial, output_size, x.dtype), out=sums)
+    return np.divide(sums, adaptive_divisor(spatial, output_size, x.dtype), out=sums)
 
 
+@_large_gradient
 def adaptive_avg_pool_grad(g: np.ndarray, x_shape: Sizes) -> np.ndarray:
     """The gradient of `adaptive_avg_pool` with respect to x: of shape x_shape, of g's dtype."""
-    dx = g / _adaptive_divisor(x_shape[2:], g.shape[2:], g.dtype)
+    dx = g / adaptive_divisor(x_shape[2:], g.shape[2:], g.dtype)
     for axis, (n, m) in enumerate(zip(x_shape[2:], g.shape[2:]), 2):
         total = np.zeros((*dx.shape[:axis], n, *dx.shape[axis + 1 :]), g.dtype)
         for i, window in enumerate(_adaptive_windows(n, m)):
@@ -212,16 +230,22 @@ def _window_axis(n: int, m: int, kernel: int, stride: int, padding: int, dilatio
     positions = offsets[:, None] + (np.arange(m) * stride - padding)
     if positions[0, 0] >= 0 and positions[-1, -1] < n:
         return _Axis(positions, [slice(o, o + (m - 1) * stride + 1, stride) for o in offsets.tolist()], True)
+    require_elements(n, m, kernel, stride, padding, dilation)
     inside = (positions >= 0) & (positions < n)
-    if not inside.any(0).all():
-        raise RuntimeError(
-            f"max_pool: a window of kernel size {kernel} and dilation {dilation} holds no element of an input of size "
-            f"{n} with padding {padding}. Use a smaller dilation or padding."
-        )
     low = np.where(inside, positions, n).min(0)
     high = np.where(inside, positions, -1).max(0)
     positions = np.clip(positions, low, high)
     return _Axis(positions, list(positions), False)
+
+
+def require_elements(n: int, m: int, kernel: int, stride: int, padding: int, dilation: int) -> None:
+    """RuntimeError if a window along one dimension holds nothing but padding."""
+    positions = np.arange(kernel)[:, None] * dilation + (np.arange(m) * stride - padding)
+    if not ((positions >= 0) & (positions < n)).any(0).all():
+        raise RuntimeError(
+            f"max_pool: a window of kernel size {kernel} and dilation {dilation} holds no element of an input of size "
+            f"{n} with padding {padding}. Use a smaller dilation or padding."
+        )
 
 
 def _adaptive_axis(n: int, m: int) -> _Axis:
@@ -318,7 +342,7 @@ def _overlap(n: int, m: int, tap: int, stride: int, padding: int) -> tuple[slice
     return slice(first, last), slice(start, start + (last - first - 1) * stride + 1, stride)
 
 
-def _divisor(spatial, output, kernel, stride, padding, count_include_pad, divisor_override, dtype) -> np.ndarray:
+def divisor(spatial, output, kernel, stride, padding, count_include_pad, divisor_override, dtype) -> np.ndarray:
     """The divisors of average pooling, of shape (*output) or ()."""
     if divisor_override is not None:
         if divisor_override == 0:
@@ -332,7 +356,7 @@ def _divisor(spatial, output, kernel, stride, padding, count_include_pad, diviso
     return _outer(counts, dtype)
 
 
-def _adaptive_divisor(spatial: Sizes, output: Sizes, dtype) -> np.ndarray:
+def adaptive_divisor(spatial: Sizes, output: Sizes, dtype) -> np.ndarray:
     counts = [np.array([w.stop - w.start for w in _adaptive_windows(n, m)]) for n, m in zip(spatial, output)]
     return _outer(counts, dtype)
 
@@ -352,7 +376,7 @@ def _along(axis: int, selector) -> tuple:
     return (slice(None),) * axis + (selector,)
 
 
-def _require_elements(x: np.ndarray, operator: str) -> None:
+def require_plane(x: np.ndarray, operator: str) -> None:
     if 0 in x.shape[2:]:
         raise RuntimeError(
             f"{operator}: Expected input to have non-zero size for non-batch dimensions, but input has shape {x.shape}"

@@ -92,8 +92,6 @@ def broadcast(access: Access, extents, shape: tuple[int, ...], source: tuple[int
     if math.prod(source) == 1 or 0 in extents:
         return Access(0, (0,) * len(extents))
     lead = len(shape) - len(source)
-    c = steps_of(source)
-    strides = (0,) * lead + tuple(0 if n == 1 else s for n, s in zip(source, c))
     if _kept_whole(shape, source, lead):
         # Only leading axes are repeated: the position is that of the trailing part.
         size = math.prod(source)
@@ -103,8 +101,23 @@ def broadcast(access: Access, extents, shape: tuple[int, ...], source: tuple[int
                 inner, default=0
             ) >= 0:
                 return Access(access.offset % size, tuple(inner))
+    shape, source = _merged(shape, (1,) * lead + source)
+    strides = tuple(0 if n == 1 else s for n, s in zip(source, steps_of(source)))
     first, moves = along_axes(access, extents, shape)
     return _moved(first, moves, strides)
+
+
+def _merged(shape, source) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Both shapes with neighbouring axes made one that are all repeated or all not, so that no kernel is cut for them."""
+    axes: list[tuple[int, int]] = []
+    for n, m in zip(shape, source):
+        if n == 1:
+            continue
+        if axes and (axes[-1][1] == 1) == (m == 1):
+            axes[-1] = axes[-1][0] * n, axes[-1][1] * m
+        else:
+            axes.append((n, m))
+    return tuple(n for n, _ in axes), tuple(m for _, m in axes)
 
 
 def _kept_whole(shape, source, lead: int) -> bool:

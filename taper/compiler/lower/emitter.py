@@ -51,7 +51,7 @@ class Emitter:
         self.vector_dim = vector_dim
         self.lane = Lane(1, None)
         self.memo: list[dict[tuple[Node, Access, int], Value]] = [{}]
-        self.own = kernel.own()
+        self.own, self.given = kernel.own(), kernel.given()
         self.pointers: dict[Node, Value] = {}
         for node, _ in walk.loads:
             if node not in self.pointers:
@@ -246,14 +246,14 @@ class Emitter:
                     continue
             elif node not in self.own and in_memory(node, self.kernel.stored):
                 continue
-            if not (is_reduction(node) or node is self.kernel.node):
+            if not (is_reduction(node) or node in self.given):
                 stack.extend(operands(node, access, self.extents))
 
     def waiting(self, node: Node) -> set[Node]:
         """The kernel's own reductions that a node needs."""
         found = self.needs.get(node)
         if found is None:
-            if node in self.own and (is_reduction(node) or node is self.kernel.node):
+            if node in self.own and (is_reduction(node) or node in self.given):
                 found = {node}
             elif node not in self.own and in_memory(node, self.kernel.stored):
                 found = set()

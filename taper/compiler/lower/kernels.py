@@ -101,7 +101,8 @@ class Kernel:
     """kind: "loop", "product", "scatter" or "host"; node: the product, scatter or host node.
 
     stored: the nodes that have a buffer (shared by all kernels). silent: roots that nobody reads, so that they are computed
-    only as far as the others need them. operands: what a kernel that is no loop reads.
+    only as far as the others need them. operands: what a kernel that is no loop reads. beside: what a product's
+    kernel finds besides its node.
     """
 
     kind: str
@@ -110,13 +111,18 @@ class Kernel:
     stored: set[Node]
     node: Node | None = None
     operands: tuple = ()
+    beside: tuple[Node, ...] = ()
     parts: list[Node] = field(default_factory=list)
     silent: set[Node] = field(default_factory=set)
     writes_state: bool = False
     _walk: Walk | None = None
 
     def own(self) -> set[Node]:
-        return {r.node for r in self.roots if r.into is None} | ({self.node} if self.kind == "product" else set())
+        return {r.node for r in self.roots if r.into is None} | self.given()
+
+    def given(self) -> set[Node]:
+        """What a product's own code computes, and no expression."""
+        return {self.node, *self.beside} if self.kind == "product" and self.node is not None else set()
 
     def walk(self) -> Walk:
         if self._walk is None:
@@ -174,7 +180,7 @@ def _piece_access(root: Root, space: Space) -> Access | None:
 class Walker:
     def __init__(self, kernel: Kernel, space: Space, pieces: list[Access | None]):
         self.kernel, self.space, self.pieces = kernel, space, pieces
-        self.own = kernel.own()
+        self.own, self.given = kernel.own(), kernel.given()
         self.loads: dict[tuple[Node, Access], None] = {}
         self.reductions: dict[Node, Access] = {}
         self.seen: set[tuple[Node, Access]] = set()
@@ -209,7 +215,7 @@ class Walker:
             if node in self.own:
                 if _plain(access, extents) != _plain(self.home(node), extents):
                     raise NotPointwise
-                if node is self.kernel.node:
+                if node in self.given:
                     continue
                 if is_reduction(node):
                     full = Access(0, self.space.flat)

@@ -2,18 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial as partial_of
 
 from ...native.gemm import Operands, Product, emit_pack, emit_product, plan_product
 from ...native.gemm.tiling import Plan
 from ...native.machine import Machine
-from ...native.text import Builder, Module, Value, const, i64, vector
+from ...native.text import Builder, Module, Value, const, i64, lanes, vector
 from ..graph import Node
 from .access import Access
 from .emitter import Emitter, Lane, Pointer, memory_type
 from .instructions import LLVM
 from .kernels import Kernel
 from .schedule import operand_strides
+
+
+class Scratch:
+    """Working memory of one kernel, or of two that follow one another; size in bytes."""
+
+    def __init__(self, size: int):
+        self.size = size
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One of the native kernels that compute a product: how it is written, and what it reads and writes in memory.
+
+    finishes: whether it computes the roots of the product's kernel, and so reads and writes what that says, too.
+    """
+
+    emit: Callable[[Module, str], None]
+    chunks: int
+    reads: frozenset
+    writes: frozenset
+    flops: int = 0
+    finishes: bool = False
+
+
+def product_pieces(kernel: Kernel, pointer: Pointer, machine: Machine) -> list[Piece]:
+    """The kernels of a matrix product: one that packs an operand, if that pays, and the product."""
+    plan = product_plan(kernel, machine)
+    size = 8 if plan.product.type == "double" else 4
+    panels, partial = Scratch(plan.packed * size), Scratch(kernel.node.size * size)
+    operands = _operands(kernel, pointer, panels, partial)
+    pieces = []
+    if plan.packed:
+        source = kernel.operands[0 if plan.swapped else 1]
+        pack = partial_of(emit_pack, plan=plan, operands=operands)
+        pieces.append(Piece(pack, plan.pack_chunks, frozenset([source]), frozenset([panels])))
+    finish = Epilogue(kernel, pointer, machine)
+    product = partial_of(emit_product, plan=plan, operands=operands, finish=finish)
+    reads = frozenset([panels] if plan.packed else [])
+    writes = frozenset([partial] if plan.needs_partial else [])
+    return [*pieces, Piece(product, plan.chunks, reads, writes, plan.flops, finishes=True)]
+
+
+def _operands(kernel: Kernel, pointer: Pointer, panels: Scratch, partial: Scratch) -> Operands:
+    x, y = kernel.node.inputs
+    a, b = operand(pointer, x, kernel.operands[0]), operand(pointer, y, kernel.operands[1])
+    return Operands(a, b, lambda b: pointer(b, panels), lambda b: pointer(b, partial))
 
 
 def product_plan(kernel: Kernel, machine: Machine) -> Plan:
@@ -65,7 +113,7 @@ class Epilogue:
         self.home = Access(0, self.emitter.plain(self.space.flat))
         for root, _ in self.roots:
             self.emitter.hoist(root.node, self.home, range(len(self.space.extents)))
-        self.beside = [n for n, access in walk.loads if access == self.home and n is not self.kernel.node]
+        self.beside = [n for n, access in walk.loads if access == self.home and n not in self.kernel.given()]
 
     def fetch(self, b: Builder, batch: Value, row: Value, column: Value) -> None:
         """Prefetch what is read beside each element: an optimizer's parameter and state, a residual (4 to 20% faster)."""
@@ -74,22 +122,28 @@ class Epilogue:
         for node in self.beside:
             b.prefetch(b.offset(self.emitter.pointers[node], place, memory_type(node.dtype)))
 
-    def __call__(self, b: Builder, value: Value, batch: Value, row: Value, column: Value, mask: Value | None) -> None:
+    def __call__(self, b: Builder, value: Value | tuple, batch: Value, row: Value, column: Value, mask: Value | None) -> None:
+        """value: of the kernel's node at a place, or such values of the node and of what is found besides."""
         e = self.emitter
+        found = value if isinstance(value, tuple) else (value,)
         node = self.kernel.node
         extents = self.space.extents
         with e.scope():
-            place = row if extents[0] == 1 or node.ndim == 2 else b.add(b.mul(batch, i64(node.shape[-2])), row)
-            _place(e, place, len(extents) - 1)
+            if extents[:-1] == (node.size // (node.shape[-2] * node.shape[-1]), node.shape[-2]):
+                e.indices[:2] = batch, row
+            else:
+                place = row if extents[0] == 1 or node.ndim == 2 else b.add(b.mul(batch, i64(node.shape[-2])), row)
+                _place(e, place, len(extents) - 1)
             e.indices[-1] = column
             e.lane = Lane(1, None)
             for root, _ in self.roots:
                 e.hoist(root.node, self.home, range(len(extents) - 1, len(extents)))
-            width = int(value.type[1 : value.type.index(" ")]) if value.type[0] == "<" else 1
+            width = lanes(found[0].type)
             e.lane = Lane(width, mask)
-            e.memo[-1][node, self.home, width if e.varies(self.home) else 1] = (
-                value if e.varies(self.home) or width == 1 else b.extract(value, 0)
-            )
+            for n, v in zip((node, *self.kernel.beside), found):
+                e.memo[-1][n, self.home, width if e.varies(self.home) else 1] = (
+                    v if e.varies(self.home) or width == 1 else b.extract(v, 0)
+                )
             values = [e.value(r.node, self.home) for r, _ in self.roots]
             for (root, access), v in zip(self.roots, values):
                 e.store(root.target, v, access)
@@ -109,27 +163,6 @@ def _place(e: Emitter, row: Value, dims: int) -> None:
         else:
             e.indices[d] = b.rem(row, i64(e.extents[d]), signed=False)
             row = b.div(row, i64(e.extents[d]), signed=False)
-
-
-def emit_product_kernel(module: Module, name: str, kernel: Kernel, plan: Plan, pointer: Pointer, scratch) -> None:
-    """Write a product's kernel; `scratch(b, which)` points to its "panels" and "partial" sums."""
-    emit_product(module, name, plan, _operands(kernel, pointer, scratch), Epilogue(kernel, pointer, plan.machine))
-
-
-def emit_pack_kernel(module: Module, name: str, kernel: Kernel, plan: Plan, pointer: Pointer, scratch) -> None:
-    """Write the kernel that packs an operand of a product: the one that `packed_operand` names."""
-    emit_pack(module, name, plan, _operands(kernel, pointer, scratch))
-
-
-def _operands(kernel: Kernel, pointer: Pointer, scratch) -> Operands:
-    x, y = kernel.node.inputs
-    a, b = operand(pointer, x, kernel.operands[0]), operand(pointer, y, kernel.operands[1])
-    return Operands(a, b, lambda b: scratch(b, "panels"), lambda b: scratch(b, "partial"))
-
-
-def packed_operand(kernel: Kernel, plan: Plan) -> Node:
-    """What the packing kernel reads."""
-    return kernel.operands[0 if plan.swapped else 1]
 
 
 @dataclass(frozen=True)
@@ -177,9 +210,9 @@ def emit_scatter(b: Builder, kernel: Kernel, pointer: Pointer, machine: Machine)
 def _add_line(b: Builder, line: Value, source: Value | None, start: Value, stop: Value, kind: str, width: int) -> None:
     """line[start:stop] += source[start:stop], or = 0."""
     whole = b.add(start, b.logical("and", b.sub(stop, start), i64(-width)))
-    for lanes, first, last in ((width, start, whole), (1, whole, stop)):
-        type = vector(kind, lanes)
-        with b.loop(first, last, i64(lanes)) as loop:
+    for count, first, last in ((width, start, whole), (1, whole, stop)):
+        type = vector(kind, count)
+        with b.loop(first, last, i64(count)) as loop:
             where = b.offset(line, loop.index, kind)
             if source is None:
                 b.store(const(0, type), where)

@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from ..elementwise import ELEMENTWISE
-from ..graph import LEAVES, MOVEMENTS, REDUCTIONS, Node, reached
+from ..graph import LEAVES, MOVEMENTS, PRODUCTS, REDUCTIONS, Node, reached
+from ..windows import WINDOWS
 from .access import Access, NotLinear, Split, steps_of, through
 from .expression import INDEXED, data_of, inline, is_reduction
 from .instructions import COSTLY, LLVM
@@ -114,7 +115,7 @@ class _Scheduler:
         """The operands of a node that is not computed inline, as they must lie in memory."""
         if node.op in ("concat", "update") or (node.op in REDUCTIONS and self.reducible(node)):
             return ()
-        if node.op == "matmul" and node.dtype.name in ("float32", "float64"):
+        if is_product(node):
             return self.operand_bases(node)
         return [self.stripped(x) for x in node.inputs]
 
@@ -128,24 +129,36 @@ class _Scheduler:
             x = x.inputs[0]
         return x
 
-    def operand_bases(self, product: Node) -> tuple[Node, ...]:
-        """What a product's operands are strided views of; bfloat16 numbers if both are, which its kernel widens."""
-        narrow = [self.operand_base(x, True) for x in product.inputs]
-        if all(base.dtype.name == "bfloat16" for base in narrow):
-            return tuple(narrow)
-        return tuple([self.operand_base(x) for x in product.inputs])
+    def operand_bases(self, node: Node) -> tuple[Node, ...]:
+        """What a product's operands are strided views of; bfloat16 numbers if both are, which a matrix product widens."""
+        if node.op == "matmul":
+            narrow = [self.operand_base(node, i, True) for i in range(2)]
+            if all(base.dtype.name == "bfloat16" for base in narrow):
+                return tuple(narrow)
+        return tuple([self.operand_base(node, i) for i in range(len(node.inputs))])
 
-    def operand_base(self, x: Node, narrow: bool = False) -> Node:
-        """What a product's operand is a strided view of: itself if no strides describe it. narrow: before it was widened."""
-        base = x
+    def operand_base(self, node: Node, place: int, narrow: bool = False) -> Node:
+        """What an operand of a product is a strided view of: itself if no strides describe it that the product's kernel
+        takes. narrow: before it was widened."""
+        x = base = node.inputs[place]
         while base.op in MOVEMENTS or (narrow and widens(base)):
             base = base.inputs[0]
-        return x if operand_strides(x, base) is None else base
+        access = operand_strides(x, base)
+        return x if access is None or not takes(node, place, access) else base
 
     def _rereads(self, node: Node, reads: set[Node]) -> bool:
         """Whether computing a node at each use reads more memory than storing it would cost."""
         big = sum(1 for x in reads if 2 * x.size >= node.size)
-        return node.op not in MOVEMENTS and (big - 1) * (len(self._real_users(node)) - 1) >= 2
+        return node.op not in MOVEMENTS and (big - 1) * (self._passes(node) - 1) >= 2
+
+    def _passes(self, node: Node) -> int:
+        """How many kernels use a node, about: reductions over the same rows, and what is only reduced there, are one."""
+        passes = set()
+        for user in self._real_users(node):
+            ends = {user} if user.op in REDUCTIONS else self._real_users(user)
+            reduced = ends and all(e.op in REDUCTIONS for e in ends)
+            passes.add(frozenset((e.inputs[0].shape, e.attrs) for e in ends) if reduced else user)
+        return len(passes)
 
     def _shared(self, node: Node) -> bool:
         """Whether several others, or an axis along which it is repeated, use a node."""
@@ -176,11 +189,13 @@ class _Scheduler:
             elif node.op == "part":
                 self.producer[node] = self.producer[node.inputs[0]]
                 self.producer[node].parts.append(node)
-            elif node.op == "matmul" and node.dtype.name in ("float32", "float64"):
+            elif is_product(node):
                 *lead, m, n = node.shape
                 extents = (_product(lead), m, n)
                 space = Space(extents, steps_of(extents), 3)
                 self.add(Kernel("product", [Root(node)], space, self.stored, node, self.operand_bases(node)))
+            elif is_window(node):
+                self.make_windows(node)
             elif node.op == "scatter" and node.dtype.name in ("float32", "float64"):
                 self.add(Kernel("scatter", [], flat_space(1), self.stored, node, operands=tuple(map(self.stripped, node.inputs))))
             elif node.op in ("concat", "update"):
@@ -193,6 +208,16 @@ class _Scheduler:
             self.linear(kernel)
         self._needs.clear()
         self._readers = None
+
+    def make_windows(self, node: Node) -> None:
+        """A maximum and its place are found together."""
+        if node in self.producer:
+            return
+        pair = [n for n in self.users[node.inputs[0]] if n.op in ("window_max", "window_place") and n.attrs == node.attrs]
+        beside = tuple(n for n in pair if n is not node and n in self.stored and node in pair)
+        space = Space(node.shape, steps_of(node.shape), 3)
+        operands = tuple(self.stripped(x) for x in node.inputs)
+        self.add(Kernel("product", [Root(n) for n in (node, *beside)], space, self.stored, node, operands, beside))
 
     def reducible(self, node: Node) -> bool:
         return node.inputs[0].dtype.name in LLVM and node.dtype.name not in ("float16", "bfloat16")
@@ -371,13 +396,13 @@ class _Scheduler:
     def join_epilogues(self) -> None:
         """Elementwise kernels into the products whose elements they use one by one."""
         for product in [k for k in self.kernels if k.kind == "product"]:
-            for consumer in [k for k in self.kernels if k.kind == "loop" and product.node in k.loads()]:
+            for consumer in [k for k in self.kernels if k.kind == "loop" and product.given() & k.loads()]:
                 if consumer.space.reduces or consumer.space.size != product.space.size:
                     continue
                 if any(_alone(r) for r in consumer.roots) or self.depends(consumer, product, consumer):
                     continue
                 roots = [*product.roots, *consumer.roots]
-                made = Kernel("product", roots, product.space, self.stored, product.node, product.operands)
+                made = Kernel("product", roots, product.space, self.stored, product.node, product.operands, product.beside)
                 try:
                     walk = made.walk()
                 except (NotPointwise, NotLinear):
@@ -525,6 +550,23 @@ def _nested(walk) -> bool:
                 seen.add(x)
                 stack.extend(x.inputs)
     return False
+
+
+def is_product(node: Node) -> bool:
+    return node.op in PRODUCTS and node.dtype.name in ("float32", "float64")
+
+
+def is_window(node: Node) -> bool:
+    return node.op in WINDOWS and all(n.dtype.name in LLVM and n.dtype.kind in "fiu" for n in node.inputs)
+
+
+def takes(node: Node, place: int, access: Access) -> bool:
+    """Whether a product's kernel can read an operand that lies so: a convolution wants weights with their taps side by
+    side, and the gradient of an output, where it looks for the weights', with all its positions side by side."""
+    if node.op == "matmul" or place == (node.op == "conv_weight"):
+        return True
+    shape = node.inputs[place].shape[2:]
+    return all(n == 1 or s == c for n, s, c in zip(shape, access.strides[2:], steps_of(shape)))
 
 
 def widens(node: Node) -> bool:

@@ -25,8 +25,9 @@ class Tile:
     """tile[r, c] (+)= sum over k of a[r * row_stride + k * a_step] * b[k * b_step + c], c over vectors * lanes columns.
 
     tail: columns of the last vector that exist, 0 for all. accumulates: whether it starts from what the tile holds.
-    k: the number of steps, or None if it is an argument. width: columns between rows of the tile. pairs: elements of a and
-    b are pairs of bfloat16 numbers, whose products are both added.
+    k: the number of steps, or None if it is an argument. width: columns between rows of the tile.
+    ahead: how many elements of a ahead are fetched at each step, for an a that is read once from far away; 0: none.
+    pairs: elements of a and b are pairs of bfloat16 numbers, whose products are both added.
     """
 
     type: str
@@ -40,12 +41,14 @@ class Tile:
     b_step: int
     width: int
     accumulates: bool
+    ahead: int = 0
     pairs: bool = False
 
     @property
     def name(self) -> str:
         steps = "n" if self.k is None else self.k
-        start = ("_more" if self.accumulates else "") + ("_pairs" if self.pairs else "")
+        start = ("_more" if self.accumulates else "") + (f"_ahead{self.ahead}" if self.ahead else "")
+        start += "_pairs" if self.pairs else ""
         return (
             f"tile_{self.type}_{self.rows}x{self.vectors}x{self.lanes}_{self.tail}_k{steps}"
             f"_{self.row_stride}_{self.a_step}_{self.b_step}_{self.width}{start}".replace("-", "m")
@@ -128,6 +131,8 @@ def emit_tile(module: Module, t: Tile) -> str:
             where = b.offset(panel, i64(at * t.b_step + v * t.lanes), t.type)
             return load_vector(b, t.type, t.lanes, where, t.tail if last else 0)
 
+        if t.ahead:
+            b.prefetch(b.offset(a, i64(at * t.a_step + t.ahead), t.type))
         if t.b_step != t.vectors * t.lanes:
             for v in range(t.vectors):
                 b.prefetch(b.offset(panel, i64((at + AHEAD) * t.b_step + v * t.lanes), t.type))

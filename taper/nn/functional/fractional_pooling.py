@@ -82,7 +82,7 @@ def _pooled(n: int, name: str, input, kernel_size, output_size, output_ratio, sa
     batched = input if x.ndim == n + 2 else input.unsqueeze(0)
     drawn = drawn[: planes[0]] if x.dtype.kind == "f" else drawn[: planes[0]].astype(np.float32)
     where = wrap(_largest(batched._array, drawn, kernel, output))
-    values = apply(ops.pooled_at, batched, where, shape=where._array.shape)
+    values = apply(ops.pooled_at, batched, where, shape=where._array.shape, windows=None)
     return (values, where) if x.ndim == n + 2 else (values.squeeze(0), where.squeeze(0))
 
 
