@@ -34,6 +34,7 @@ OPTIMIZERS = {
 def native_from_here(monkeypatch):
     """Small arrays count as large, and calls of programs are counted."""
     monkeypatch.setattr(large, "LARGE", 64)
+    monkeypatch.setattr("taper.backends.cpu.normalization.BATCH", 64)
     monkeypatch.setattr("taper.optim.optimizer.LARGE_PARAMETER", 64)
     monkeypatch.setattr(operators, "_programs", {})
     operators.lend()
