@@ -10,6 +10,7 @@ import pytest
 
 import taper
 from taper import nn
+from taper.compiler.capture import Capture
 from taper.nn import functional as F
 
 OPTIMIZERS = [
@@ -225,3 +226,37 @@ print("same")
 def test_without_llvmlite_there_is_one_warning_and_the_same_results():
     done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "same", done.stdout + done.stderr
+
+
+def test_a_step_without_state_is_not_captured_in_vain(monkeypatch):
+    model, captures = nn.Linear(3, 2), []
+    optimizer = taper.optim.Adam(model.parameters())
+    symbols = Capture._symbols
+    monkeypatch.setattr(Capture, "_symbols", lambda *args: (captures.append(1), symbols(*args))[1])
+
+    @taper.compile(fullgraph=True)
+    def step(x):
+        optimizer.zero_grad()
+        loss = model(x).square().mean()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    step(taper.ones(4, 3))
+    assert (len(captures), step.compilations) == (0, 0)
+    step(taper.ones(4, 3))
+    assert (len(captures), step.compilations) == (1, 1)
+
+
+def test_an_optimizer_that_is_never_stepped_is_no_hindrance():
+    model = nn.Linear(3, 2)
+    optimizer = taper.optim.Adam(model.parameters())
+
+    @taper.compile(fullgraph=True)
+    def forward(x):
+        optimizer.zero_grad()
+        return model(x)
+
+    for _ in range(3):
+        assert forward(taper.ones(4, 3)).shape == (4, 2)
+    assert forward.compilations == 1
