@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import CO_VARARGS
 
-from ..backends.cpu.large import fused as natively
+from ..backends.cpu.large import fused as in_one_pass
 
 # How an operator's inputs are brought to one dtype before forward runs.
 ARITHMETIC = "arithmetic"  # PyTorch's promotion; the result has the promoted type
@@ -63,7 +63,7 @@ class Operator:
         self.broadcasts = broadcasts or promote != AS_IS
         self.fused = fused
         self.name, self.promote, self.view = name, promote, view
-        self.forward = natively(forward, fused) if fused else forward
+        self.forward = in_one_pass(forward, fused) if fused else forward
         self.outputs, self.aux, self.half_native = outputs, aux, half_native
         self.code = self.forward.__code__  # by which a profile knows it
         self.inputs, self.variadic, self.attrs = _parameters(forward)
@@ -115,7 +115,7 @@ class Plan:
                 rule = operator.rules.get(name)
                 if mask >> i & 1 and rule is not None:
                     self.steps.append(
-                        (i, natively(rule, operator.fused) if operator.fused else rule, self._positions(rule))
+                        (i, in_one_pass(rule, operator.fused) if operator.fused else rule, self._positions(rule))
                     )
         if any(kind == Plan.AUX for kind, _ in self.keep):
             # A differentiated derivative computes the intermediates again from the inputs.
