@@ -32,18 +32,23 @@ class WinogradOperands:
 
 @dataclass(frozen=True)
 class _Block:
-    """The tile rows [start, stop) of all images, and the first one's image."""
+    """The tile rows [start, stop) of all strips, and the first one's strip (its image, where there is one strip each)."""
 
     start: Value
     stop: Value
-    image: Value
+    strip: Value
 
 
 @dataclass(frozen=True)
 class _Part:
-    """The tile rows of one image in a block: [first, last) of the image, from `place` in the block."""
+    """The tile rows of one strip of an image in a block: [first, last) of the image, from `place` in the block.
 
+    number: that of the strip, through all images. column: the first position of its rows.
+    """
+
+    number: Value
     image: Value
+    column: Value
     first: Value
     last: Value
     place: Value
@@ -71,7 +76,7 @@ class _Kernel:
         begin = getattr(finish, "begin", None)
         if begin is not None:
             begin(b)
-        positions = 2 * plan.rows * plan.convolution.output[2]
+        positions = 2 * plan.rows * plan.row_positions
         self.copies = b.place(self.type, plan.copied * plan.copied_channels)
         self.v = b.place(self.type, PLACES * plan.v_place)
         self.m = b.place(self.type, PLACES * plan.m_place * plan.m_rows)
@@ -110,7 +115,8 @@ class _Kernel:
             last = self.share(b.add(tiles, i64(1)), plan.blocks, plan.tile_chunks)
             with b.loop(first, last) as block:
                 self.block = self._rows_of(block.index)
-                self.following = self._first_row(self._rows_of(b.add(block.index, i64(1))))
+                if plan.fetches:
+                    self.following = self._first_row(self._rows_of(b.add(block.index, i64(1))))
                 self._transform_input()
                 with b.loop(first_output, last_output) as output:
                     first_tile = self.share(output.index, plan.row_tiles, plan.output_blocks)
@@ -126,25 +132,29 @@ class _Kernel:
         return _Block(start, stop, b.div(start, i64(plan.tile_rows), signed=False))
 
     def _first_row(self, block: _Block) -> Value:
-        """The row of x, in the first channel, above a block that begins in `block.image`."""
+        """The row of x, in the first channel, above a block that begins in `block.strip`."""
         b, plan, c = self.b, self.plan, self.plan.convolution
-        row = b.mul(b.sub(block.start, b.mul(block.image, i64(plan.tile_rows))), i64(2))
-        return self.at(self.x, (block.image, c.x[0]), (b.sub(row, i64(c.padding[1])), c.x[3]))
+        row = b.mul(b.sub(block.start, b.mul(block.strip, i64(plan.tile_rows))), i64(2))
+        return self.at(self.x, (block.strip, c.x[0]), (b.sub(row, i64(c.padding[1])), c.x[3]))
 
     @contextmanager
     def _parts(self, block: _Block) -> Iterator[_Part]:
-        """A loop over the images that a block has a part of."""
+        """A loop over the strips that a block has a part of."""
         b, plan = self.b, self.plan
         after = b.add(block.stop, i64(plan.tile_rows - 1))
-        with b.loop(block.image, b.div(after, i64(plan.tile_rows), signed=False)) as image:
-            start = b.mul(image.index, i64(plan.tile_rows))
+        with b.loop(block.strip, b.div(after, i64(plan.tile_rows), signed=False)) as strip:
+            start = b.mul(strip.index, i64(plan.tile_rows))
             first = self.larger(b.sub(block.start, start), i64(0))
             after = self.smaller(b.sub(block.stop, start), i64(plan.tile_rows))
-            yield _Part(image.index, first, after, b.sub(b.add(start, first), block.start))
+            image, column = strip.index, i64(0)
+            if plan.strips > 1:
+                image = b.div(strip.index, i64(plan.strips), signed=False)
+                column = b.mul(b.rem(strip.index, i64(plan.strips), signed=False), i64(2 * plan.strip))
+            yield _Part(strip.index, image, column, first, after, b.sub(b.add(start, first), block.start))
 
     @contextmanager
     def _input_rows(self, block: _Block) -> Iterator[tuple[_Part, Value, Value, Value]]:
-        """A loop over a block's images: the part, its first row of x, and the first and last of those rows that exist."""
+        """A loop over a block's strips: the part, its first row of x, and the first and last of those rows that exist."""
         b, c = self.b, self.plan.convolution
         with self._parts(block) as part:
             top = b.sub(b.mul(part.first, i64(2)), i64(c.padding[1]))
@@ -184,17 +194,34 @@ class _Kernel:
         """Copy some channels' rows of the block; rows and columns outside x stay zeros."""
         b, plan, c = self.b, self.plan, self.plan.convolution
         with self._input_rows(self.block) as (part, top, first, last):
-            line = b.mul(b.add(part.place, b.sub(part.image, self.block.image)), i64(2))
+            line = b.mul(b.add(part.place, b.sub(part.number, self.block.strip)), i64(2))
             source = self.at(self.x, (part.image, c.x[0]), (first_channel, c.x[1]), (top, c.x[3]))
             target = self.at(self.copies, (line, plan.image_row))
-            target = b.offset(target, i64(c.padding[2]), self.type)
+            left = b.sub(part.column, i64(c.padding[2]))
+            begin = self.larger(left, i64(0))
+            source, target = self.at(source, (begin, c.x[4])), self.at(target, (b.sub(begin, left), 1))
+            end = self.smaller(b.add(left, i64(2 * plan.strip + 2)), i64(c.spatial[2]))
             with b.loop(i64(0), count, i64(plan.turned_channels)) as channel, b.loop(first, last) as row:
                 from_row = self.at(source, (channel.index, c.x[1]), (row.index, c.x[3]))
                 to_row = self.at(target, (channel.index, plan.copied), (row.index, plan.image_row))
-                if plan.turned_channels > 1:
+                if plan.strips > 1:
+                    self._copy_part(from_row, to_row, self.larger(b.sub(end, begin), i64(0)))
+                elif plan.turned_channels > 1:
                     self._turn_rows(from_row, to_row, c.spatial[2])
                 else:
                     self._copy_row(from_row, to_row, c.spatial[2])
+
+    def _copy_part(self, source: Value, target: Value, count: Value) -> None:
+        """Copy so many elements of a row."""
+        b, lanes, stride = self.b, self.plan.lanes, self.plan.convolution.x[4]
+        whole = i64(0)
+        if stride == 1:
+            whole = b.sub(count, b.logical("and", count, i64(lanes - 1)))
+            with b.loop(i64(0), whole, i64(lanes)) as loop:
+                value = b.load(self.wide, self.at(source, (loop.index, 1)))
+                b.store(value, self.at(target, (loop.index, 1)))
+        with b.loop(whole, count) as loop:
+            b.store(b.load(self.type, self.at(source, (loop.index, stride))), self.at(target, (loop.index, 1)))
 
     def _turn_rows(self, source: Value, target: Value, width: int) -> None:
         """Copy a row of a few channels that lie side by side."""
@@ -241,7 +268,7 @@ class _Kernel:
         b, plan = self.b, self.plan
         plain, fetch = getattr(self.finish, "plain", None), getattr(self.finish, "fetch", None)
         run = 2 * plan.rows * plan.convolution.output[2]
-        image, last = self.block.image, b.sub(rows, i64(1))
+        image, last = self.block.strip, b.sub(rows, i64(1))
         position = b.mul(b.sub(self.block.start, b.mul(image, i64(plan.tile_rows))), i64(run // plan.rows))
         for item, first, count in self._items(call, plan.row_sizes[0], PLACES * plan.panels, ceil(run / plan.lanes)):
             channel = b.add(row, self.smaller(item, last))
@@ -289,7 +316,7 @@ class _Kernel:
             line = row
             if plan.touched > 1:
                 image = b.div(b.add(self.block.start, row), i64(plan.tile_rows), signed=False)
-                line = b.add(row, b.sub(image, self.block.image))
+                line = b.add(row, b.sub(image, self.block.strip))
             places.append(b.add(b.mul(line, i64(2 * plan.image_row)), b.mul(column, i64(2 * plan.piece))))
         return places
 
@@ -412,7 +439,7 @@ class _Kernel:
 
     def _arrange(self) -> None:
         """The rows of the channel one after the other; what is written past a row's end, the next row overwrites."""
-        b, plan, width = self.b, self.plan, self.plan.convolution.output[2]
+        b, plan, width = self.b, self.plan, self.plan.row_positions
         lanes = plan.lanes
         while lanes > 2 and lanes // 2 >= width:
             lanes //= 2
@@ -427,12 +454,20 @@ class _Kernel:
     @contextmanager
     def _runs(self) -> Iterator[tuple[Value, Value, Value, Value]]:
         """A loop over the block's runs of positions: image, first position, their number, their place in the result."""
-        b, c = self.b, self.plan.convolution
-        width = c.output[2]
+        b, plan, c = self.b, self.plan, self.plan.convolution
+        width, line = c.output[2], 2 * plan.row_positions
         with self._parts(self.block) as part:
-            position = b.mul(part.first, i64(2 * width))
-            after = self.smaller(b.mul(part.last, i64(2 * width)), i64(c.positions))
-            yield part.image, position, b.sub(after, position), b.mul(part.place, i64(2 * width))
+            place = b.mul(part.place, i64(line))
+            if plan.strips == 1:
+                position = b.mul(part.first, i64(line))
+                after = self.smaller(b.mul(part.last, i64(line)), i64(c.positions))
+                yield part.image, position, b.sub(after, position), place
+                return
+            first, last = b.mul(part.first, i64(2)), self.smaller(b.mul(part.last, i64(2)), i64(c.output[1]))
+            count = self.smaller(b.sub(i64(width), part.column), i64(plan.row_positions))
+            with b.loop(first, last) as row:
+                position = b.add(b.mul(row.index, i64(width)), part.column)
+                yield part.image, position, count, b.add(place, b.mul(b.sub(row.index, first), i64(line // 2)))
 
     def _finish_channel(self, channel: Value) -> None:
         """Hand over a channel's positions, vector by vector."""
