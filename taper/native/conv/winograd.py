@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from math import ceil
 
 from ..gemm.matmul import Finish, Pointer
@@ -116,7 +117,7 @@ class _Kernel:
             with b.loop(first, last) as block:
                 self.block = self._rows_of(block.index)
                 if plan.fetches:
-                    self.following = self._first_row(self._rows_of(b.add(block.index, i64(1))))
+                    self.following = self._following(self._rows_of(b.add(block.index, i64(1))))
                 self._transform_input()
                 with b.loop(first_output, last_output) as output:
                     first_tile = self.share(output.index, plan.row_tiles, plan.output_blocks)
@@ -131,11 +132,20 @@ class _Kernel:
         stop = self.smaller(b.add(start, i64(plan.rows)), i64(plan.all_rows))
         return _Block(start, stop, b.div(start, i64(plan.tile_rows), signed=False))
 
-    def _first_row(self, block: _Block) -> Value:
-        """The row of x, in the first channel, above a block that begins in `block.strip`."""
-        b, plan, c = self.b, self.plan, self.plan.convolution
+    def _place(self, strip: Value) -> tuple[Value, Value]:
+        """The image of a strip, and the first position of its rows."""
+        b, plan = self.b, self.plan
+        if plan.strips == 1:
+            return strip, i64(0)
+        column = b.mul(b.rem(strip, i64(plan.strips), signed=False), i64(2 * plan.strip))
+        return b.div(strip, i64(plan.strips), signed=False), column
+
+    def _first_row(self, block: _Block) -> tuple[Value, Value, Value]:
+        """The image, the row and the column of a block's first position."""
+        b, plan = self.b, self.plan
         row = b.mul(b.sub(block.start, b.mul(block.strip, i64(plan.tile_rows))), i64(2))
-        return self.at(self.x, (block.strip, c.x[0]), (b.sub(row, i64(c.padding[1])), c.x[3]))
+        image, column = self._place(block.strip)
+        return image, row, column
 
     @contextmanager
     def _parts(self, block: _Block) -> Iterator[_Part]:
@@ -146,10 +156,7 @@ class _Kernel:
             start = b.mul(strip.index, i64(plan.tile_rows))
             first = self.larger(b.sub(block.start, start), i64(0))
             after = self.smaller(b.sub(block.stop, start), i64(plan.tile_rows))
-            image, column = strip.index, i64(0)
-            if plan.strips > 1:
-                image = b.div(strip.index, i64(plan.strips), signed=False)
-                column = b.mul(b.rem(strip.index, i64(plan.strips), signed=False), i64(2 * plan.strip))
+            image, column = self._place(strip.index)
             yield _Part(strip.index, image, column, first, after, b.sub(b.add(start, first), block.start))
 
     @contextmanager
@@ -245,13 +252,21 @@ class _Kernel:
         """
         b, plan, c = self.b, self.plan, self.plan.convolution
         line = 512 // BITS[self.type]
-        # The first two rows, this block has read.
-        each = ceil(2 * plan.rows * c.x[3] / line)
-        for item, first, count in self._items(call, c.inputs, PLACES * plan.panels * plan.row_tiles, each):
+        parts, step, lines = ceil(2 * plan.rows * c.x[3] / line), line, [0]
+        if plan.strips > 1:
+            parts, step, lines = 2 * plan.rows, c.x[3], list(range(0, 2 * plan.strip + 2, line))
+        for item, first, count in self._items(call, c.inputs, PLACES * plan.panels * plan.row_tiles, parts):
             channel = self.smaller(item, i64(c.inputs - 1))
-            start = self.at(self.following, (channel, c.x[1]), (first, line))
-            for i in range(count):
-                self._prefetch(b.offset(start, i64(2 * c.x[3] + i * line), self.type))
+            start = self.at(self.following, (channel, c.x[1]), (first, step))
+            for i, place in product(range(count), lines):
+                self._prefetch(b.offset(start, i64(i * step + place), self.type))
+
+    def _following(self, block: _Block) -> Value:
+        """Where in the first channel the rows of the following block begin that this one has not read."""
+        b, c = self.b, self.plan.convolution
+        image, row, column = self._first_row(block)
+        row, column = b.sub(row, i64(c.padding[1] - 2)), b.sub(column, i64(c.padding[2]))
+        return self.at(self.x, (image, c.x[0]), (row, c.x[3]), (column, 1))
 
     def _items(self, call: Value, channels: int, calls: int, each: int) -> Iterator[tuple[Value, Value, int]]:
         """What one of so many calls handles if channels have `each` parts: a channel, its first part, and how many."""
@@ -267,14 +282,17 @@ class _Kernel:
         """Ask for a share of what finishing a row tile will touch; call: the number of its product, of the row tile's."""
         b, plan = self.b, self.plan
         plain, fetch = getattr(self.finish, "plain", None), getattr(self.finish, "fetch", None)
-        run = 2 * plan.rows * plan.convolution.output[2]
-        image, last = self.block.strip, b.sub(rows, i64(1))
-        position = b.mul(b.sub(self.block.start, b.mul(image, i64(plan.tile_rows))), i64(run // plan.rows))
-        for item, first, count in self._items(call, plan.row_sizes[0], PLACES * plan.panels, ceil(run / plan.lanes)):
+        width, lanes = plan.convolution.output[2], plan.lanes
+        parts, step, vectors = ceil(2 * plan.rows * width / lanes), lanes, [0]
+        if plan.strips > 1:
+            parts, step, vectors = 2 * plan.rows, width, list(range(0, 2 * plan.strip, lanes))
+        image, line, column = self._first_row(self.block)
+        position, last = b.add(b.mul(line, i64(width)), column), b.sub(rows, i64(1))
+        for item, first, count in self._items(call, plan.row_sizes[0], PLACES * plan.panels, parts):
             channel = b.add(row, self.smaller(item, last))
-            start = b.add(position, b.mul(first, i64(plan.lanes)))
-            for i in range(count):
-                there = b.add(start, i64(i * plan.lanes))
+            start = b.add(position, b.mul(first, i64(step)))
+            for i, place in product(range(count), vectors):
+                there = b.add(start, i64(i * step + place))
                 if plain is not None:
                     self._prefetch(plain.place(b, self.type, image, channel, there), write=True)
                 elif fetch is not None:

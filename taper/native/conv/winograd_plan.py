@@ -225,15 +225,19 @@ class WinogradPlan:
         return self.tile_chunks * self.output_chunks
 
     @property
-    def fetches(self) -> bool:
-        """Whether x and the result are worth to be asked for in time: too large for the second cache, in rows one after the
-        other, blocks within images, no strips, and few channels; with many, products take so long that it makes no difference."""
+    def large(self) -> bool:
+        """Whether x and the result are too large for the second cache."""
         c = self.convolution
         elements = c.images * (c.inputs * c.spatial[1] * c.spatial[2] + c.outputs * c.positions)
-        large = elements * BITS[c.type] // 8 > self.machine.l2 // 2
-        dense = c.x[4] == 1 and c.x[3] == c.spatial[2] and self.tile_rows % self.rows == 0
-        dense = dense and self.strips == 1
-        return large and dense and min(c.inputs, c.outputs) <= 96
+        return elements * BITS[c.type] // 8 > self.machine.l2 // 2
+
+    @property
+    def fetches(self) -> bool:
+        """Whether x and the result are worth to be asked for in time: too large for the second cache, in rows one after the
+        other, blocks within strips, and few channels; with many, products take so long that it makes no difference."""
+        c = self.convolution
+        dense = c.x[4] == 1 and (self.strips > 1 or c.x[3] == c.spatial[2])
+        return self.large and dense and self.tile_rows % self.rows == 0 and min(c.inputs, c.outputs) <= 96
 
     @property
     def flops(self) -> int:
@@ -318,6 +322,11 @@ def _cost(plan: WinogradPlan, products: float) -> float:
     inputs = vectors * (60 + 90 * written / machine.l2 + 4 * lanes / plan.piece)
     inputs += copied * (5 + 2 * ceil(min(c.spatial[2], 2 * plan.strip + 2) / plan.copy_lanes))
     outputs = vectors * 35 + 2 * plan.rows * (2 + 2 * ceil(plan.row_positions / lanes)) + 10 * max(1.0, images)
+    if plan.large and not plan.fetches:
+        inputs, outputs = inputs + 50 * vectors, outputs + 40 * vectors
+    if plan.strips > 1:
+        # Rows of pages far apart.
+        inputs, outputs = inputs + 30 * vectors, outputs + 20 * vectors
     # U, V and M that do not all stay in the second cache come from further away.
     supply = plan.packed * size / 16 if plan.far else 0.0
     crowded = max(0.0, (written + (0 if plan.far else plan.packed * size)) / machine.l2 - 0.9)
