@@ -311,5 +311,30 @@ def test_where_it_does_not_apply(other):
     assert plan_winograd(replace(c, **other), host()) is None
 
 
-def test_rows_too_long_for_the_scratch_are_refused():
-    assert plan_winograd(convolution(1, 512, 64, (4, 4000)), host()) is None
+def test_too_many_channels_for_the_scratch_are_refused():
+    assert plan_winograd(convolution(1, 9000, 64, (4, 4)), host()) is None
+
+
+@pytest.mark.parametrize("type", TYPES)
+def test_strips(type):
+    """Rows cut into strips, of one size or with a narrower last one; blocks of several strips."""
+    for width, padding in [(75, (1, 1)), (64, (1, 1)), (66, (0, 0)), (61, (2, 2)), (30, (2, 1))]:
+        c = convolution(2, 3, 5, (9, width), padding, type)
+        run = Run(c)
+        run.check()
+        first, lanes = run.run(), run.plan.lanes
+        for strip, rows in [(lanes, 1), (2 * lanes, 3), (lanes, 7)]:
+            plan = replace(run.plan, strip=strip, piece=min(lanes, 16), rows=rows, vectors=1)
+            again = Run(c, plan=replace(plan, tile_chunks=1))
+            again.check()
+            assert np.array_equal(again.run(), first)
+    for c in (
+        convolution(1, 4, 5, (4, 90), type=type, x=(0, 1, 0, 360, 4)),
+        convolution(1, 4, 5, (4, 5), (1, 1), type, output=(1, 40, 90)),
+    ):
+        plan = plan_winograd(c, host())
+        plan = replace(plan, strip=plan.lanes, piece=min(plan.lanes, 16), rows=1, vectors=1, tile_chunks=2)
+        Run(c, plan=plan).check()
+    plan = plan_winograd(convolution(1, 64, 6, (3, 2000)), host())
+    assert plan.strips > 1
+    Run(plan.convolution).check()

@@ -6,7 +6,8 @@ for each pair of channels give what takes 36 directly (Lavin and Gray, 2015, arX
     result = A^T [ (G w G^T) * (B^T x B) ] A,    * elementwise, summed over the input channels
 
 that is, for each of the 16 places, a matrix product (outputs, inputs) x (inputs, tiles). Tile rows are numbered through
-all images; a *block* is some of them in succession, and its tiles are the lanes. Transformed input V and products M of a
+all images, and through their *strips* where a row of an image is too long; a *block* is some of them in succession, and its
+tiles are the lanes. Transformed input V and products M of a
 block are scratch of the thread that computes it; transformed weights U are packed beforehand, by another kernel.
 
 Error. With u the unit roundoff (6e-8 in float32) and S the sum over the input channels of (sum of |x| over the tile's 4x4
@@ -35,13 +36,14 @@ SCRATCH = 1 << 20
 """Most bytes for V on a thread's stack; M may take half as much."""
 
 MOST_VECTORS = 16
-"""Vectors of tiles in a block, unless one row of tiles has more."""
+"""Vectors of tiles in a block."""
 
 
 @dataclass(frozen=True)
 class WinogradPlan:
     """A convolution cut up.
 
+    strip: tiles of a tile row, all of an image's or a part; strips follow one another as images do.
     piece: tiles side by side in one row that are loaded together, a power of two; a row of tiles is rounded up to whole pieces.
     rows: tile rows of a block. row_tiles: row tile i of the products starts at output channel i * outputs // row_tiles.
     vectors: a panel's width in the products. k_block: input channels that are summed at a time.
@@ -53,6 +55,7 @@ class WinogradPlan:
     convolution: Convolution
     machine: Machine
     lanes: int
+    strip: int
     piece: int
     rows: int
     row_tiles: int
@@ -69,13 +72,23 @@ class WinogradPlan:
         return ceil(self.convolution.output[1] / 2)
 
     @property
+    def strips(self) -> int:
+        """Strips of an image."""
+        return ceil(ceil(self.convolution.output[2] / 2) / self.strip)
+
+    @property
     def all_rows(self) -> int:
-        return self.tile_rows * self.convolution.images
+        return self.tile_rows * self.convolution.images * self.strips
 
     @property
     def row_pieces(self) -> int:
         """Pieces of a tile row."""
-        return ceil(ceil(self.convolution.output[2] / 2) / self.piece)
+        return ceil(self.strip / self.piece)
+
+    @property
+    def row_positions(self) -> int:
+        """Positions of a strip's row, without what is computed past the end of an image's."""
+        return self.convolution.output[2] if self.strips == 1 else 2 * self.strip
 
     @property
     def blocks(self) -> int:
@@ -106,7 +119,7 @@ class WinogradPlan:
         return ceil(self.convolution.inputs / self.k_block)
 
     def parts(self) -> set[tuple[tuple[int, int], ...]]:
-        """What blocks consist of: for each different block the tile rows (first, last) of the images that it has a part of."""
+        """What blocks consist of: for each different block the tile rows (first, last) of the strips that it has a part of."""
         period = self.tile_rows // gcd(self.rows, self.tile_rows)
         found = set()
         for block in {*range(min(self.blocks, period)), self.blocks - 1}:
@@ -120,16 +133,15 @@ class WinogradPlan:
 
     @property
     def touched(self) -> int:
-        """The most images that a block has a part of."""
+        """The most strips that a block has a part of."""
         return max(map(len, self.parts()))
 
     @property
     def image_row(self) -> int:
         """Elements between rows of the copied input: borders, and what is written or read past the last column."""
-        c = self.convolution
-        reach = max(
-            c.padding[2] + ceil(c.spatial[2] / self.copy_lanes) * self.copy_lanes, 2 * self.row_pieces * self.piece + 2
-        )
+        c, reach = self.convolution, 2 * self.row_pieces * self.piece + 2
+        if self.strips == 1:
+            reach = max(reach, c.padding[2] + ceil(c.spatial[2] / self.copy_lanes) * self.copy_lanes)
         return ceil(reach / 4) * 4
 
     @property
@@ -156,7 +168,7 @@ class WinogradPlan:
     def turned_channels(self) -> int:
         """How many channels are copied at once because they, and not columns, lie side by side in x; else 1."""
         c, side = self.convolution, piece_lanes(self.convolution.type)
-        beside = c.x[1] == 1 and c.x[4] != 1 and c.spatial[2] > 1
+        beside = c.x[1] == 1 and c.x[4] != 1 and c.spatial[2] > 1 and self.strips == 1
         return side if beside and c.inputs % side == 0 and self.copy_lanes % side == 0 else 1
 
     @property
@@ -180,7 +192,7 @@ class WinogradPlan:
         c = self.convolution
         copies = self.copied * self.copied_channels
         places = PLACES * (self.v_place + self.m_place * self.m_rows)
-        lines = 4 * self.block_vectors * self.lanes + 2 * self.rows * c.output[2] + 3 * self.lanes
+        lines = 4 * self.block_vectors * self.lanes + 2 * self.rows * self.row_positions + 3 * self.lanes
         return (copies + places + lines) * BITS[c.type] // 8
 
     @property
@@ -213,14 +225,19 @@ class WinogradPlan:
         return self.tile_chunks * self.output_chunks
 
     @property
-    def fetches(self) -> bool:
-        """Whether x and the result are worth to be asked for in time: too large for the second cache, in rows one after the
-        other, blocks within images, and few channels; with many, products take so long that it makes no difference."""
+    def large(self) -> bool:
+        """Whether x and the result are too large for the second cache."""
         c = self.convolution
         elements = c.images * (c.inputs * c.spatial[1] * c.spatial[2] + c.outputs * c.positions)
-        large = elements * BITS[c.type] // 8 > self.machine.l2 // 2
-        dense = c.x[4] == 1 and c.x[3] == c.spatial[2] and self.tile_rows % self.rows == 0
-        return large and dense and min(c.inputs, c.outputs) <= 96
+        return elements * BITS[c.type] // 8 > self.machine.l2 // 2
+
+    @property
+    def fetches(self) -> bool:
+        """Whether x and the result are worth to be asked for in time: too large for the second cache, in rows one after the
+        other, blocks within strips, and few channels; with many, products take so long that it makes no difference."""
+        c = self.convolution
+        dense = c.x[4] == 1 and (self.strips > 1 or c.x[3] == c.spatial[2])
+        return self.large and dense and self.tile_rows % self.rows == 0 and min(c.inputs, c.outputs) <= 96
 
     @property
     def flops(self) -> int:
@@ -231,6 +248,8 @@ class WinogradPlan:
     def tails(self) -> list[int]:
         """The numbers of positions that occur in the last vector of a block's run of positions, if it is not whole."""
         positions, width = self.convolution.positions, 2 * self.convolution.output[2]
+        if self.strips > 1:
+            return sorted({2 * self.strip % self.lanes, width // 2 % (2 * self.strip) % self.lanes} - {0})
         counts = {min(last * width, positions) - first * width for part in self.parts() for first, last in part}
         return sorted({count % self.lanes for count in counts} - {0})
 
@@ -244,26 +263,27 @@ def applies(c: Convolution) -> bool:
 
 @lru_cache(1024)
 def plan_winograd(c: Convolution, machine: Machine) -> WinogradPlan | None:
-    """Cut a convolution up; None where this way does not apply, or a row of tiles is too long for the scratch."""
+    """Cut a convolution up; None where this way does not apply, or V of a vector of tiles is too large."""
     if not applies(c):
         return None
     lanes, size = machine.lanes(c.type), BITS[c.type] // 8
-    all_rows, tiles = ceil(c.output[1] / 2) * c.images, ceil(c.output[2] / 2)
+    tile_rows, tiles = ceil(c.output[1] / 2), ceil(c.output[2] / 2)
     best = None
-    for piece in (1, 2, 4, 8, 16):
-        width = ceil(tiles / piece) * piece
-        if piece > lanes or piece > 1 and width - piece >= tiles:
-            break
-        for rows in range(1, all_rows + 1):
-            vectors = ceil(rows * width / lanes)
-            if vectors > MOST_VECTORS and rows > 1 or _v_bytes(c, vectors * lanes * size) > _scratch(machine):
-                break
-            for output_chunks in (1, 2, 4, 8, 16):
-                if output_chunks > 1 and output_chunks * ceil(all_rows / rows) > 2 * CHUNKS:
+    for strip in (tiles, 8 * lanes, 4 * lanes, 2 * lanes, lanes):
+        all_rows = tile_rows * c.images * ceil(tiles / strip)
+        for piece in (1, 2, 4, 8, 16):
+            if piece > lanes or strip > tiles or strip < tiles and piece < min(lanes, 16):
+                continue
+            for rows in range(1, all_rows + 1):
+                vectors = ceil(rows * ceil(strip / piece) * piece / lanes)
+                if vectors > MOST_VECTORS or PLACES * c.inputs * vectors * lanes * size > _scratch(machine):
                     break
-                plan = _planned(c, machine, piece, rows, vectors, output_chunks)
-                if plan and (best is None or plan.cost * _idle(plan) < best.cost * _idle(best)):
-                    best = plan
+                for output_chunks in (1, 2, 4, 8, 16):
+                    if output_chunks > 1 and output_chunks * ceil(all_rows / rows) > 2 * CHUNKS:
+                        break
+                    plan = _planned(c, machine, strip, piece, rows, vectors, output_chunks)
+                    if plan and (best is None or plan.cost * _idle(plan) < best.cost * _idle(best)):
+                        best = plan
     return best
 
 
@@ -272,12 +292,8 @@ def _scratch(machine: Machine) -> int:
     return min(machine.l2 // 2, SCRATCH)
 
 
-def _v_bytes(c: Convolution, row: int) -> int:
-    return PLACES * c.inputs * row
-
-
 def _planned(
-    c: Convolution, machine: Machine, piece: int, rows: int, vectors: int, output_chunks: int
+    c: Convolution, machine: Machine, strip: int, piece: int, rows: int, vectors: int, output_chunks: int
 ) -> WinogradPlan | None:
     """The plan with blocks of so many tile rows and so many chunks of output channels, if M fits; its estimated cost."""
     lanes, size = machine.lanes(c.type), BITS[c.type] // 8
@@ -289,12 +305,11 @@ def _planned(
     output_blocks = ceil(ceil(row_tiles / most) / output_chunks) * output_chunks
     depth = max(64, machine.l1 * 2 // 3 // (panel * lanes * size))
     k_block = ceil(c.inputs / ceil(c.inputs / depth))
-    blocks = ceil(ceil(c.output[1] / 2) * c.images / rows)
-    chunks = 1 if c.flops < SMALL else min(blocks, 4 * CHUNKS)
     plan = WinogradPlan(
-        c, machine, lanes, piece, rows, row_tiles, panel, k_block, output_blocks, chunks, output_chunks, 0.0
+        c, machine, lanes, strip, piece, rows, row_tiles, panel, k_block, output_blocks, 1, output_chunks, 0.0
     )
-    return replace(plan, cost=_cost(plan, products))
+    chunks = 1 if c.flops < SMALL else min(plan.blocks, 4 * CHUNKS)
+    return replace(plan, tile_chunks=chunks, cost=_cost(plan, products))
 
 
 def _cost(plan: WinogradPlan, products: float) -> float:
@@ -303,14 +318,19 @@ def _cost(plan: WinogradPlan, products: float) -> float:
     vectors, width = plan.block_vectors, plan.lanes * size
     images = plan.rows / plan.tile_rows
     copied = images * min(2 * plan.rows / images + 2, c.spatial[1]) if images > 1 else 2 * plan.rows + 2
-    written = _v_bytes(c, vectors * width) + PLACES * plan.m_rows * vectors * width
+    written = PLACES * (c.inputs + plan.m_rows) * vectors * width
     inputs = vectors * (60 + 90 * written / machine.l2 + 4 * lanes / plan.piece)
-    inputs += copied * (5 + 2 * ceil(c.spatial[2] / plan.copy_lanes))
-    outputs = vectors * 35 + 2 * plan.rows * (2 + 2 * ceil(c.output[2] / lanes)) + 10 * max(1.0, images)
+    inputs += copied * (5 + 2 * ceil(min(c.spatial[2], 2 * plan.strip + 2) / plan.copy_lanes))
+    outputs = vectors * 35 + 2 * plan.rows * (2 + 2 * ceil(plan.row_positions / lanes)) + 10 * max(1.0, images)
+    if plan.large and not plan.fetches:
+        inputs, outputs = inputs + 50 * vectors, outputs + 40 * vectors
+    if plan.strips > 1:
+        # Measured a fifth slower: each row is in another page.
+        inputs, outputs = inputs + 110 * vectors, outputs + 50 * vectors
     # U, V and M that do not all stay in the second cache come from further away.
     supply = plan.packed * size / 16 if plan.far else 0.0
-    crowded = max(0.0, (written + (0 if plan.far else plan.packed * size)) / machine.l2 - 0.9)
-    products *= 1 + 0.15 * crowded
+    crowded = max(0.0, (written + (0 if plan.far else plan.packed * size)) / machine.l2 - 0.6)
+    products *= 1 + 0.2 * crowded
     work = PLACES * products + supply + plan.output_chunks * c.inputs * inputs + c.outputs * outputs
     return plan.blocks * work + c.outputs * c.inputs * 200 / lanes
 
