@@ -188,7 +188,8 @@ def _split(lay: Lay, machine: Machine, grad: tuple[int, int], far: bool) -> tupl
         for channels, pieces, tiles, each, width, fresh in columns:
             if rows * width + min(rows, width) + 1 > machine.registers:
                 continue
-            near = (even + fresh) * positions * size <= machine.l1 * 0.95 and (copies or not crowded)
+            # What is read once comes from afar in any case, which is counted elsewhere.
+            near = (even + fresh) * positions * size <= machine.l1 * 0.95 and (copies or not crowded) or tiles == 1
             supply = (0 if near else even * vector) + (fresh * vector if far else 0)
             loads = even * row_lines + each * tap_lines
             cost = vectors * _step(even, each, loads, supply) + runs * 5 + 1.8 * even * each + 30
@@ -254,7 +255,7 @@ def best_blocks(lay: Lay, machine: Machine, grad: tuple[int, int]) -> tuple[floa
             base += x * (split.row_tiles if excess else row_blocks)
             excess = 0
         else:
-            base += copy * row_blocks
+            base += (copy + x) * row_blocks
         for group_blocks, parts in product(_counts(c.groups, 4 * CHUNKS), _counts(lay.panels, 2 * CHUNKS)):
             chunks = group_blocks * row_blocks * column_blocks * parts
             if chunks > 4 * CHUNKS and group_blocks * parts > 1:
