@@ -57,11 +57,14 @@ class _Driver:
             self.columns = self._range(column_block, plan.columns, plan.column_blocks)
             self.first_input, self.last_input = (self._share(i, c.inputs, plan.columns) for i in self.columns)
             panels = self._range(self.part, self.lay.panels, plan.parts)
-            with b.loop(*self._range(group_block, c.groups, plan.group_blocks)) as groups:
-                self.group = groups.index
+            groups = self._range(group_block, c.groups, plan.group_blocks)
+            with b.loop(*groups) as loop_of_groups:
+                self.group = loop_of_groups.index
                 self._clear()
-                with b.loop(*panels) as panel:
-                    self._panel(panel.index)
+            # Groups within panels: then memory is read as it lies.
+            with b.loop(*panels) as panel, b.loop(*groups) as loop_of_groups:
+                self.group = loop_of_groups.index
+                self._panel(panel.index)
 
     # Shares and digits.
 

@@ -189,8 +189,12 @@ def _split(lay: Lay, machine: Machine, grad: tuple[int, int], far: bool) -> tupl
             if rows * width + min(rows, width) + 1 > machine.registers:
                 continue
             # What is read once comes from afar in any case, which is counted elsewhere.
-            near = (even + fresh) * positions * size <= machine.l1 * 0.95 and (copies or not crowded) or tiles == 1
-            supply = (0 if near else even * vector) + (fresh * vector if far else 0)
+            near = tiles == 1 or (even + fresh) * positions * size <= machine.l1 * 0.95
+            supply = fresh * vector if far else 0
+            if crowded and not copies:
+                supply += 3 * even * vector
+            elif not near:
+                supply += even * vector
             loads = even * row_lines + each * tap_lines
             cost = vectors * _step(even, each, loads, supply) + runs * 5 + 1.8 * even * each + 30
             cost = cost * tiles * row_tiles + (_gather_cycles(lay) if copies else 0)
