@@ -153,7 +153,8 @@ def pack_cost(panel: Panel, l1: int) -> float:
     whole_rows, whole_planes = copies_written_out(panel)
     if whole_rows:
         return cost + rows * ((0.5 if whole_planes else 3.0) + 1.8 * w.step * vectors)
-    each = 1.0 * vectors if panel.convolution.x[4] == w.step == 1 else 1.5 * width
+    x = panel.convolution.x
+    each = 1.0 * vectors if x[4] == w.step == 1 else 0.7 * width if x[1] == 1 else 1.5 * width
     return cost + rows * (15 + each)
 
 
