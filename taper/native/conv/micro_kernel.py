@@ -16,6 +16,12 @@ from ..text import Builder, Module, Value, const, i64, vector
 UNROLLED = 1000
 """Multiply-adds of one input channel's taps up to which they are written out one after the other."""
 
+FETCHED = 4
+"""Taps up to which the panel is fetched ahead: channels lie apart, and few taps use what comes from the second cache."""
+
+AHEAD = 16
+"""How many taps ahead."""
+
 STACKED = 27
 """Sums and weights that a tile of vectors one below the other holds in registers at most, where there are 32."""
 
@@ -112,6 +118,10 @@ def emit_conv_tile(module: Module, t: ConvTile) -> str:
             sums = stack(w, panel, sums)
         elif t.written_out:
             for at, offset in t.taps:
+                if len(t.taps) <= FETCHED:
+                    ahead = offset + AHEAD // len(t.taps) * t.channel_stride
+                    for place in places:
+                        b.prefetch(b.offset(b.offset(panel, place, t.type), i64(ahead), t.type))
                 sums = step(w, panel, at, offset, sums)
                 _keep_order(b)
         else:

@@ -153,7 +153,8 @@ def pack_cost(panel: Panel, l1: int) -> float:
     whole_rows, whole_planes = copies_written_out(panel)
     if whole_rows:
         return cost + rows * ((0.5 if whole_planes else 3.0) + 1.8 * w.step * vectors)
-    each = 1.0 * vectors if panel.convolution.x[4] == w.step == 1 else 1.5 * width
+    x = panel.convolution.x
+    each = 1.0 * vectors if x[4] == w.step == 1 else 0.7 * width if x[1] == 1 else 1.5 * width
     return cost + rows * (15 + each)
 
 
@@ -178,6 +179,8 @@ def unit_cost(plan: ConvPlan) -> float:
         cost += rows * plan.slots * len(panel.phases) * (4 + 4 * blocks)
     if plan.copies:
         cost += 1.2 * rows * c.inputs * c.taps
+    elif len(panel.phases) > 1:
+        cost *= 1.05
     weights = rows * c.inputs * c.taps * size
     return cost + weights / (12 if c.groups * c.outputs * c.inputs * c.taps * size > machine.l2 // 2 else 60)
 
@@ -275,10 +278,22 @@ def pointwise_product(c: Convolution, machine: Machine) -> Plan | None:
     return replace(plan_tiles(product, machine), packs_b=False, k_block=max(1, c.inputs), pack_splits=1)
 
 
+def _upright(c: Convolution) -> Convolution:
+    """The same convolution with its long dimensions last: columns of width 1 become rows."""
+    for low, high in ((1, 2), (0, 1), (1, 2)):
+        if c.spatial[high] == c.output[high] == c.kernel[high] == 1 and c.padding[high] == 0:
+            order = [0, 1, 2]
+            order[low], order[high] = high, low
+            names = ("spatial", "output", "kernel", "stride", "padding", "dilation", "spread")
+            turned = {name: tuple(getattr(c, name)[i] for i in order) for name in names}
+            c = replace(c, x=(*c.x[:2], *(c.x[2 + i] for i in order)), **turned)
+    return c
+
+
 @lru_cache(1024)
 def plan_convolution(convolution: Convolution, machine: Machine) -> ConvPlan:
     """Cut a convolution up for a machine: the way, the region and the tiles that should take the fewest cycles."""
-    c, lanes = convolution, machine.lanes(convolution.type)
+    c, lanes = _upright(convolution), machine.lanes(convolution.type)
     best: tuple[float, ConvPlan] | None = None
     for expanded in (1, 0, 3):
         for blocks, strips in _regions(c, lanes, expanded):

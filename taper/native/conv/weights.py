@@ -15,7 +15,7 @@ from .panels import Panel
 COPY_BYTES = 256 << 10
 """Most bytes that the copy may take."""
 
-SHARING = 12
+SHARING = 24
 """Vectors of places that must share the copy to pay for it."""
 
 
