@@ -1,4 +1,5 @@
-"""The gradient of a convolution's weights: dw[g, o, i, k] = sum over n, p of grad[n, g, o, p] x[n, g, i, p stride + k dilation - padding].
+"""The gradient of a convolution's weights:
+dw[g, o, i, k] = sum over images n and positions p of grad[n, g, o, p] x[n, g, i, p * stride + k * dilation - padding].
 
 Lanes of the register tiles are positions, which lie side by side both in the gradient and in the input's panels.
 """
@@ -212,7 +213,7 @@ class _Driver:
                             self._row_tile(shape, row, grad, count[0], counts)
 
     def _row_tile(self, shape: Tile, row: Value, grad: Value, images: Value, counts: list[Value]) -> None:
-        """A few output channels with all input channels of the chunk. shape: the tiles, of which only taps are missing."""
+        """A few output channels with all input channels of the chunk. shape: the tiles, without their taps."""
         b, plan, c = self.b, self.plan, self.c
         if plan.copies:
             name = emit_gather(b.module, shape, c.positions, *plan.grad)
