@@ -17,8 +17,9 @@ from ..text import Builder, Module, Value, const, i64, lanes, vector
 class Tile:
     """out[r * width + place] += sum of grad[r * row + f * grad step + p] * x[offset + f * x step + p] over f and p
 
-    for all runs f, positions p < length, r < rows and each (offset, place) of `taps`. levels: (x step, grad step) of each of the nested loops over runs,
-    the outermost first. length: positions side by side, of which the last vector may hold fewer.
+    for all runs f, positions p < length, r < rows and each (offset, place) of `taps`. levels: (x step, grad step) of each
+    of the nested loops over runs, the outermost first. length: positions side by side, of which the last vector may
+    hold fewer. ahead: how much further in x the same places are fetched for the next tile, 0 if they are not.
     """
 
     type: str
