@@ -391,6 +391,22 @@ def test_the_result_can_be_finished_on_the_way():
         np.testing.assert_allclose(run.run(), np.maximum(expected, 0), rtol=1e-4, atol=1e-5)
 
 
+def test_kernels_share_a_module():
+    """Parts that differ have different names, equal ones are written once."""
+    cases = [
+        conv((14, 14), k, padding=1, spread=2, inputs=16, outputs=o, images=2) for k, o in ((3, 8), (4, 8), (3, 8))
+    ]
+    runs = [Run(c) for c in cases]
+    module, names = Module(), []
+    for run in runs:
+        names.append(f"test_conv{next(unique)}")
+        store = StoreRowMajor(pointer(2), run.c.positions, run.c.outputs)
+        emit_convolution(module, names[-1], run.plan, ConvOperands(pointer(0), pointer(1)), store)
+    for run, address in zip(runs, library.compiled(str(module), names)):
+        run.kernel = KERNEL(address)
+        run.check()
+
+
 def test_the_plan_follows_from_the_machine_alone():
     large = conv((32, 32), 3, padding=1, inputs=64, outputs=64, images=32)
     for name in ("x86-64", "x86-64-v3", "x86-64-v4", "neon"):
