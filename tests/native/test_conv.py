@@ -393,10 +393,10 @@ def test_the_result_can_be_finished_on_the_way():
 
 def test_kernels_share_a_module():
     """Parts that differ have different names, equal ones are written once."""
-    cases = [
-        conv((14, 14), k, padding=1, spread=2, inputs=16, outputs=o, images=2) for k, o in ((3, 8), (4, 8), (3, 8))
-    ]
-    runs = [Run(c) for c in cases]
+    cases = [conv((28, 28), k, padding=1, spread=2, inputs=16, outputs=8, images=1) for k in (3, 4, 3)]
+    plans = [_plan(c, host(), 1, 1, (1, 1, 1)) for c in cases]
+    runs = [Run(c, plan=replace(plan, row_tiles=2, vectors=2)) for c, plan in zip(cases, plans)]
+    assert all(run.plan.copies for run in runs)
     module, names = Module(), []
     for run in runs:
         names.append(f"test_conv{next(unique)}")
