@@ -20,7 +20,7 @@ class Lay:
     """How positions are laid out for the register tiles, and how many of them a panel holds.
 
     way: "direct" (x is read where it lies, row by row), "rows" (a panel of sliding rows), "planes" (a panel in which
-    the rows of a strip are dense) or "dense" (all positions of all images of a panel are, the gradient's too, in a copy).
+    the rows of a strip are dense) or "dense" (all positions of all images are, the gradient's too, in a copy).
     images, strip: images and positions (depth, row, column) of a panel; the last of each dimension may hold fewer.
     """
 

@@ -130,7 +130,7 @@ def _step(rows: float, columns: float, loads: float, supply: float) -> float:
     """Cycles of one vector of positions in a register tile.
 
     Two multiply-adds a cycle. loads: lines read, which take 0.7 cycles each (measured: a tile of 3 x 9 whose vectors
-    all cross lines takes 17 cycles), one where some come from the second cache. supply: bytes from there, 24 in a cycle.
+    all cross lines takes 17 cycles), one where some come from the second cache. supply: bytes from it, 24 a cycle.
     """
     instructions = (rows * columns + rows + columns + 3) / 3.5
     return max(rows * columns / 2, loads * (1.0 if supply else 0.7), 4.0, supply / 24, instructions)

@@ -17,7 +17,7 @@ from ..text import Builder, Module, Value, const, i64, lanes, vector
 class Tile:
     """out[r * width + place] += sum of grad[r * row + f * grad step + p] * x[offset + f * x step + p] over f and p
 
-    for all runs f, positions p < length, r < rows and each (offset, place) of `taps`. levels: (x step, grad step) of each
+    for runs f, positions p < length, r < rows, each (offset, place) of `taps`. levels: (x step, grad step) of each
     of the nested loops over runs, the outermost first. length: positions side by side, of which the last vector may
     hold fewer. ahead: how much further in x the same places are fetched for the next tile, 0 if they are not.
     """
@@ -106,7 +106,7 @@ def emit_tile(module: Module, t: Tile) -> str:
 def emit_gather(module: Module, t: Tile, positions: int, image: int, row: int) -> str:
     """Write `void gather(ptr grad, ptr target, i64 images)`; returns its name.
 
-    target[r * t.row + n * positions + p] = grad[n * image + r * row + p], and zeros up to a whole vector after the last.
+    target[r * t.row + n * positions + p] = grad[n * image + r * row + p], then zeros to a whole vector.
 
     What the last vector of an image has too much is written over by the next one's.
     """
