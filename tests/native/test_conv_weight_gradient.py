@@ -152,6 +152,7 @@ SHAPES = [
     convolution(2, 1, 2, 2, (1, 1), 3, 1, 1),
     convolution(1, 1, 2, 3, (3, 2), 2, 3, 3),
     convolution(3, 1, 3, 4, (6, 8), 1, 2),
+    convolution(2, 1, 2, 3, (1, 1), 1, 3, 1),
 ]  # fmt: skip
 
 
@@ -255,7 +256,7 @@ def test_blocks_and_parts_of_every_kind():
 
 @pytest.mark.parametrize("kernel, padding", [(3, 1), (1, 0), (5, 3)])
 def test_what_a_tap_does_not_meet_does_not_matter(kernel, padding):
-    """A NaN in the last column of x concerns the taps that reach it, and no others; so does an infinite one elsewhere."""
+    """A NaN in the last column of x concerns the taps that reach it, and no others; an infinite element elsewhere, too."""
     stride = 1 if kernel > 1 else 2
     c = convolution(3, 1, 3, 4, (6, 8), kernel, stride, padding)
     for plan in plans(c):
@@ -265,7 +266,6 @@ def test_what_a_tap_does_not_meet_does_not_matter(kernel, padding):
         x[2, 2, 0, 0, 0] = np.inf
         with np.errstate(invalid="ignore"):
             value, _ = expected(c, x, run.slope)
-        # Padding is a product with zero here as there; only the exact zeros that are not products may differ.
         result = run.run().sum(0)
         assert np.array_equal(np.isfinite(result), np.isfinite(value)), plan
         assert (padding == 0 and kernel == 1) or not np.isfinite(value).all()

@@ -26,7 +26,7 @@ def tails(plan: ConvPlan) -> list[int]:
     phases = len(plan.panel.phases) > 1
     if plan.panel.expanded == 3 and not phases:
         lengths = {plan.convolution.positions}
-    elif plan.panel.expanded == 1 or (phases and plan.strips[2] == 1):
+    elif plan.panel.expanded in (1, 2) or (phases and plan.strips[2] == 1):
         lengths = {rows * columns for rows in h for columns in w}
     else:
         lengths = set(w)
@@ -55,7 +55,7 @@ def _sum_strides(b: Builder, plan: ConvPlan, part: Part, runs: Runs) -> tuple[Va
     whole = b.mul(b.div(b.add(runs.length, i64(width - 1)), i64(width), signed=False), i64(width))
     if plan.panel.expanded == 3:
         return b.mul(d, b.mul(h, w)), b.mul(h, w), w
-    if plan.panel.expanded == 1:
+    if plan.panel.expanded in (1, 2):
         return b.mul(d, whole), whole, w
     return b.mul(b.mul(d, h), whole), b.mul(h, whole), whole
 

@@ -218,7 +218,7 @@ class _Driver:
             if finish is None:
                 out = b.offset(sums, b.mul(index, i64(plan.lanes)), c.type)
             here = b.select(b.compare("<", left, i64(vectors)), left, i64(vectors))
-            if finish is not None and self.fetch is not None:
+            if finish is not None:
                 self._fetch_ahead(here, index, *finish)
             offsets = b.offset(self.slots.spots, index, "i64")
             short = b.compare("<=", left, i64(rest))
@@ -244,12 +244,14 @@ class _Driver:
 
     def _fetch_ahead(self, count: Value, first: Value, rows: Value, channel_row: Value) -> None:
         """Ask for what finishing a tile will touch, so that it comes while the tile is computed."""
-        b, slots = self.b, self.slots
+        b, slots, fetch = self.b, self.slots, self.fetch
+        if fetch is None:
+            return
         with b.loop(i64(0), count) as loop:
             entry = b.add(first, loop.index)
             image, column = slots.entry(slots.images, entry), slots.entry(slots.columns, entry)
             with b.loop(i64(0), rows) as line:
-                self.fetch(b, image, b.add(channel_row, line.index), column)
+                fetch(b, image, b.add(channel_row, line.index), column)
 
     def _kernel(self, phase: int, rows: int, vectors: int) -> str:
         plan, c = self.plan, self.plan.convolution

@@ -16,8 +16,10 @@ from hashlib import sha1
 from math import ceil, gcd, prod
 
 from ..gemm.micro_kernel import defined
-from ..text import BITS, Builder, Module, Value, const, i64, lanes, vector
+from ..gemm.pack import piece_lanes
+from ..text import BITS, Builder, Module, Value, const, i64, vector
 from .geometry import Convolution, Triple
+from .rows import RowCopy, Spot, plus, times
 
 UNROLLED = 96
 """Vectors of all planes' rows up to which a row's copy is written out, with constant masks at its borders."""
@@ -187,32 +189,6 @@ def _emit_copy(module: Module, panel: Panel) -> str:
     return name
 
 
-@dataclass(frozen=True)
-class _Spot:
-    """Where nested loops are: offsets in the panel and in x, positions of x, the plane of columns, and whether the
-    positions lie inside x (None: surely)."""
-
-    target: Value
-    source: Value
-    position: dict[str, Value]
-    plane: Value
-    inside: Value | None
-
-
-def plus(b: Builder, x: Value, y: Value) -> Value:
-    """x + y, a constant if both are."""
-    if x.text.lstrip("-").isdigit() and y.text.lstrip("-").isdigit():
-        return i64(int(x.text) + int(y.text))
-    return y if x.text == "0" else x if y.text == "0" else b.add(x, y)
-
-
-def times(b: Builder, x: Value, factor: int) -> Value:
-    """x * factor, a constant if x is."""
-    if x.text.lstrip("-").isdigit():
-        return i64(int(x.text) * factor)
-    return x if factor == 1 else b.mul(x, i64(factor))
-
-
 class _Copy:
     """The code that fills a panel, being written: loops by descending strides, so that what a row's last vector
     overwrites is written after it."""
@@ -220,7 +196,6 @@ class _Copy:
     def __init__(self, b: Builder, panel: Panel):
         self.b, self.panel = b, panel
         self.x, self.scratch, images, channels, *self.first = b.args[:7]
-        self.width = b.args[9]
         self.axes = d, h, w = panel.axes
         # Rows and depths past a smaller strip are filled, too: tails of vectors read there.
         loops = {
@@ -234,30 +209,38 @@ class _Copy:
         }
         strides = panel.strides
         self.loops = sorted(loops.items(), key=lambda item: -strides[item[0]])
-        self.whole_rows, self.whole_planes = copies_written_out(panel)
+        whole_rows, whole_planes = copies_written_out(panel)
+        self.written_out = {"column plane": whole_rows, "row plane": whole_planes, "row": whole_planes}
+        self.rows = RowCopy(b, panel, self.x, self.scratch, self.first[2], b.args[9], whole_rows)
         end = b.mul(images, i64(strides["image"])) if panel.expanded < 3 else i64(strides["all"])
         zeros = const(0, vector(panel.convolution.type, panel.lanes))
         b.store(zeros, b.offset(self.scratch, end, panel.convolution.type))
 
     def emit(self) -> None:
         nothing = i64(0)
-        self._nest(0, _Spot(nothing, nothing, {"depth": nothing, "row": nothing}, nothing, None))
+        self._nest(0, Spot(nothing, nothing, {"depth": nothing, "row": nothing}, nothing, None))
 
-    def _nest(self, depth: int, at: _Spot) -> None:
+    def _nest(self, depth: int, at: Spot) -> None:
         """The loops from `depth` on."""
         if depth == len(self.loops):
-            self._row(at)
+            self.rows.copy(at)
             return
-        name, count = self.loops[depth]
-        written_out = {"column plane": self.whole_rows, "row plane": self.whole_planes, "row": self.whole_planes}
-        if count.text == "1" or written_out.get(name):
+        b, (name, count) = self.b, self.loops[depth]
+        if count.text == "1" or self.written_out.get(name):
             for index in range(int(count.text)):
                 self._nest(depth + 1, self._further(at, name, i64(index)))
+        elif name == self.rows.beside():
+            side = piece_lanes(self.panel.convolution.type)
+            whole = b.logical("and", count, i64(-side))
+            with b.loop(i64(0), whole, i64(side)) as loop:
+                self._nest(depth + 1, replace(self._further(at, name, loop.index), lines=side))
+            with b.loop(whole, count) as loop:
+                self._nest(depth + 1, self._further(at, name, loop.index))
         else:
-            with self.b.loop(i64(0), count) as loop:
+            with b.loop(i64(0), count) as loop:
                 self._nest(depth + 1, self._further(at, name, loop.index))
 
-    def _further(self, at: _Spot, name: str, index: Value) -> _Spot:
+    def _further(self, at: Spot, name: str, index: Value) -> Spot:
         """The spot within the loop `name` at `index`."""
         b, c = self.b, self.panel.convolution
         target = plus(b, at.target, times(b, index, self.panel.strides[name]))
@@ -283,108 +266,3 @@ class _Copy:
             exists = b.compare("<", position, i64(c.spatial[dim]), signed=False)
             inside = exists if inside is None else b.logical("and", inside, exists)
         return replace(at, target=target, source=source, inside=inside)
-
-    def _row(self, at: _Spot) -> None:
-        """One row of entries: zeros if it lies outside of x."""
-        if self.whole_rows:
-            self._whole_row(at)
-        else:
-            self._any_row(at)
-
-    def _whole_row(self, at: _Spot) -> None:
-        """A row of known width: vectors written out, their borders constant masks; stores overrun into the next row."""
-        b, c, lanes = self.b, self.panel.convolution, self.panel.lanes
-        places = range(0, self.panel.strip[2] + self.axes[2].reach, lanes)
-
-        def zeros() -> None:
-            for v in places:
-                b.store(const(0, vector(c.type, lanes)), b.offset(self.scratch, plus(b, at.target, i64(v)), c.type))
-
-        if at.inside is None:
-            self._vectors(at, places)
-        elif at.inside.text == "false":
-            zeros()
-        else:
-            with b.when(at.inside):
-                self._vectors(at, places)
-            with b.when(b.invert(at.inside)):
-                zeros()
-
-    def _vectors(self, at: _Spot, places: range) -> None:
-        """A row that lies inside of x."""
-        b, c, w, lanes = self.b, self.panel.convolution, self.axes[2], self.panel.lanes
-        width = self.panel.strip[2] + w.reach
-        start = w.start + int(at.plane.text) * w.gap
-        for first in places:
-            last = min(width, first + lanes) - 1
-            parts = []
-            for part in range(w.step):
-                x = start + first * w.step + part * lanes
-                end = min(c.spatial[2], start + last * w.step + 1)
-                where = b.offset(self.x, plus(b, at.source, i64(x)), c.type)
-                parts.append(self._part(where, max(0, -x), min(lanes, end - x)))
-            spot = b.offset(self.scratch, plus(b, at.target, i64(first)), c.type)
-            b.store(every(b, parts, w.step), spot)
-
-    def _part(self, where: Value, low: int, high: int) -> Value:
-        """Lanes [low, high) from memory, zeros around them."""
-        b, lanes = self.b, self.panel.lanes
-        wide = vector(self.panel.convolution.type, lanes)
-        if low >= high:
-            return const(0, wide)
-        if high - low == lanes:
-            return b.load(wide, where)
-        bits = ", ".join(f"i1 {int(low <= i < high)}" for i in range(lanes))
-        return b.masked_load(wide, where, Value(f"<{bits}>", vector("i1", lanes)))
-
-    def _any_row(self, at: _Spot) -> None:
-        """A row of any width and stride: zeros, what is inside, zeros."""
-        b, c, w, lanes = self.b, self.panel.convolution, self.axes[2], self.panel.lanes
-        width = b.add(self.width, i64(w.reach))
-        first = b.add(b.mul(self.first[2], i64(w.step)), i64(w.start))
-        start = b.add(first, b.mul(at.plane, i64(w.gap)))
-        target = b.offset(self.scratch, at.target, c.type)
-
-        def bounded(value: Value, most: Value) -> Value:
-            value = b.select(b.compare("<", value, i64(0)), i64(0), value)
-            return b.select(b.compare("<", value, most), value, most)
-
-        def entries(positions: Value) -> Value:
-            """How many entries begin before so many positions from the start."""
-            return b.emit("i64", f"sdiv i64 {b.add(positions, i64(w.step - 1)).text}, {w.step}")
-
-        most = width if at.inside is None else b.select(at.inside, width, i64(0))
-        high = bounded(entries(b.sub(i64(c.spatial[2]), start)), most)
-        low = bounded(entries(b.sub(i64(0), start)), high)
-        self._zeros(target, i64(0), low)
-        step = w.step * c.x[4]
-        source = b.add(at.source, b.mul(start, i64(c.x[4])))
-        left = low
-        if step == 1:
-            whole = b.logical("and", b.sub(high, low), i64(-lanes))
-            left = b.add(low, whole)
-            with b.loop(low, left, i64(lanes)) as loop:
-                value = b.load(vector(c.type, lanes), b.offset(self.x, b.add(source, loop.index), c.type))
-                b.store(value, b.offset(target, loop.index, c.type))
-        with b.loop(left, high) as loop:
-            where = b.add(source, b.mul(loop.index, i64(step)))
-            b.store(b.load(c.type, b.offset(self.x, where, c.type)), b.offset(target, loop.index, c.type))
-        self._zeros(target, high, width)
-
-    def _zeros(self, target: Value, start: Value, stop: Value) -> None:
-        b, type = self.b, self.panel.convolution.type
-        with b.loop(start, stop) as loop:
-            b.store(const(0, type), b.offset(target, loop.index, type))
-
-
-def every(b: Builder, parts: list[Value], step: int) -> Value:
-    """Every step-th lane of `step` vectors that follow one another."""
-    count = lanes(parts[0].type)
-    result = parts[0]
-    if step > 1:
-        result = b.shuffle(parts[0], parts[1], [min(i * step, 2 * count - 1) for i in range(count)])
-    for number, part in enumerate(parts[2:], 2):
-        done = number * count
-        order = [i if i * step < done else min(count + i * step - done, 2 * count - 1) for i in range(count)]
-        result = b.shuffle(result, part, order)
-    return result

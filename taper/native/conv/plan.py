@@ -105,7 +105,7 @@ def slots_of(panel: Panel) -> int:
     d, h, w = panel.strip
     if panel.expanded == 3:
         return ceil(panel.images * d * h * w / panel.lanes)
-    if panel.expanded == 1:
+    if panel.expanded in (1, 2):
         return panel.images * d * ceil(h * w / panel.lanes)
     return panel.images * d * h * ceil(w / panel.lanes)
 
@@ -153,7 +153,8 @@ def pack_cost(panel: Panel, l1: int) -> float:
     whole_rows, whole_planes = copies_written_out(panel)
     if whole_rows:
         return cost + rows * ((0.5 if whole_planes else 3.0) + 1.8 * w.step * vectors)
-    each = 1.0 * vectors if panel.convolution.x[4] == w.step == 1 else 1.5 * width
+    x = panel.convolution.x
+    each = 1.0 * vectors if x[4] == w.step == 1 else 0.7 * width if x[1] == 1 else 1.5 * width
     return cost + rows * (15 + each)
 
 
@@ -201,11 +202,16 @@ def total_cost(plan: ConvPlan) -> float:
 
 
 def _sizes(total: int) -> list[int]:
-    """Numbers of parts with different largest parts."""
-    found = {}
-    for parts in range(1, total + 1):
-        found.setdefault(ceil(total / parts), parts)
-    return list(found.values())
+    """Numbers of parts with different largest parts; of many large ones, some."""
+    found, parts, last = [], 1, 2 * total
+    while True:
+        largest = ceil(total / parts)
+        if largest <= 8 or largest <= 0.9 * last:
+            found.append(parts)
+            last = largest
+        if largest <= 1:
+            return found
+        parts = (total - 1) // (largest - 1) + 1
 
 
 def _regions(c: Convolution, lanes: int, expanded: int) -> Iterator[tuple[int, Triple]]:
@@ -244,14 +250,20 @@ def _plan(c: Convolution, machine: Machine, expanded: int, blocks: int, strips: 
     _, row_tiles, vectors = place_tile(c.outputs, slots_of(panel), terms, machine)
     plan = ConvPlan(c, machine, panel, blocks, strips, channel_blocks, 1, 1, row_tiles, vectors)
     if plan.assembled and _sums(plan) * size > budget:
-        return None
+        if channel_blocks == 1:
+            return None
+        shares = ceil(_sums(plan) * size / budget)
+        tiles = ceil(row_tiles / shares) * shares
+        plan = replace(plan, row_blocks=shares, row_tiles=tiles)
+        if tiles > c.outputs or _sums(plan) * size > budget:
+            return None
     return plan
 
 
 def _sums(plan: ConvPlan) -> int:
     """Elements of scratch for the sums of a unit that are put together in memory."""
     each = plan.tiles * plan.vectors * plan.lanes * plan.rows * len(plan.panel.phases)
-    return each * (plan.row_tiles if plan.channel_blocks > 1 else 1)
+    return each * (plan.row_tiles // plan.row_blocks if plan.channel_blocks > 1 else 1)
 
 
 def _shared(plan: ConvPlan) -> Iterator[ConvPlan]:
@@ -262,7 +274,7 @@ def _shared(plan: ConvPlan) -> Iterator[ConvPlan]:
     for groups in _sizes(min(c.groups, CHUNKS))[1:]:
         yield replace(plan, group_blocks=groups)
     if c.groups == 1:
-        for blocks in range(2, min(plan.row_tiles, CHUNKS) + 1):
+        for blocks in range(plan.row_blocks + 1, min(plan.row_tiles, CHUNKS) + 1):
             tiles = ceil(plan.row_tiles / blocks) * blocks
             if tiles <= c.outputs:
                 yield replace(plan, row_blocks=blocks, row_tiles=tiles)
@@ -298,7 +310,8 @@ def plan_convolution(convolution: Convolution, machine: Machine) -> ConvPlan:
     """Cut a convolution up for a machine: the way, the region and the tiles that should take the fewest cycles."""
     c, lanes = _upright(convolution), machine.lanes(convolution.type)
     best: tuple[float, ConvPlan] | None = None
-    for expanded in (1, 0, 3):
+    far = c.dilation[1] * (c.kernel[1] > 1) > 2
+    for expanded in (1, 0, 3, 2) if far else (1, 0, 3):
         for blocks, strips in _regions(c, lanes, expanded):
             plan = _plan(c, machine, expanded, blocks, strips)
             if plan is None:

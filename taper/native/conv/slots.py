@@ -95,7 +95,7 @@ def place_runs(b: Builder, plan: ConvPlan, part: Part) -> Runs:
     none, plane = i64(0), i64(rows * columns)
     if plan.panel.expanded == 3:
         return Runs((), b.mul(b.mul(part.images, d), b.mul(h, w)), (), ())
-    if plan.panel.expanded == 1:
+    if plan.panel.expanded in (1, 2):
         return Runs((part.images, d), b.mul(h, w), (images, depth), (none, plane))
     return Runs((part.images, d, h), w, (images, depth, row), (none, plane, i64(columns)), plan.stacked)
 

@@ -1,4 +1,5 @@
-"""The gradient of a convolution's weights: dw[g, o, i, k] = sum over n, p of grad[n, g, o, p] x[n, g, i, p stride + k dilation - padding].
+"""The gradient of a convolution's weights:
+dw[g, o, i, k] = sum over images n and positions p of grad[n, g, o, p] x[n, g, i, p * stride + k * dilation - padding].
 
 Lanes of the register tiles are positions, which lie side by side both in the gradient and in the input's panels.
 """
@@ -57,11 +58,14 @@ class _Driver:
             self.columns = self._range(column_block, plan.columns, plan.column_blocks)
             self.first_input, self.last_input = (self._share(i, c.inputs, plan.columns) for i in self.columns)
             panels = self._range(self.part, self.lay.panels, plan.parts)
-            with b.loop(*self._range(group_block, c.groups, plan.group_blocks)) as groups:
-                self.group = groups.index
+            groups = self._range(group_block, c.groups, plan.group_blocks)
+            with b.loop(*groups) as loop_of_groups:
+                self.group = loop_of_groups.index
                 self._clear()
-                with b.loop(*panels) as panel:
-                    self._panel(panel.index)
+            # Groups within panels: then memory is read as it lies.
+            with b.loop(*panels) as panel, b.loop(*groups) as loop_of_groups:
+                self.group = loop_of_groups.index
+                self._panel(panel.index)
 
     # Shares and digits.
 
@@ -209,7 +213,7 @@ class _Driver:
                             self._row_tile(shape, row, grad, count[0], counts)
 
     def _row_tile(self, shape: Tile, row: Value, grad: Value, images: Value, counts: list[Value]) -> None:
-        """A few output channels with all input channels of the chunk. shape: the tiles, of which only taps are missing."""
+        """A few output channels with all input channels of the chunk. shape: the tiles, without their taps."""
         b, plan, c = self.b, self.plan, self.c
         if plan.copies:
             name = emit_gather(b.module, shape, c.positions, *plan.grad)

@@ -1,4 +1,4 @@
-"""How the positions of a weight gradient are laid out for its register tiles: in x itself or in panels, in which runs."""
+"""How positions are laid out for a weight gradient's register tiles: in x itself or in panels, in which runs."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .geometry import Convolution, Triple
 from .panels import Panel
 
 POSITIONS = (512, 1024, 2048)
-"""Positions that a panel is made to hold, roughly: the more, the fewer sums of lanes; the fewer, the nearer the caches."""
+"""Positions that a panel is made to hold, roughly: with more, fewer sums of lanes; with fewer, nearer caches."""
 
 
 @dataclass(frozen=True)
 class Lay:
     """How positions are laid out for the register tiles, and how many of them a panel holds.
 
-    way: "direct" (x is read where it lies, row by row), "rows" (a panel of sliding rows), "planes" (a panel in which the
-    rows of a strip are dense) or "dense" (all positions of all images of a panel are, the gradient's too, in a copy).
+    way: "direct" (x is read where it lies, row by row), "rows" (a panel of sliding rows), "planes" (a panel in which
+    the rows of a strip are dense) or "dense" (all positions of all images are, the gradient's too, in a copy).
     images, strip: images and positions (depth, row, column) of a panel; the last of each dimension may hold fewer.
     """
 

@@ -40,11 +40,12 @@ class Split:
 class WeightGradientPlan:
     """A weight gradient cut up.
 
-    convolution: as asked for, its three dimensions perhaps seen as one. grad: strides of the gradient's (image, channel).
+    convolution: as asked for, its three dimensions perhaps seen as one. grad: the gradient's strides (image, channel).
     row_tiles: tile i of output channels begins at i * outputs // row_tiles. channels: input channels of a register tile
     that has all their taps, or 0: then the taps of one channel are cut into `pieces`. group_blocks, row_blocks,
-    column_blocks: chunks along groups, output and input channels. copies: whether the gradient of a row tile is copied,
-    image after image, since images lie on the same sets of the caches, or their positions are few. parts: partial results, the caller's to add.
+    column_blocks: chunks along groups, output and input channels. parts: partial results, the caller's to add. copies:
+    whether the gradient of a row tile is copied, image after image, since images lie on the same sets of the caches, or
+    their positions are few.
     """
 
     convolution: Convolution
@@ -82,11 +83,6 @@ class WeightGradientPlan:
     def most_inputs(self) -> int:
         """Input channels of the largest block."""
         return largest_block(self.convolution.inputs, self.columns, self.column_blocks)
-
-    @property
-    def most_outputs(self) -> int:
-        """Output channels of the largest block."""
-        return largest_block(self.convolution.outputs, self.row_tiles, self.row_blocks)
 
     @property
     def grad_row(self) -> int:
@@ -133,8 +129,8 @@ def plan_weight_gradient(
 def _step(rows: float, columns: float, loads: float, supply: float) -> float:
     """Cycles of one vector of positions in a register tile.
 
-    Two multiply-adds a cycle. loads: lines read, which take 0.7 cycles each (measured: a tile of 3 x 9 whose vectors all
-    cross lines takes 17 cycles), one where some come from the second cache. supply: bytes from there, 24 in a cycle.
+    Two multiply-adds a cycle. loads: lines read, which take 0.7 cycles each (measured: a tile of 3 x 9 whose vectors
+    all cross lines takes 17 cycles), one where some come from the second cache. supply: bytes from it, 24 a cycle.
     """
     instructions = (rows * columns + rows + columns + 3) / 3.5
     return max(rows * columns / 2, loads * (1.0 if supply else 0.7), 4.0, supply / 24, instructions)
@@ -188,8 +184,13 @@ def _split(lay: Lay, machine: Machine, grad: tuple[int, int], far: bool) -> tupl
         for channels, pieces, tiles, each, width, fresh in columns:
             if rows * width + min(rows, width) + 1 > machine.registers:
                 continue
-            near = (even + fresh) * positions * size <= machine.l1 * 0.95 and (copies or not crowded)
-            supply = (0 if near else even * vector) + (fresh * vector if far else 0)
+            # What is read once comes from afar in any case, which is counted elsewhere.
+            near = tiles == 1 or (even + fresh) * positions * size <= machine.l1 * 0.95
+            supply = fresh * vector if far else 0
+            if crowded and not copies:
+                supply += 3 * even * vector
+            elif not near:
+                supply += even * vector
             loads = even * row_lines + each * tap_lines
             cost = vectors * _step(even, each, loads, supply) + runs * 5 + 1.8 * even * each + 30
             cost = cost * tiles * row_tiles + (_gather_cycles(lay) if copies else 0)
@@ -254,7 +255,7 @@ def best_blocks(lay: Lay, machine: Machine, grad: tuple[int, int]) -> tuple[floa
             base += x * (split.row_tiles if excess else row_blocks)
             excess = 0
         else:
-            base += copy * row_blocks
+            base += (copy + x) * row_blocks
         for group_blocks, parts in product(_counts(c.groups, 4 * CHUNKS), _counts(lay.panels, 2 * CHUNKS)):
             chunks = group_blocks * row_blocks * column_blocks * parts
             if chunks > 4 * CHUNKS and group_blocks * parts > 1:

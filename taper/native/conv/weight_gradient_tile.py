@@ -15,10 +15,11 @@ from ..text import Builder, Module, Value, const, i64, lanes, vector
 
 @dataclass(frozen=True)
 class Tile:
-    """out[r * width + place] += sum over runs f and p < length of grad[r * row + f * grad step + p] * x[offset + f * x step + p]
+    """out[r * width + place] += sum of grad[r * row + f * grad step + p] * x[offset + f * x step + p] over f and p
 
-    for r < rows and each (offset, place) of `taps`. levels: (x step, grad step) of each of the nested loops over runs,
-    the outermost first. length: positions side by side, of which the last vector may hold fewer.
+    for runs f, positions p < length, r < rows, each (offset, place) of `taps`. levels: (x step, grad step) of each
+    of the nested loops over runs, the outermost first. length: positions side by side, of which the last vector may
+    hold fewer. ahead: how much further in x the same places are fetched for the next tile, 0 if they are not.
     """
 
     type: str
@@ -103,8 +104,9 @@ def emit_tile(module: Module, t: Tile) -> str:
 
 
 def emit_gather(module: Module, t: Tile, positions: int, image: int, row: int) -> str:
-    """Write `void gather(ptr grad, ptr target, i64 images)`: target[r * t.row + n * positions + p] = grad[n * image + r * row + p],
-    and zeros up to a whole vector after the last image; returns its name.
+    """Write `void gather(ptr grad, ptr target, i64 images)`; returns its name.
+
+    target[r * t.row + n * positions + p] = grad[n * image + r * row + p], then zeros to a whole vector.
 
     What the last vector of an image has too much is written over by the next one's.
     """

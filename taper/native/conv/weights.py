@@ -5,6 +5,7 @@ The copy lies as [phase][input channel][tap][output channel], so that every phas
 
 from __future__ import annotations
 
+from hashlib import sha1
 from math import prod
 
 from ..gemm.micro_kernel import defined
@@ -50,7 +51,7 @@ def _taps(panel: Panel, phase: int) -> list[tuple[int, int]]:
 def emit_weight_copy(module: Module, panel: Panel, rows: int) -> str:
     """Write `void copy_weights(ptr w, ptr target, i64 channels)` for so many output channels; returns its name."""
     c = panel.convolution
-    name = f"copy_weights_{rows}"
+    name = f"copy_weights_{sha1(repr(panel).encode()).hexdigest()[:12]}_{rows}"
     if defined(module, name):
         return name
     b = Builder(module, name, ["ptr", "ptr", "i64"], attributes="noinline nounwind", linkage="internal")
