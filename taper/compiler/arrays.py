@@ -26,6 +26,7 @@ from .normalization import *
 from .numbers import Number
 from .pooling import *
 from .positions import *
+from .resampling import *
 from .recording import graph
 from .symbol import Symbol, kind_of, made, node_for, operand, symbol_of
 
