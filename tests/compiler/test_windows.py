@@ -98,6 +98,20 @@ def programs(axes, dtype, planes=5):
     yield g, [g.window("window_put", axes, wide, at)], {wide: gradient, at: places.astype(at.dtype)}
 
 
+def held(array, at_end):
+    """A copy of an array between pages that must not be touched, at their end or at their beginning."""
+    libc, page = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE
+    size = -(-array.nbytes // page) * page
+    region = mmap.mmap(-1, size + 2 * page)
+    whole = np.frombuffer(region, np.uint8)
+    for fence in (0, size + page):
+        assert libc.mprotect(ctypes.c_void_p(whole.ctypes.data + fence), page, 0) == 0
+    start = page + (size - array.nbytes if at_end else 0)
+    there = whole[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    there[...] = array
+    return there
+
+
 def run(g, results, leaves, machine=None):
     from taper.compiler.program import Program
 
@@ -166,19 +180,7 @@ def test_fused_with_what_follows():
 @pytest.mark.skipif(sys.platform != "linux", reason="uses mprotect")
 def test_nothing_outside_is_touched():
     """Operands and results that end where memory ends, or begin where it begins: one element further is a fault."""
-    libc, page = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE
     from taper.compiler.program import Program
-
-    def held(array, at_end):
-        size = -(-array.nbytes // page) * page
-        region = mmap.mmap(-1, size + 2 * page)
-        whole = np.frombuffer(region, np.uint8)
-        for fence in (0, size + page):
-            assert libc.mprotect(ctypes.c_void_p(whole.ctypes.data + fence), page, 0) == 0
-        start = page + (size - array.nbytes if at_end else 0)
-        there = whole[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-        there[...] = array
-        return there
 
     for axes in AXES.values():
         for g, results, leaves in programs(axes, "float32", 2):

@@ -88,7 +88,7 @@ def resample(x: np.ndarray, taps: tuple[Taps | None, ...]) -> np.ndarray:
     """x with its last dimensions made anew by taps; None leaves one as it is."""
     for axis, one in enumerate(taps, x.ndim - len(taps)):
         if one is not None:
-            x = _weighted(x, axis, one) if one.weights else _picked(x, axis, one)
+            x = weighted(x, axis, one) if one.weights else _picked(x, axis, one)
     return x
 
 
@@ -104,7 +104,7 @@ def _picked(x, axis: int, taps: Taps):
     return np.zeros(shape, x.dtype) if total is None else total
 
 
-def _weighted(x, axis: int, taps: Taps):
+def weighted(x, axis: int, taps: Taps):
     matrix = _matrix(taps, x.dtype)
     if axis == x.ndim - 1:
         return np.matmul(x, matrix.T)

@@ -118,7 +118,7 @@ class _Windows(Images):
             self.own = b.add(self.own, b.mul(i, i64(step)))
         start, stop, step = 0, self.span, self.width
         if step == 1 or isinstance(self.last, Even) or self.last.stride > STRIDES or self.last.kernel > TAPS:
-            self.one_by_one()
+            (self.put_one_by_one if self.op == "window_put" else self.one_by_one)()
             return
         plain = [q for q in range(start, stop, step) if self.is_plain(q)]
         if len(plain) <= UNROLLED:
@@ -382,6 +382,32 @@ class _Windows(Images):
                 if self.finds:
                     carry.append(b.convert(b.add(self.first_row(), first), "i32"))
             self.done(self.over_rows(carry, body), columns.index, None)
+
+
+    def put_one_by_one(self) -> None:
+        """A row of zeros on the stack, to which each window that may have its place there adds."""
+        b, w, kind = self.b, self.width, self.type
+        line = b.place(kind, self.columns + w)
+        with b.loop(i64(0), i64(self.columns), i64(w)) as loop:
+            b.store(const(0, vector(kind, w)), b.offset(line, loop.index, kind))
+
+        def body(row: Value, carry: Sequence[Value]) -> Sequence[Value]:
+            with b.loop(i64(0), i64(self.last.m)) as loop:
+                at = b.add(b.add(self.base, row), loop.index)
+                place = b.convert(b.load(self.place_kind, b.offset(self.operands[1], at, self.place_kind)), "i64")
+                column = b.sub(place, self.own)
+                with b.when(b.compare("<", column, i64(self.columns), signed=False)):
+                    cell = b.offset(line, column, kind)
+                    b.store(b.add(b.load(kind, cell), b.load(self.kind, b.offset(self.x, at, self.kind))), cell)
+            return carry
+
+        self.over_rows([], body)
+        whole = self.columns // w * w
+        with b.loop(i64(0), i64(whole), i64(w)) as loop:
+            self.done([b.load(vector(kind, w), b.offset(line, loop.index, kind))], loop.index, None)
+        if whole < self.columns:
+            mask = mask_of([whole + i < self.columns for i in range(w)]) if w > 1 else None
+            self.done([b.load(vector(kind, w), b.offset(line, i64(whole), kind))], i64(whole), mask)
 
 
 def woven(b: Builder, parts: Sequence[Value | None], order: Sequence[tuple[int, int]], type: str) -> Value:
