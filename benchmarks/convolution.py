@@ -95,16 +95,16 @@ def sides(case: Case) -> dict[str, Callable[[], object]]:
 
 
 def main(arguments: list[str]) -> int:
-    """Measure the cases whose names contain one of the names given, or all. Status 1 if a target was missed."""
+    """Measure the cases whose names begin with one of the names given, or all. Status 1 if a target was missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.convolution")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="parts of the names of cases [all]")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="how names of cases begin [all]")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=0.3, help="of each side in each round [0.3]")
     options = parser.parse_args(arguments)
     print(HEADER, flush=True)
     missed = 0
     for name, case in CASES.items():
-        if options.names and not any(n.lower() in name.lower() for n in options.names):
+        if options.names and not name.lower().startswith(tuple(map(str.lower, options.names))):
             continue
         rounds = alternate(sides(case), options.rounds, options.seconds)
         best = [min(pair) for pair in zip(rounds["PyTorch"], rounds["PyTorch channels-last"])]

@@ -17,6 +17,7 @@ COMMANDS = {
     "train": "train",
     "predict": "predict",
     "eval": "evaluate",
+    "bench": "bench",
     "explain": "explain",
     "info": "info",
 }

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from .. import nn
+from ..vision import models
 from .errors import UserError
+
+SMALL = 64
+"""Pixels of an image's shorter side below which residual networks begin without stride and pooling."""
 
 
 def softmax(channels: int, size: tuple[int, int], classes: int, dropout: float) -> nn.Module:
@@ -49,7 +53,20 @@ def lenet(channels: int, size: tuple[int, int], classes: int, dropout: float) ->
     )
 
 
-MODELS = {"softmax": softmax, "mlp": mlp, "lenet": lenet}
+def resnet18(channels: int, size: tuple[int, int], classes: int, dropout: float) -> nn.Module:
+    """ResNet-18 (He et al. 2015); for images below 64 pixels with a 3 x 3 convolution without stride in front, and no
+    pooling after it, as its authors did for CIFAR."""
+    model = models.resnet18(num_classes=classes)
+    if min(size) < SMALL:
+        model.conv1, model.maxpool = nn.Conv2d(channels, 64, 3, padding=1, bias=False), nn.Identity()
+        nn.init.kaiming_normal_(model.conv1.weight, mode="fan_out", nonlinearity="relu")
+    elif channels != 3:
+        model.conv1 = nn.Conv2d(channels, 64, 7, stride=2, padding=3, bias=False)
+    model.fc = nn.Sequential(nn.Dropout(dropout), model.fc)
+    return model
+
+
+MODELS = {"softmax": softmax, "mlp": mlp, "lenet": lenet, "resnet18": resnet18}
 
 
 def build(name: str, channels: int, size: tuple[int, int], classes: int, dropout: float) -> nn.Module:

@@ -15,6 +15,7 @@ import pytest
 
 import taper
 from taper.cli.app import run
+from taper.cli.models import build
 
 from ..vision.files import write_mnist
 
@@ -207,3 +208,10 @@ def test_folds_that_were_begun_are_continued(root, tmp_path, capsys):
         (path / "fold-3" / name).unlink()
     assert run(["train", "--resume", str(path)]) == 0
     assert json.loads((path / "folds.json").read_text()) == whole
+
+
+@pytest.mark.parametrize(("channels", "size"), [(3, (32, 32)), (1, (28, 28)), (1, (64, 80)), (3, (96, 64))])
+def test_resnet18_takes_the_dataset_s_images(channels, size):
+    model = build("resnet18", channels, size, 7, 0.5).eval()
+    assert model.conv1.stride == ((1, 1) if min(size) < 64 else (2, 2))
+    assert model(taper.randn(2, channels, *size)).shape == (2, 7)

@@ -1,3 +1,10 @@
+"""Modules and tensors moved to other memory formats."""
+
+from __future__ import annotations
+
+import pytest
+
+import taper
 
 
 def test_memory_format_of_a_module():

@@ -27,7 +27,7 @@ __all__ = ["conv", "conv_input_grad", "conv_output_shape", "conv_weight_grad", "
 
 Sizes = tuple[int, ...]
 
-NATIVE = 1 << 18
+NATIVE = 1 << 16
 """Multiplications from which a convolution runs natively."""
 
 winograd = True

@@ -6,14 +6,20 @@ from functools import partial
 
 from ...native.conv import (
     Convolution,
+    ConvOperands,
+    WinogradOperands,
+    WinogradPlan,
+    cycles,
     emit_convolution,
     emit_weight_gradient,
+    emit_weight_transform,
+    emit_winograd,
     plan_convolution,
     plan_weight_gradient,
+    plan_winograd,
 )
-from ...native.gemm import Operands
 from ...native.machine import Machine
-from ...native.text import Builder, Module, i64, vector
+from ...native.text import Builder, Module, Value, i64, vector
 from ..graph import Node
 from .emitter import Pointer
 from .instructions import LLVM
@@ -28,9 +34,29 @@ def convolution_pieces(kernel: Kernel, pointer: Pointer, machine: Machine) -> li
     x, y = (operand(pointer, x, base) for x, base in zip(kernel.node.inputs, kernel.operands))
     if kernel.node.op == "conv_weight":
         return _weight_pieces(kernel, pointer, machine, x, y, finish)
-    plan = plan_convolution(geometry(kernel.node, kernel.operands), machine)
-    emit = partial(emit_convolution, plan=plan, operands=Operands(x, y), finish=finish)
+    convolution = geometry(kernel.node, kernel.operands)
+    plan = plan_convolution(convolution, machine)
+    fewer = plan_winograd(convolution, machine) if kernel.node.attrs[-1] else None
+    if fewer is not None and fewer.cost < cycles(plan):
+        return _winograd_pieces(kernel, pointer, fewer, x, y, finish)
+    emit = partial(emit_convolution, plan=plan, operands=ConvOperands(x, y), finish=finish)
     return [Piece(emit, plan.chunks, frozenset(), frozenset(), plan.flops, finishes=True)]
+
+
+def _winograd_pieces(kernel: Kernel, pointer: Pointer, plan: WinogradPlan, x, w, finish) -> list[Piece]:
+    """The transform of the weights, and the convolution by Winograd's algorithm."""
+    transformed = Scratch(plan.packed * kernel.node.dtype.itemsize)
+
+    def packed(b: Builder) -> Value:
+        return pointer(b, transformed)
+
+    transform = partial(emit_weight_transform, plan=plan, w_pointer=w, packed_pointer=packed)
+    convolve = partial(emit_winograd, plan=plan, operands=WinogradOperands(x, packed), finish=finish)
+    reads, area = frozenset([kernel.operands[1]]), frozenset([transformed])
+    return [
+        Piece(transform, plan.pack_chunks, reads, area, 4 * plan.packed),
+        Piece(convolve, plan.chunks, area, frozenset(), plan.flops // 2, finishes=True),
+    ]
 
 
 def _weight_pieces(kernel: Kernel, pointer: Pointer, machine: Machine, g, x, finish) -> list[Piece]:
