@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..backends import cpu
-from .elementwise import ELEMENTWISE
 from . import windows
+from .elementwise import ELEMENTWISE
 from .graph import REDUCTIONS, Node, reached, value_of
 
 

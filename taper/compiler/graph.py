@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .elementwise import ELEMENTWISE
-from .windows import TRANSPOSED, Axes, shape_of
+from .windows import Axes, shape_of
 
 REDUCTIONS = ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")
 MOVEMENTS = ("reshape", "permute", "expand", "slice")

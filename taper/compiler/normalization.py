@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..backends import cpu
 from .computing import applied, reduced
 from .symbol import Symbol
-
-import numpy as np
 
 __all__ = ["batch_norm"]
 

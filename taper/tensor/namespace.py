@@ -28,8 +28,8 @@ from ..ops import linalg as _linalg
 from ..ops import loss as _loss
 from ..ops import movement as _movement
 from ..ops import pooling as _pooling
-from ..ops import resampling as _resampling
 from ..ops import reduction as _reduction
+from ..ops import resampling as _resampling
 from ..ops.movement import split_back  # noqa: F401
 from .arithmetic import abs, square  # noqa: F401
 from .comparison import isfinite, isnan  # noqa: F401

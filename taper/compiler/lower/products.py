@@ -209,9 +209,9 @@ def emit_scatter(b: Builder, kernel: Kernel, pointer: Pointer, machine: Machine)
 def _add_line(b: Builder, line: Value, source: Value | None, start: Value, stop: Value, kind: str, width: int) -> None:
     """line[start:stop] += source[start:stop], or = 0."""
     whole = b.add(start, b.logical("and", b.sub(stop, start), i64(-width)))
-    for lanes, first, last in ((width, start, whole), (1, whole, stop)):
-        type = vector(kind, lanes)
-        with b.loop(first, last, i64(lanes)) as loop:
+    for wide, first, last in ((width, start, whole), (1, whole, stop)):
+        type = vector(kind, wide)
+        with b.loop(first, last, i64(wide)) as loop:
             where = b.offset(line, loop.index, kind)
             if source is None:
                 b.store(const(0, type), where)
