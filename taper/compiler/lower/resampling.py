@@ -14,10 +14,10 @@ import numpy as np
 
 from ...native.machine import Machine
 from ...native.text import Value, const, i64, literal, vector
-from .emitter import Pointer
+from .emitter import Pointer, woven
 from .kernels import Kernel
 from .products import Piece
-from .windows import UNROLLED, Images, mask_of, woven
+from .windows import UNROLLED, Images, mask_of
 
 NEAR = 4
 """Vectors of a row from which the lanes of one are shuffled; lanes farther apart are gathered."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from ...native.machine import Machine
 from ...native.text import Builder, Module, Value, const, i64, is_float, vector
 from ..windows import TRANSPOSED, Axis, Even
-from .emitter import Pointer, memory_type
+from .emitter import Pointer, memory_type, woven
 from .instructions import LLVM
 from .kernels import Kernel
 from .products import Epilogue, Piece
@@ -408,31 +408,6 @@ class _Windows(Images):
         if whole < self.columns:
             mask = mask_of([whole + i < self.columns for i in range(w)]) if w > 1 else None
             self.done([b.load(vector(kind, w), b.offset(line, i64(whole), kind))], i64(whole), mask)
-
-
-def woven(b: Builder, parts: Sequence[Value | None], order: Sequence[tuple[int, int]], type: str) -> Value:
-    """A vector whose lanes are (part, lane) of several vectors; None stands for zeros."""
-    w = len(order)
-    if len(parts) == 1 and parts[0] is not None and list(order) == [(0, i) for i in range(w)]:
-        return parts[0]
-    made = None
-    for number, part in enumerate(parts):
-        mine = [lane if at == number else None for at, lane in order]
-        if all(lane is None for lane in mine):
-            continue
-        part = const(0, type) if part is None else part
-        if made is None:
-            made, filled = part, mine
-            first = True
-            continue
-        before = filled if first else [None if lane is None else i for i, lane in enumerate(filled)]
-        places = [
-            w + lane if lane is not None else old if old is not None else "poison" for lane, old in zip(mine, before)
-        ]
-        made, first = b.shuffle(made, part, places), False
-        filled = [a if a is not None else c for a, c in zip(filled, mine)]
-    assert made is not None
-    return b.shuffle(made, made, ["poison" if lane is None else lane for lane in filled]) if first else made
 
 
 def mask_of(bits: Sequence[bool]) -> Value:
