@@ -121,7 +121,8 @@ def _lend_natively(which: str):
     return first
 
 
-_Native.run, _Native.update = _lend_natively("run"), _lend_natively("update")
+for _which in ("run", "elementwise", "update"):
+    setattr(_Native, _which, _lend_natively(_which))
 
 
 def __getattr__(name: str):

@@ -22,6 +22,7 @@ MOVED = {
     "torchvision.datasets.vision": "taper.vision.datasets.base",
     "torchvision.io.image": "taper.vision.io",
     "torchvision.models.mobilenet": "taper.vision.models.mobilenetv2",
+    "torchvision.ops.misc": "taper.vision.ops.layers",
     "torchvision.transforms.transforms": "taper.vision.transforms",
 }
 """Modules that have another name in Taper, or whose names a larger module of Taper holds."""

@@ -100,7 +100,7 @@ class Compiled(Wrapper):
         """Capture and compile for these arguments."""
         look_at_machine()
         try:
-            step = Step(captured(self.function, args, kwargs), args, kwargs)
+            step = Step(captured(self.function, args, kwargs, not self._tried), args, kwargs)
         except CaptureError:
             raise
         except ORDINARY as error:

@@ -7,6 +7,7 @@ one of TRACED, whose NumPy code runs on symbols as it stands; or it becomes a ho
 from __future__ import annotations
 
 import functools
+import math
 import sys
 from builtins import any as any_of
 from builtins import max as largest
@@ -15,7 +16,6 @@ import numpy as np
 
 from ..backends import NAMESPACES, cpu
 from ..ops import attention as _attention
-from ..ops import loss as _loss
 from .computing import FUNCTIONS, applied, found, matmul, outside, reduced  # noqa: F401
 from .convolution import *
 from .elementwise import ELEMENTWISE
@@ -294,65 +294,33 @@ def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
     return _attention.slopes(_xp, g, q, k, v, drop, weights, scale, needs)
 
 
-# Losses of class indices: a target is a one among zeros, which fuses with what multiplies it.
+# Losses of class indices: a target is found by comparing, which fuses with what is taken off there.
 
 
-def class_shares(target, weight, x_shape, dtype, ignore, smoothing):
-    """What each target says of each class, (N, C, ...), and the total weight; as the CPU namespace's, by comparing."""
-    classes = x_shape[1]
-    dtype = np.dtype(dtype)
+def class_targets(target, classes, ignore):
     target = symbol_of(target)
-    numbers = np.arange(classes, dtype=target.dtype).reshape(1, -1, *(1,) * (len(x_shape) - 2))
-    hit = astype(expand_dims(target, 1) == numbers, dtype)
-    w = astype(target != ignore, dtype)
-    kept = w
-    if weight is not None:
-        w = w * taken(symbol_of(weight), applied(np.minimum, (applied(np.maximum, (target, 0)), classes - 1)), 0)
-    shares = hit * expand_dims(w, 1)
-    if smoothing:
-        each = np.ones(classes, dtype) if weight is None else weight
-        smooth = (each * dtype.type(smoothing / classes)).reshape(1, -1, *(1,) * (len(x_shape) - 2))
-        shares = shares * dtype.type(1 - smoothing) + expand_dims(kept, 1) * smooth
-    return shares, reduced("sum", w, None, False)
-
-
-def _targets_fit(target, classes: int, ignore: int) -> None:
-    target = symbol_of(target)
+    counted = target != ignore
     wrong = applied(np.logical_or, (target < 0, target >= classes))
-    found(applied(np.logical_and, (wrong, target != ignore)))
+    found(applied(np.logical_and, (wrong, counted)))
+    return where(counted, target, target.dtype.type(0)), counted
 
 
-def cross_entropy(x, target, weight, ignore, smoothing, reduction):
-    _targets_fit(target, x.shape[1], ignore)
-    shares, total = class_shares(target, weight, x.shape, x.dtype, ignore, smoothing)
-    return _reduced_loss(-_shared_out(shares, cpu.log_softmax(x, 1)), total, reduction), (x, shares, total)
+def class_scores(x):
+    return x.reshape(x.shape[0], x.shape[1], math.prod(x.shape[2:]))
 
 
-def cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, reduction):
-    x, shares, total = kept
-    return _loss.score_slope(_xp, g, x, shares, total, reduction)
+def class_scores_back(x, shape):
+    return x.reshape(shape)
 
 
-def nll_loss(x, target, weight, ignore, reduction):
-    _targets_fit(target, x.shape[1], ignore)
-    shares, total = class_shares(target, weight, x.shape, x.dtype, ignore, 0.0)
-    return _reduced_loss(-_shared_out(shares, x), total, reduction), (shares, total)
+def class_picked(x, at):
+    g = graph()
+    return made(g.reshape(g.pick(x.node(), g.cast(expand_dims(at, 1).node(), np.int64), 1), at.shape))
 
 
-def nll_loss_grad(g, kept, x_shape, target, weight, ignore, reduction):
-    shares, total = kept
-    return _loss.log_probability_slope(_xp, g, shares, total, reduction)
-
-
-def _shared_out(shares, x):
-    """The sum over classes of x by its shares; what has none counts for nothing, even if it is infinite."""
-    return where(shares == 0, x.dtype.type(0), shares * x).sum(1)
-
-
-def _reduced_loss(loss, total, reduction):
-    if reduction == "none":
-        return loss
-    return loss.sum() / total if reduction == "mean" else loss.sum()
+def class_lowered(x, at, strength):
+    hit = expand_dims(at, 1) == np.arange(x.shape[1], dtype=at.dtype).reshape(1, -1, 1)
+    return x - where(hit, expand_dims(strength, 1) if strength.ndim else strength, x.dtype.type(0))
 
 
 # What NumPy's own functions do when kernels call them with symbols.

@@ -149,6 +149,7 @@ class Capture:
     kwargs: dict
     fixed: frozenset = frozenset()
     assume_grads: bool = True
+    patient: bool = False
     graph: Graph = field(default_factory=Graph)
     sources: dict[Node, Source] = field(default_factory=dict)
     draws: list = field(default_factory=list)
@@ -162,6 +163,8 @@ class Capture:
         """The captured step. CaptureError if it cannot be, and Uninitialised if it should be run once before."""
         leaves, tree = flatten((self.args, self.kwargs))
         found = reach([self.function, *[v for v in leaves if not isinstance(v, Variable)]])
+        if self.patient and found.unstepped:
+            raise Uninitialised("an optimizer has not made its state yet")
         arguments = {id(v): i for i, v in enumerate(leaves) if isinstance(v, Variable)}
         behind = {id(t) for t in found.tensors}
         # An argument that stands in two places, or is reached by the function too, must be the same one in later calls.
@@ -459,10 +462,11 @@ class _State:
 
 
 def _user_line() -> str | None:
-    """The file and line of the innermost frame that is not Taper's own."""
+    """The file and line of the innermost frame that is not Taper's own. Asked for every node."""
     frame: types.FrameType | None = sys._getframe(2)
     while frame is not None:
-        if _users(frame):
+        name = frame.f_globals.get("__name__", _PACKAGE)
+        if _foreign[name] if name in _foreign else _users(frame):
             return f"{frame.f_code.co_filename}:{frame.f_lineno}"
         frame = frame.f_back
     return None
@@ -486,24 +490,33 @@ def located(error: Exception, function: Callable) -> CaptureError:
     return CaptureError(f"{message} ({place})")
 
 
+_foreign: dict[str, bool] = {}
+"""Modules by name: whether they are other than Taper's own."""
+
+
 def _users(frame: types.FrameType) -> bool:
     """Whether a frame runs code that is not Taper's own."""
     # Code that Taper wrote itself, such as derivatives, belongs to no module.
-    return frame.f_globals.get("__name__", _PACKAGE).partition(".")[0] not in (_PACKAGE, "contextlib", "numpy")
+    name = frame.f_globals.get("__name__", _PACKAGE)
+    _foreign[name] = name.partition(".")[0] not in (_PACKAGE, "contextlib", "numpy")
+    return _foreign[name]
 
 
 def _nowhere() -> None:
     """Where nodes come from that are made after capture."""
 
 
-def captured(function: Callable, args: tuple, kwargs: dict) -> Captured:
-    """A function's run with these arguments as a graph. CaptureError with the user's line where it cannot be one."""
+def captured(function: Callable, args: tuple, kwargs: dict, patient: bool = False) -> Captured:
+    """A function's run with these arguments as a graph. CaptureError with the user's line where it cannot be one.
+
+    patient: Uninitialised at once where an optimizer has no state yet, which the step would probably make.
+    """
     with capturing, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         fixed: frozenset = frozenset()
         assume = True
         while True:
-            capture = Capture(function, args, kwargs, fixed, assume)
+            capture = Capture(function, args, kwargs, fixed, assume, patient)
             try:
                 step = capture.run()
             except FixedNumberNeeded as error:

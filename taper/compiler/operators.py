@@ -7,7 +7,7 @@ once for each combination of shapes, dtypes and options.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -20,6 +20,7 @@ from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import Graph, Node
 from .numbers import Number
+from .one_pass import LENGTH, OnePass, is_single, prepared
 from .program import Program
 from .recording import recording
 from .symbol import Symbol, made
@@ -28,16 +29,16 @@ from .trees import flatten, rebuild
 LIMIT = 512
 """Programs kept in memory; beyond that all are forgotten (their code stays on disk)."""
 
-_programs: dict[tuple, Fused | None] = {}
+_programs: dict[tuple, Fused | OnePass | None] = {}
 _making = threading.Lock()
 
 
 class Fused:
     """A program with its inputs and results in order."""
 
-    def __init__(self, graph: Graph, inputs: list[Node], results: list, tree, overwritten: list[Node], checks: list[Node]):
+    def __init__(self, graph: Graph, inputs: list[Node], results: list, tree, checks: list[Node], overwritten: Sequence[Node] = ()):
         self.inputs, self.tree = inputs, tree
-        self.results = [graph.copied(r.node()) if isinstance(r, Symbol) else r for r in results]
+        self.results = [None if r is None else graph.copied(r) for r in results]
         nodes = [r for r in self.results if isinstance(r, Node)]
         flag = None
         for check in checks:
@@ -55,7 +56,7 @@ class Fused:
         """The results for these arrays; NotImplemented if they hold what the kernel refuses."""
         values: dict[Node, np.ndarray] = {}
         for node, array in zip(self.inputs, given):
-            values[node] = array if array.flags.c_contiguous else np.ascontiguousarray(array)
+            values[node] = np.ascontiguousarray(array)
         fresh = [] if self.overwrites else [np.empty(n.shape, n.dtype) if isinstance(n, Node) else n for n in self.results]
         for node, array in zip(self.results, fresh):
             if isinstance(node, Node):
@@ -71,53 +72,110 @@ class Fused:
 
 
 @contextmanager
-def _recorded(graph: Graph):
-    """Symbols record into `graph`, and what was asked and checked is noted."""
+def _recorded(graph: Graph, numbers: dict[Node, np.float64]):
+    """Symbols record into `graph`; questions about numbers are answered by what they are now. Gives `settled()`."""
     before = recording.graph
     recording.graph, recording.questions, recording.checks = graph, [], []
+    recording.present = lambda node: evaluate([node], numbers)[0].item()
     try:
-        yield
+        # A number that is neither 0 nor 1 answers every question whether it is one of them.
+        yield lambda: all(q.node in numbers and q.operand in (None, 0, 1) for q in recording.questions)
     finally:
         recording.graph = before
 
 
-def run(kernel: Callable, args: tuple):
-    """A function of the CPU namespace on these arrays and options; NotImplemented where it stays NumPy's."""
+def run(formula: Callable, args: tuple, attrs: dict):
+    """`formula(xp, *args, **attrs)` by a program for arrays of these shapes; NotImplemented where it stays NumPy's."""
     if recording.graph is not None:
         return NotImplemented
-    try:
-        key = (kernel.__name__, cpu.winograd, *[(a.shape, a.dtype) if isinstance(a, np.ndarray) else a for a in args])
-        fused = _programs.get(key, key)
-    except TypeError:
+    arrays = [a for a in args if isinstance(a, np.ndarray)]
+    single = [is_single(a) for a in arrays]
+    key = formula, cpu.winograd, *[(a.shape, a.dtype, one) for a, one in zip(arrays, single)], *_options(args, attrs, _never)
+    shapes = [(() if one else a.shape, a.shape) for a, one in zip(arrays, single)]
+    fused = _kept(key, lambda: _captured(formula, args, attrs, shapes, Fused, _never))
+    if fused is None:
         return NotImplemented
-    if fused is key:
+    return fused.run([a[(0,) * a.ndim] if one else a for a, one in zip(arrays, single)])
+
+
+def elementwise(formula: Callable, args: tuple, attrs: dict):
+    """The same of an elementwise formula by a program for all sizes, the result in the order of memory that is NumPy's.
+
+    Floats are read at each call, but for 0 and 1, on which formulas branch.
+    """
+    if recording.graph is not None:
+        return NotImplemented
+    arrays = [a for a in args if isinstance(a, np.ndarray)]
+    found = prepared(arrays)
+    if found is None:
+        return NotImplemented
+    given, order = found
+    shapes = [((LENGTH,) if x.ndim else (), (LENGTH,) if a.ndim else ()) for x, a in zip(given, arrays)]
+    key = formula, *[(a.dtype, *like) for a, like in zip(arrays, shapes)], *_options(args, attrs, _changes)
+    program = _kept(key, lambda: _captured(formula, args, attrs, shapes, OnePass, _changes))
+    if program is None:
+        return NotImplemented
+    made = program.run([*given, *[np.array(v) for v in (*args, *attrs.values()) if _changes(v)]])
+    return made if order is None else made.transpose(np.argsort(order).tolist())
+
+
+def _changes(value) -> bool:
+    return value.__class__ is float and value not in (0, 1)
+
+
+def _never(value) -> bool:
+    return False
+
+
+def _options(args: tuple, attrs: dict, changes: Callable) -> list:
+    """What tells programs of one formula apart beside its arrays."""
+    values = [*[None if isinstance(a, np.ndarray) else a for a in args], *attrs.values()]
+    return [*attrs, *[Number if changes(v) else (v.__class__, v) for v in values]]
+
+
+def _kept(key: tuple, make: Callable):
+    """The program of this key, made now if there is none; None where there can be none."""
+    try:
+        found = _programs.get(key, key)
+    except TypeError:
+        return None
+    if found is key:
         with _making:
-            fused = _keep(key, _captured(kernel, args))
-    return NotImplemented if fused is None else fused.run([a for a in args if isinstance(a, np.ndarray)])
+            if len(_programs) >= LIMIT:
+                _programs.clear()
+            found = _programs[key] = make()
+    return found
 
 
-def _keep(key: tuple, fused: Fused | None) -> Fused | None:
-    if len(_programs) >= LIMIT:
-        _programs.clear()
-    _programs[key] = fused
-    return fused
+def _captured(formula: Callable, args: tuple, attrs: dict, shapes: list[tuple], program: Callable, changes: Callable):
+    """What a formula computes, as a program; None if it has none.
 
-
-def _captured(kernel: Callable, args: tuple) -> Fused | None:
+    shapes: how each of its arrays is given, and how it sees it. changes: whether a number is one more input.
+    """
     graph = Graph()
-    with _recorded(graph):
-        symbols, inputs = [], []
-        for a in args:
-            if isinstance(a, np.ndarray):
-                inputs.append(graph.leaf("input", len(inputs), a.shape, a.dtype))
-                symbols.append(made(inputs[-1]))
-            else:
-                symbols.append(a)
+    inputs: list[Node] = []
+    numbers: dict[Node, np.float64] = {}
+
+    def stand_in(value):
+        if isinstance(value, np.ndarray):
+            given, seen = shapes[len(inputs)]
+            inputs.append(graph.leaf("input", len(inputs), given, value.dtype))
+            return made(graph.expand(inputs[-1], seen))
+        if not changes(value):
+            return value
+        node = graph.leaf("input", -1 - len(numbers), (), np.float64)
+        numbers[node] = np.float64(value)
+        return Number(node)
+
+    with _recorded(graph, numbers) as settled:
+        symbols = [stand_in(a) for a in args]
+        named = {name: stand_in(v) for name, v in attrs.items()}
         try:
-            results, tree = flatten(getattr(arrays, kernel.__name__)(*symbols))
-            if not all(isinstance(r, Symbol) or r is None for r in results):
+            results, tree = flatten(formula(arrays, *symbols, **named))
+            if not settled() or not all(isinstance(r, Symbol) or r is None for r in results):
                 return None
-            return Fused(graph, inputs, results, tree, [], recording.checks)
+            nodes = [None if r is None else r.node() for r in results]
+            return program(graph, [*inputs, *numbers], nodes, tree, recording.checks)
         except CaptureError:
             return None
 
@@ -131,13 +189,7 @@ def update(rule: Callable, tensors: list[np.ndarray], numbers: dict):
     changing = {k: float(v) for k, v in numbers.items() if type(v) in (int, float) and v not in (0, 1)}
     fixed = tuple((k, v) for k, v in numbers.items() if k not in changing)
     key = rule, tuple((a.shape, a.dtype) for a in tensors), fixed, tuple(changing)
-    try:
-        fused = _programs.get(key, key)
-    except TypeError:
-        return NotImplemented
-    if fused is key:
-        with _making:
-            fused = _keep(key, _captured_rule(rule, tensors, dict(fixed), changing))
+    fused = _kept(key, lambda: _captured_rule(rule, tensors, dict(fixed), changing))
     if fused is None:
         return NotImplemented
     return fused.run([*tensors, *[np.array(v, np.float64) for v in changing.values()]])
@@ -145,21 +197,18 @@ def update(rule: Callable, tensors: list[np.ndarray], numbers: dict):
 
 def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, changing: dict[str, float]) -> Fused | None:
     graph = Graph()
-    with _recorded(graph):
-        inputs = [graph.leaf("input", i, a.shape, a.dtype) for i, a in enumerate(tensors)]
-        numbers = [graph.leaf("input", name, (), np.float64) for name in changing]
-        values = {n: np.float64(v) for n, v in zip(numbers, changing.values())}
-        recording.present = lambda node: evaluate([node], values)[0].item()
+    inputs = [graph.leaf("input", i, a.shape, a.dtype) for i, a in enumerate(tensors)]
+    numbers = {graph.leaf("input", name, (), np.float64): np.float64(v) for name, v in changing.items()}
+    with _recorded(graph, numbers) as settled:
         try:
             results = rule(
                 arrays, *[made(n) for n in inputs], **fixed, **{k: Number(n) for k, n in zip(changing, numbers)}
             )
-            # A number that is neither 0 nor 1 answers every question whether it is one of them.
-            settled = all(q.node in values and q.operand in (None, 0, 1) for q in recording.questions)
-            if not settled or not all(isinstance(r, Symbol) for r in results):
+            if not settled() or not all(isinstance(r, Symbol) for r in results):
                 return None
             # The gradient, which is second, stays as it is.
-            return Fused(graph, [*inputs, *numbers], list(results), None, [inputs[0], *inputs[2:]], [])
+            nodes = [r.node() for r in results]
+            return Fused(graph, [*inputs, *numbers], nodes, None, [], [inputs[0], *inputs[2:]])
         except CaptureError:
             return None
 
@@ -167,6 +216,6 @@ def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, chang
 def lend() -> None:
     """Let the CPU namespace run large kernels natively, where machine code can be made."""
     if native_available():
-        Native.run, Native.update = run, update
+        Native.run, Native.elementwise, Native.update = run, elementwise, update
     else:
-        Native.run = Native.update = None
+        Native.run = Native.elementwise = Native.update = None

@@ -80,7 +80,8 @@ class Reach:
 
     inner: the containers that belong to Taper's own objects, and whether they matter as a whole (a module's layers), or
     by the tensors and containers in them alone (an optimizer's state). named: what user code reads by name, with the
-    names that were followed: attributes of objects, of classes and of modules. What hangs on attributes that no code
+    names that were followed: attributes of objects, of classes and of modules. unstepped: whether there is an optimizer that
+    has no state yet. What hangs on attributes that no code
     names is looked at too, but later calls may find it changed (`watched`: all before that).
     """
 
@@ -97,6 +98,7 @@ class Reach:
     named: list[tuple[object, object, set[str]]] = field(default_factory=list)
     attributes: list[tuple[object, str, object]] = field(default_factory=list)
     watched: Watched | None = None
+    unstepped: bool = False
 
     def settle(self) -> None:
         """When all that code names is found: what is guarded, and the floats that may change."""
@@ -347,6 +349,7 @@ def _look(item, found: Reach, stack: list) -> None:
     else:
         if hasattr(type(item), "changing_numbers"):
             found.numbers.extend(item.changing_numbers())
+            found.unstepped |= item.awaits_state()
         state = getattr(item, "__dict__", None)
         if type(state) is dict:
             found.states.append((state, dict(state)))

@@ -12,6 +12,8 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
+
 from ..native import cache
 from ..native.machine import Machine
 from .graph import LEAVES, Node, value_of
@@ -48,11 +50,17 @@ def key_of(order: list[Node], results: list[Node], state: dict[Node, Node], mach
             attrs = ""
         else:
             attrs = repr(node.attrs)
-        lines.append(f"{node.op} {[places[n] for n in node.inputs]} {attrs} {node.shape} {node.dtype}")
+        lines.append(f"{node.op} {[places[n] for n in node.inputs]} {attrs} {node.shape} {_named(node.dtype)}")
     lines.append(repr([places[n] for n in results]))
     lines.append(repr(sorted((places[n], places[old]) for n, old in state.items())))
     text = "\n".join([*lines, _sources()])
     return "program-" + cache.key(text, machine)
+
+
+@lru_cache(64)
+def _named(dtype: np.dtype) -> str:
+    """A dtype's name, which NumPy takes ten microseconds to make."""
+    return str(dtype)
 
 
 def keep(name: str, content: dict) -> None:

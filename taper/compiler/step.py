@@ -112,6 +112,7 @@ class Step:
             else:
                 self.saved.append((g.copied(node), None))
                 self.results.append(self.saved[-1][0])
+        self.leaves = {source.key_of(): node for node, source in self.captured.sources.items()}
         for effect in self.captured.effects:
             if effect.value is None:
                 self.cleared.append(effect.source)
@@ -127,11 +128,11 @@ class Step:
 
     def _leaf_of(self, source: Source, value: Node) -> Node:
         """The input node of a source; made now if the step never read it."""
-        for node, known in self.captured.sources.items():
-            if known.key_of() == source.key_of():
-                return node
-        node = self.captured.graph.leaf("input", source.key_of(), value.shape, value.dtype)
-        self.captured.sources[node] = source
+        key = source.key_of()
+        node = self.leaves.get(key)
+        if node is None:
+            node = self.leaves[key] = self.captured.graph.leaf("input", key, value.shape, value.dtype)
+            self.captured.sources[node] = source
         return node
 
     def _rename(self) -> None:

@@ -16,7 +16,7 @@ LEVELS = {"x86-64": (128, 16), "x86-64-v2": (128, 16), "x86-64-v3": (256, 16), "
 class Machine:
     """vector_bits: width of a register. registers: how many. masks: whether lanes can be masked for free.
 
-    l1, l2, l3: bytes of a core's caches (l3: of its share). bf16: whether bfloat16 dot products exist.
+    l1, l2, l3: bytes of a core's caches (l3: of its share). bf16: whether bfloat16 dot products exist and are quick.
     """
 
     triple: str
@@ -57,7 +57,9 @@ def described(cpu: str, features: dict[str, bool], triple: str, l1: int, l2: int
     flags = ",".join(("+" if on else "-") + name for name, on in sorted(features.items()))
     if bits == 512:
         flags += ",-prefer-256-bit"
-    return Machine(triple, cpu, flags, bits, registers, masks, bool(features.get("avx512bf16")), l1, l2, l3)
+    # Where matrix tiles exist too, vdpbf16ps is there for company: 116 GFLOP/s measured, 190 by float32's multiply-add.
+    bf16 = bits == 512 and bool(features.get("avx512bf16")) and not features.get("amx-bf16")
+    return Machine(triple, cpu, flags, bits, registers, masks, bf16, l1, l2, l3)
 
 
 @lru_cache(None)

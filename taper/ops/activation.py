@@ -16,63 +16,63 @@ ROOT_HALF, ROOT_TWO_OVER_PI = math.sqrt(0.5), math.sqrt(2 / math.pi)
 relu = op("relu", lambda xp, x: xp.maximum(xp.zeros((), dtype=x.dtype), x), promote=ARITHMETIC, refuses="bc",
           x=lambda xp, g, out: xp.dropped(g, out <= 0))
 
-leaky_relu = op("leaky_relu", lambda xp, x, *, slope: xp.where(x > 0, x, x * slope), promote=ARITHMETIC, refuses="biuc",
+leaky_relu = op("leaky_relu", lambda xp, x, *, slope: xp.where(x > 0, x, x * slope), promote=ARITHMETIC, fused=1.4, refuses="biuc",
                 x=lambda xp, g, x, slope: xp.where(x > 0, g, g * slope))
 
 prelu = op("prelu", lambda xp, x, w: xp.where(x > 0, x, x * w), promote=ARITHMETIC, refuses="biuc", grad_name="PreluKernelBackward0",
            x=lambda xp, g, x, w: xp.where(x > 0, g, g * w),
            w=lambda xp, g, x: xp.dropped(g * x, (x > 0)))
 
-elu = op("elu", lambda xp, x, *, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(0, x))), promote=ARITHMETIC, refuses="biuc",
+elu = op("elu", lambda xp, x, *, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(0, x))), promote=ARITHMETIC, fused=2.5, refuses="biuc",
          x=lambda xp, g, x, alpha: xp.where(x <= 0, g * (alpha * xp.exp(xp.kept(x, x < 0))), g))
 
-celu = op("celu", lambda xp, x, *, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(0, x) / alpha)), promote=ARITHMETIC, refuses="biuc",
+celu = op("celu", lambda xp, x, *, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(0, x) / alpha)), promote=ARITHMETIC, fused=2.5, refuses="biuc",
           x=lambda xp, g, x, alpha: xp.where(x <= 0, g * xp.exp(xp.kept(x, x < 0) / alpha), g))
 
-selu = op("selu", lambda xp, x: SELU_SCALE * xp.where(x > 0, x, SELU_ALPHA * xp.expm1(xp.minimum(0, x))), promote=ARITHMETIC, refuses="biuc",
+selu = op("selu", lambda xp, x: SELU_SCALE * xp.where(x > 0, x, SELU_ALPHA * xp.expm1(xp.minimum(0, x))), promote=ARITHMETIC, fused=2.5, refuses="biuc",
           grad_name="EluBackward0",
           x=lambda xp, g, x: xp.where(x <= 0, g * (SELU_SCALE * SELU_ALPHA * xp.exp(xp.kept(x, x < 0))), g * SELU_SCALE))
 
-gelu = op("gelu", lambda xp, x: x * xp.ndtr(x), promote=ARITHMETIC, refuses="biuc",
+gelu = op("gelu", lambda xp, x: x * xp.ndtr(x), promote=ARITHMETIC, fused=40, refuses="biuc",
           x=lambda xp, g, x: g * (xp.ndtr(x) + x * xp.exp(-0.5 * x * x) * (ROOT_TWO_OVER_PI / 2)))
 
-gelu_tanh = op("gelu_tanh", lambda xp, x: 0.5 * x * (1 + xp.tanh(_cubic(x))), promote=ARITHMETIC, refuses="biuc", grad_name="GeluBackward0",
+gelu_tanh = op("gelu_tanh", lambda xp, x: 0.5 * x * (1 + xp.tanh(_cubic(x))), promote=ARITHMETIC, fused=4, refuses="biuc", grad_name="GeluBackward0",
                x=lambda xp, g, x: g * _gelu_tanh_slope(xp, x))
 
-silu = op("silu", lambda xp, x: x / (1 + xp.exp(-x)), promote=ARITHMETIC, refuses="biu",
+silu = op("silu", lambda xp, x: x / (1 + xp.exp(-x)), promote=ARITHMETIC, fused=2, refuses="biu",
           x=lambda xp, g, x: g * conj(xp, _silu_slope(xp, x)))
 
-mish = op("mish", lambda xp, x: x * xp.tanh(_softplus(xp, x)), promote=ARITHMETIC, refuses="biuc",
+mish = op("mish", lambda xp, x: x * xp.tanh(_softplus(xp, x)), promote=ARITHMETIC, fused=4, refuses="biuc",
           x=lambda xp, g, x: g * _mish_slope(xp, x))
 
-softplus = op("softplus", lambda xp, x, *, beta, threshold: xp.where(x * beta > threshold, x, _softplus(xp, x * beta) / beta), promote=ARITHMETIC, refuses="biuc",
+softplus = op("softplus", lambda xp, x, *, beta, threshold: xp.where(x * beta > threshold, x, _softplus(xp, x * beta) / beta), promote=ARITHMETIC, fused=4, refuses="biuc",
               x=lambda xp, g, x, beta, threshold: xp.where(x * beta > threshold, g, g * xp.sigmoid(x * beta)))
 
-logsigmoid = op("logsigmoid", lambda xp, x: -_softplus(xp, -x), promote=ARITHMETIC, refuses="biuc", grad_name="LogSigmoidBackward0",
+logsigmoid = op("logsigmoid", lambda xp, x: -_softplus(xp, -x), promote=ARITHMETIC, fused=2.5, refuses="biuc", grad_name="LogSigmoidBackward0",
                 x=lambda xp, g, x: g * xp.sigmoid(-x))
 
-softsign = op("softsign", lambda xp, x: x / (1 + xp.abs(x)), promote=FLOAT, grad_name="DivBackward0",
+softsign = op("softsign", lambda xp, x: x / (1 + xp.abs(x)), promote=FLOAT, fused=1.2, grad_name="DivBackward0",
               x=lambda xp, g, x: _softsign_back(xp, g, x))
 
 hardtanh = op("hardtanh", lambda xp, x, *, low, high: xp.minimum(high, xp.maximum(low, x)), promote=ARITHMETIC, refuses="bc",
               x=lambda xp, g, x, low, high: xp.dropped(g, ((x <= low) | (x >= high))))
 
-hardsigmoid = op("hardsigmoid", lambda xp, x: xp.minimum(xp.maximum(x / 6 + 0.5, 0), 1), promote=ARITHMETIC, refuses="biuc",
+hardsigmoid = op("hardsigmoid", lambda xp, x: xp.minimum(xp.maximum(x / 6 + 0.5, 0), 1), promote=ARITHMETIC, fused=1, refuses="biuc",
                  x=lambda xp, g, x: xp.kept(g / 6, (x > -3) & (x < 3)))
 
-hardswish = op("hardswish", lambda xp, x: x * xp.minimum(xp.maximum(x + 3, 0), 6) / 6, promote=ARITHMETIC, refuses="biuc",
+hardswish = op("hardswish", lambda xp, x: x * xp.minimum(xp.maximum(x + 3, 0), 6) / 6, promote=ARITHMETIC, fused=2, refuses="biuc",
                x=lambda xp, g, x: xp.where(x < 3, xp.kept(g * (x / 3 + 0.5), x > -3), g))
 
 hardshrink = op("hardshrink", lambda xp, x, *, lambd: xp.dropped(x, ((x >= -lambd) & (x <= lambd))), promote=ARITHMETIC, refuses="biuc",
                 x=lambda xp, g, x, lambd: xp.dropped(g, ((x >= -lambd) & (x <= lambd))))
 
-softshrink = op("softshrink", lambda xp, x, *, lambd: xp.where(x > lambd, x - lambd, xp.where(x < -lambd, x + lambd, x * 0)), promote=ARITHMETIC, refuses="biuc",
+softshrink = op("softshrink", lambda xp, x, *, lambd: xp.where(x > lambd, x - lambd, xp.where(x < -lambd, x + lambd, x * 0)), promote=ARITHMETIC, fused=2, refuses="biuc",
                 x=lambda xp, g, x, lambd: xp.dropped(g, ((x >= -lambd) & (x <= lambd))))
 
 threshold = op("threshold", lambda xp, x, *, threshold, value: xp.where(x <= threshold, xp.full_like(x, value), x), promote=ARITHMETIC, refuses="bc",
                x=lambda xp, g, x, threshold: xp.dropped(g, (x <= threshold)))
 
-logit = op("logit", lambda xp, x, *, eps: _logit(xp, x, eps), promote=FLOAT, refuses="c",
+logit = op("logit", lambda xp, x, *, eps: _logit(xp, x, eps), promote=FLOAT, fused=1.8, refuses="c",
            x=lambda xp, g, x, eps: _logit_slope(xp, g, x, eps))
 
 softmax = op("softmax", lambda xp, x, *, axis: xp.softmax(x, axis), promote=FLOAT, refuses="c",

@@ -98,10 +98,10 @@ log2 = op("log2", lambda xp, x: xp.log2(x), promote=FLOAT,
 log10 = op("log10", lambda xp, x: xp.log10(x), promote=FLOAT,
            x=lambda xp, g, x: g / (conj(xp, x) * LN10))
 
-log1p = op("log1p", lambda xp, x: xp.log1p(x), promote=FLOAT,
+log1p = op("log1p", lambda xp, x: xp.log1p(x), promote=FLOAT, fused=2.5,
            x=lambda xp, g, x: g / conj(xp, x + 1))
 
-logaddexp = op("logaddexp", lambda xp, x, y: xp.logaddexp(x, y), promote=ARITHMETIC, refuses="biu",
+logaddexp = op("logaddexp", lambda xp, x, y: xp.logaddexp(x, y), promote=ARITHMETIC, fused=15, refuses="biu",
                x=lambda xp, g, x, y: g / conj(xp, 1 + xp.exp(y - x)),
                y=lambda xp, g, x, y: g / conj(xp, 1 + xp.exp(x - y)))
 
@@ -124,17 +124,17 @@ cos = op("cos", lambda xp, x: xp.cos(x), promote=FLOAT,
 tan = op("tan", lambda xp, x: xp.tan(x), promote=FLOAT,
          x=lambda xp, g, out: g * conj(xp, 1 + out * out))
 
-asin = op("asin", lambda xp, x: xp.arcsin(x), promote=FLOAT,
+asin = op("asin", lambda xp, x: xp.arcsin(x), promote=FLOAT, fused=3,
           x=lambda xp, g, x: g * conj(xp, 1 / xp.sqrt(1 - x * x)))
 
-acos = op("acos", lambda xp, x: xp.arccos(x), promote=FLOAT,
+acos = op("acos", lambda xp, x: xp.arccos(x), promote=FLOAT, fused=3,
           x=lambda xp, g, x: -g * conj(xp, 1 / xp.sqrt(1 - x * x)))
 
 atan = op("atan", lambda xp, x: xp.arctan(x), promote=FLOAT,
           x=lambda xp, g, x: g / conj(xp, 1 + x * x))
 
 # The angle of the origin is 0 whatever x and y do next: no slope there.
-atan2 = op("atan2", lambda xp, x, y: xp.arctan2(x, y), promote=FLOAT, refuses="c",
+atan2 = op("atan2", lambda xp, x, y: xp.arctan2(x, y), promote=FLOAT, fused=4, refuses="c",
            x=lambda xp, g, x, y: g * (y * _inverse_square(xp, x, y)),
            y=lambda xp, g, x, y: g * (-x * _inverse_square(xp, x, y)))
 
@@ -156,10 +156,10 @@ acosh = op("acosh", lambda xp, x: xp.arccosh(x), promote=FLOAT,
 atanh = op("atanh", lambda xp, x: xp.arctanh(x), promote=FLOAT,
            x=lambda xp, g, x: g / conj(xp, 1 - x * x))
 
-sigmoid = op("sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), promote=FLOAT,
+sigmoid = op("sigmoid", lambda xp, x: 1 / (1 + xp.exp(-x)), promote=FLOAT, fused=1.2,
              x=lambda xp, g, out: g * conj(xp, (1 - out) * out))
 
-hypot = op("hypot", lambda xp, x, y: xp.hypot(x, y), promote=ARITHMETIC, refuses="biuc",
+hypot = op("hypot", lambda xp, x, y: xp.hypot(x, y), promote=ARITHMETIC, fused=2, refuses="biuc",
            x=lambda xp, g, x, out: g * (x / out),
            y=lambda xp, g, y, out: g * (y / out))
 
@@ -216,7 +216,7 @@ clamp = op("clamp", lambda xp, x, low, high: xp.minimum(xp.maximum(x, low), high
            low=lambda xp, g, x, low, high: xp.kept(g, (x < low) & (low < high)),
            high=lambda xp, g, x, low, high: xp.kept(g, (x > high) | (high < low)))
 
-lerp = op("lerp", lambda xp, x, y, w: _lerp(xp, x, y, w), promote=ARITHMETIC, refuses="biu",
+lerp = op("lerp", lambda xp, x, y, w: _lerp(xp, x, y, w), promote=ARITHMETIC, fused=2, refuses="biu",
           x=lambda xp, g, w: g * conj(xp, 1 - w),
           y=lambda xp, g, w: g * conj(xp, w),
           w=lambda xp, g, x, y: g * conj(xp, y - x))

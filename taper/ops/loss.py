@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ..backends.cpu.large import computed
+from . import class_loss
 from .elementwise import sgn_of
 from .operator import ARITHMETIC, op
 
@@ -58,7 +60,7 @@ huber_loss = op(
 binary_cross_entropy = op(
     "binary_cross_entropy",
     lambda xp, x, y: -(y * xp.maximum(xp.log(x), -100) + (1 - y) * xp.maximum(xp.log1p(-x), -100)),
-    promote=ARITHMETIC,
+    promote=ARITHMETIC, fused=5,
     x=lambda xp, g, x, y: g * (x - y) / xp.maximum((1 - x) * x, 1e-12),
     y=lambda xp, g, x: g * (xp.maximum(xp.log1p(-x), -100) - xp.maximum(xp.log(x), -100)),
 )
@@ -67,7 +69,7 @@ binary_cross_entropy = op(
 bce_with_logits = op(
     "binary_cross_entropy_with_logits",
     lambda xp, x, y: xp.maximum(x, 0) - x * y + xp.log1p(xp.exp(-xp.abs(x))),
-    promote=ARITHMETIC,
+    promote=ARITHMETIC, fused=2.5,
     x=lambda xp, g, x, y: g * (xp.sigmoid(x) - y),
     y=lambda xp, g, x: -g * x,
 )
@@ -75,33 +77,30 @@ bce_with_logits = op(
 weighted_bce_with_logits = op(
     "weighted_bce_with_logits",
     lambda xp, x, y, positive: (1 - y) * x + (1 + (positive - 1) * y) * _log1p_exp(xp, -x),
-    promote=ARITHMETIC,
+    promote=ARITHMETIC, fused=3,
     grad_name="BinaryCrossEntropyWithLogitsBackward0",
     x=lambda xp, g, x, y, positive: g * (1 - y - (1 + (positive - 1) * y) * xp.sigmoid(-x)),
     y=lambda xp, g, x, positive: g * ((positive - 1) * _log1p_exp(xp, -x) - x),
     positive=lambda xp, g, x, y: g * y * _log1p_exp(xp, -x),
 )
 
-# `kept`: what the losses of class indices leave for their gradients, see backends/cpu/cross_entropy.py.
 cross_entropy = op(
     "cross_entropy",
-    lambda xp, x, target, weight, *, ignore, smoothing, reduction: xp.cross_entropy(
-        x, target, weight, ignore, smoothing, reduction
+    lambda xp, x, target, weight, *, ignore, smoothing, reduction: computed(
+        class_loss.cross_entropy, xp, x, target, weight, ignore, smoothing, reduction
     ),
     aux=("kept",),
     grad_name="NllLossBackward0",
-    x=lambda xp, g, x_shape, target, weight, kept, ignore, smoothing, reduction: xp.cross_entropy_grad(
-        g, kept, x_shape, target, weight, ignore, smoothing, reduction
+    x=lambda xp, g, x_shape, weight, kept, smoothing, reduction: computed(
+        class_loss.cross_entropy_slope, xp, *kept, g, x_shape, weight, smoothing, reduction
     ),
 )
 
 nll_loss = op(
     "nll_loss",
-    lambda xp, x, target, weight, *, ignore, reduction: xp.nll_loss(x, target, weight, ignore, reduction),
+    lambda xp, x, target, weight, *, ignore, reduction: class_loss.nll_loss(xp, x, target, weight, ignore, reduction),
     aux=("kept",),
-    x=lambda xp, g, x_shape, target, weight, kept, ignore, reduction: xp.nll_loss_grad(
-        g, kept, x_shape, target, weight, ignore, reduction
-    ),
+    x=lambda xp, g, x_shape, kept, reduction: class_loss.nll_loss_slope(xp, *kept, g, x_shape, reduction),
 )
 
 
@@ -136,21 +135,3 @@ def _huber(xp, size, delta):
 
 def _clipped(xp, d, limit):
     return xp.minimum(xp.maximum(d, -limit), limit)
-
-
-# Of class indices, written over what each target says of each class (`class_shares`) and the total weight.
-
-
-def score_slope(xp, g, x, shares, total, reduction):
-    """The gradient of cross entropy: (probabilities * what a target has in all - its distribution) * weights."""
-    return (xp.softmax(x, 1) * xp.sum(shares, axis=(1,), keepdims=True) - shares) * _share_scale(xp, g, total, reduction)
-
-
-def log_probability_slope(xp, g, shares, total, reduction):
-    """The gradient of the negative log-likelihood: minus the weights at the targets."""
-    return -shares * _share_scale(xp, g, total, reduction)
-
-
-def _share_scale(xp, g, total, reduction):
-    """What multiplies each sample's gradient."""
-    return g / total if reduction == "mean" else g if reduction == "sum" else xp.expand_dims(g, 1)

@@ -21,6 +21,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from inspect import CO_VARARGS
 
+from ..backends.cpu.large import fused as natively
+
 # How an operator's inputs are brought to one dtype before forward runs.
 ARITHMETIC = "arithmetic"  # PyTorch's promotion; the result has the promoted type
 FLOAT = "float"  # promotion, and integers become the default floating type
@@ -36,7 +38,7 @@ class Operator:
 
     __slots__ = (
         *("name", "forward", "inputs", "variadic", "attrs", "rules", "joint", "promote", "outputs", "aux", "view"),
-        *("grad_name", "half_native", "broadcasts", "part", "plans", "code", "refuses"),
+        *("grad_name", "half_native", "broadcasts", "part", "plans", "code", "refuses", "fused"),
     )
 
     def __init__(
@@ -54,13 +56,16 @@ class Operator:
         broadcasts,
         part,
         refuses,
+        fused,
     ):
         self.part = part
         self.refuses = refuses
         self.broadcasts = broadcasts or promote != AS_IS
-        self.name, self.forward, self.promote, self.view = name, forward, promote, view
+        self.fused = fused
+        self.name, self.promote, self.view = name, promote, view
+        self.forward = natively(forward, fused) if fused else forward
         self.outputs, self.aux, self.half_native = outputs, aux, half_native
-        self.code = forward.__code__  # by which a profile knows it
+        self.code = self.forward.__code__  # by which a profile knows it
         self.inputs, self.variadic, self.attrs = _parameters(forward)
         self.joint = joint
         self.rules = rules
@@ -109,7 +114,7 @@ class Plan:
             for i, name in enumerate(operator.inputs):
                 rule = operator.rules.get(name)
                 if mask >> i & 1 and rule is not None:
-                    self.steps.append((i, rule, self._positions(rule)))
+                    self.steps.append((i, natively(rule, operator.fused) if operator.fused else rule, self._positions(rule)))
         if any(kind == Plan.AUX for kind, _ in self.keep):
             # A differentiated derivative computes the intermediates again from the inputs.
             everything = [(Plan.INPUT, i) for i in range(len(operator.inputs))]
@@ -173,6 +178,7 @@ def op(
     broadcasts: bool = False,
     part: Callable | None = None,
     refuses: str = "",
+    fused: float = 0,
     **rules: Callable | None,
 ) -> Operator:
     """Define an operator.
@@ -188,12 +194,15 @@ def op(
         result i is, so that changing it in place can be replayed.
     broadcasts: gradients are summed to the inputs' shapes (always so where dtypes are promoted).
     refuses: the kinds of dtype (NumPy's letters: b, i, u, f, c) in which it does not compute, once promoted.
+    fused: for elementwise operators that NumPy computes in several passes, or slowly: about how many nanoseconds it takes
+        for an element. Where that makes much, they run natively.
     rules: input name -> rule(xp, g, kept values...). An input without a rule is not differentiable.
     """
     if name in REGISTRY:
         raise TypeError(f"operator {name} is defined twice")
     made = Operator(
-        *(name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native, broadcasts, part, refuses)
+        *(name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native, broadcasts, part, refuses),
+        fused,
     )
     REGISTRY[name] = made
     return made

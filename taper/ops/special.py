@@ -11,19 +11,19 @@ ROOT_PI_HALF = math.sqrt(math.pi) / 2
 ONE_OVER_ROOT_2PI = 1 / math.sqrt(2 * math.pi)
 
 # fmt: off
-erf = op("erf", lambda xp, x: xp.erf(x), promote=FLOAT, refuses="c",
+erf = op("erf", lambda xp, x: xp.erf(x), promote=FLOAT, fused=3, refuses="c",
          x=lambda xp, g, x: g * (TWO_OVER_SQRT_PI * xp.exp(-x * x)))
 
-erfc = op("erfc", lambda xp, x: xp.erfc(x), promote=FLOAT, refuses="c",
+erfc = op("erfc", lambda xp, x: xp.erfc(x), promote=FLOAT, fused=20, refuses="c",
           x=lambda xp, g, x: g * (-TWO_OVER_SQRT_PI * xp.exp(-x * x)))
 
 erfcx = op("erfcx", lambda xp, x: xp.erfcx(x), promote=FLOAT, refuses="c",
            x=lambda xp, g, x, out: g * (2 * x * out - TWO_OVER_SQRT_PI))
 
-erfinv = op("erfinv", lambda xp, x: xp.erfinv(x), promote=FLOAT, refuses="c",
+erfinv = op("erfinv", lambda xp, x: xp.erfinv(x), promote=FLOAT, fused=70, refuses="c",
             x=lambda xp, g, out: g * (ROOT_PI_HALF * xp.exp(out * out)))
 
-ndtr = op("ndtr", lambda xp, x: xp.ndtr(x), promote=FLOAT, refuses="c",
+ndtr = op("ndtr", lambda xp, x: xp.ndtr(x), promote=FLOAT, fused=20, refuses="c",
           x=lambda xp, g, x: g * (ONE_OVER_ROOT_2PI * xp.exp(-0.5 * x * x)))
 
 ndtri = op("ndtri", lambda xp, x: xp.ndtri(x), promote=FLOAT, refuses="c",
@@ -66,7 +66,7 @@ gammainc = op("gammainc", lambda xp, a, x: xp.gammainc(a, x), promote=FLOAT, gra
 gammaincc = op("gammaincc", lambda xp, a, x: xp.gammaincc(a, x), promote=FLOAT, grad_name="IgammacBackward0",
                a=lambda xp, g: _refused("igammac"), x=lambda xp, g, a, x: -g * _gamma_density(xp, a, x))
 
-entr = op("entr", lambda xp, x: xp.where(x > 0, -x * xp.log(x), xp.where(x >= 0, xp.zeros_like(x), xp.where(x < 0, xp.full_like(x, -math.inf), x))), promote=FLOAT, refuses="c",
+entr = op("entr", lambda xp, x: xp.where(x > 0, -x * xp.log(x), xp.where(x >= 0, xp.zeros_like(x), xp.where(x < 0, xp.full_like(x, -math.inf), x))), promote=FLOAT, fused=3, refuses="c",
           x=lambda xp, g, x: g * (-xp.log(x) - 1))
 
 xlog1py = op("xlog1py", lambda xp, x, y: xp.where((x == 0) & (y == y), xp.zeros_like(y), x * xp.log1p(y)), promote=FLOAT, refuses="c",

@@ -225,6 +225,10 @@ class Optimizer:
             if name in self.defaults and value.__class__ in kinds
         ]
 
+    def awaits_state(self) -> bool:
+        """Whether the first step is still to come and will make the state."""
+        return not any(self.state.values()) and any(self.counts_steps or self.slots_of(g) for g in self.param_groups)
+
     def slots_of(self, group: dict[str, Any]) -> tuple[str, ...]:
         """Names of the state tensors that a parameter of this group has."""
         return self.slots

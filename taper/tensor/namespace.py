@@ -25,7 +25,6 @@ from ..ops import elementwise as _elementwise
 from ..ops import fourier as _fourier
 from ..ops import indexing as _indexing
 from ..ops import linalg as _linalg
-from ..ops import loss as _loss
 from ..ops import movement as _movement
 from ..ops import pooling as _pooling
 from ..ops import reduction as _reduction
@@ -309,6 +308,11 @@ def scatter_reduce(x, source, index, axis, how, include_self):
     return apply(_indexing.reduce_at, x, source, index, axis=axis, how=how, include_self=include_self)
 
 
+def max(x, axis, keepdims=False):
+    """The largest along axes."""
+    return apply(_reduction.amax, x, axis=axis, keepdims=keepdims)
+
+
 def zeros(shape, dtype):
     """Zeros of a shape and dtype."""
     dtype = dtype.np if isinstance(dtype, dtypes.dtype) else dtype
@@ -560,32 +564,29 @@ def all(x, axis, keepdims=False):
     return x.all(axis, keepdim=keepdims)
 
 
-def cross_entropy(x, target, weight, ignore, smoothing, reduction):
-    """The gradient is computed from the scores again."""
-    return None, x
+def class_targets(target, classes, ignore):
+    """Target classes that are all valid, and which of them count; constants for derivatives."""
+    safe, counted = namespace_of(target._array).class_targets(target._array, classes, ignore)
+    return wrap(safe), None if counted is None else wrap(counted)
 
 
-def cross_entropy_grad(g, kept, x_shape, target, weight, ignore, smoothing, reduction):
-    """The gradient of the scores."""
-    return _loss.score_slope(_xp, g, kept, *_shares(kept, target, weight, ignore, smoothing), reduction)
+def class_scores(x):
+    """Scores (N, C, ...) as (samples, classes, positions)."""
+    return x.reshape(x.shape[0], x.shape[1], math.prod(x.shape[2:]))
 
 
-def nll_loss(x, target, weight, ignore, reduction):
-    """The gradient does not depend on the log-probabilities."""
-    return None, x
+class_scores_back = reshape
 
 
-def nll_loss_grad(g, kept, x_shape, target, weight, ignore, reduction):
-    """The gradient of the log-probabilities."""
-    return _loss.log_probability_slope(_xp, g, *_shares(kept, target, weight, ignore, 0.0), reduction)
+def class_picked(x, at):
+    """The elements of x (samples, classes, positions) at the classes `at` (samples, positions)."""
+    return take_along(x, at.unsqueeze(1), 1).squeeze(1)
 
 
-def _shares(x, target, weight, ignore, smoothing):
-    """What each target says of each class, and the total weight; constants for derivatives."""
-    array = x._array
-    w = None if weight is None else weight._array
-    shares, total = namespace_of(array).class_shares(target._array, w, array.shape, array.dtype, ignore, smoothing)
-    return wrap(shares), wrap(total)
+def class_lowered(x, at, strength):
+    """x with a number, or numbers (samples, positions), taken off at the classes `at`."""
+    hit = at.unsqueeze(1) == wrap(np.arange(x.shape[1]).reshape(1, -1, 1))
+    return x - kept(strength.unsqueeze(1) if strength.ndim else strength, hit)
 
 
 def ctc(x, labels, lengths, label_lengths, blank, zero_infinity):

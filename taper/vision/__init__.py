@@ -1,5 +1,5 @@
 """torchvision's rooms: datasets, transforms, models, utils."""
 
-from . import datasets, io, models, transforms, utils
+from . import datasets, io, models, ops, transforms, utils
 
-__all__ = ["datasets", "io", "models", "transforms", "utils"]
+__all__ = ["datasets", "io", "models", "ops", "transforms", "utils"]

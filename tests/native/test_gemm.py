@@ -183,6 +183,41 @@ def test_bfloat16_is_widened():
     Run(Product(6, 9, 11, (2, 3), "float", (400, 90, 13, 1), (0, 99, 9, 1), "bfloat")).check()
 
 
+PAIRED = [(33, 37, 42), (1, 19, 30), (20, 16, 1300), (64, 48, 2), (130, 70, 256), (5, 3, 16)]
+
+
+def paired(machine):
+    """A machine that multiplies pairs of bfloat16 numbers."""
+    return replace(machine, bf16=True, features=f"{machine.features},+avx512bf16".lstrip(","))
+
+
+def test_bfloat16_in_pairs():
+    if "+avx512bf16" not in host().features or host().vector_bits < 512:
+        pytest.skip("this machine has no such instruction")
+    machine = paired(host())
+    for shape in PAIRED:
+        for a, b in transposes(*shape):
+            run = Run(Product(*shape, (), "float", a, b, "bfloat"), machine)
+            assert run.plan.product.pair
+            run.check()
+    Run(Product(6, 9, 12, (2, 3), "float", (400, 90, 13, 1), (0, 120, 10, 1), "bfloat"), machine).check()
+    Run(Product(6, 9, 12, (2,), "float", (400, 36, 3), (500, 40, 4), "bfloat"), machine).check()
+
+
+@pytest.mark.parametrize("shape", PAIRED, ids=str)
+def test_code_for_pairs(shape):
+    machine = paired(level("x86-64-v4"))
+    for a, b in transposes(*shape):
+        text, _ = written(plan_product(Product(*shape, (), "float", a, b, "bfloat"), machine))
+        code = library.assembly(text, machine)
+        assert "vdpbf16ps" in code and "vfmadd" not in code
+
+
+def test_an_odd_number_of_steps_is_widened():
+    plan = plan_product(Product(4, 5, 7, source="bfloat"), paired(level("x86-64-v4")))
+    assert not plan.product.pair
+
+
 @pytest.mark.parametrize("name", ["x86-64", "x86-64-v3", "x86-64-v4", "neon"])
 def test_nothing_is_left_to_a_library(name):
     for product in (Product(33, 37, 41, source="bfloat"), Product(33, 37, 41, b=(1, 41)), Product(5, 3, 90, b=(1, 90))):

@@ -116,13 +116,20 @@ PADDINGS = [(1, 1), (0, 0), (2, 2), (0, 2), (2, 1)]
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("type", TYPES)
 def test_sizes_and_borders(size, type):
-    for number, padding in enumerate(PADDINGS):
+    channels = dict(zip(PADDINGS, [(3, 5), (1, 1), (7, 33), (16, 13), (2, 4)]))
+    for padding in {(1, 1), PADDINGS[SIZES.index(size) % 5], PADDINGS[(SIZES.index(size) + 1 + len(type)) % 5]}:
         if min(size[0] + 2 * padding[0], size[1] + 2 * padding[1]) >= 3:
-            channels = [(3, 5), (1, 1), (7, 33), (16, 13), (2, 4)][number]
-            Run(convolution(1 + 2 * number, *channels, size, padding, type)).check()
+            Run(convolution(1 + 2 * PADDINGS.index(padding), *channels[padding], size, padding, type)).check()
 
 
-CHANNELS = [(1, 64, 64, (9, 10)), (5, 33, 70, (4, 4)), (2, 300, 17, (8, 6)), (3, 4, 200, (7, 7)), (40, 8, 6, (3, 3))]
+CHANNELS = [
+    (1, 64, 64, (9, 10)),
+    (5, 33, 70, (4, 4)),
+    (2, 300, 17, (8, 6)),
+    (3, 4, 200, (7, 7)),
+    (40, 8, 6, (3, 3)),
+    (2, 120, 900, (4, 4)),
+]
 
 
 @pytest.mark.parametrize("case", CHANNELS, ids=str)
@@ -141,6 +148,10 @@ def test_the_gradient_of_the_input(type):
 def test_strides():
     """Channels last, every second image, a part of larger rows, and weights between others."""
     Run(convolution(2, 5, 6, (6, 9), x=(54 * 5, 1, 270, 45, 5))).check()
+    for size, type in itertools.product([(6, 9), (3, 2), (5, 35)], TYPES):
+        (h, w), channels = size, 12
+        last = (h * w * channels, 1, 0, w * channels, channels)
+        Run(convolution(3, channels, 6, size, type=type, x=last)).check()
     Run(convolution(3, 5, 6, (6, 9), x=(600, 60, 60, 10, 1))).check()
     Run(convolution(2, 4, 6, (5, 5), x=(1000, 100, 100, 20, 3), w=(0, 4 * 20, 20))).check()
 
@@ -280,6 +291,7 @@ def test_the_plan_follows_from_the_machine_alone():
         assert 8 <= plan.chunks <= 64
         assert plan.flops == 2 * 32 * 64 * 64 * 9 * 32 * 32
         assert plan.packed >= 16 * 64 * 64
+        assert plan.stack <= 1.6 * min(level(name).l2 // 2, 1 << 20)
         # More multiplications are saved than transforms cost.
         assert 16 * 64 * 64 * 32 * 256 / plan.lanes / 2 < plan.cost < 36 * 64 * 64 * 32 * 256 / plan.lanes / 2
     assert plan_winograd(convolution(1, 3, 2, (4, 4)), host()).chunks == 1
@@ -294,7 +306,7 @@ def test_the_plan_follows_from_the_machine_alone():
     ids=str,
 )  # fmt: skip
 def test_where_it_does_not_apply(other):
-    assert plan_winograd(convolution(2, 4, 4, (8, 8), **{}), host()) is not None
+    assert plan_winograd(convolution(2, 4, 4, (8, 8)), host()) is not None
     c = convolution(2, 4, 4, (8, 8))
     assert plan_winograd(replace(c, **other), host()) is None
 

@@ -1,8 +1,8 @@
 """Large arrays: kernels that run as native programs instead of NumPy's passes over memory, where the compiler is there.
 
-Which way a kernel goes depends on the size of its arrays alone, so the same call gives the same bits every time. A new
-shape costs some tens of milliseconds once (it is remembered on disk), so only arrays go the native way on which NumPy
-itself takes about ten.
+Which way a kernel goes depends on the sizes of its arrays alone, so the same call gives the same bits every time. Most
+kernels have a program for each shape, which costs some tens of milliseconds once (it is remembered on disk), so only arrays
+go the native way on which NumPy itself takes milliseconds. Elementwise formulas have one program for all sizes.
 """
 
 from __future__ import annotations
@@ -11,19 +11,27 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
+from numpy import ndarray
 
 LARGE = 1 << 20
 """Elements from which kernels run natively."""
+
+LARGE_WORK = 1 << 19
+"""Nanoseconds of NumPy's from which elementwise formulas do. A native call takes about ten thousand."""
 
 LARGE_PARAMETER = 1 << 16
 """Elements from which an optimizer updates a parameter natively: parameters keep their shapes for thousands of steps."""
 
 
 class Native:
-    """The layer above lends its compiler: `run(kernel, args)` and `update(rule, ...)` return NotImplemented to decline."""
+    """What the layer above lends of its compiler. Each returns NotImplemented to decline.
+
+    run(formula, args, attrs): `formula(xp, *args, **attrs)` by a program for these shapes. elementwise: the same of an
+    elementwise formula, by a program for all sizes. update: see `optim/optimizer.py`.
+    """
 
     run: Callable[..., Any] | None = None
+    elementwise: Callable[..., Any] | None = None
     update: Callable[..., Any] | None = None
 
 
@@ -36,14 +44,72 @@ def accelerated(kernel: Callable, pays: Callable[..., bool] = _large) -> Callabl
 
     `__wrapped__` of what is returned is the kernel itself.
     """
+    formula = _kernel(kernel.__name__)
 
     @functools.wraps(kernel)
     def call(*args):
         x = args[0]
-        if x.__class__ is np.ndarray and Native.run is not None and x.dtype.kind == "f" and pays(*args):
-            made = Native.run(call, args)
+        if x.__class__ is ndarray and Native.run is not None and x.dtype.kind == "f" and pays(*args):
+            made = Native.run(formula, args, {})
             if made is not NotImplemented:
                 return made
         return kernel(*args)
 
     return call
+
+
+def computed(formula: Callable, xp, x, *args):
+    """`formula(xp, x, *args)`, natively if x is a large array of NumPy's."""
+    if x.__class__ is ndarray and x.size >= LARGE and Native.run is not None and x.dtype.kind == "f":
+        made = Native.run(formula, (x, *args), {})
+        if made is not NotImplemented:
+            return made
+    return formula(xp, x, *args)
+
+
+def natively(name: str, x, *options):
+    """A kernel of the CPU namespace by a program for x's shape; NotImplemented where it stays NumPy's."""
+    if Native.run is None or x.__class__ is not ndarray or x.dtype.kind != "f" or not x.flags.c_contiguous:
+        return NotImplemented
+    return Native.run(_kernel(name), (x, *options), {})
+
+
+@functools.cache
+def _kernel(name: str) -> Callable:
+    """A kernel as a formula."""
+
+    def formula(xp, *args):
+        return getattr(xp, name)(*args)
+
+    return formula
+
+
+def fused(formula: Callable, cost: float) -> Callable:
+    """An elementwise formula `formula(xp, x, ...)`, of which large arrays of NumPy's are computed natively in one pass.
+
+    cost: about how many nanoseconds NumPy takes for an element.
+    """
+    code = formula.__code__
+
+    # Small steps are mostly calls: those of one and two arrays do without packing their arguments.
+    def one(xp, x):
+        if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
+            return large(xp, (x,), {})
+        return formula(xp, x)
+
+    def two(xp, x, y):
+        if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
+            return large(xp, (x, y), {})
+        return formula(xp, x, y)
+
+    def several(xp, *args, **attrs):
+        x = args[0]
+        if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
+            return large(xp, args, attrs)
+        return formula(xp, *args, **attrs)
+
+    def large(xp, args: tuple, attrs: dict):
+        made = NotImplemented if Native.elementwise is None else Native.elementwise(formula, args, attrs)
+        return formula(xp, *args, **attrs) if made is NotImplemented else made
+
+    return several if code.co_kwonlyargcount else {2: one, 3: two}.get(code.co_argcount, several)

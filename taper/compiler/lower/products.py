@@ -72,7 +72,8 @@ def product_plan(kernel: Kernel, machine: Machine) -> Plan:
     k = x.shape[-1]
     a = _strides(x, kernel.operands[0], len(lead), tuple(lead))
     b = _strides(y, kernel.operands[1], len(lead), tuple(lead))
-    return plan_product(Product(m, n, k, tuple(lead), LLVM[node.dtype.name], a, b), machine)
+    source = "bfloat" if kernel.operands[0].dtype.name == "bfloat16" else ""
+    return plan_product(Product(m, n, k, tuple(lead), LLVM[node.dtype.name], a, b, source), machine)
 
 
 def _strides(x: Node, base: Node, depth: int, lead: tuple[int, ...]) -> tuple[int, ...]:
@@ -93,7 +94,7 @@ def offset_of(x: Node, base: Node) -> int:
 
 def operand(pointer: Pointer, x: Node, base: Node):
     """How a product's kernel finds an operand: `pointer(b)`."""
-    kind = memory_type(x.dtype)
+    kind = memory_type(base.dtype)
     start = offset_of(x, base)
     return lambda b: b.offset(pointer(b, base), i64(start), kind) if start else pointer(b, base)
 
@@ -209,9 +210,9 @@ def emit_scatter(b: Builder, kernel: Kernel, pointer: Pointer, machine: Machine)
 def _add_line(b: Builder, line: Value, source: Value | None, start: Value, stop: Value, kind: str, width: int) -> None:
     """line[start:stop] += source[start:stop], or = 0."""
     whole = b.add(start, b.logical("and", b.sub(stop, start), i64(-width)))
-    for wide, first, last in ((width, start, whole), (1, whole, stop)):
-        type = vector(kind, wide)
-        with b.loop(first, last, i64(wide)) as loop:
+    for count, first, last in ((width, start, whole), (1, whole, stop)):
+        type = vector(kind, count)
+        with b.loop(first, last, i64(count)) as loop:
             where = b.offset(line, loop.index, kind)
             if source is None:
                 b.store(const(0, type), where)

@@ -30,11 +30,18 @@ class Reducer:
     def memory(self, b: Builder) -> tuple[Value, ...]:
         return (b.variable(const(self.first(), self.type)),)
 
+    def memory_in_blocks(self, b: Builder) -> tuple[Value, ...]:
+        """The cell of a column that is reduced in blocks, with `settle` after each."""
+        return self.memory(b)
+
+    def settle(self, b: Builder, cell) -> None:
+        """Put by what a block came to."""
+
     def combine(self, b: Builder, x: Value, y: Value) -> Value:
         raise NotImplementedError
 
     def step(self, b: Builder, cell, value: Value, lane, position: Value, columns: bool = False) -> None:
-        (slot,) = cell
+        slot = cell[0]
         if lane.mask is not None:
             value = b.select(lane.mask, value, const(self.first(), value.type))
         if lanes(value.type) < self.width:
@@ -54,8 +61,19 @@ class Reducer:
 
 
 class Sum(Reducer):
+    def memory_in_blocks(self, b):
+        return *self.memory(b), *self.memory(b)
+
+    def settle(self, b, cell):
+        block, whole = cell
+        b.store(b.add(b.load(self.type, whole), b.load(self.type, block)), whole)
+        b.store(const(0, self.type), block)
+
     def combine(self, b, x, y):
         return b.add(x, y)
+
+    def column_result(self, b, cell):
+        return b.load(self.type, cell[-1])
 
 
 class Product(Reducer):

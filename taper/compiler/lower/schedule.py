@@ -130,15 +130,21 @@ class _Scheduler:
         return x
 
     def operand_bases(self, node: Node) -> tuple[Node, ...]:
-        """What each operand of a product is a strided view of: itself if no strides describe it that its kernel takes."""
-        bases = []
-        for i, x in enumerate(node.inputs):
-            base = x
-            while base.op in MOVEMENTS:
-                base = base.inputs[0]
-            access = operand_strides(x, base)
-            bases.append(x if access is None or not takes(node, i, access) else base)
-        return tuple(bases)
+        """What a product's operands are strided views of; bfloat16 numbers if both are, which a matrix product widens."""
+        if node.op == "matmul":
+            narrow = [self.operand_base(node, i, True) for i in range(2)]
+            if all(base.dtype.name == "bfloat16" for base in narrow):
+                return tuple(narrow)
+        return tuple([self.operand_base(node, i) for i in range(len(node.inputs))])
+
+    def operand_base(self, node: Node, place: int, narrow: bool = False) -> Node:
+        """What an operand of a product is a strided view of: itself if no strides describe it that the product's kernel
+        takes. narrow: before it was widened."""
+        x = base = node.inputs[place]
+        while base.op in MOVEMENTS or (narrow and widens(base)):
+            base = base.inputs[0]
+        access = operand_strides(x, base)
+        return x if access is None or not takes(node, place, access) else base
 
     def _rereads(self, node: Node, reads: set[Node]) -> bool:
         """Whether computing a node at each use reads more memory than storing it would cost."""
@@ -563,12 +569,17 @@ def takes(node: Node, place: int, access: Access) -> bool:
     return all(n == 1 or s == c for n, s, c in zip(shape, access.strides[2:], steps_of(shape)))
 
 
+def widens(node: Node) -> bool:
+    """Whether a node is bfloat16 numbers as float32."""
+    return node.op == "cast" and node.dtype.name == "float32" and node.inputs[0].dtype.name == "bfloat16"
+
+
 def operand_strides(x: Node, base: Node) -> Access | None:
     """How a product's operand lies in the memory of `base`: an access over its dimensions; None if no strides say it."""
     extents, access, node = x.shape, Access(0, steps_of(x.shape)), x
     try:
         while node is not base:
-            access = through(node, access, extents)
+            access = access if node.op == "cast" else through(node, access, extents)
             node = node.inputs[0]
         return access
     except (Split, NotLinear):

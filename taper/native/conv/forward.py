@@ -14,6 +14,7 @@ from .micro_kernel import ConvTile, emit_conv_tile
 from .panels import Strip, emit_panel
 from .plan import ConvPlan
 from .slots import Part, Slots, place_runs
+from .weights import copied_size, copied_taps, emit_weight_copy
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,8 @@ class _Driver:
         tiles = plan.row_tiles // plan.row_blocks if plan.channel_blocks > 1 else 1
         self.sums = b.place(c.type, self.each * tiles + plan.lanes)
         self.lines, self.lines_width = self.sums, self.width
+        if plan.copies:
+            self.weights = b.place(c.type, copied_size(panel, plan.rows))
         if plan.assembled:
             self.finished = Slots(b, finished_slots(plan), plan.lanes)
         if len(panel.phases) > 1:
@@ -181,6 +184,12 @@ class _Driver:
                 w = b.add(b.mul(group, i64(c.w[0])), b.add(b.mul(row, i64(c.w[1])), b.mul(first, i64(c.w[2]))))
                 channel_row = b.add(b.mul(group, i64(c.outputs)), row)
                 w = b.offset(self.w, w, c.type)
+                if plan.copies:
+                    for size in self._row_sizes():
+                        with b.when(b.compare("==", rows, i64(size))):
+                            copy = emit_weight_copy(b.module, plan.panel, size)
+                            b.call_local(copy, "void", w, self.weights, channels)
+                    w = self.weights
                 if plan.assembled:
                     before = b.sub(tile.index, self._share(row_block, plan.row_tiles, plan.row_blocks))
                     offset = b.mul(before, i64(self.each if plan.channel_blocks > 1 else 0))
@@ -201,21 +210,17 @@ class _Driver:
     ) -> None:
         """Compute a row tile for all places, one tile after the other; finish each if its rows and first row are given."""
         b, plan, c = self.b, self.plan, self.plan.convolution
-        vectors, rest = plan.vectors, plan.slots % plan.vectors
+        vectors, rest = plan.vectors, plan.rest
         sums = b.offset(sums, i64(phase * plan.rows * self.width), c.type)
-        with b.loop(i64(0), self.count, i64(vectors)) as loop:
-            left = b.sub(self.count, loop.index)
+
+        def tile(index: Value, left: Value) -> None:
             out = sums
             if finish is None:
-                out = b.offset(sums, b.mul(loop.index, i64(plan.lanes)), c.type)
+                out = b.offset(sums, b.mul(index, i64(plan.lanes)), c.type)
             here = b.select(b.compare("<", left, i64(vectors)), left, i64(vectors))
             if finish is not None and self.fetch is not None:
-                with b.loop(i64(0), here) as slot:
-                    at = b.add(loop.index, slot.index)
-                    image, column = (self.slots.entry(t, at) for t in (self.slots.images, self.slots.columns))
-                    with b.loop(i64(0), rows) as line:
-                        self.fetch(b, image, b.add(finish[1], line.index), column)
-            offsets = b.offset(self.slots.spots, loop.index, "i64")
+                self._fetch_ahead(here, index, *finish)
+            offsets = b.offset(self.slots.spots, index, "i64")
             short = b.compare("<=", left, i64(rest))
             for size in self._row_sizes():
                 right = b.compare("==", rows, i64(size))
@@ -223,24 +228,50 @@ class _Driver:
                     if count:
                         with b.when(b.logical("and", right, this)):
                             kernel = self._kernel(phase, size, count)
-                            b.call_local(kernel, "void", w, self.panel, offsets, out, channels)
+                            first = i64(copied_taps(plan.panel, phase, size)[0] if plan.copies else 0)
+                            here_w = b.offset(w, first, c.type)
+                            b.call_local(kernel, "void", here_w, self.panel, offsets, out, channels)
             if finish is not None:
-                self._finish(here, loop.index, *finish, sums, None)
+                self._finish(here, index, *finish, sums, None)
+
+        if plan.stacked:
+            high = i64(plan.panel.strip[1])
+            with b.loop(i64(0), self.count, high) as column, b.loop(i64(0), high, i64(vectors)) as loop:
+                tile(b.add(column.index, loop.index), b.sub(high, loop.index))
+        else:
+            with b.loop(i64(0), self.count, i64(vectors)) as loop:
+                tile(loop.index, b.sub(self.count, loop.index))
+
+    def _fetch_ahead(self, count: Value, first: Value, rows: Value, channel_row: Value) -> None:
+        """Ask for what finishing a tile will touch, so that it comes while the tile is computed."""
+        b, slots = self.b, self.slots
+        with b.loop(i64(0), count) as loop:
+            entry = b.add(first, loop.index)
+            image, column = slots.entry(slots.images, entry), slots.entry(slots.columns, entry)
+            with b.loop(i64(0), rows) as line:
+                self.fetch(b, image, b.add(channel_row, line.index), column)
 
     def _kernel(self, phase: int, rows: int, vectors: int) -> str:
         plan, c = self.plan, self.plan.convolution
-        taps = plan.panel.taps(plan.panel.phases[phase])
+        if plan.copies:
+            _, taps = copied_taps(plan.panel, phase, rows)
+            row_stride, input_stride = 1, rows * len(taps)
+        else:
+            found = plan.panel.taps(plan.panel.phases[phase])
+            taps = tuple(sorted((c.tap_offset(tap), offset) for tap, offset in found))
+            row_stride, input_stride = c.w[1:]
         tile = ConvTile(
             type=c.type,
             lanes=plan.lanes,
             rows=rows,
             vectors=vectors,
-            taps=tuple(sorted((c.tap_offset(tap), offset) for tap, offset in taps)),
-            row_stride=c.w[1],
-            input_stride=c.w[2],
+            taps=taps,
+            row_stride=row_stride,
+            input_stride=input_stride,
             channel_stride=plan.panel.strides["channel"],
             width=self.width,
             accumulates=plan.channel_blocks > 1,
+            spacing=plan.panel.strides["row"] if plan.stacked else 0,
         )
         return emit_conv_tile(self.b.module, tile)
 

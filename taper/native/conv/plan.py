@@ -16,7 +16,9 @@ from ..gemm.tiling import CHUNKS, SMALL, Plan, Product, fits, plan_tiles, regist
 from ..machine import Machine
 from ..text import BITS
 from .geometry import Convolution, Triple
-from .panels import UNROLLED, Panel, panel_rows
+from .micro_kernel import STACKED
+from .panels import Panel, copies_written_out, panel_rows
+from .weights import copies_weights
 
 MOST_BYTES = 1 << 20
 """Most bytes of stack for a panel, and for unfinished sums."""
@@ -30,7 +32,8 @@ class ConvPlan:
     panel: its layout; its `strip`, `images` and `channels` are the most that a unit has. blocks: units along images, and
     along each dimension of places. channel_blocks: parts of the input channels whose sums are put together in scratch.
     group_blocks, row_blocks: units along groups, and along the row tiles of a group. Row tile i of a group begins at
-    channel i * outputs // row_tiles. vectors: of places in a register tile.
+    channel i * outputs // row_tiles. vectors: of places in a register tile. stacked: they lie one below the other, in
+    strips of equal height.
     """
 
     convolution: Convolution
@@ -43,6 +46,7 @@ class ConvPlan:
     row_blocks: int
     row_tiles: int
     vectors: int
+    stacked: bool = False
     product: Plan | None = None
 
     @property
@@ -63,6 +67,16 @@ class ConvPlan:
     def tiles(self) -> int:
         """Tiles that a unit's vectors of places make at most."""
         return ceil(self.slots / self.vectors)
+
+    @property
+    def rest(self) -> int:
+        """Vectors of a tile that is not whole, 0 if all are."""
+        return (self.panel.strip[1] if self.stacked else self.slots) % self.vectors
+
+    @property
+    def copies(self) -> bool:
+        """Whether each row tile's weights are copied to the stack."""
+        return copies_weights(self.panel, self.rows, self.slots)
 
     @property
     def assembled(self) -> bool:
@@ -113,17 +127,34 @@ def place_tile(rows: int, slots: int, terms: int, machine: Machine) -> tuple[flo
     return best
 
 
-def pack_cost(panel: Panel) -> float:
+def stack_tile(plan: ConvPlan) -> ConvPlan | None:
+    """The plan with its vectors of places one below the other, for few output channels; None where that is no use."""
+    c, panel, machine = plan.convolution, plan.panel, plan.machine
+    if c.outputs > 2 or panel.expanded or plan.assembled or panel.axes[1].places % plan.strips[1]:
+        return None
+    if machine.registers < 32 or panel.strip[1] == 1 or c.taps > 49 or c.taps < 2:
+        return None
+    taps = c.outputs * c.taps
+    most = (STACKED - taps if taps <= STACKED // 2 else STACKED - 3) // c.outputs
+    high = panel.strip[1]
+    vectors = ceil(high / ceil(high / most))
+    return replace(plan, row_tiles=1, vectors=vectors, stacked=True)
+
+
+def pack_cost(panel: Panel, l1: int) -> float:
     """Cycles to fill a panel."""
     w = panel.axes[2]
     width = panel.strip[2] + w.reach
     vectors = ceil(width / panel.lanes)
     rows = panel_rows(panel) * panel.channels * panel.images
-    whole = panel.strip[2] == w.places
-    if panel.convolution.x[4] == 1 and w.step <= 4 and whole and w.planes * w.step * vectors <= UNROLLED:
-        return rows * (2.5 + 1.5 * w.step * vectors)
+    size = panel.size * BITS[panel.convolution.type] // 8
+    # What does not stay in the first cache is written to the second.
+    cost = size / 20 if size > l1 // 2 else 0.0
+    whole_rows, whole_planes = copies_written_out(panel)
+    if whole_rows:
+        return cost + rows * ((0.5 if whole_planes else 3.0) + 1.8 * w.step * vectors)
     each = 1.0 * vectors if panel.convolution.x[4] == w.step == 1 else 1.5 * width
-    return rows * (15 + each)
+    return cost + rows * (15 + each)
 
 
 def unit_cost(plan: ConvPlan) -> float:
@@ -133,16 +164,22 @@ def unit_cost(plan: ConvPlan) -> float:
     blocks = plan.channel_blocks
     share = plan.row_blocks
     rows = c.outputs / share
-    cost = blocks * (40 + pack_cost(panel))
+    cost = blocks * (40 + pack_cost(panel, machine.l1))
     for phase in panel.phases:
         terms = panel.channels * len(panel.taps(phase))
         compute = blocks * place_tile(c.outputs, plan.slots, terms, machine)[0] / share
+        if plan.stacked:
+            compute = plan.slots * (c.outputs * terms / 2 + 3) + 40 * plan.slots / plan.vectors
         # The panel passes by once for each row tile: from the first cache, or from the second.
         if panel.size * size > machine.l1 // 2:
             compute = max(compute, blocks * plan.row_tiles / share * panel.size * size / 25)
         cost += compute
     if plan.assembled:
         cost += rows * plan.slots * len(panel.phases) * (4 + 4 * blocks)
+    if plan.copies:
+        cost += 1.2 * rows * c.inputs * c.taps
+    elif len(panel.phases) > 1:
+        cost *= 1.05
     weights = rows * c.inputs * c.taps * size
     return cost + weights / (12 if c.groups * c.outputs * c.inputs * c.taps * size > machine.l2 // 2 else 60)
 
@@ -220,6 +257,7 @@ def _sums(plan: ConvPlan) -> int:
 def _shared(plan: ConvPlan) -> Iterator[ConvPlan]:
     """The plan with its groups or row tiles shared out, too."""
     c = plan.convolution
+    plan = stack_tile(plan) or plan
     yield plan
     for groups in _sizes(min(c.groups, CHUNKS))[1:]:
         yield replace(plan, group_blocks=groups)
@@ -243,10 +281,22 @@ def pointwise_product(c: Convolution, machine: Machine) -> Plan | None:
     return replace(plan_tiles(product, machine), packs_b=False, k_block=max(1, c.inputs), pack_splits=1)
 
 
+def _upright(c: Convolution) -> Convolution:
+    """The same convolution with its long dimensions last: columns of width 1 become rows."""
+    for low, high in ((1, 2), (0, 1), (1, 2)):
+        if c.spatial[high] == c.output[high] == c.kernel[high] == 1 and c.padding[high] == 0:
+            order = [0, 1, 2]
+            order[low], order[high] = high, low
+            names = ("spatial", "output", "kernel", "stride", "padding", "dilation", "spread")
+            turned = {name: tuple(getattr(c, name)[i] for i in order) for name in names}
+            c = replace(c, x=(*c.x[:2], *(c.x[2 + i] for i in order)), **turned)
+    return c
+
+
 @lru_cache(1024)
 def plan_convolution(convolution: Convolution, machine: Machine) -> ConvPlan:
     """Cut a convolution up for a machine: the way, the region and the tiles that should take the fewest cycles."""
-    c, lanes = convolution, machine.lanes(convolution.type)
+    c, lanes = _upright(convolution), machine.lanes(convolution.type)
     best: tuple[float, ConvPlan] | None = None
     for expanded in (1, 0, 3):
         for blocks, strips in _regions(c, lanes, expanded):

@@ -23,13 +23,15 @@ class Part:
 class Runs:
     """Stretches of consecutive positions: `sizes` of them, nested, `length` positions each, every one begins a vector.
 
-    spots: how much further each kind of run lies in memory, and `columns` in the result (images: 0).
+    spots: how much further each kind of run lies in memory, and `columns` in the result (images: 0). stacked: the table
+    goes down the innermost runs' first vectors, then their second ones.
     """
 
     sizes: Sequence[Value]
     length: Value
     spots: Sequence[Value]
     columns: Sequence[Value]
+    stacked: bool = False
 
 
 class Slots:
@@ -44,19 +46,23 @@ class Slots:
         b, lanes = self.b, self.lanes
         each = b.div(b.add(runs.length, i64(lanes - 1)), i64(lanes), signed=False)
 
-        def nest(depth: int, number: Value, spot: Value, column: Value, image: Value) -> None:
+        def nest(depth: int, number: Value, spot: Value, column: Value, image: Value, last: Value) -> None:
             if depth < len(runs.sizes):
                 with b.loop(i64(0), runs.sizes[depth]) as loop:
+                    innermost = runs.stacked and depth == len(runs.sizes) - 1
                     nest(
                         depth + 1,
-                        b.add(b.mul(number, runs.sizes[depth]), loop.index),
+                        number if innermost else b.add(b.mul(number, runs.sizes[depth]), loop.index),
                         b.add(spot, b.mul(loop.index, runs.spots[depth])),
                         b.add(column, b.mul(loop.index, runs.columns[depth])),
                         loop.index if depth == 0 else image,
+                        loop.index,
                     )
                 return
             with b.loop(i64(0), each) as loop:
                 number = b.add(b.mul(number, each), loop.index)
+                if runs.stacked:
+                    number = b.add(b.mul(number, runs.sizes[-1]), last)
                 done = b.mul(loop.index, i64(lanes))
                 left = b.sub(runs.length, done)
                 count = b.select(b.compare("<", left, i64(lanes)), left, i64(lanes))
@@ -64,7 +70,7 @@ class Slots:
                 for table, value in zip((self.spots, self.images, self.columns, self.counts), entries):
                     b.store(value, b.offset(table, number, "i64"))
 
-        nest(0, i64(0), i64(0), first_column, i64(0))
+        nest(0, i64(0), i64(0), first_column, i64(0), i64(0))
         total = each
         for size in runs.sizes:
             total = b.mul(total, size)
@@ -91,7 +97,7 @@ def place_runs(b: Builder, plan: ConvPlan, part: Part) -> Runs:
         return Runs((), b.mul(b.mul(part.images, d), b.mul(h, w)), (), ())
     if plan.panel.expanded == 1:
         return Runs((part.images, d), b.mul(h, w), (images, depth), (none, plane))
-    return Runs((part.images, d, h), w, (images, depth, row), (none, plane, i64(columns)))
+    return Runs((part.images, d, h), w, (images, depth, row), (none, plane, i64(columns)), plan.stacked)
 
 
 def share_sizes(total: int, parts: int) -> list[tuple[int, int]]:

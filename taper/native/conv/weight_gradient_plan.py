@@ -6,98 +6,23 @@ input channels x one part of the positions, which it takes panel by panel.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
-from math import ceil, gcd, prod
+from math import ceil, prod
 
 from ..gemm.tiling import CHUNKS, SMALL
 from ..machine import Machine
 from ..text import BITS
-from .geometry import Convolution, Triple
-from .panels import Panel, panel_rows
+from .geometry import Convolution
+from .panels import panel_rows
+from .weight_gradient_layout import Lay, flattened, lays
 
 PANEL_BYTES = 1 << 20
 """Most bytes of thread-private scratch for a chunk's panels; half of the second cache where that is less."""
 
-POSITIONS = (256, 512, 1024, 2048, 4096)
-"""Positions that a panel is made to hold, roughly: the more, the fewer sums of lanes; the fewer, the nearer the caches."""
-
-
-@dataclass(frozen=True)
-class Lay:
-    """How positions are laid out for the register tiles, and how many of them a panel holds.
-
-    way: "direct" (x is read where it lies, row by row), "rows" (a panel of sliding rows), "planes" (a panel in which the
-    rows of a strip are dense) or "dense" (all positions of all images of a panel are, the gradient's too, in a copy).
-    images, strip: images and positions (depth, row, column) of a panel; the last of each dimension may hold fewer.
-    """
-
-    convolution: Convolution
-    lanes: int
-    way: str
-    images: int
-    strip: Triple
-
-    def panel(self, channels: int) -> Panel:
-        """The panel of so many input channels."""
-        expanded = {"rows": 0, "planes": 1, "dense": 3}[self.way]
-        return Panel(self.convolution, self.lanes, expanded, self.images, channels, self.strip)
-
-    @cached_property
-    def taps(self) -> list[tuple[Triple, int]]:
-        """The taps that meet x, each with its offset in a panel, or in x itself."""
-        c = self.convolution
-        if self.way != "direct":
-            return self.panel(1).taps()
-        steps = [d * s for d, s in zip(c.dilation, c.x[2:])]
-        return [(tap, sum(t * s for t, s in zip(tap, steps))) for tap in c.all_taps()]
-
-    @property
-    def strips(self) -> Triple:
-        """Strips along each dimension."""
-        d, h, w = (ceil(n / s) for n, s in zip(self.convolution.output, self.strip))
-        return d, h, w
-
-    @property
-    def image_blocks(self) -> int:
-        return ceil(self.convolution.images / self.images)
-
-    @property
-    def panels(self) -> int:
-        """Panels that cover all positions of all images."""
-        return self.image_blocks * prod(self.strips)
-
-    @property
-    def run_dims(self) -> int:
-        """How many trailing dimensions a run of positions side by side covers."""
-        return 2 if self.way == "planes" else 1
-
-    def lengths(self) -> list[int]:
-        """The lengths of runs that occur: at most two, the usual one first."""
-        if self.way == "dense":
-            return [self.lanes]
-        first = 3 - self.run_dims
-        usual = prod(self.strip[first:])
-        output, strip = self.convolution.output, self.strip
-        last = output[first] - (self.strips[first] - 1) * strip[first]
-        return sorted({usual, usual // strip[first] * last}, reverse=True)
-
-    @property
-    def positions(self) -> int:
-        """Positions that a panel has room for."""
-        return self.images * prod(self.strip)
-
-    @property
-    def runs(self) -> int:
-        """Runs of a panel."""
-        return self.positions // self.lengths()[0]
-
-    @property
-    def vectors(self) -> int:
-        """Vectors of a panel's positions."""
-        return self.runs * ceil(self.lengths()[0] / self.lanes)
+FAR_BYTES = 10
+"""Bytes of a cycle from the third cache, or memory: 15 are measured where nothing else is done."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +99,7 @@ def shares(total: int, parts: int) -> list[int]:
     return [(i + 1) * total // parts - i * total // parts for i in range(parts)]
 
 
+@lru_cache(4096)
 def largest_block(total: int, tiles: int, blocks: int) -> int:
     """The most that one of `blocks` blocks of whole tiles holds."""
     starts = [i * tiles // blocks * total // tiles for i in range(blocks + 1)]
@@ -204,61 +130,35 @@ def plan_weight_gradient(
     return best[1]
 
 
-def flattened(c: Convolution) -> Convolution:
-    """The same sums over a single dimension of positions, if a kernel of one tap meets all of a dense x."""
-    plain = c.taps == 1 and c.stride == (1, 1, 1) and c.padding == (0, 0, 0)
-    _, h, w = c.spatial
-    if not plain or c.x[4] != 1 or (h > 1 and c.x[3] != w) or (c.spatial[0] > 1 and c.x[2] != h * w):
-        return c
-    size = (1, 1, c.positions)
-    return replace(c, spatial=size, output=size, x=(c.x[0], c.x[1], c.positions, c.positions, 1))
+def _step(rows: float, columns: float, loads: float, supply: float) -> float:
+    """Cycles of one vector of positions in a register tile.
 
-
-def lays(c: Convolution, machine: Machine) -> Iterator[Lay]:
-    """The ways to lay positions out that are worth a thought."""
-    lanes = machine.lanes(c.type)
-    unit = lanes // gcd(c.positions, lanes)
-    ways = ["rows", "planes"]
-    if c.padding == (0, 0, 0) and c.stride[2] == 1 and c.x[4] == 1:
-        ways.append("direct")
-    if c.positions % lanes and c.positions < 16 * lanes and c.images > 1:
-        ways.append("dense")
-    for way in ways:
-        seen = set()
-        for target in POSITIONS:
-            if way == "dense":
-                images = min(ceil(target / (unit * c.positions)), ceil(c.images / unit)) * unit
-                lay = Lay(c, lanes, way, images, c.output)
-            else:
-                lay = Lay(c, lanes, way, *_strip(c, target, lanes, way))
-            if (lay.images, lay.strip) not in seen:
-                seen.add((lay.images, lay.strip))
-                yield lay
-
-
-def _strip(c: Convolution, target: int, lanes: int, way: str) -> tuple[int, Triple]:
-    """Images and strip that hold about `target` positions: whole rows, then whole depths, then whole images first."""
-    d, h, w = c.output
-    if way != "planes" and w > target + target // 2:
-        return 1, (1, 1, ceil(ceil(w / ceil(w / target)) / lanes) * lanes)
-    if h * w > target:
-        return 1, (1, _even(h, target // w), w)
-    if d * h * w > target:
-        return 1, (_even(d, target // (h * w)), h, w)
-    return _even(c.images, target // (d * h * w)), (d, h, w)
-
-
-def _even(total: int, most: int) -> int:
-    """The size of equal shares of a total that are not much above `most`."""
-    return ceil(total / ceil(total / max(1, most)))
-
-
-def _step(rows: float, columns: float, supply: float) -> float:
-    """Cycles of one vector of positions in a register tile; supply: bytes that come from the second cache.
-
-    Two multiply-adds, or two loads of which one in four crosses lines, a cycle; 20 bytes a cycle from the second cache.
+    Two multiply-adds a cycle. loads: lines read, which take 0.7 cycles each (measured: a tile of 3 x 9 whose vectors all
+    cross lines takes 17 cycles), one where some come from the second cache. supply: bytes from there, 24 in a cycle.
     """
-    return max(rows * columns / 2, (rows + columns) * 0.625, 4.0, supply / 20, (rows * columns + rows + columns + 3) / 3.5)
+    instructions = (rows * columns + rows + columns + 3) / 3.5
+    return max(rows * columns / 2, loads * (1.0 if supply else 0.7), 4.0, supply / 24, instructions)
+
+
+def _crossing(lay: Lay, grad: tuple[int, int], copies: bool) -> tuple[float, float]:
+    """Lines that a vector of the gradient and one of x touch, on average."""
+    c, lanes = lay.convolution, lay.lanes
+    more = lanes * BITS[c.type] // 8 / 64
+    _, h, w = c.output
+    if lay.way == "dense":
+        return 1.0, 1.0
+    (length, *_), runs = lay.lengths, [dim for dim, n in enumerate(lay.strip[: 3 - lay.run_dims]) if n > 1]
+    steps = [(h * w, w)[dim] for dim in runs] + ([c.positions if copies else grad[0]] if lay.images > 1 else [])
+    rough = any(step % lanes for step in (*steps, 0 if copies else grad[1]))
+    rough |= bool(lay.panels > lay.image_blocks and length % lanes)
+    if lay.way == "direct":
+        strides = [c.x[1], c.x[0] * (lay.images > 1), *(c.x[2 + dim] * c.stride[dim] for dim in runs)]
+    else:
+        kinds = lay.panel(1).strides
+        strides = [kinds["channel"], *(kinds[("depth", "row")[dim]] for dim in runs)]
+    if any(stride % lanes for stride in strides):
+        return 1 + more * rough, 1 + more
+    return 1 + more * rough, 1 + more * sum(offset % lanes > 0 for _, offset in lay.taps) / max(1, len(lay.taps))
 
 
 @lru_cache(4096)
@@ -269,33 +169,36 @@ def _split(lay: Lay, machine: Machine, grad: tuple[int, int], far: bool) -> tupl
     """
     c, size = lay.convolution, BITS[lay.convolution.type] // 8
     vector = lay.lanes * size
+    vectors, runs, positions = lay.vectors, lay.runs, lay.positions
     taps = max(1, len(lay.taps))
     best = (float("inf"), Split(1, 1, 1, lay.way == "dense"))
     # Images a multiple of 2048 bytes apart lie on one or two of the first cache's sets.
     crowded = lay.images > 6 and grad[0] * size % 2048 == 0
     ways = [True] if lay.way == "dense" else [False, True] if crowded and lay.strip == c.output else [False]
+    lines = {copies: _crossing(lay, grad, copies) for copies in ways}
+    columns = []
+    for channels, pieces in [(0, p) for p in _cuts(lay)] + [(m, 1) for m in range(1, min(c.inputs, 8) + 1)]:
+        tiles = ceil(c.inputs / max(1, channels)) * pieces
+        each = c.inputs * taps / tiles
+        width = max(1, channels) * ceil(taps / pieces)
+        columns.append((channels, pieces, tiles, each, width, _fresh(lay, each, pieces)))
     for row_tiles, copies in product(_sensible(c.outputs), ways):
-        rows = ceil(c.outputs / row_tiles)
-        if rows + 3 > machine.registers:
-            continue
-        even = c.outputs / row_tiles
-        near = rows * lay.positions * size <= machine.l1 * 5 // 8 and (copies or not crowded)
-        for channels, pieces in [(0, p) for p in _sensible(taps) if p > 1] + [(m, 1) for m in range(1, 9)]:
-            if channels > c.inputs:
-                break
-            width = max(1, channels) * ceil(taps / pieces)
+        rows, even = ceil(c.outputs / row_tiles), c.outputs / row_tiles
+        row_lines, tap_lines = lines[copies]
+        for channels, pieces, tiles, each, width, fresh in columns:
             if rows * width + min(rows, width) + 1 > machine.registers:
                 continue
-            columns = ceil(c.inputs / max(1, channels)) * pieces
-            each = c.inputs * taps / columns
-            supply = (0 if near else even * vector) + (_fresh(lay, each, pieces) * vector if far else 0)
-            cost = lay.vectors * _step(even, each, supply) + lay.runs * 5 + 2.2 * even * each + 60
-            cost = cost * columns * row_tiles + (gather_cycles(lay) if copies else 0)
-            best = min(best, (cost, Split(row_tiles, channels, pieces, copies)), key=lambda pair: pair[0])
+            near = (even + fresh) * positions * size <= machine.l1 * 0.95 and (copies or not crowded)
+            supply = (0 if near else even * vector) + (fresh * vector if far else 0)
+            loads = even * row_lines + each * tap_lines
+            cost = vectors * _step(even, each, loads, supply) + runs * 5 + 1.8 * even * each + 30
+            cost = cost * tiles * row_tiles + (_gather_cycles(lay) if copies else 0)
+            if cost < best[0]:
+                best = cost, Split(row_tiles, channels, pieces, copies)
     return best
 
 
-def gather_cycles(lay: Lay) -> float:
+def _gather_cycles(lay: Lay) -> float:
     """Cycles to copy the gradient of one panel, for all outputs of a group."""
     c = lay.convolution
     return c.outputs * lay.images * (5 + 3 * ceil(c.positions / lay.lanes))
@@ -303,7 +206,16 @@ def gather_cycles(lay: Lay) -> float:
 
 def _sensible(total: int) -> list[int]:
     """Numbers of nearly equal shares of a total, one for each size of the largest."""
-    return sorted({ceil(total / size) for size in range(1, min(total, 32) + 1)})
+    return sorted({ceil(total / size) for size in range(1, min(total, 30) + 1)})
+
+
+def _cuts(lay: Lay) -> list[int]:
+    """In how many pieces the taps may be cut: few, or as many for every row of taps, since each piece that differs from
+    the others needs a micro-kernel of its own."""
+    taps = len(lay.taps)
+    rows = max(1, len({tap[:2] for tap, _ in lay.taps}))
+    found = {p for p in _sensible(taps) if p <= 4} | {rows * p for p in _sensible(taps // rows)}
+    return sorted(p for p in found if p > 1)
 
 
 def _fresh(lay: Lay, taps: float, pieces: int) -> float:
@@ -319,56 +231,53 @@ def best_blocks(lay: Lay, machine: Machine, grad: tuple[int, int]) -> tuple[floa
     """The cheapest blocks and parts for a layout: cycles of the whole on a core, more where chunks are too few."""
     c, size = lay.convolution, BITS[lay.convolution.type] // 8
     budget = min(machine.l2 // 2, PANEL_BYTES) // size
-    channel = 0 if lay.way == "direct" else lay.panel(1).strides["all"]
-    whole = c.inputs * max(channel, lay.positions) * size
-    cycles, split = _split(lay, machine, grad, whole > machine.l1 // 2)
+    channel = lay.positions if lay.way == "direct" else lay.panel(1).strides["all"]
+    cycles, split = _split(lay, machine, grad, c.inputs * channel * size > machine.l1 // 2)
     columns = ceil(c.inputs / max(1, split.channels))
-    weights = c.groups * c.outputs * c.inputs * c.taps
     wanted = 1 if c.flops < SMALL else CHUNKS if c.flops > 2000 * SMALL else CHUNKS // 2
-    tiles = c.groups * lay.panels * cycles
-    copy = c.groups * lay.panels * c.inputs * _copy_cycles(lay)
-    gradient = c.groups * c.outputs * c.images * c.positions
-    # The third cache, or memory, gives about 15 bytes a cycle, of which a part is hidden behind other work.
-    read = gradient * size / 30
-    x = c.groups * c.inputs * c.images * prod(c.spatial) * size / 20
+    # Everything below is for all panels, of which the last may have fewer images.
+    panels = c.groups * lay.panels * c.images / (lay.image_blocks * lay.images)
+    tiles, copy = panels * cycles, panels * c.inputs * _copy_cycles(lay)
+    read = c.groups * c.outputs * c.images * c.positions * size / FAR_BYTES
+    x = c.groups * c.inputs * c.images * prod(c.spatial) * size / FAR_BYTES
     if split.copies:
-        tiles -= c.groups * lay.panels * gather_cycles(lay)
-        read += c.groups * lay.panels * gather_cycles(lay)
-    best: tuple[tuple[bool, float], WeightGradientPlan] | None = None
-    for group_blocks in _counts(c.groups, 4 * CHUNKS):
-        for row_blocks in _counts(split.row_tiles, CHUNKS):
-            for column_blocks in _counts(columns, 4 * CHUNKS):
-                blocks = group_blocks * row_blocks * column_blocks
-                for parts in _counts(lay.panels, 2 * CHUNKS):
-                    chunks = blocks * parts
-                    if chunks > 4 * CHUNKS and parts > 1:
-                        break
-                    plan = WeightGradientPlan(
-                        c, machine, grad, lay, split.row_tiles, split.channels, split.pieces, split.copies,
-                        group_blocks, row_blocks, column_blocks, parts,
-                    )  # fmt: skip
-                    used = plan.most_inputs * channel
-                    cost = tiles + copy * row_blocks + read * column_blocks
-                    cost += weights * (parts * 0.5 if parts > 1 else 0.2)
-                    if lay.way == "direct":
-                        cost += x * row_blocks
-                        if plan.most_inputs * lay.positions > budget:
-                            cost += x * ceil(split.row_tiles / row_blocks)
-                    if wanted > 1:
-                        cost *= (ceil(chunks / 2) + 2 * ceil(chunks / 4)) / chunks
-                        cost *= 1 + 0.5 * max(0.0, 1 - chunks / wanted)
-                    cost *= 1 + 0.002 * chunks / wanted
-                    key = (max(0, used - budget), cost)
-                    if best is None or key < best[0]:
-                        best = key, plan
-    assert best is not None
-    excess, cost = best[0]
-    return cost + 1e3 * excess * lay.panels, best[1]
+        gather = panels * _gather_cycles(lay)
+        tiles, read = tiles - gather, read + gather
+    weights = c.groups * c.outputs * c.inputs * c.taps
+    best = (0, float("inf")), (1, 1, 1, 1)
+    for row_blocks, column_blocks in product(_counts(split.row_tiles, CHUNKS), _counts(columns, 4 * CHUNKS)):
+        inputs = largest_block(c.inputs, columns, column_blocks)
+        excess = max(0, inputs * channel - budget)
+        base = tiles + read * column_blocks
+        if lay.way == "direct":
+            # What does not stay in the second cache is read again for every row tile.
+            base += x * (split.row_tiles if excess else row_blocks)
+            excess = 0
+        else:
+            base += copy * row_blocks
+        for group_blocks, parts in product(_counts(c.groups, 4 * CHUNKS), _counts(lay.panels, 2 * CHUNKS)):
+            chunks = group_blocks * row_blocks * column_blocks * parts
+            if chunks > 4 * CHUNKS and group_blocks * parts > 1:
+                continue
+            cost = base + weights * (parts * 0.5 if parts > 1 else 0.2)
+            if wanted > 1:
+                cost *= (ceil(chunks / 2) + 2 * ceil(chunks / 4)) / chunks
+                cost *= 1 + 0.5 * max(0.0, 1 - chunks / wanted)
+            cost *= 1 + 0.002 * chunks / wanted
+            best = min(best, ((excess, cost), (group_blocks, row_blocks, column_blocks, parts)))
+    (excess, cost), blocks = best
+    plan = WeightGradientPlan(
+        c, machine, grad, lay, split.row_tiles, split.channels, split.pieces, split.copies, *blocks
+    )
+    return cost + 1e3 * excess * lay.panels, plan
 
 
+@lru_cache(1024)
 def _counts(total: int, most: int) -> list[int]:
     """1, 2, 3, 4, 6, 8, 12, ... up to a total."""
-    return sorted({n for i in range(20) for n in (1 << i, 3 << i) if n <= min(total, most)} | ({total} if total <= most else set()))
+    most = min(total, most)
+    found = {n for i in range(most.bit_length()) for n in (1 << i, 3 << i) if n <= most}
+    return sorted(found | {most} if total == most else found)
 
 
 def _copy_cycles(lay: Lay) -> float:

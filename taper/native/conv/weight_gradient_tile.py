@@ -29,6 +29,7 @@ class Tile:
     row: int
     levels: tuple[tuple[int, int], ...]
     width: int
+    ahead: int = 0
 
     @property
     def name(self) -> str:
@@ -54,6 +55,9 @@ def emit_tile(module: Module, t: Tile) -> str:
         def column(c: int) -> Value:
             return load_vector(b, t.type, t.lanes, b.offset(x, i64(t.taps[c][0]), t.type), count)
 
+        if t.ahead and not count:
+            for offset, _ in t.taps:
+                b.prefetch(b.offset(x, i64(offset + t.ahead), t.type))
         result = list(sums)
         if t.rows <= columns:
             held = [row(r) for r in range(t.rows)]

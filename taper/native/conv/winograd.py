@@ -8,12 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from math import ceil
 
 from ..gemm.matmul import Finish, Pointer
 from ..gemm.micro_kernel import Tile, emit_tile, load_vector, prefix_mask
+from ..gemm.pack import transpose
 from ..text import BITS, Builder, Module, Value, const, i32, i64, vector
 from .winograd_plan import PLACES, WinogradPlan, plan_winograd
 from .winograd_weights import emit_weight_transform
+
+AHEAD = 4096
+"""Bytes of U that are fetched ahead where it is too large for the second cache (up to a tenth faster)."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class _Kernel:
         begin = getattr(finish, "begin", None)
         if begin is not None:
             begin(b)
-        c, positions = plan.convolution, 2 * plan.rows * plan.convolution.output[2]
+        positions = 2 * plan.rows * plan.convolution.output[2]
         self.copies = b.place(self.type, plan.copied * plan.copied_channels)
         self.v = b.place(self.type, PLACES * plan.v_place)
         self.m = b.place(self.type, PLACES * plan.m_place * plan.m_rows)
@@ -104,7 +110,7 @@ class _Kernel:
             last = self.share(b.add(tiles, i64(1)), plan.blocks, plan.tile_chunks)
             with b.loop(first, last) as block:
                 self.block = self._rows_of(block.index)
-                self.following = self._rows_of(b.add(block.index, i64(1)))
+                self.following = self._first_row(self._rows_of(b.add(block.index, i64(1))))
                 self._transform_input()
                 with b.loop(first_output, last_output) as output:
                     first_tile = self.share(output.index, plan.row_tiles, plan.output_blocks)
@@ -118,6 +124,12 @@ class _Kernel:
         start = b.mul(block, i64(plan.rows))
         stop = self.smaller(b.add(start, i64(plan.rows)), i64(plan.all_rows))
         return _Block(start, stop, b.div(start, i64(plan.tile_rows), signed=False))
+
+    def _first_row(self, block: _Block) -> Value:
+        """The row of x, in the first channel, above a block that begins in `block.image`."""
+        b, plan, c = self.b, self.plan, self.plan.convolution
+        row = b.mul(b.sub(block.start, b.mul(block.image, i64(plan.tile_rows))), i64(2))
+        return self.at(self.x, (block.image, c.x[0]), (b.sub(row, i64(c.padding[1])), c.x[3]))
 
     @contextmanager
     def _parts(self, block: _Block) -> Iterator[_Part]:
@@ -133,7 +145,7 @@ class _Kernel:
     @contextmanager
     def _input_rows(self, block: _Block) -> Iterator[tuple[_Part, Value, Value, Value]]:
         """A loop over a block's images: the part, its first row of x, and the first and last of those rows that exist."""
-        b, plan, c = self.b, self.plan, self.plan.convolution
+        b, c = self.b, self.plan.convolution
         with self._parts(block) as part:
             top = b.sub(b.mul(part.first, i64(2)), i64(c.padding[1]))
             rows = b.add(b.mul(b.sub(part.last, part.first), i64(2)), i64(2))
@@ -176,36 +188,70 @@ class _Kernel:
             source = self.at(self.x, (part.image, c.x[0]), (first_channel, c.x[1]), (top, c.x[3]))
             target = self.at(self.copies, (line, plan.image_row))
             target = b.offset(target, i64(c.padding[2]), self.type)
-            with b.loop(i64(0), count) as channel, b.loop(first, last) as row:
+            with b.loop(i64(0), count, i64(plan.turned_channels)) as channel, b.loop(first, last) as row:
                 from_row = self.at(source, (channel.index, c.x[1]), (row.index, c.x[3]))
                 to_row = self.at(target, (channel.index, plan.copied), (row.index, plan.image_row))
-                self._copy_row(from_row, to_row, c.spatial[2])
+                if plan.turned_channels > 1:
+                    self._turn_rows(from_row, to_row, c.spatial[2])
+                else:
+                    self._copy_row(from_row, to_row, c.spatial[2])
 
-    def _fetch_input(self, tile: Value, place: Value, panel: Value) -> None:
-        """Ask for a share of the following block's rows, so that they come while this one's products are computed."""
+    def _turn_rows(self, source: Value, target: Value, width: int) -> None:
+        """Copy a row of a few channels that lie side by side."""
+        b, plan, lanes = self.b, self.plan, self.plan.copy_lanes
+        stride = plan.convolution.x[4]
+        turn = partial(transpose, b, self.type, lanes, plan.turned_channels)
+        whole = width // lanes * lanes
+        if whole:
+            with b.loop(i64(0), i64(whole), i64(lanes)) as at:
+                there = self.at(target, (at.index, 1))
+                turn(lanes, stride, self.at(source, (at.index, stride)), plan.copied, there)
+        if whole < width:
+            start, there = b.offset(source, i64(whole * stride), self.type), b.offset(target, i64(whole), self.type)
+            turn(width - whole, stride, start, plan.copied, there)
+
+    def _fetch_input(self, call: Value) -> None:
+        """Ask for a share of the following block's rows, so that they come while this one's products are computed.
+
+        call: the number of the product of tiles, of all the block's. Without branches, since wrong guesses would cost
+        more than is won; what is asked for before or after x does no harm.
+        """
         b, plan, c = self.b, self.plan, self.plan.convolution
-        shares = PLACES * plan.row_tiles
-        share = b.add(b.mul(tile, i64(PLACES)), place)
-        first, after = self.share(share, c.inputs, shares), self.share(b.add(share, i64(1)), c.inputs, shares)
-        span = (c.spatial[2] - 1) * c.x[4]
-        with b.loop(first, after) as channel, self._input_rows(self.following) as (part, top, start, stop):
-            source = self.at(self.x, (part.image, c.x[0]), (channel.index, c.x[1]), (top, c.x[3]))
-            with self._panel_share(panel, start, stop) as row:
-                line = self.at(source, (row.index, c.x[3]))
-                with b.loop(i64(0), i64(span + 1), i64(512 // BITS[self.type])) as column:
-                    self._prefetch(self.at(line, (column.index, 1)))
-                self._prefetch(b.offset(line, i64(span), self.type))
+        line = 512 // BITS[self.type]
+        # The first two rows, this block has read.
+        each = ceil(2 * plan.rows * c.x[3] / line)
+        for item, first, count in self._items(call, c.inputs, PLACES * plan.panels * plan.row_tiles, each):
+            channel = self.smaller(item, i64(c.inputs - 1))
+            start = self.at(self.following, (channel, c.x[1]), (first, line))
+            for i in range(count):
+                self._prefetch(b.offset(start, i64(2 * c.x[3] + i * line), self.type))
 
-    def _panel_share(self, panel: Value, start: Value, stop: Value, step: int = 1):
-        """A loop over a panel's share of [start, stop), by steps."""
+    def _items(self, call: Value, channels: int, calls: int, each: int) -> Iterator[tuple[Value, Value, int]]:
+        """What one of so many calls handles if channels have `each` parts: a channel, its first part, and how many."""
+        b = self.b
+        together, shares = ceil(channels / calls), max(1, calls // channels)
+        count = ceil(each / shares)
+        for i in range(together):
+            item = b.add(b.mul(call, i64(together)), i64(i))
+            first = b.mul(b.rem(item, i64(shares), signed=False), i64(count))
+            yield b.div(item, i64(shares), signed=False), first, count
+
+    def _fetch_results(self, call: Value, row: Value, rows: Value) -> None:
+        """Ask for a share of what finishing a row tile will touch; call: the number of its product, of the row tile's."""
         b, plan = self.b, self.plan
-        count = b.sub(stop, start)
-        if step > 1:
-            count = b.div(b.add(count, i64(step - 1)), i64(step), signed=False)
-        first, after = (b.div(b.mul(count, p), i64(plan.panels), signed=False) for p in (panel, b.add(panel, i64(1))))
-        if step > 1:
-            first, after = b.mul(first, i64(step)), b.mul(after, i64(step))
-        return b.loop(b.add(start, first), b.add(start, after), i64(step))
+        plain, fetch = getattr(self.finish, "plain", None), getattr(self.finish, "fetch", None)
+        run = 2 * plan.rows * plan.convolution.output[2]
+        image, last = self.block.image, b.sub(rows, i64(1))
+        position = b.mul(b.sub(self.block.start, b.mul(image, i64(plan.tile_rows))), i64(run // plan.rows))
+        for item, first, count in self._items(call, plan.row_sizes[0], PLACES * plan.panels, ceil(run / plan.lanes)):
+            channel = b.add(row, self.smaller(item, last))
+            start = b.add(position, b.mul(first, i64(plan.lanes)))
+            for i in range(count):
+                there = b.add(start, i64(i * plan.lanes))
+                if plain is not None:
+                    self._prefetch(plain.place(b, self.type, image, channel, there), write=True)
+                elif fetch is not None:
+                    fetch(b, image, channel, there)
 
     def _prefetch(self, pointer: Value, write: bool = False) -> None:
         """Fetch a line, to be read into the second cache, or to be written."""
@@ -296,8 +342,9 @@ class _Kernel:
                     rows = b.sub(self.share(b.add(tile.index, i64(1)), c.outputs, plan.row_tiles), row)
                     a = self.at(u, (row, c.inputs), (rows, k)) if k else self.at(u, (row, c.inputs))
                     if k == 0 and plan.fetches:
-                        self._fetch_results(place.index, panel.index, row, rows)
-                        self._fetch_input(tile.index, place.index, panel.index)
+                        call = b.add(b.mul(place.index, i64(plan.panels)), panel.index)
+                        self._fetch_results(call, row, rows)
+                        self._fetch_input(b.add(b.mul(call, i64(plan.row_tiles)), tile.index))
                     out = self.at(m, (b.sub(row, first_row), PLACES * plan.m_place))
                     for size in plan.row_sizes:
                         with b.when(b.compare("==", rows, i64(size))):
@@ -315,7 +362,18 @@ class _Kernel:
         width = vectors * plan.lanes
         count = min(plan.k_block, plan.convolution.inputs - k)
         tile = Tile(
-            self.type, plan.lanes, rows, vectors, 0, count, 1, rows, width, PLACES * plan.m_place, accumulates=k > 0
+            type=self.type,
+            lanes=plan.lanes,
+            rows=rows,
+            vectors=vectors,
+            tail=0,
+            k=count,
+            row_stride=1,
+            a_step=rows,
+            b_step=width,
+            width=PLACES * plan.m_place,
+            accumulates=k > 0,
+            ahead=AHEAD // (BITS[self.type] // 8) if plan.far else 0,
         )
         b.call_local(emit_tile(b.module, tile), "void", a, b.offset(v, i64(k * width), self.type), out, i64(count))
 
@@ -396,20 +454,6 @@ class _Kernel:
                 else:
                     mask = b.compare("<", b.lane_numbers(vector("i64", lanes)), b.splat(rest, lanes))
                 self.finish(b, value, image, channel, b.add(position, whole), mask)
-
-    def _fetch_results(self, place: Value, panel: Value, first_row: Value, rows: Value) -> None:
-        """Ask for a share of what finishing a row tile will touch, so that it comes while products are computed."""
-        b, fetch, plain = self.b, getattr(self.finish, "fetch", None), getattr(self.finish, "plain", None)
-        if fetch is None and plain is None:
-            return
-        with b.loop(place, rows, i64(PLACES)) as loop, self._runs() as (image, position, count, _):
-            row = b.add(first_row, loop.index)
-            with self._panel_share(panel, i64(0), count, self.plan.lanes) as at:
-                column = b.add(position, at.index)
-                if plain is not None:
-                    self._prefetch(plain.place(b, self.type, image, row, column), write=True)
-                else:
-                    fetch(b, image, row, column)
 
 
 __all__ = ["WinogradOperands", "WinogradPlan", "emit_weight_transform", "emit_winograd", "plan_winograd"]

@@ -12,7 +12,8 @@ block are scratch of the thread that computes it; transformed weights U are pack
 Error. With u the unit roundoff (6e-8 in float32) and S the sum over the input channels of (sum of |x| over the tile's 4x4
 elements) * (sum of |w| over the 3x3 taps): |error| <= 4 (inputs + 12) u S. Rounding errors are not all of one sign: with
 standard normal data and 512 channels the largest was 9e-7 of the largest result, where a direct sum's was 1.9e-6 (its chains
-of additions are nine times longer).
+of additions are nine times longer). The bound is relative to what lies in the tile: a position whose own nine neighbours are
+tiny beside the others of the 4x4 has the error of those, and an infinity or NaN reaches all four positions of its tiles.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, gcd
 
+from ..gemm.pack import piece_lanes
 from ..gemm.tiling import CHUNKS, SMALL, register_tile
 from ..machine import Machine
 from ..text import BITS
@@ -30,8 +32,7 @@ PLACES = 16
 """Elements of a transformed tile."""
 
 SCRATCH = 1 << 20
-"""Most bytes for V, and for M, on a thread's stack."""
-
+"""Most bytes for V on a thread's stack; M may take half as much."""
 
 MOST_VECTORS = 16
 """Vectors of tiles in a block, unless one row of tiles has more."""
@@ -147,8 +148,16 @@ class WinogradPlan:
     @property
     def copied_channels(self) -> int:
         """Channels that are copied before they are transformed."""
-        size = BITS[self.convolution.type] // 8
-        return max(1, min(self.convolution.inputs, self.machine.l1 // 3 // (self.copied * size)))
+        size, turned = BITS[self.convolution.type] // 8, self.turned_channels
+        most = min(self.convolution.inputs, self.machine.l1 // 3 // (self.copied * size))
+        return max(1, most // turned) * turned
+
+    @property
+    def turned_channels(self) -> int:
+        """How many channels are copied at once because they, and not columns, lie side by side in x; else 1."""
+        c, side = self.convolution, piece_lanes(self.convolution.type)
+        beside = c.x[1] == 1 and c.x[4] != 1 and c.spatial[2] > 1
+        return side if beside and c.inputs % side == 0 and self.copy_lanes % side == 0 else 1
 
     @property
     def v_place(self) -> int:
@@ -166,6 +175,15 @@ class WinogradPlan:
         return min(self.convolution.outputs, ceil(self.row_tiles / self.output_blocks) * self.row_sizes[0])
 
     @property
+    def stack(self) -> int:
+        """Bytes of scratch on the stack of each thread."""
+        c = self.convolution
+        copies = self.copied * self.copied_channels
+        places = PLACES * (self.v_place + self.m_place * self.m_rows)
+        lines = 4 * self.block_vectors * self.lanes + 2 * self.rows * c.output[2] + 3 * self.lanes
+        return (copies + places + lines) * BITS[c.type] // 8
+
+    @property
     def u_place(self) -> int:
         """Elements from one place of U to the next."""
         return self.convolution.outputs * self.convolution.inputs + 16
@@ -174,6 +192,11 @@ class WinogradPlan:
     def packed(self) -> int:
         """Elements of U."""
         return PLACES * self.u_place
+
+    @property
+    def far(self) -> bool:
+        """Whether U is too large for the second cache beside V and M."""
+        return self.packed * BITS[self.convolution.type] // 8 > self.machine.l2 * 3 // 4
 
     @property
     def pack_splits(self) -> int:
@@ -191,11 +214,13 @@ class WinogradPlan:
 
     @property
     def fetches(self) -> bool:
-        """Whether x and the result are worth to be asked for in time: too large for the second cache, and, measured, with
-        few channels; with many, products take so long that fetching only disturbs them."""
+        """Whether x and the result are worth to be asked for in time: too large for the second cache, in rows one after the
+        other, blocks within images, and few channels; with many, products take so long that it makes no difference."""
         c = self.convolution
         elements = c.images * (c.inputs * c.spatial[1] * c.spatial[2] + c.outputs * c.positions)
-        return min(c.inputs, c.outputs) <= 96 and elements * BITS[c.type] // 8 > self.machine.l2 // 2
+        large = elements * BITS[c.type] // 8 > self.machine.l2 // 2
+        dense = c.x[4] == 1 and c.x[3] == c.spatial[2] and self.tile_rows % self.rows == 0
+        return large and dense and min(c.inputs, c.outputs) <= 96
 
     @property
     def flops(self) -> int:
@@ -234,14 +259,16 @@ def plan_winograd(c: Convolution, machine: Machine) -> WinogradPlan | None:
             if vectors > MOST_VECTORS and rows > 1 or _v_bytes(c, vectors * lanes * size) > _scratch(machine):
                 break
             for output_chunks in (1, 2, 4, 8, 16):
+                if output_chunks > 1 and output_chunks * ceil(all_rows / rows) > 2 * CHUNKS:
+                    break
                 plan = _planned(c, machine, piece, rows, vectors, output_chunks)
-                if plan and (best is None or plan.cost < best.cost):
+                if plan and (best is None or plan.cost * _idle(plan) < best.cost * _idle(best)):
                     best = plan
     return best
 
 
 def _scratch(machine: Machine) -> int:
-    """Bytes that V, and M, may take."""
+    """Bytes that V may take."""
     return min(machine.l2 // 2, SCRATCH)
 
 
@@ -256,7 +283,7 @@ def _planned(
     lanes, size = machine.lanes(c.type), BITS[c.type] // 8
     products, row_tiles, panel = register_tile(c.outputs, vectors * lanes, c.inputs, lanes, machine)
     tile_bytes = PLACES * (vectors | 1) * lanes * size * ceil(c.outputs / row_tiles)
-    most = _scratch(machine) // tile_bytes
+    most = _scratch(machine) // 2 // tile_bytes
     if not most or output_chunks > row_tiles:
         return None
     output_blocks = ceil(ceil(row_tiles / most) / output_chunks) * output_chunks
@@ -271,24 +298,26 @@ def _planned(
 
 
 def _cost(plan: WinogradPlan, products: float) -> float:
-    """Cycles of one core, measured with 16 lanes of float32; products: those of a block, for one place.
-
-    Too few chunks, and chunks that do not share out evenly among two or four threads, count as more.
-    """
+    """Cycles of one core, measured with 16 lanes of float32; products: those of a block, for one place."""
     c, machine, lanes, size = plan.convolution, plan.machine, plan.lanes, BITS[plan.convolution.type] // 8
     vectors, width = plan.block_vectors, plan.lanes * size
     images = plan.rows / plan.tile_rows
     copied = images * min(2 * plan.rows / images + 2, c.spatial[1]) if images > 1 else 2 * plan.rows + 2
-    v = _v_bytes(c, vectors * width)
-    far = 30 if v + PLACES * plan.m_rows * vectors * width > _scratch(machine) else 0
-    inputs = vectors * (60 + far + 4 * lanes / plan.piece) + copied * (5 + 2 * ceil(c.spatial[2] / plan.copy_lanes))
+    written = _v_bytes(c, vectors * width) + PLACES * plan.m_rows * vectors * width
+    inputs = vectors * (60 + 90 * written / machine.l2 + 4 * lanes / plan.piece)
+    inputs += copied * (5 + 2 * ceil(c.spatial[2] / plan.copy_lanes))
     outputs = vectors * 35 + 2 * plan.rows * (2 + 2 * ceil(c.output[2] / lanes)) + 10 * max(1.0, images)
-    u = PLACES * c.outputs * c.inputs * size
-    supply = u / 16 if u > machine.l2 // 2 else 0.0
+    # U, V and M that do not all stay in the second cache come from further away.
+    supply = plan.packed * size / 16 if plan.far else 0.0
+    crowded = max(0.0, (written + (0 if plan.far else plan.packed * size)) / machine.l2 - 0.9)
+    products *= 1 + 0.15 * crowded
     work = PLACES * products + supply + plan.output_chunks * c.inputs * inputs + c.outputs * outputs
-    cost = plan.blocks * work
-    if c.flops >= SMALL:
-        wanted = CHUNKS if c.flops > 2000 * SMALL else CHUNKS // 2
-        cost *= (ceil(plan.chunks / 2) + 2 * ceil(plan.chunks / 4)) / plan.chunks / 1.0
-        cost *= 1 + max(0.0, 1 - plan.chunks / wanted)
-    return cost + c.outputs * c.inputs * 6
+    return plan.blocks * work + c.outputs * c.inputs * 200 / lanes
+
+
+def _idle(plan: WinogradPlan) -> float:
+    """How much longer it takes if two or four threads share the chunks, which may not share out evenly."""
+    if plan.convolution.flops < SMALL:
+        return 1.0
+    uneven = (ceil(plan.chunks / 2) + 2 * ceil(plan.chunks / 4)) / plan.chunks
+    return uneven * (1 + 0.12 * max(0.0, 1 - 2 * plan.chunks / CHUNKS))

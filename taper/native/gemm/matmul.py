@@ -283,6 +283,7 @@ class _Driver:
                 b_step=vectors * plan.lanes if packed else p.b[-2],
                 width=width,
                 accumulates=more,
+                pairs=bool(p.pair),
             ),
         )
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..machine import Machine
-from ..text import Builder, Module, Value, const, i64, vector
+from ..text import Builder, Module, Value, const, i64, lanes, vector
 from .tiling import dot_tile, fits
 
 UNROLL = 2
@@ -26,6 +26,8 @@ class Tile:
 
     tail: columns of the last vector that exist, 0 for all. accumulates: whether it starts from what the tile holds.
     k: the number of steps, or None if it is an argument. width: columns between rows of the tile.
+    ahead: how many elements of a ahead are fetched at each step, for an a that is read once from far away; 0: none.
+    pairs: elements of a and b are pairs of bfloat16 numbers, whose products are both added.
     """
 
     type: str
@@ -39,11 +41,14 @@ class Tile:
     b_step: int
     width: int
     accumulates: bool
+    ahead: int = 0
+    pairs: bool = False
 
     @property
     def name(self) -> str:
         steps = "n" if self.k is None else self.k
-        start = "_more" if self.accumulates else ""
+        start = ("_more" if self.accumulates else "") + (f"_ahead{self.ahead}" if self.ahead else "")
+        start += "_pairs" if self.pairs else ""
         return (
             f"tile_{self.type}_{self.rows}x{self.vectors}x{self.lanes}_{self.tail}_k{steps}"
             f"_{self.row_stride}_{self.a_step}_{self.b_step}_{self.width}{start}".replace("-", "m")
@@ -89,6 +94,21 @@ def defined(module: Module, name: str) -> bool:
     return any(text.startswith(f"define internal void @{name}(") for text in module.functions)
 
 
+def multiply_add(b: Builder, x: Value, y: Value, total: Value, pairs: bool) -> Value:
+    """total + x y. pairs: + x0 y0 + x1 y1 of bfloat16 numbers in one instruction.
+
+    vdpbf16ps adds the odd products first, then the even ones, each time rounding to nearest as a fused multiply-add
+    does; it takes numbers below 2^-126 for zeros and makes zeros of them.
+    """
+    if not pairs:
+        return b.add(b.mul(x, y), total)
+    width = lanes(total.type)
+    wide = vector("bfloat", 2 * width)
+    return b.call(
+        f"llvm.x86.avx512bf16.dpbf16ps.{32 * width}", total.type, total, b.bitcast(x, wide), b.bitcast(y, wide)
+    )
+
+
 def emit_tile(module: Module, t: Tile) -> str:
     """Write `void tile(ptr a, ptr b, ptr tile, i64 k)`; returns its name."""
     if defined(module, t.name):
@@ -111,6 +131,8 @@ def emit_tile(module: Module, t: Tile) -> str:
             where = b.offset(panel, i64(at * t.b_step + v * t.lanes), t.type)
             return load_vector(b, t.type, t.lanes, where, t.tail if last else 0)
 
+        if t.ahead:
+            b.prefetch(b.offset(a, i64(at * t.a_step + t.ahead), t.type))
         if t.b_step != t.vectors * t.lanes:
             for v in range(t.vectors):
                 b.prefetch(b.offset(panel, i64((at + AHEAD) * t.b_step + v * t.lanes), t.type))
@@ -120,13 +142,13 @@ def emit_tile(module: Module, t: Tile) -> str:
             for r in range(t.rows):
                 x = scalar(r)
                 for v in range(t.vectors):
-                    result[r * t.vectors + v] = b.add(b.mul(x, columns[v]), result[r * t.vectors + v])
+                    result[r * t.vectors + v] = multiply_add(b, x, columns[v], result[r * t.vectors + v], t.pairs)
         else:
             scalars = [scalar(r) for r in range(t.rows)]
             for v in range(t.vectors):
                 y = column(v)
                 for r in range(t.rows):
-                    result[r * t.vectors + v] = b.add(b.mul(scalars[r], y), result[r * t.vectors + v])
+                    result[r * t.vectors + v] = multiply_add(b, scalars[r], y, result[r * t.vectors + v], t.pairs)
         return result
 
     for unroll in (UNROLL, 1):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..text import BITS, Builder, Module, Value, const, i64, vector
 from .micro_kernel import defined, load_vector, prefix_mask
-from .tiling import Plan
+from .tiling import Plan, Product
 
 
 def emit_panel_loop(b: Builder, plan: Plan, source: Value, target: Value) -> None:
@@ -53,37 +53,53 @@ def _panel(
     p, lanes = plan.product, plan.lanes
     step, stride = p.b[-2:]
     width = vectors * lanes
+    pair = p.pair[1] if p.pair else 0
     if stride == 1:
         with b.loop(start, stop) as loop:
             for v in range(vectors):
                 where = b.offset(source, b.add(b.mul(loop.index, i64(step)), i64(v * lanes)), p.element)
-                value = load_vector(b, p.element, lanes, where, tail if v == vectors - 1 else 0)
+                value = fetched(b, p, pair, lanes, where, tail if v == vectors - 1 else 0)
                 b.store(
-                    b.convert(value, p.type),
+                    value,
                     b.offset(target, b.add(b.mul(loop.index, i64(width)), i64(v * lanes)), p.type),
                 )
         return
     side = piece_lanes(p.type)
-    if step == 1 and lanes % side == 0:
+    if (pair == 1 if pair else step == 1) and lanes % side == 0:
         # Blocks of whole 128-bit pieces; k's last few one by one.
         even = b.logical("and", stop, i64(-side))
         for v in range(vectors):
             count = tail if tail and v == vectors - 1 else lanes
             with b.loop(start, even, i64(side)) as loop:
-                where = b.offset(source, b.add(loop.index, i64(v * lanes * stride)), p.element)
+                where = b.offset(source, b.add(b.mul(loop.index, i64(step)), i64(v * lanes * stride)), p.element)
                 place = b.offset(target, b.add(b.mul(loop.index, i64(width)), i64(v * lanes)), p.type)
-                transpose(b, p.type, lanes, side, count, stride, where, width, place, p.element)
+                transpose(b, p.type, lanes, side, count, stride, where, width, place, p.element, bool(pair))
         start = even
     with b.loop(start, stop) as loop:
         row = b.mul(loop.index, i64(width))
         existing = width - lanes + tail if tail else width
         with b.loop(i64(0), i64(existing)) as columns:
             where = b.add(b.mul(loop.index, i64(step)), b.mul(columns.index, i64(stride)))
-            value = b.convert(b.load(p.element, b.offset(source, where, p.element)), p.type)
+            value = fetched(b, p, pair, 1, b.offset(source, where, p.element))
             b.store(value, b.offset(target, b.add(row, columns.index), p.type))
         if existing < width:
             with b.loop(i64(existing), i64(width)) as columns:
                 b.store(const(0, p.type), b.offset(target, b.add(row, columns.index), p.type))
+
+
+def fetched(b: Builder, p: Product, pair: int, lanes: int, where: Value, count: int = 0) -> Value:
+    """`count` neighbours (0: all) of an operand as `lanes` elements of panels and copies.
+
+    pair: 0, or how far off is the second number of each; the first one is then the lower half of a word.
+    """
+    if not pair:
+        return b.convert(load_vector(b, p.element, lanes, where, count), p.type)
+    wide = vector("i32", lanes)
+    low, high = (
+        b.convert(load_vector(b, "i16", lanes, place, count), "i32", signed=False)
+        for place in (where, b.offset(where, i64(pair), "i16"))
+    )
+    return b.bitcast(b.logical("or", low, b.logical("shl", high, const(16, wide))), vector(p.type, lanes))
 
 
 def piece_lanes(type: str) -> int:
@@ -102,8 +118,11 @@ def transpose(
     width: int,
     target: Value,
     element: str = "",
+    pairs: bool = False,
 ) -> None:
     """target[i * width + c] = source[c * stride + i], i < side, c < lanes; zero for c >= count; widened from `element`.
+
+    pairs: the source's elements lie in pairs that stay together, as one of `type`.
 
     128-bit pieces of the columns are loaded into place (column g * side + j into piece g of register j), which costs no
     shuffle; what is left is a transposition of side by side within each piece.
@@ -114,7 +133,8 @@ def transpose(
     def part(column: int) -> Value:
         if column >= count:
             return const(0, piece)
-        return b.convert(b.load(vector(element, side), b.offset(source, i64(column * stride), element)), type)
+        where = b.offset(source, i64(column * stride), element)
+        return b.load(piece, where, 2) if pairs else b.convert(b.load(vector(element, side), where), type)
 
     registers = []
     for j in range(side):
@@ -147,7 +167,8 @@ def emit_copy(module: Module, plan: Plan, rows: int) -> str:
     p, lanes = plan.product, plan.lanes
     row_stride, step = p.a[-2:]
     to_row, to_step = copied_strides(plan)
-    name = f"copy_{p.element}_{p.type}_{rows}_{row_stride}_{step}_{to_row}_{to_step}".replace("-", "m")
+    pair = p.pair[0] if p.pair else 0
+    name = f"copy_{p.element}_{p.type}_{rows}_{row_stride}_{step}_{to_row}_{to_step}_{pair}".replace("-", "m")
     if defined(module, name):
         return name
     b = Builder(module, name, ["ptr", "ptr", "i64"], attributes="noinline nounwind", linkage="internal")
@@ -156,27 +177,28 @@ def emit_copy(module: Module, plan: Plan, rows: int) -> str:
     def one(r: Value, k: Value) -> None:
         where = b.add(b.mul(r, i64(row_stride)), b.mul(k, i64(step)))
         place = b.add(b.mul(r, i64(to_row)), b.mul(k, i64(to_step)))
-        value = b.convert(b.load(p.element, b.offset(source, where, p.element)), p.type)
-        b.store(value, b.offset(target, place, p.type))
+        b.store(fetched(b, p, pair, 1, b.offset(source, where, p.element)), b.offset(target, place, p.type))
 
     if row_stride == 1:
         with b.loop(i64(0), count) as loop:
             for v in range(0, rows, lanes):
                 here = min(lanes, rows - v)
                 where = b.offset(source, b.add(b.mul(loop.index, i64(step)), i64(v)), p.element)
-                value = b.convert(load_vector(b, p.element, lanes, where, here if here < lanes else 0), p.type)
+                value = fetched(b, p, pair, lanes, where, here if here < lanes else 0)
                 place = b.offset(target, b.add(b.mul(loop.index, i64(to_step)), i64(v)), p.type)
                 if here < lanes:
                     b.masked_store(value, place, prefix_mask(here, lanes))
                 else:
                     b.store(value, place)
-    elif step == 1:
+    elif pair == 1 or step == 1:
         even = b.logical("and", count, i64(-lanes))
         with b.loop(i64(0), i64(rows)) as loop:
             with b.loop(i64(0), even, i64(lanes)) as inner:
-                where = b.offset(source, b.add(b.mul(loop.index, i64(row_stride)), inner.index), p.element)
+                there = b.add(b.mul(loop.index, i64(row_stride)), b.mul(inner.index, i64(step)))
+                where = b.offset(source, there, p.element)
                 place = b.offset(target, b.add(b.mul(loop.index, i64(to_row)), inner.index), p.type)
-                b.store(b.convert(b.load(vector(p.element, lanes), where), p.type), place)
+                wide = vector(p.type, lanes)
+                b.store(b.load(wide, where, 2) if pair else fetched(b, p, 0, lanes, where), place)
             with b.loop(even, count) as inner:
                 one(loop.index, inner.index)
     else:
@@ -189,7 +211,7 @@ def emit_copy(module: Module, plan: Plan, rows: int) -> str:
 def copied_strides(plan: Plan) -> tuple[int, int]:
     """Row stride and k stride of the copy of A's row tile."""
     row_stride, step = plan.product.a[-2:]
-    if step == 1 and row_stride != 1:
+    if (step == 1 or plan.product.pair[:1] == (1,)) and row_stride != 1:
         # Sixteen elements more than needed, so that rows do not fall on the same sets of the cache.
         return -(-plan.k_block // 16) * 16 + 16, 1
     return 1, plan.rows

@@ -9,7 +9,7 @@ multiply-adds, so only awkward strides are worth a copy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, gcd, prod
 
@@ -32,6 +32,8 @@ class Product:
 
     a: batch strides, row stride, k stride. b: batch strides, k stride, column stride. type: "float" or "double".
     source: the type of A's and B's elements if it is not `type`: "bfloat" is widened on its way into panels and copies.
+    pair: if not (), A's and B's strides within a pair: each step of k then takes two bfloat16 numbers of each, as one
+    word of 32 bits in panels and copies, and multiplies and adds them by one instruction (see `paired`).
     """
 
     m: int
@@ -42,6 +44,7 @@ class Product:
     a: tuple[int, ...] = ()
     b: tuple[int, ...] = ()
     source: str = ""
+    pair: tuple[int, ...] = ()
 
     def __post_init__(self):
         depth = len(self.batch)
@@ -56,6 +59,13 @@ class Product:
     def element(self) -> str:
         """The LLVM type of A's and B's elements."""
         return self.source or self.type
+
+    def paired(self) -> Product:
+        """The same product of bfloat16 numbers in steps of two, for machines that have the instruction; k is even."""
+        a, b = list(self.a), list(self.b)
+        pair = a[-1], b[-2]
+        a[-1], b[-2] = 2 * a[-1], 2 * b[-2]
+        return replace(self, k=self.k // 2, a=tuple(a), b=tuple(b), pair=pair)
 
     def transposed(self) -> Product:
         """The product that gives C transposed: B^T A^T. Rows and columns of the result change places."""
@@ -161,7 +171,7 @@ class Plan:
 
     @property
     def flops(self) -> int:
-        return 2 * self.product.m * self.product.n * self.product.k * self.batches
+        return (4 if self.product.pair else 2) * self.product.m * self.product.n * self.product.k * self.batches
 
 
 def steps(rows: float, vectors: int) -> float:
@@ -240,6 +250,8 @@ def dot_rows(m: int, columns: int, k: int, lanes: int, machine: Machine) -> tupl
 def plan_product(product: Product, machine: Machine) -> Plan:
     """Cut a product up for a machine: as dot products, register tiles, or register tiles of the transpose, as costs say."""
     lanes, p = machine.lanes(product.type), product
+    if p.source == "bfloat" and machine.bf16 and p.k % 2 == 0 and not p.pair:
+        p = p.paired()
     if p.source or not (p.m and p.n and p.k and prod(p.batch)):
         return plan_tiles(p, machine)
     costs = {"tile": tile_cost(p, lanes, machine, False), "swapped": tile_cost(p.transposed(), lanes, machine, True)}
