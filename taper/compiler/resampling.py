@@ -7,7 +7,7 @@ import numpy as np
 from ..backends.cpu import resampling as kernels
 from .positions import taken
 from .recording import graph
-from .symbol import made
+from .symbol import Symbol, made
 
 __all__ = ["resample"]
 
@@ -28,6 +28,26 @@ def resample(x, taps):
     half = node.dtype.name in ("float16", "bfloat16")
     node = g.resample(g.cast(node, np.float32) if half else node, taps)
     return made(g.cast(g.reshape(node, shape), x.dtype))
+
+
+def framed(g, shape, index) -> Symbol | None:
+    """g with zeros around it in the last dimensions, which one pass writes; None if `index` says something else."""
+    if g.dtype.name not in ("float32", "float64") or not isinstance(index, tuple) or len(index) != len(shape) != 1:
+        return None
+    if any(not isinstance(part, slice) or part.step not in (None, 1) for part in index):
+        return None
+    starts = [part.indices(n)[0] for part, n in zip(index, shape)]
+    grown = [i for i, (n, m) in enumerate(zip(g.shape, shape)) if n != m]
+    if len(grown) < 2 or grown[0] < len(shape) - 3 or 0 in g.shape:
+        return None
+    return resample(g, tuple(_moved_in(g.shape[i], shape[i], starts[i]) for i in range(grown[0], len(shape))))
+
+
+def _moved_in(n: int, m: int, start: int):
+    if n == m:
+        return None
+    at = np.arange(m) - start
+    return kernels.taps_at(n, np.where(at < n, at, -1)[None])
 
 
 def _one_by_one(x, taps):

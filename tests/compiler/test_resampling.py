@@ -169,3 +169,21 @@ def test_eager_and_native_agree(monkeypatch):
     monkeypatch.setattr(resampling, "NATIVE", 0)
     for a, b in zip(step(x), expected):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12, atol=1e-12)
+
+
+@native
+@pytest.mark.parametrize("sides", [(2, 3, 1, 4), (0, 5, 2, 0), (1, 1, 0, 0, 2, 3), (3, -1, 2, 2), (1, 2)])
+def test_zeros_around(sides):
+    """Written in one pass where there are two dimensions of them; signs of zeros stay."""
+
+    def step(x, g):
+        y = taper.nn.functional.pad(x, sides)
+        return y.detach(), *taper.autograd.grad(y, (x,), (g[tuple(map(slice, y.shape))],))
+
+    x = taper.randn(2, 3, 4, 5, 21).requires_grad_()
+    x.data[0, 0] = -0.0
+    compiled = taper.compile(step, fullgraph=True)
+    g = taper.randn(2, 3, 9, 10, 30)
+    for found, expected in zip(compiled(x, g), step(x, g)):
+        assert found.numpy().tobytes() == expected.numpy().tobytes()
+    assert "host" not in compiled.stages["kernels"]
