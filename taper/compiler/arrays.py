@@ -27,6 +27,7 @@ from .numbers import Number
 from .pooling import *
 from .positions import *
 from .recording import graph
+from .resampling import *
 from .symbol import Symbol, kind_of, made, node_for, operand, symbol_of
 
 _xp = sys.modules[__name__]

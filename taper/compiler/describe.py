@@ -62,6 +62,8 @@ def _flops(node: Node) -> int:
         return 2 * output.size * math.prod(weights[1:])
     if node.op in WINDOWS:
         return window_flops(node)
+    if node.op == "resample":
+        return node.size * math.prod(2 * t.count for t in node.attrs[0] if t is not None and t.weights)
     if node.op == "scatter":
         return node.inputs[0].size
     if is_reduction(node):
@@ -123,7 +125,7 @@ def what(kernel: Kernel) -> str:
 
 
 def _product(node: Node) -> str:
-    if node.op in WINDOWS:
+    if node.op in (*WINDOWS, "resample"):
         return f"{node.op.replace('_', ' ')} {_shape(node.inputs[0].shape)} to {_shape(node.shape)}"
     if node.op != "matmul":
         x, y = (_shape(n.shape) for n in node.inputs)

@@ -14,6 +14,7 @@ one node and equality is identity; a graph is what its results reach, so dead co
     matmul                                      stacks of matrices
     conv conv_input conv_weight                 a convolution and its two gradients
     window_max ...                              what windows over the last dimensions hold (windows.py)
+    resample                                    sums of elements at known places of the last dimensions
     take scatter                                rows picked by an index; rows added up where an index says
     host part                                   anything else: a NumPy function, and one of its results
 """
@@ -315,6 +316,25 @@ class Graph:
         if x.size == 0:
             return self.expand(self.scalar(0, dtype), shape)
         return self.make(op, (x,) if places is None else (x, places), (axes,), shape, dtype)
+
+    def resample(self, x: Node, taps: tuple) -> Node:
+        """x with its last dimensions made anew (backends/cpu/resampling.py): (planes, rows, elements of a row).
+
+        What the kernel must look up, places and weights of all dimensions but the last, are further inputs.
+        """
+        lead = x.shape[: x.ndim - len(taps)]
+        sizes = [n if t is None else t.m for n, t in zip(x.shape[len(lead) :], taps)]
+        shape = (math.prod(lead), math.prod(sizes[:-1]), sizes[-1])
+        if x.size == 0 or any(t is not None and t.count == 0 for t in taps):
+            return self.expand(self.scalar(0, x.dtype), shape)
+        tables = []
+        for t in taps[:-1]:
+            if t is not None:
+                places, weights = t.at(), t.shares()
+                tables.append(self.constant(np.concatenate([(places >= 0).sum(0)[None], places]).T.astype(np.int64)))
+                if weights is not None:
+                    tables.append(self.constant(np.ascontiguousarray(weights.T).astype(x.dtype)))
+        return self.make("resample", (x, *tables), (taps,), shape, x.dtype)
 
     def take(self, x: Node, index: Node, axis: int) -> Node:
         """x with its axis replaced by the shape of `index`, whose numbers are positions along that axis."""

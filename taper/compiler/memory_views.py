@@ -11,6 +11,7 @@ from .graph import Node
 from .host import host
 from .positions import add_at, flat_scatter
 from .recording import graph
+from .resampling import framed
 from .symbol import Symbol, made, symbol_of
 
 __all__ = [
@@ -32,8 +33,10 @@ def _zeros(shape, dtype) -> Symbol:
 
 def put_part(g, shape, index):
     """Zeros of a shape with g where `index`, of numbers and slices, points."""
-    out = _zeros(shape, g.dtype)
-    out[index] = g
+    out = framed(g, shape, index)
+    if out is None:
+        out = _zeros(shape, g.dtype)
+        out[index] = g
     return out
 
 

@@ -8,9 +8,11 @@ import numpy as np
 
 from ..backends import cpu
 from ..backends.cpu import pooling as kernels
+from ..backends.cpu.resampling import taps_at, transposed
 from .computing import applied, reduced
 from .positions import flat_scatter, take_along
 from .recording import graph
+from .resampling import resample
 from .symbol import Symbol, made, node_for, symbol_of
 from .windows import Axes, Axis, Even
 
@@ -108,6 +110,8 @@ def _plain(divisor: np.ndarray):
 
 
 def _sums(x, axes: Axes) -> Symbol:
+    if any(isinstance(a, Even) for a in axes):
+        return resample(x, _taps(axes))
     g, shape = graph(), (*x.shape[:2], *(a.m for a in axes))
     if _in_rows(axes) and not _is_half(x):
         cut = x[(..., *[slice(a.m * a.kernel) for a in axes])]
@@ -119,6 +123,8 @@ def _sums(x, axes: Axes) -> Symbol:
 
 
 def _spread(g, axes: Axes, x_shape) -> Symbol:
+    if any(isinstance(a, Even) for a in axes):
+        return resample(g, tuple(map(transposed, _taps(axes))))
     n, x_shape = graph(), tuple(x_shape)
     if _in_rows(axes) and all(a.m * a.kernel == a.n for a in axes):
         apart = [size for a in axes for size in (a.m, 1)]
@@ -127,6 +133,10 @@ def _spread(g, axes: Axes, x_shape) -> Symbol:
         return made(n.reshape(wide, x_shape))
     node = n.window("window_spread", axes, n.cast(g.node(), np.float32) if _is_half(g) else g.node())
     return made(n.cast(n.reshape(node, x_shape), g.dtype))
+
+
+def _taps(axes: Axes) -> tuple:
+    return tuple(taps_at(a.n, a.positions()) for a in axes)
 
 
 def _in_rows(axes: Axes) -> bool:

@@ -27,6 +27,7 @@ from .lower.convolutions import convolution_pieces
 from .lower.kernels import Kernel
 from .lower.loops import emit_loop
 from .lower.products import Scratch, emit_scatter, product_pieces
+from .lower.resampling import resampling_pieces
 from .lower.schedule import schedule
 from .lower.windows import window_pieces
 from .recall import keep, key_of, recalled
@@ -417,7 +418,7 @@ def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
 
     if kernel.kind == "product":
         pieces = product_pieces if kernel.node.op == "matmul" else convolution_pieces
-        pieces = window_pieces if kernel.node.op in WINDOWS else pieces
+        pieces = {**dict.fromkeys(WINDOWS, window_pieces), "resample": resampling_pieces}.get(kernel.node.op, pieces)
         made: list[Entry] = []
         for piece in pieces(kernel, slot, machine):
             table.clear()

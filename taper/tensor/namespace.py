@@ -28,6 +28,7 @@ from ..ops import linalg as _linalg
 from ..ops import movement as _movement
 from ..ops import pooling as _pooling
 from ..ops import reduction as _reduction
+from ..ops import resampling as _resampling
 from ..ops.movement import split_back  # noqa: F401
 from .arithmetic import abs, square  # noqa: F401
 from .comparison import isfinite, isnan  # noqa: F401
@@ -409,6 +410,11 @@ def max_pool_grad(g, indices, shape, windows=None):
 def pooled_at(x, indices, shape, windows=None):
     """The elements of x at indices flat within its planes."""
     return apply(_pooling.pooled_at, x, indices, shape=tuple(shape), windows=windows)
+
+
+def resample(x, taps):
+    """The last dimensions made anew."""
+    return apply(_resampling.resample, x, taps=taps)
 
 
 def avg_pool(x, kernel, stride, padding, ceil_mode, include_pad, divisor):

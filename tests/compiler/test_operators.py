@@ -5,7 +5,7 @@ import pytest
 
 import taper
 from taper import nn
-from taper.backends.cpu import large
+from taper.backends.cpu import large, normalization
 from taper.compiler import operators
 
 pytest.importorskip("llvmlite")
@@ -34,7 +34,7 @@ OPTIMIZERS = {
 def native_from_here(monkeypatch):
     """Small arrays count as large, and calls of programs are counted."""
     monkeypatch.setattr(large, "LARGE", 64)
-    monkeypatch.setattr("taper.backends.cpu.normalization.BATCH", 64)
+    monkeypatch.setattr(normalization, "BATCH", 64)
     monkeypatch.setattr("taper.optim.optimizer.LARGE_PARAMETER", 64)
     monkeypatch.setattr(operators, "_programs", {})
     operators.lend()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import taper
-from taper.backends.cpu import pooling
+from taper.backends.cpu import large, normalization, pooling
 from taper.compiler.engine import native_available
 from taper.compiler.evaluate import evaluate
 from taper.compiler.graph import Graph
@@ -98,6 +98,20 @@ def programs(axes, dtype, planes=5):
     yield g, [g.window("window_put", axes, wide, at)], {wide: gradient, at: places.astype(at.dtype)}
 
 
+def held(array, at_end):
+    """A copy of an array between pages that must not be touched, at their end or at their beginning."""
+    libc, page = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE
+    size = -(-array.nbytes // page) * page
+    region = mmap.mmap(-1, size + 2 * page)
+    whole = np.frombuffer(region, np.uint8)
+    for fence in (0, size + page):
+        assert libc.mprotect(ctypes.c_void_p(whole.ctypes.data + fence), page, 0) == 0
+    start = page + (size - array.nbytes if at_end else 0)
+    there = whole[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    there[...] = array
+    return there
+
+
 def run(g, results, leaves, machine=None):
     from taper.compiler.program import Program
 
@@ -166,19 +180,7 @@ def test_fused_with_what_follows():
 @pytest.mark.skipif(sys.platform != "linux", reason="uses mprotect")
 def test_nothing_outside_is_touched():
     """Operands and results that end where memory ends, or begin where it begins: one element further is a fault."""
-    libc, page = ctypes.CDLL(None, use_errno=True), mmap.PAGESIZE
     from taper.compiler.program import Program
-
-    def held(array, at_end):
-        size = -(-array.nbytes // page) * page
-        region = mmap.mmap(-1, size + 2 * page)
-        whole = np.frombuffer(region, np.uint8)
-        for fence in (0, size + page):
-            assert libc.mprotect(ctypes.c_void_p(whole.ctypes.data + fence), page, 0) == 0
-        start = page + (size - array.nbytes if at_end else 0)
-        there = whole[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
-        there[...] = array
-        return there
 
     for axes in AXES.values():
         for g, results, leaves in programs(axes, "float32", 2):
@@ -248,3 +250,42 @@ def test_nothing_to_pool():
 def test_windows_of_padding_alone_are_refused():
     with pytest.raises(taper.compiler.CaptureError, match="holds no element"):
         taper.compile(lambda x: F.max_pool2d(x, 2, 1, 1, dilation=5), fullgraph=True)(taper.zeros(1, 1, 4, 4))
+
+
+LAYERS = {
+    "max": lambda x: F.max_pool2d(x, 3, 2, 1, return_indices=True),
+    "adaptive max": lambda x: F.adaptive_max_pool2d(x, (3, 4), return_indices=True),
+    "average": lambda x: (F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),),
+    "adaptive average": lambda x: (F.adaptive_avg_pool2d(x, (5, 4)),),
+    "adaptive average, evenly": lambda x: (F.adaptive_avg_pool2d(x, (2, 9)),),
+    "batch norm": lambda x: (F.batch_norm(x, None, None, x[0, :, 0, 0].exp(), x[0, :, 0, 0], True),),
+    "batch norm, large planes": lambda x: (F.batch_norm(x.reshape(1, 3, -1, 9), None, None, None, None, True),),
+    "batch norm of numbers kept": lambda x: (F.batch_norm(x, x[0, :, 0, 0].detach(), x[1, :, 0, 0].detach().exp()),),
+}
+
+
+@pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
+def test_eager_native(layer, monkeypatch):
+    """Eager kernels of large arrays, here of small ones: the same as NumPy's, and no fallback."""
+
+    def step(x):
+        found = layer(x)
+        (dx,) = taper.autograd.grad((found[0] * taper.linspace(0, 1, found[0].numel(), dtype=x.dtype).reshape(found[0].shape)).sum(), (x,))
+        return *[t.detach().numpy() for t in found], dx.numpy()
+
+    x = (taper.randn(4, 3, 8, 9, dtype=taper.float64) + 3).requires_grad_()
+    expected = step(x)
+    ran = []
+    real = large.Native.run
+    monkeypatch.setattr(pooling, "NATIVE", 0)
+    monkeypatch.setattr(normalization, "BATCH", 0)
+
+    def seen(*given):
+        made = real(*given)
+        ran.append(made is not NotImplemented)
+        return made
+
+    monkeypatch.setattr(large.Native, "run", seen)
+    for a, b in zip(step(x), expected):
+        np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-11)
+    assert len(ran) >= 2 and all(ran)

@@ -25,6 +25,7 @@ from .matrices import *
 from .normalization import *
 from .pooling import *
 from .reduce import *
+from .resampling import *
 from .softmax import *
 from .sorting import *
 from .special import *

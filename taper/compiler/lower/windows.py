@@ -2,8 +2,8 @@
 
 The taps of a row are unrolled, the other dimensions' are loops over what lies inside. With stride s a vector of windows
 reads s vectors and shuffles them; the transposes compute s vectors, for the places 0 to s - 1 between two windows, and
-weave them together. Lanes beyond a border are masked by constants. Where the machine has no masks, or windows do not lie
-evenly, elements are computed one by one.
+weave them together. Lanes beyond a border are masked by constants. Where windows do not lie evenly, elements are
+computed one by one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from ...native.machine import Machine
 from ...native.text import Builder, Module, Value, const, i64, is_float, vector
 from ..windows import TRANSPOSED, Axis, Even
-from .emitter import Pointer, memory_type
+from .emitter import Pointer, memory_type, woven
 from .instructions import LLVM
 from .kernels import Kernel
 from .products import Epilogue, Piece
@@ -49,33 +49,31 @@ def flops(node) -> int:
     return planes * taps * math.prod(a.m for a in axes)
 
 
-class _Windows:
-    def __init__(self, kernel: Kernel, pointer: Pointer, machine: Machine):
+class Images:
+    """Rows of images made from others: `one_row` writes the code for what `place` says.
+
+    plane, row: which one. at: the place along each dimension but the last. base: where the plane that is read begins.
+    """
+
+    def __init__(self, kernel: Kernel, pointer: Pointer, machine: Machine, read: Sequence[int], written: Sequence[int]):
         self.kernel, self.pointer, self.machine = kernel, pointer, machine
         node = kernel.node
-        self.op, self.axes = node.op, node.attrs[0]
-        self.transposed = node.op in TRANSPOSED
-        self.outer, self.last = self.axes[:-1], self.axes[-1]
-        self.read = [a.m if self.transposed else a.n for a in self.axes]
-        self.written = [a.n if self.transposed else a.m for a in self.axes]
-        self.steps = [math.prod(self.read[i + 1 :]) for i in range(len(self.read))]
-        self.own_steps = [math.prod(self.written[i + 1 :]) for i in range(len(self.written))]
+        self.read, self.written = read, written
+        self.steps = [math.prod(read[i + 1 :]) for i in range(len(read))]
         self.planes, self.rows, self.columns = node.shape
         self.dtype = node.inputs[0].dtype
-        self.type = LLVM[self.dtype.name]
+        self.type, self.kind = LLVM[self.dtype.name], memory_type(self.dtype)
         self.width = machine.lanes(self.type if is_float(self.type) or self.type == "i64" else "i32")
-        self.flops = flops(node)
         each = max(1, self.flops // max(1, self.planes * self.rows))
         self.count = max(1, min(CHUNK // max(each, self.columns), -(-self.planes * self.rows // 8)))
         self.chunks = -(-self.planes * self.rows // self.count)
-        # Which results are computed: of a maximum its place, too, or that alone.
-        self.finds = node.op == "window_place" or bool(kernel.beside)
-        self.masks = machine.masks
+
+    flops = 0
 
     def emit(self, module: Module, name: str) -> None:
         b = self.b = Builder(module, name, ["ptr", "i64", "i64"])
-        self.x = self.pointer(b, self.kernel.operands[0])
-        self.places = self.pointer(b, self.kernel.operands[1]) if self.op == "window_put" else None
+        self.operands = [self.pointer(b, n) for n in self.kernel.operands]
+        self.x = self.operands[0]
         self.finish = Epilogue(self.kernel, self.pointer, self.machine)
         self.finish.begin(b)
         total = self.planes * self.rows
@@ -84,38 +82,56 @@ class _Windows:
         with b.loop(first, last) as loop:
             self.plane = b.div(loop.index, i64(self.rows), signed=False) if self.rows > 1 else loop.index
             self.row = b.rem(loop.index, i64(self.rows), signed=False) if self.rows > 1 else i64(0)
+            self.base = b.mul(self.plane, i64(math.prod(self.read)))
+            within, at = self.row, []
+            for size in reversed(self.written[1:-1]):
+                at.append(b.rem(within, i64(size), signed=False))
+                within = b.div(within, i64(size), signed=False)
+            self.at = [within, *reversed(at)][: len(self.written) - 1]
             self.one_row()
         b.finish()
 
     def one_row(self) -> None:
+        raise NotImplementedError
+
+
+class _Windows(Images):
+    def __init__(self, kernel: Kernel, pointer: Pointer, machine: Machine):
+        node = kernel.node
+        self.op, self.axes = node.op, node.attrs[0]
+        self.flops = flops(node)
+        self.transposed = node.op in TRANSPOSED
+        self.outer, self.last = self.axes[:-1], self.axes[-1]
+        elements, windows = [a.n for a in self.axes], [a.m for a in self.axes]
+        read, written = (windows, elements) if self.transposed else (elements, windows)
+        super().__init__(kernel, pointer, machine, read, written)
+        self.own_steps = [math.prod(written[i + 1 :]) for i in range(len(written))]
+        # Which results are computed: of a maximum its place, too, or that alone.
+        self.finds = node.op == "window_place" or bool(kernel.beside)
+
+    def one_row(self) -> None:
         b = self.b
-        within, at = self.row, []
-        for size in reversed(self.written[1:-1]):
-            at.append(b.rem(within, i64(size), signed=False))
-            within = b.div(within, i64(size), signed=False)
-        at = [within, *reversed(at)][: len(self.outer)]
-        self.ranges = [self.reached(axis, i) for axis, i in zip(self.outer, at)]
-        self.base = b.mul(self.plane, i64(math.prod(self.read)))
+        self.ranges = [self.reached(axis, i) for axis, i in zip(self.outer, self.at)]
         # The flat position in its plane of the first element of the row that is written.
         self.own = i64(0)
-        for i, step in zip(at, self.own_steps):
+        for i, step in zip(self.at, self.own_steps):
             self.own = b.add(self.own, b.mul(i, i64(step)))
         start, stop, step = 0, self.span, self.width
-        if step > 1 and isinstance(self.last, Axis) and self.last.stride <= STRIDES and self.unrolled_taps <= TAPS:
-            plain = [q for q in range(start, stop, step) if self.is_plain(q)]
-            if plain and len(plain) > UNROLLED:
-                # Only the ends of a row are masked, so what is not lies together.
-                for q in range(start, plain[0], step):
-                    self.edge(q)
-                with b.loop(i64(plain[0]), i64(plain[-1] + step), i64(step)) as loop:
-                    self.vectors(loop.index, None)
-                for q in range(plain[-1] + step, stop, step):
-                    self.edge(q)
-            else:
-                for q in range(start, stop, step):
-                    self.vectors(i64(q), None) if q in plain else self.edge(q)
-        else:
-            self.one_by_one(0, self.columns)
+        if step == 1 or isinstance(self.last, Even) or self.last.stride > STRIDES or self.last.kernel > TAPS:
+            (self.put_one_by_one if self.op == "window_put" else self.one_by_one)()
+            return
+        plain = [q for q in range(start, stop, step) if self.is_plain(q)]
+        if len(plain) <= UNROLLED:
+            for q in range(start, stop, step):
+                self.vectors(i64(q), None if q in plain else q)
+            return
+        # Only the ends of a row are masked, so what is not lies together.
+        for q in range(start, plain[0], step):
+            self.vectors(i64(q), q)
+        with b.loop(i64(plain[0]), i64(plain[-1] + step), i64(step)) as loop:
+            self.vectors(loop.index, None)
+        for q in range(plain[-1] + step, stop, step):
+            self.vectors(i64(q), q)
 
     @property
     def span(self) -> int:
@@ -123,18 +139,6 @@ class _Windows:
         if self.transposed and isinstance(self.last, Axis):
             return -(-self.columns // self.last.stride)
         return self.columns
-
-    @property
-    def unrolled_taps(self) -> int:
-        return self.last.kernel if isinstance(self.last, Axis) else 0
-
-    def edge(self, q: int) -> None:
-        """Vectors some of whose lanes lie outside."""
-        if self.masks:
-            self.vectors(i64(q), q)
-        else:
-            s = self.last.stride if self.transposed else 1
-            self.one_by_one(q * s, min((q + self.width) * s, self.columns))
 
     def vectors(self, q: Value, known: int | None) -> None:
         """The windows, or groups of elements, from q on; known: the number that q is, if lanes must be masked."""
@@ -283,10 +287,6 @@ class _Windows:
             parts.append(self.load(self.x, self.kind, row, at, None if start is None else start + j * w, self.last.n))
         return woven(b, parts, [divmod(i * s, w) for i in range(w)], vector(self.kind, w))
 
-    @property
-    def kind(self) -> str:
-        return memory_type(self.dtype)
-
     def lowest(self):
         if self.dtype.kind == "f":
             return -math.inf
@@ -331,7 +331,7 @@ class _Windows:
                         if own is None:
                             first = b.add(self.own, b.add(b.mul(q, i64(stride)), i64(phase)))
                             own = b.add(b.splat(b.convert(first, "i32"), w), numbers_of([i * stride for i in range(w)]))
-                        places = self.load(self.places, self.place_kind, row, at, start, m)
+                        places = self.load(self.operands[1], self.place_kind, row, at, start, m)
                         hit = b.compare("==", b.convert(places, "i32"), own)
                         value = b.select(hit, value, const(0, type))
                     carry[phase] = b.add(carry[phase], value)
@@ -351,9 +351,9 @@ class _Windows:
 
     # Without vectors.
 
-    def one_by_one(self, start: int, stop: int) -> None:
+    def one_by_one(self) -> None:
         b, kind = self.b, self.kind
-        with b.loop(i64(start), i64(stop)) as columns:
+        with b.loop(i64(0), i64(self.columns)) as columns:
             first, last, step, _ = self.reached(self.last, columns.index)
             own = b.add(self.own, columns.index)
 
@@ -363,7 +363,7 @@ class _Windows:
                     at = b.add(self.base, place)
                     value = b.load(kind, b.offset(self.x, at, kind))
                     if self.op == "window_put":
-                        found = b.load(self.place_kind, b.offset(self.places, at, self.place_kind))
+                        found = b.load(self.place_kind, b.offset(self.operands[1], at, self.place_kind))
                         hit = b.compare("==", b.convert(found, "i64"), own)
                         value = b.select(hit, value, const(0, self.type))
                     if self.op in (*TRANSPOSED, "window_sum"):
@@ -384,29 +384,30 @@ class _Windows:
             self.done(self.over_rows(carry, body), columns.index, None)
 
 
-def woven(b: Builder, parts: Sequence[Value | None], order: Sequence[tuple[int, int]], type: str) -> Value:
-    """A vector whose lanes are (part, lane) of several vectors; None stands for zeros."""
-    w = len(order)
-    if len(parts) == 1 and parts[0] is not None and list(order) == [(0, i) for i in range(w)]:
-        return parts[0]
-    made = None
-    for number, part in enumerate(parts):
-        mine = [lane if at == number else None for at, lane in order]
-        if all(lane is None for lane in mine):
-            continue
-        part = const(0, type) if part is None else part
-        if made is None:
-            made, filled = part, mine
-            first = True
-            continue
-        before = filled if first else [None if lane is None else i for i, lane in enumerate(filled)]
-        places = [
-            w + lane if lane is not None else old if old is not None else "poison" for lane, old in zip(mine, before)
-        ]
-        made, first = b.shuffle(made, part, places), False
-        filled = [a if a is not None else c for a, c in zip(filled, mine)]
-    assert made is not None
-    return b.shuffle(made, made, ["poison" if lane is None else lane for lane in filled]) if first else made
+    def put_one_by_one(self) -> None:
+        """A row of zeros on the stack, to which each window that may have its place there adds."""
+        b, w, kind = self.b, self.width, self.type
+        line = b.place(kind, self.columns + w)
+        with b.loop(i64(0), i64(self.columns), i64(w)) as loop:
+            b.store(const(0, vector(kind, w)), b.offset(line, loop.index, kind))
+
+        def body(row: Value, carry: Sequence[Value]) -> Sequence[Value]:
+            with b.loop(i64(0), i64(self.last.m)) as loop:
+                at = b.add(b.add(self.base, row), loop.index)
+                place = b.convert(b.load(self.place_kind, b.offset(self.operands[1], at, self.place_kind)), "i64")
+                column = b.sub(place, self.own)
+                with b.when(b.compare("<", column, i64(self.columns), signed=False)):
+                    cell = b.offset(line, column, kind)
+                    b.store(b.add(b.load(kind, cell), b.load(self.kind, b.offset(self.x, at, self.kind))), cell)
+            return carry
+
+        self.over_rows([], body)
+        whole = self.columns // w * w
+        with b.loop(i64(0), i64(whole), i64(w)) as loop:
+            self.done([b.load(vector(kind, w), b.offset(line, loop.index, kind))], loop.index, None)
+        if whole < self.columns:
+            mask = mask_of([whole + i < self.columns for i in range(w)]) if w > 1 else None
+            self.done([b.load(vector(kind, w), b.offset(line, i64(whole), kind))], i64(whole), mask)
 
 
 def mask_of(bits: Sequence[bool]) -> Value:

@@ -1,16 +1,19 @@
-"""Resampling of grids to another size: each dimension is one product with a matrix of weights."""
+"""Resampling of grids to another size: each dimension is made anew from weighted elements of it."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
 from ... import dtypes
+from ...autograd.dispatch import apply
 from ...autograd.tape import wrap
-from ...tensor.products import matmul
+from ...backends.cpu.resampling import taps_at, taps_of
+from ...ops.resampling import resample
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
 DIMENSIONS = {"linear": 1, "bilinear": 2, "bicubic": 2, "lanczos": 2, "trilinear": 3}
@@ -67,6 +70,12 @@ def interpolate(
         raise NotImplementedError(
             f"interpolate: mode {mode!r} is not implemented for {input.dtype}. Use input.float()."
         )
+    if mode in NEAREST and x.dtype != np.uint8:
+        taps = tuple(
+            None if want == have and factor in (None, 1) else _nearest_taps(have, want, factor, mode)
+            for have, want, factor in zip(spatial, size, factors)
+        )
+        return apply(resample, input, taps=taps) if any(taps) else input.contiguous()
     if mode in NEAREST:
         for axis, (have, want, factor) in enumerate(zip(spatial, size, factors), 2):
             if want != have or factor not in (None, 1):
@@ -118,20 +127,25 @@ def _resampled(input, size, factors, mode: str, align: bool, antialias: bool):
     """Half precision is computed in float32."""
     dtype = input._array.dtype
     x = input.to(dtypes.float32) if dtype in dtypes.HALF else input
-    for axis, (want, factor) in enumerate(zip(size, factors), 2):
-        have = x._array.shape[axis]
-        if want == have and (antialias or mode != "bicubic"):
-            continue  # whatever the factor, as in PyTorch
-        matrix = _weights(have, want, factor, mode, align, antialias).astype(x._array.dtype)
-        shape = list(x._array.shape)
-        if axis == len(shape) - 1:
-            x = matmul(x, wrap(matrix.T))
-        else:
-            shape[axis] = want
-            x = matmul(wrap(matrix), x.reshape(*shape[:axis], have, math.prod(shape[axis + 1 :]))).reshape(shape)
-    if x is input:
-        return x.clone()
+    taps = tuple(
+        # Dimensions that keep their size stay as they are, whatever the factor, as in PyTorch.
+        None if want == have and (antialias or mode != "bicubic") else _taps(have, want, factor, mode, align, antialias)
+        for have, want, factor in zip(x._array.shape[2:], size, factors)
+    )
+    if not any(taps):
+        return input.clone()
+    x = apply(resample, x, taps=taps)
     return x if x._array.dtype == dtype else x.to(input.dtype)
+
+
+@lru_cache(256)
+def _taps(have: int, want: int, factor, mode: str, align: bool, antialias: bool):
+    return taps_of(_weights(have, want, factor, mode, align, antialias))
+
+
+@lru_cache(256)
+def _nearest_taps(have: int, want: int, factor, mode: str):
+    return taps_at(have, _nearest(have, want, factor, mode)[None])
 
 
 def _weights(have: int, want: int, factor, mode: str, align: bool, antialias: bool) -> np.ndarray:

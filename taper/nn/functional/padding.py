@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from ...autograd import casting
 from ...autograd.dispatch import apply
 from ...autograd.tape import wrap
+from ...backends.cpu.resampling import taps_at
 from ...ops.indexing import put_part
+from ...ops.resampling import resample
 from ...tensor.selection import masked_fill
 
 
@@ -43,6 +47,11 @@ def pad(input, pad, mode: str = "constant", value=None):
         raise NotImplementedError(f"\"{mode}_pad\" not implemented for 'Bool'. Convert it: x.byte().")
     if mode != "circular" and casting.scopes:
         (input,) = casting.widened(input)
+    if input.is_floating_point():
+        padded = range(min((i for i, side in enumerate(sides) if any(side)), default=array.ndim), array.ndim)
+        if not padded:
+            return input
+        return apply(resample, input, taps=tuple(_taps(array.shape[i], *sides[i], mode, i) for i in padded))
     for axis, (before, after) in enumerate(sides):
         if before or after:
             input = input.index_select(axis, wrap(_positions(array.shape[axis], before, after, mode, axis)))
@@ -76,6 +85,12 @@ def _positions(n: int, before: int, after: int, mode: str, axis: int) -> np.ndar
         )
     at = np.abs(at)
     return np.where(at >= n, 2 * (n - 1) - at, at)
+
+
+@lru_cache(256)
+def _taps(n: int, before: int, after: int, mode: str, axis: int):
+    """The same for `resample`; None if the dimension stays."""
+    return taps_at(n, _positions(n, before, after, mode, axis)[None]) if before or after else None
 
 
 def _constant(x, sides, value):
