@@ -14,8 +14,8 @@ NAMES = {
     "tensor or None": "out",
     "tensors": "tensors",
     "tensor or number": "exponent value elements test_elements",
-    "number": "alpha beta delta lambd lower maxnorm negative_slope threshold dx",
-    "float": """atol d eps label_smoothing margin max_norm mean median momentum nan neginf p padding_value posinf
+    "number": "alpha beta lambd lower maxnorm negative_slope threshold dx",
+    "float": """atol d delta eps label_smoothing margin max_norm mean median momentum nan neginf p padding_value posinf
         rcond rtol scale sigma std""",
     "int": """C HxW N axis axis0 axis1 blank chunks col decimals dense_dim diagonal dim dim0 dim1 dim2 dimension
         downscale_factor edge_order end_dim group groups hop_length ignore_index ind k minlength n n_fft niter
@@ -135,6 +135,10 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
         {"ints or gaps": "output_size"},
     ),
     ("adaptive_max_pool2d_with_indices adaptive_max_pool3d_with_indices", {"ints or gaps": "output_size"}),
+    (
+        "atleast_1d atleast_2d atleast_3d block_diag meshgrid broadcast_tensors cartesian_prod",
+        {"tensor or tensors": "tensors"},
+    ),
     ("scaled_dot_product_attention", {"float": "dropout_p", "tensor": "value"}),
     ("nn.functional.threshold threshold threshold_", {"number": "value"}),
     ("poisson_nll_loss", {"bool": "full"}),
@@ -146,8 +150,8 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
     ("eye", {"int or None": "m"}),
     ("dsplit hsplit vsplit", {"ints": "indices_or_sections"}),
     ("tensor_split", {"tensor or ints": "indices_or_sections"}),
-    ("dsplit hsplit vsplit tensor_split", {"nothing or None": "indices sections"}),
-    ("nn.functional.conv1d nn.functional.conv2d nn.functional.conv3d", {"anything": "padding"}),
+    ("dsplit hsplit vsplit tensor_split", {"int or None": "sections", "tensor or ints or None": "indices"}),
+    ("conv1d conv2d conv3d", {"str or ints": "padding"}),
     (
         "nn.functional.max_unpool1d nn.functional.max_unpool2d nn.functional.max_unpool3d",
         {"anything": "kernel_size stride padding output_size"},
@@ -262,3 +266,11 @@ QUICK = frozenset(
     unfold unsqueeze view view_as zero_ zeros zeros_like""".split()
 )
 """Functions that take a few microseconds. They check their arguments themselves, or are asked once they have failed."""
+
+UNCHECKED_METHODS = frozenset(
+    """add add_ bfloat16 bool byte cdouble cfloat char clone contiguous cpu data_ptr detach detach_ dim div div_ double
+    element_size expand fill_ float get_device half int is_complex is_contiguous is_floating_point item long mean mul mul_
+    numel permute requires_grad_ reshape resolve_conj resolve_neg select short size squeeze stride sub sub_ sum t tolist
+    transpose unsqueeze view zero_""".split()
+)
+"""Methods among them that take a microsecond or two, in which even a second call would be felt."""

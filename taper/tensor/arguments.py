@@ -9,6 +9,7 @@ would be felt is left out; it refuses by itself, where what it does with a wrong
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import CO_VARARGS
 from types import FunctionType
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.tape import Variable
 from ..backends.device import device
-from .argument_names import ELSEWHERE, NAMES, QUICK
+from .argument_names import ELSEWHERE, NAMES, QUICK, UNCHECKED_METHODS
 from .core import Tensor
 from .formats import layout, memory_format
 from .random import Generator
@@ -135,6 +136,7 @@ KINDS = {
     "ints or gaps": Kind("tuple of ints", (int,), lambda v: _is_int(v) or _are_ints(_without_gaps(v)), _numbers),
     "bool": Kind("bool", (bool,), _nothing),
     "str": Kind("str", (str,), lambda v: isinstance(v, str)),
+    "str or ints": Kind("tuple of ints", (str, int), lambda v: isinstance(v, str) or _is_int(v) or _are_ints(v), _numbers),
     "str or number": Kind("str", (str, int, float), lambda v: isinstance(v, str) or _is_number(v)),
     "dtype": Kind("torch.dtype", (dtypes.dtype,), lambda v: isinstance(v, type) and v in (float, int, bool, complex), _dtype),
     "device": Kind("torch.device", (device, str, int), lambda v: isinstance(v, str) or _is_int(v)),
@@ -179,7 +181,10 @@ def _kinds_of(function, path: str, method: bool) -> tuple[tuple[str, ...], dict[
             kinds[name] = kind.or_none()
     if method:
         kinds["out"] = KINDS["nothing"]
-    return names[:count], kinds
+    order = names[:count]
+    if code.co_flags & CO_VARARGS and code.co_varnames[len(names)] == "tensors":
+        order += ("tensors",) * 100
+    return order, kinds
 
 
 _learned: dict[Callable, tuple] = {}
@@ -206,11 +211,20 @@ def _settled(call, path: str, method: bool, args: tuple, kwargs: dict) -> tuple[
         if not kind.test(value.value if hasattr(value, "node_as") else value):
             where = "" if name in kwargs else f" (position {position + (not method)})"
             raise kind.error(value)(f"{path.rpartition('.')[2]}(): argument '{name}'{where} {_wrong(kind, value)}.")
+        if isinstance(value, complex) and kind.words == "Number" and not _any_complex(args, kwargs):
+            raise RuntimeError(f"{path}: value cannot be converted to type float without overflow: {value}")
         if kind.plain is not None:
             plain[name in kwargs][name if name in kwargs else position] = kind.plain(value)
         elif kind.test is _is_tensor:
             kind.classes.add(value.__class__)
     return tuple(plain[0]), plain[1]
+
+
+def _any_complex(args: tuple, kwargs: dict) -> bool:
+    """Whether a tensor, or a dtype, among the arguments is complex."""
+    tensors = [v for v in (*args, *kwargs.values()) if isinstance(v, Variable)]
+    dtype = kwargs.get("dtype")
+    return any(t._array.dtype.kind == "c" for t in tensors) or not tensors or getattr(dtype, "is_complex", False)
 
 
 def _wrong(kind: Kind, value) -> str:
@@ -246,8 +260,8 @@ def checked(function, path: str, method: bool = False):
                         break
                 return function(*args, **kwargs)
             return function(*args)
-        except MemoryError as error:
-            raise _no_memory(path, error) from None
+        except (MemoryError, OverflowError) as error:
+            raise _too_large(path, error) from None
 
     return _as(function, call)
 
@@ -270,14 +284,17 @@ def explained(function, path: str, method: bool = False):
                 if wrong.__class__ is not error.__class__:
                     raise wrong from None
             raise
-        except MemoryError as error:
-            raise _no_memory(path, error) from None
+        except (MemoryError, OverflowError) as error:
+            raise _too_large(path, error) from None
 
     return _as(function, call)
 
 
-def _no_memory(path: str, error: MemoryError) -> RuntimeError:
-    return RuntimeError(f"{path}: can't allocate memory: {error}. Use smaller tensors.")
+def _too_large(path: str, error: MemoryError | OverflowError) -> RuntimeError:
+    """PyTorch's class for what memory, or a number's type, does not hold."""
+    if isinstance(error, MemoryError):
+        return RuntimeError(f"{path}: can't allocate memory: {error}. Use smaller tensors.")
+    return RuntimeError(f"{path}: value cannot be converted without overflow: {error}")
 
 
 def _as(function, call):
@@ -311,5 +328,5 @@ def check_methods(cls: type) -> None:
     for owner in cls.__mro__:
         for name, value in list(vars(owner).items()):
             in_place = name.endswith("_") and hasattr(getattr(cls, name[:-1], None), "operator")
-            if _is_open(name, value) and name not in QUICK and not in_place:
-                setattr(owner, name, checked(value, f"Tensor.{name}", method=True))
+            if _is_open(name, value) and name not in UNCHECKED_METHODS and not in_place:
+                setattr(owner, name, (explained if name in QUICK else checked)(value, f"Tensor.{name}", method=True))

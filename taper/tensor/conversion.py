@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import warnings
 
 import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import apply
 from ..autograd.tape import Variable, counter_of, node_of, wrap
+from ..errors import warn
 from ..ops.movement import astype
 from .creation import from_numpy
 from .factory import place
@@ -175,11 +175,9 @@ def _only_element(self):
 
 def _warn_of_lost_gradient(self) -> None:
     if node_of(self) is not None:
-        warnings.warn(
+        warn(
             "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
-            "Consider using tensor.detach() first.",
-            UserWarning,
-            stacklevel=3,
+            "Consider using tensor.detach() first."
         )
 
 
