@@ -270,11 +270,18 @@ _FAILURES = (AttributeError, TypeError, ValueError, IndexError, KeyError, Runtim
 
 
 def explained(function, path: str, method: bool = False):
-    """The function with a look at its arguments once it has failed."""
+    """The function with a look at its keywords before it runs, and at all arguments once it has failed."""
 
     def call(*args, **kwargs):
         try:
-            return function(*args, **kwargs)
+            if kwargs:
+                _, named, _, _ = _learned.get(call) or _learn(call, function, path, method)
+                for name in kwargs:
+                    if name in named and kwargs[name].__class__ not in named[name]:
+                        args, kwargs = _settled(call, path, method, args, kwargs)
+                        break
+                return function(*args, **kwargs)
+            return function(*args)
         except _FAILURES as error:
             if call not in _learned:
                 _learn(call, function, path, method)

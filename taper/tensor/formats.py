@@ -36,6 +36,13 @@ contiguous_format = memory_format("contiguous_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 
+
+def check_memory_format(value) -> None:
+    """TypeError for what is no memory format."""
+    if not isinstance(value, memory_format):
+        raise TypeError(f"argument 'memory_format' must be torch.memory_format, not {value.__class__.__name__}")
+
+
 __all__ = [
     "layout",
     "memory_format",

@@ -48,6 +48,10 @@ __all__ = [
 _UNVERSIONED = (None, None, None)
 
 
+def _no_bool(keepdim) -> TypeError:
+    return TypeError(f"argument 'keepdim' must be bool, not {keepdim.__class__.__name__}")
+
+
 def _fast(operator):
     """`run(input, axis, keepdims)`: a reduction of a tensor; float32 and float64 go without any conversion."""
     forward, plan = operator.forward, operator.plan(1)
@@ -55,6 +59,8 @@ def _fast(operator):
     of_shape = plan.keep == [(Plan.SHAPE, 0), (Plan.ATTR, "axis"), (Plan.ATTR, "keepdims")]
 
     def run(input, axis, keepdims):
+        if keepdims is not False and keepdims is not True:
+            raise _no_bool(keepdims)
         try:
             array = input._array
         except AttributeError:
@@ -231,6 +237,8 @@ def _extreme(name: str, whole, position, picked, pairwise, result_type):
         if isinstance(dim, Variable):
             result = pairwise(input, dim)
             return result if out is None else into(out, result)
+        if keepdim.__class__ is not bool:
+            raise _no_bool(keepdim)
         axis = dims.one(dim, array.ndim)
         if array.ndim:
             _refuse_empty(array, (axis,), name)
