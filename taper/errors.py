@@ -12,6 +12,9 @@ Taper raises the builtin classes that PyTorch raises (RuntimeError, IndexError, 
 
 from __future__ import annotations
 
+import sys
+import warnings
+
 
 class CheckpointError(RuntimeError):
     """A checkpoint cannot be read: the file is damaged, truncated, or of another kind."""
@@ -27,6 +30,14 @@ class LinAlgError(RuntimeError):
 
 class OutOfMemoryError(RuntimeError):
     """An accelerator has no memory left. `taper.OutOfMemoryError` and `taper.cuda.OutOfMemoryError` are this class."""
+
+
+def warn(words: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of the line that called into Taper, however deep inside the reason is found."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("taper."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(words, category, stacklevel=level)
 
 
 def mismatch(operator: str, problem: str, fix: str = "", **tensors) -> RuntimeError:

@@ -18,6 +18,7 @@ from .autograd.inplace import legacy_name
 from .autograd.tape import Variable, wrap
 from .ops import fourier as ops
 from .tensor import dims
+from .tensor.arguments import check_functions
 from .tensor.arrangement import roll
 from .tensor.complex_numbers import conj
 from .tensor.joining import cat
@@ -311,3 +312,6 @@ def fftshift(input, dim=None):
 def ifftshift(input, dim=None):
     """The inverse of `fftshift`."""
     return _shifted(input, dim, -1)
+
+
+check_functions(globals(), __all__)

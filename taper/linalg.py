@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .errors import LinAlgError
+from .tensor.arguments import check_functions
 from .tensor.arrangement import diagonal as _diagonal
 from .tensor.factorizations import (
     cholesky,
@@ -108,3 +109,6 @@ def vander(x, N=None):
     if x._array.dtype.kind in "iu":
         x = x.long()
     return powers(x if x._array.ndim else x.reshape(1), n)
+
+
+check_functions(globals(), __all__)

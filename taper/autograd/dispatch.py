@@ -313,6 +313,8 @@ def only_tensors(function: str, **arguments) -> None:
 
 def into(out: Variable, result: Variable) -> Variable:
     """Put a result where `out=` says: `out` is resized to the result's shape and keeps its dtype."""
+    if not isinstance(out, Variable):
+        raise TypeError(f"argument 'out' must be Tensor, not {out.__class__.__name__}.")
     if is_grad_enabled() and (node_of(out) is not None or node_of(result) is not None):
         raise RuntimeError(
             "functions with out=... arguments don't support automatic differentiation, but one of the "

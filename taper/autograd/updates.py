@@ -125,4 +125,5 @@ def _operand(array, value):
 def _named(method, function, name: str | None):
     method.__name__ = method.__qualname__ = name or function.__name__ + "_"
     method.__doc__ = f"`{function.__name__}`, written into this tensor; returns it."
+    method.__wrapped__ = function  # whose arguments it takes
     return method

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ..autograd.tape import results_are
-from . import namespace
+from . import arguments as _arguments
+from . import namespace, special, spellings
 from .activation import *
 from .added_products import *
 from .arithmetic import *
@@ -48,3 +49,7 @@ from .windows import *
 from .writing import *
 
 results_are(Tensor, namespace)
+_arguments.check_methods(Tensor)
+_arguments.check_functions(globals(), list(globals()))
+for _module in (special, spellings):
+    _arguments.check_functions(vars(_module), _module.__all__)

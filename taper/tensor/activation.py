@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from .. import dtypes
@@ -11,6 +9,7 @@ from ..autograd.casting import in_lower_precision
 from ..autograd.dispatch import apply, into, unary
 from ..autograd.inplace import assign, inplace, legacy_name
 from ..autograd.updates import unary_inplace
+from ..errors import warn
 from ..ops import activation as ops
 from ..ops.movement import astype
 from . import dims
@@ -217,10 +216,8 @@ def _axis(input, dim, name: str) -> int:
     """The dimension of a softmax; the implicit choice of old programs is 0 or 1."""
     ndim = input._array.ndim
     if dim is None:
-        warnings.warn(
-            f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-            UserWarning,
-            stacklevel=3,
+        warn(
+            f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument."
         )
         dim = 0 if ndim in (0, 1, 3) else 1
     return dims.one(dim, ndim)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import copy
-import warnings
 
 import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import apply
 from ..autograd.tape import Variable, counter_of, node_of, wrap
+from ..backends.device import device as places
+from ..errors import warn
 from ..ops.movement import astype
 from .creation import from_numpy
 from .factory import place
-from .formats import preserve_format, strided
+from .formats import check_memory_format, preserve_format, strided
 from .memory import clone, contiguous
 from .shared import for_pickle, is_shared, share_memory_
 
@@ -32,29 +33,20 @@ __all__ = [
 ]
 
 
+_class = type  # the name is a tensor's method below
+
+
 def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
     """This tensor in another dtype or on another device: `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`.
 
     memory_format: channels_last or channels_last_3d to have it lie so. Returns the tensor itself if nothing changes and
     `copy` is False. Differentiable. RuntimeError for a memory format that wants another number of dimensions.
     """
-    for arg in args:
-        if isinstance(arg, dtypes.dtype):
-            dtype = arg
-        elif isinstance(arg, Variable):
-            dtype = arg.dtype
-        elif isinstance(arg, bool):
-            continue
-        elif arg is None:
-            continue
-        elif isinstance(arg, (str, int)) or hasattr(arg, "type"):
-            device = arg
-        elif arg in (float, int, bool, complex):
-            dtype = dtypes.from_numpy(dtypes.to_numpy(arg))
+    if args:
+        if len(args) == 1 and args[0].__class__ is dtypes.dtype:
+            dtype = args[0]
         else:
-            raise TypeError(f"to() received an invalid combination of arguments - got ({type(arg).__name__})")
-    if len(args) > 2 and isinstance(args[-1], bool) and isinstance(args[-2], bool):
-        copy = args[-1]
+            device, dtype, copy = _asked(args, device, dtype, copy)
     if device is not None:
         place(device)
     if dtype is not None and dtype.np != self._array.dtype:
@@ -64,10 +56,38 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
     return clone(self, memory_format=memory_format) if copy else contiguous(self, memory_format)
 
 
+def _asked(args: tuple, device, dtype, copy):
+    """Device, dtype and copy from what was given in order: [device,] [dtype,] [non_blocking,] [copy], or a tensor first."""
+    first, *rest = args
+    if isinstance(first, Variable):
+        dtype = first.dtype
+    elif _is_dtype(first):
+        dtype = dtypes.from_numpy(dtypes.to_numpy(first))
+    elif first is None or isinstance(first, (str, int, places)) and not isinstance(first, bool):
+        device = first
+        if rest and (rest[0] is None or _is_dtype(rest[0])):
+            dtype = None if rest[0] is None else dtypes.from_numpy(dtypes.to_numpy(rest[0]))
+            del rest[0]
+    else:
+        rest = [first]
+    if len(rest) > 2 or not all(isinstance(flag, bool) for flag in rest):
+        given = ", ".join(arg.__class__.__name__ for arg in args)
+        raise TypeError(f"to() received an invalid combination of arguments - got ({given})")
+    return device, dtype, rest[1] if len(rest) > 1 else copy
+
+
+def _is_dtype(value) -> bool:
+    return isinstance(value, dtypes.dtype) or (
+        value in (float, int, bool, complex) if isinstance(value, _class) else False
+    )
+
+
 def _to(dtype: dtypes.dtype, name: str):
     """The method that converts to one dtype."""
 
     def method(self, memory_format=None):
+        if memory_format is not None:
+            check_memory_format(memory_format)
         return self if self._array.dtype == dtype.np else apply(astype, self, dtype=dtype.np)
 
     method.__name__ = method.__qualname__ = name
@@ -98,7 +118,12 @@ def type(self, dtype=None, non_blocking=False):
         if word not in _BY_WORD:
             raise ValueError(f"invalid type: '{dtype}'")
         dtype = _BY_WORD[word]
-    return to(self, getattr(dtype, "dtype", dtype))
+    wanted = getattr(dtype, "dtype", dtype)
+    if not isinstance(wanted, dtypes.dtype):
+        if isinstance(wanted, _class):
+            raise ValueError(f"invalid type: '{wanted.__name__}'")
+        raise TypeError("dtype must be a type, str, or dtype object")
+    return to(self, wanted)
 
 
 def type_as(self, other):
@@ -108,6 +133,8 @@ def type_as(self, other):
 
 def cpu(self, memory_format=None):
     """This tensor on the CPU; itself if it is there."""
+    if memory_format is not None:
+        check_memory_format(memory_format)
     return self
 
 
@@ -179,11 +206,9 @@ def _only_element(self):
 
 def _warn_of_lost_gradient(self) -> None:
     if node_of(self) is not None:
-        warnings.warn(
+        warn(
             "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
-            "Consider using tensor.detach() first.",
-            UserWarning,
-            stacklevel=3,
+            "Consider using tensor.detach() first."
         )
 
 

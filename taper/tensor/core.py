@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import weakref
 
 import numpy as np
@@ -23,6 +22,7 @@ from ..autograd.tape import (
     wrap,
 )
 from ..backends import device
+from ..errors import warn
 from . import printing
 from .activation import ActivationMethods
 from .added_products import AddedProductMethods
@@ -184,12 +184,10 @@ class Tensor(
     def grad(self):
         """The accumulated gradient, a tensor of this shape, or None."""
         if self._grad is None and not self.is_leaf and not self._retains:
-            warnings.warn(
+            warn(
                 "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't "
                 "be populated during autograd.backward(). If you indeed want the .grad field to be populated for a "
-                "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor.",
-                UserWarning,
-                stacklevel=2,
+                "non-leaf Tensor, use .retain_grad() on the non-leaf Tensor."
             )
         return self._grad
 

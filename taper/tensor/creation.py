@@ -7,7 +7,6 @@ requires_grad=; layout=, pin_memory= and memory_format= are accepted where PyTor
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from .. import dtypes
 from ..autograd.dispatch import into
 from ..autograd.tape import Variable, alias, counter_of, node_of, wrap
 from ..backends.making import making
+from ..errors import warn
 from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
 from .literals import array_of, check_array
 
@@ -53,13 +53,16 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     place(device)
     wanted = None if dtype is None else element_type(dtype, "tensor")
     if isinstance(data, Variable):
-        warnings.warn(
+        warn(
             "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
-            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
-            UserWarning,
-            stacklevel=2,
+            "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor)."
         )
-    elif making.shared is not None and isinstance(data, np.ndarray) and data.flags.c_contiguous and data.dtype.kind in "biuf":
+    elif (
+        making.shared is not None
+        and isinstance(data, np.ndarray)
+        and data.flags.c_contiguous
+        and data.dtype.kind in "biuf"
+    ):
         # While a step is captured: the step copies the array at each call.
         made = wrap(making.shared(data))
         made = (made if wanted is None else made.to(dtype)).clone()
@@ -78,12 +81,10 @@ def from_numpy(ndarray):
             "supported. (You can probably work around this by making a copy of your array with array.copy().)"
         )
     if not ndarray.flags.writeable:
-        warnings.warn(
+        warn(
             "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means writing "
             "to this tensor will result in undefined behavior. You may want to copy the array to protect its data or make "
-            "it writable before converting it to a tensor.",
-            UserWarning,
-            stacklevel=2,
+            "it writable before converting it to a tensor."
         )
     array = ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray)
     made = wrap(array if making.shared is None else making.shared(array))
@@ -361,11 +362,9 @@ def _check_range(start, end, step) -> None:
 
 def range(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, requires_grad=False):
     """Deprecated: as `arange`, but `end` is included and the type is floating. Use `arange`."""
-    warnings.warn(
+    warn(
         "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with "
-        "Python's range builtin. Instead, use torch.arange, which produces values in [start, end).",
-        UserWarning,
-        stacklevel=2,
+        "Python's range builtin. Instead, use torch.arange, which produces values in [start, end)."
     )
     if end is None:
         start, end = 0, start

@@ -118,7 +118,7 @@ def diff(input, n: int = 1, dim: int = -1, prepend=None, append=None, *, out=Non
         raise RuntimeError("diff expects prepend or append to be the same dimension as input")
     x = cat(parts, axis) if len(parts) > 1 else input
     lead = (slice(None),) * axis
-    for _ in range(n):
+    for _ in range(min(n, x._array.shape[axis] + 1)):
         later, earlier = x[(*lead, slice(1, None))], x[(*lead, slice(0, -1))]
         x = later ^ earlier if x._array.dtype.kind == "b" else later - earlier
     return x if out is None else into(out, x)

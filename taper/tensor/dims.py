@@ -9,6 +9,8 @@ from ..errors import dim_out_of_range
 
 def one(dim, ndim: int) -> int:
     """A dimension as a number from 0. A zero-dimensional tensor has one for this purpose. IndexError out of range."""
+    if dim.__class__ is bool:
+        raise TypeError("a dimension must be int, not bool")
     dim = index(dim)
     limit = ndim or 1
     if not -limit <= dim < limit:

@@ -189,7 +189,9 @@ def clamp(input, min=None, max=None, *, out=None):
         if bound.__class__ is int:
             fitting(input, bound)
     if min is not None and max is not None and isinstance(min, Variable) != isinstance(max, Variable):
-        raise TypeError("clamp(): min and max must both be tensors or both be numbers. Make the number a tensor.")
+        if (min if isinstance(min, Variable) else max)._array.ndim:
+            raise TypeError("clamp(): min and max must both be tensors or both be numbers. Make the number a tensor.")
+        min, max = (b.item() if isinstance(b, Variable) else b for b in (min, max))
     if input._array.dtype.kind == "b":
         _refuse_bools([bound for bound in (min, max) if bound is not None])
     if max is None:

@@ -57,6 +57,8 @@ def place(where) -> device:
         return CPU
     found = device(where)
     if found.type != "cpu":
+        if isinstance(where, int):
+            raise RuntimeError(f"Cannot access accelerator device {where} when none is available. Use device='cpu'.")
         raise unavailable(found)
     return CPU
 

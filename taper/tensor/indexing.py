@@ -6,7 +6,6 @@ arrays of positions stand side by side their dimensions take their place, otherw
 
 from __future__ import annotations
 
-import warnings
 from operator import index as as_int
 
 import numpy as np
@@ -16,6 +15,7 @@ from ..autograd.inplace import assign, check_writable, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, changed, node_of, wrap
 from ..backends import namespace_of
+from ..errors import warn
 from ..ops import indexing as ops
 from ..ops.movement import astype
 from .joining import unbind
@@ -114,11 +114,9 @@ def _out_of_bounds(index: int, dim: int, size: int) -> IndexError:
 def _parsed(array: np.ndarray, index):
     """An index as its view part (a tuple or None), and the spec and positions of its gathering part (or None, None)."""
     if isinstance(index, list) and _is_tuple(index):
-        warnings.warn(
+        warn(
             "Using a non-tuple sequence for multidimensional indexing is deprecated: write x[tuple(index)], or "
-            "x[taper.tensor(index)] if it is one index",
-            UserWarning,
-            stacklevel=3,
+            "x[taper.tensor(index)] if it is one index"
         )
     parts = list(map(_part, index if _is_tuple(index) else (index,)))
     consumed = 0
@@ -205,11 +203,7 @@ def _part(p):
         if array.dtype.kind == "b":
             return p if array.ndim else bool(array)
         if array.dtype == np.uint8:
-            warnings.warn(
-                "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",
-                UserWarning,
-                stacklevel=4,
-            )
+            warn("indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.")
             return p.bool()
         if array.dtype.kind not in "iu":
             raise IndexError(

@@ -229,6 +229,8 @@ def tensor_split(input, indices_or_sections=None, dim: int = 0, *, sections=None
         count = indices_or_sections
         if count <= 0:
             raise RuntimeError(f"number of sections must be larger than 0, got {count}")
+        if count > 2**30:
+            raise RuntimeError(f"tensor_split: can't allocate memory for {count} tensors")
         sizes = [n // count + (i < n % count) for i in range(count)]
         return split(input, sizes, dim)
     cuts = [0, *[slice(None, c).indices(n)[1] for c in indices_or_sections], n]

@@ -9,7 +9,7 @@ from ..autograd.dispatch import apply, into
 from ..autograd.tape import wrap
 from ..ops import linalg as ops
 from .arrangement import tril
-from .joining import stack
+from .joining import cat
 from .matrix_checks import check_floating, check_sides, check_tensor, check_two_dims
 from .products import matmul
 from .reduction import sum
@@ -128,10 +128,10 @@ def chain_matmul(*matrices, out=None):
 
 def powers(x, n: int):
     """x**0, x**1, ... x**(n - 1) along a new last dimension."""
-    columns = [wrap(np.ones_like(x._array))]
-    for _ in range(n - 1):
-        columns.append(columns[-1] * x)
-    return stack(columns[:n], -1) if n else x.unsqueeze(-1)[..., :0]
+    if n < 1:
+        return x.unsqueeze(-1)[..., :0]
+    ones = wrap(np.ones_like(x._array)).unsqueeze(-1)
+    return cat([ones, x.unsqueeze(-1).expand(*x._array.shape, n - 1).cumprod(-1).to(x.dtype)], -1)
 
 
 def vander(x, N=None, increasing: bool = False):

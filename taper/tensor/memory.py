@@ -12,7 +12,7 @@ from ..autograd.tape import address, alias, changed, counter_of, node_of
 from ..ops import movement as ops
 from . import dims
 from .factory import size_of
-from .formats import RANKS, preserve_format
+from .formats import RANKS, check_memory_format, preserve_format
 from .shape import reshaped_in_place
 from .size import Size
 from .storage import storage, untyped_storage
@@ -26,6 +26,8 @@ def clone(input, *, memory_format=preserve_format):
     array = input._array
     if memory_format in RANKS:
         return _channels_last(input, memory_format, copy=True)
+    if memory_format is not preserve_format and memory_format is not None:
+        check_memory_format(memory_format)
     # Of an expanded tensor, each element becomes its own.
     kept = memory_format is preserve_format and not array.flags.c_contiguous and 0 not in array.strides
     return apply(ops.clone, input, order="K" if kept else "C")
@@ -35,6 +37,8 @@ def contiguous(self, memory_format=None):
     """The tensor itself if its elements lie in order, else a copy that does."""
     if memory_format in RANKS:
         return _channels_last(self, memory_format, copy=False)
+    if memory_format is not None:
+        check_memory_format(memory_format)
     return self if self._array.flags.c_contiguous else apply(ops.clone, self, order="C")
 
 

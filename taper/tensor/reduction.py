@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from .. import dtypes
@@ -14,6 +12,7 @@ from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, node_class, node_of, record, wrap
 from ..backends import cpu
 from ..backends.quiet import QUIET, enter, leave
+from ..errors import warn
 from ..ops import reduction as ops
 from ..ops import sorting
 from ..ops.movement import astype
@@ -49,6 +48,10 @@ __all__ = [
 _UNVERSIONED = (None, None, None)
 
 
+def _no_bool(keepdim) -> TypeError:
+    return TypeError(f"argument 'keepdim' must be bool, not {keepdim.__class__.__name__}")
+
+
 def _fast(operator):
     """`run(input, axis, keepdims)`: a reduction of a tensor; float32 and float64 go without any conversion."""
     forward, plan = operator.forward, operator.plan(1)
@@ -56,6 +59,8 @@ def _fast(operator):
     of_shape = plan.keep == [(Plan.SHAPE, 0), (Plan.ATTR, "axis"), (Plan.ATTR, "keepdims")]
 
     def run(input, axis, keepdims):
+        if keepdims is not False and keepdims is not True:
+            raise _no_bool(keepdims)
         try:
             array = input._array
         except AttributeError:
@@ -102,7 +107,10 @@ def array_of(input, operator):
 
 def converted(input, dtype):
     """The input in the dtype asked for."""
-    return input if dtype is None or dtype.np == input._array.dtype else apply(astype, input, dtype=dtype.np)
+    if dtype is None:
+        return input
+    wanted = dtypes.to_numpy(dtype)
+    return input if wanted == input._array.dtype else apply(astype, input, dtype=wanted)
 
 
 def _floating(input):
@@ -229,6 +237,8 @@ def _extreme(name: str, whole, position, picked, pairwise, result_type):
         if isinstance(dim, Variable):
             result = pairwise(input, dim)
             return result if out is None else into(out, result)
+        if keepdim.__class__ is not bool:
+            raise _no_bool(keepdim)
         axis = dims.one(dim, array.ndim)
         if array.ndim:
             _refuse_empty(array, (axis,), name)
@@ -361,10 +371,9 @@ def _deviation(name: str, operator):
             )
         axis = None if dim is None else axes_of(input, dim, name)
         if ops.count(array.shape, axis) <= correction:
-            warnings.warn(
+            warn(
                 f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
-                f"(input numel divided by output numel); shape {array.shape}, correction {correction}.",
-                stacklevel=2,
+                f"(input numel divided by output numel); shape {array.shape}, correction {correction}."
             )
         result = apply(operator, input, axis=axis, correction=correction, keepdims=keepdim)
         return result if out is None else into(out, result)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from .. import dtypes
@@ -329,7 +331,7 @@ def select(input, dim: int, index: int):
     """One slice along a dimension, without it. A view. IndexError out of range."""
     if input._array.ndim == 0:
         raise IndexError("select() cannot be applied to a 0-dim tensor.")
-    axis, at = dims.one(dim, input._array.ndim), int(index)
+    axis, at = dims.one(dim, input._array.ndim), operator.index(index)
     n = input._array.shape[axis]
     if not -n <= at < n:
         raise IndexError(

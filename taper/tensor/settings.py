@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 from .. import dtypes
 from ..backends.device import CPU, device
+from ..errors import warn
 from .factory import place
 
 __all__ = [
@@ -35,9 +35,7 @@ def set_float32_matmul_precision(precision: str) -> None:
     """Accepted and without effect: products of float32 are computed in float32. Warns of an unknown precision."""
     global _precision
     if precision not in ("highest", "high", "medium"):
-        warnings.warn(
-            f"{precision} is not one of 'highest', 'high', or 'medium'; the current setting stays.", stacklevel=2
-        )
+        warn(f"{precision} is not one of 'highest', 'high', or 'medium'; the current setting stays.")
         return
     _precision = precision
 

@@ -370,6 +370,10 @@ def expanded(x, sizes):
             )
         if n == -1:
             n = have
+        elif not hasattr(n, "__index__") or n.__class__ is bool:
+            raise TypeError(
+                f"expand(): argument 'size' must be tuple of ints, but found {n.__class__.__name__} at pos {i}"
+            )
         elif have is not None and have != 1 and have != n:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) must match the existing size ({have}) at "

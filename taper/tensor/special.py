@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..autograd.dispatch import apply, binary, into, unary
 from ..autograd.inplace import assign, inplace
-from ..autograd.tape import next_sequence
+from ..autograd.tape import next_sequence, wrap
 from ..ops import special as ops
 from .activation import log_softmax, logit, softmax
 from .elementwise import exp2, expm1, log1p, round, sigmoid, xlogy
@@ -50,14 +52,17 @@ def multigammaln(input, p: int, *, out=None):
     """The logarithm of the multivariate gamma function of dimension p. RuntimeError for bool."""
     if input._array.dtype.kind == "b":
         raise RuntimeError("The input tensor may not be a boolean tensor. Convert first: input.float().")
-    result = p * (p - 1) / 4 * math.log(math.pi)
+    if p < 1:
+        raise RuntimeError(f"p has to be greater than or equal to 1, but got {p}")
     total = lgamma(input)
-    for i in range(1, p):
-        total = total + lgamma(input - i / 2)
-    total = total + result
+    for first in range(1, p, _AT_ONCE):
+        halves = wrap(np.arange(first, min(first + _AT_ONCE, p)) / 2).to(total.dtype)
+        total = total + lgamma(input.unsqueeze(-1) - halves).sum(-1)
+    total = total + p * (p - 1) / 4 * math.log(math.pi)
     return total if out is None else into(out, total)
 
 
+_AT_ONCE = 1000
 mvlgamma = multigammaln
 
 __all__ = [

@@ -6,7 +6,6 @@ Source: Griffin and Lim 1984, "Signal estimation from modified short-time Fourie
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply
 from ..autograd.tape import Variable, wrap
 from ..dtypes import HALF
+from ..errors import warn
 from ..ops import fourier as ops
 from ..ops.movement import add_windows
 from .complex_numbers import view_as_real
@@ -100,11 +100,9 @@ def stft(
     if align_to_window is not None and center:
         raise RuntimeError("stft: align_to_window should only be set when center = false.")
     if window is None:
-        warnings.warn(
+        warn(
             "A window was not provided. A rectangular window will be applied, which is known to cause spectral "
-            "leakage. Other windows such as taper.hann_window or taper.hamming_window are recommended to reduce it.",
-            UserWarning,
-            stacklevel=2,
+            "leakage. Other windows such as taper.hann_window or taper.hamming_window are recommended to reduce it."
         )
     onesided = not is_complex if onesided is None else onesided
     if onesided and is_complex:

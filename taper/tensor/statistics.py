@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable
+from ..errors import warn
 from . import dims
 from .complex_numbers import complex as complex_of
 from .elementwise import clamp
@@ -73,7 +72,7 @@ def cov(input, *, correction: int = 1, fweights=None, aweights=None):
         else:
             divisor = total - correction * sum(weights * aweights) / total
     if float(divisor) <= 0:
-        warnings.warn("cov(): degrees of freedom is <= 0", UserWarning, stacklevel=2)
+        warn("cov(): degrees of freedom is <= 0")
         divisor = 0.0
     x = x - average
     y = x if weights is None else x * weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Number
 
 import numpy as np
 
@@ -27,6 +28,8 @@ def unrecorded(t, other=None) -> bool:
 def copy_(self, src, non_blocking: bool = False):
     """Write `src`, broadcast and converted, into this tensor; returns it. RuntimeError if it does not broadcast."""
     if not isinstance(src, Variable):
+        if not isinstance(src, (Number, np.generic)) and not hasattr(src, "node_as"):
+            raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}")
         src = tensor(src)
     array, source = self._array, src._array
     if unrecorded(self, src):

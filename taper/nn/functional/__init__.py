@@ -1,5 +1,6 @@
 """The functions behind the modules."""
 
+from ...tensor import arguments as _arguments
 from ...tensor.activation import (
     celu,
     celu_,
@@ -114,3 +115,5 @@ from .pooling import (
 )
 from .random_activation import gumbel_softmax, rrelu, rrelu_
 from .sampling import affine_grid, grid_sample
+
+_arguments.check_functions(globals(), list(globals()))

@@ -5,12 +5,11 @@ The masks are drawn from the default generator as PyTorch draws them, so a seed 
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from ...autograd.inplace import assign, cannot_cast, legacy_name
 from ...autograd.tape import wrap
+from ...errors import warn
 from ...tensor.random import default_generator
 
 # What selu gives for minus infinity, its scale times its alpha.
@@ -105,13 +104,11 @@ def _over_channels(input, p: float, training: bool, inplace: bool, batched: bool
 
 
 def _unusual(name: str, ndim: int, spatial: int) -> None:
-    warnings.warn(
+    warn(
         f"{name}: Received a {ndim}-D input to {name}, which is deprecated and will result in an error in a future "
         f"release. To retain the behavior and silence this warning, please use dropout instead. Note that {name} "
         f"exists to provide channel-wise dropout on inputs with {spatial} spatial dimensions, a channel dimension, "
-        f"and an optional batch dimension (i.e. {spatial + 1}D or {spatial + 2}D inputs).",
-        UserWarning,
-        stacklevel=3,
+        f"and an optional batch dimension (i.e. {spatial + 1}D or {spatial + 2}D inputs)."
     )
 
 
@@ -138,13 +135,11 @@ def dropout2d(input, p: float = 0.5, training: bool = True, inplace: bool = Fals
     if ndim not in (3, 4):
         _unusual("dropout2d", ndim, 2)
     if ndim == 3:
-        warnings.warn(
+        warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is "
             "desired - input is interpreted as shape (N, C, L), where C is the channel dim. This behavior will "
             "change in a future release to interpret the input as one without a batch dimension, i.e. shape (C, H, "
-            "W). To maintain the 1D channel-wise dropout behavior, please switch to using dropout1d instead.",
-            UserWarning,
-            stacklevel=2,
+            "W). To maintain the 1D channel-wise dropout behavior, please switch to using dropout1d instead."
         )
     return _over_channels(input, p, training, inplace, True)
 

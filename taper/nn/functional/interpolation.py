@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -13,6 +12,7 @@ from ... import dtypes
 from ...autograd.dispatch import apply
 from ...autograd.tape import wrap
 from ...backends.cpu.resampling import taps_at, taps_of
+from ...errors import warn
 from ...ops.resampling import resample
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
@@ -244,9 +244,7 @@ def _filtered(have: int, want: int, factor, align: bool, reach: float, weight) -
 
 
 def _deprecated(name: str) -> None:
-    warnings.warn(
-        f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.", UserWarning, stacklevel=3
-    )
+    warn(f"`nn.functional.{name}` is deprecated. Use `nn.functional.interpolate` instead.")
 
 
 def upsample(input, size=None, scale_factor=None, mode: str = "nearest", align_corners=None):

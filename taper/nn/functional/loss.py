@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...autograd.tape import Variable
 from ...backends import namespace_of
+from ...errors import warn
 from ...ops import loss as ops
 from ...tensor.activation import log_softmax
 from ...tensor.arithmetic import no_bools
@@ -32,11 +32,7 @@ def reduction_of(reduction: str, size_average=None, reduce=None) -> str:
     if size_average is not None or reduce is not None:
         average = True if size_average is None else size_average
         reduction = ("mean" if average else "sum") if reduce is None or reduce else "none"
-        warnings.warn(
-            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.",
-            UserWarning,
-            stacklevel=3,
-        )
+        warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.")
     if reduction not in REDUCTIONS:
         raise ValueError(f"{reduction} is not a valid value for reduction")
     return reduction
@@ -52,11 +48,9 @@ def reduced(loss, reduction: str):
 def _sizes(name: str, input, target) -> None:
     """Warn of sizes that only broadcast, the usual mistake of (n, 1) against (n,)."""
     if input._array.shape != target._array.shape:
-        warnings.warn(
+        warn(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will "
-            f"likely lead to incorrect results due to broadcasting. Please ensure they have the same size. ({name})",
-            UserWarning,
-            stacklevel=3,
+            f"likely lead to incorrect results due to broadcasting. Please ensure they have the same size. ({name})"
         )
 
 
@@ -327,12 +321,10 @@ def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean
     """target * (log target - input) for log-probabilities `input`; "batchmean" divides the sum by the batch size."""
     if reduction != "batchmean":
         if reduction == "mean" and size_average is None and reduce is None:
-            warnings.warn(
+            warn(
                 "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' "
                 "divides only by the batch size, and aligns with the KL div math definition.'mean' will be changed "
-                "to behave the same as 'batchmean' in the next major release.",
-                UserWarning,
-                stacklevel=2,
+                "to behave the same as 'batchmean' in the next major release."
             )
         reduction = reduction_of(reduction, size_average, reduce)
     if input._array.dtype.kind in "biu" or target._array.dtype.kind in "biu":

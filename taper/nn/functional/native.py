@@ -8,6 +8,7 @@ import numpy as np
 
 from ...autograd.dispatch import into
 from ...autograd.tape import wrap
+from ...tensor.arguments import check_functions
 from .dropout import alpha_dropout as _alpha_dropout
 from .dropout import dropout as _dropout
 from .dropout import feature_alpha_dropout as _feature_alpha_dropout
@@ -109,3 +110,6 @@ def native_batch_norm(
     else:
         results = result, input.new_empty(0), input.new_empty(0)
     return results if out is None else tuple([into(o, r) for o, r in zip(out, results)])
+
+
+check_functions(globals(), [name for name, value in globals().items() if getattr(value, "__module__", "") == __name__])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from itertools import product
 from math import prod
 
@@ -11,17 +10,16 @@ import numpy as np
 from ... import dtypes
 from ...autograd.casting import in_float32
 from ...autograd.tape import wrap
+from ...errors import warn
 from ...tensor.products import matmul
 
 
 def _default(align_corners) -> bool:
     if align_corners is None:
-        warnings.warn(
+        warn(
             "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please "
             "specify align_corners=True if the old behavior is desired. See the documentation of grid_sample for "
-            "details.",
-            UserWarning,
-            stacklevel=3,
+            "details."
         )
     return bool(align_corners)
 

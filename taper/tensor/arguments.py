@@ -1,0 +1,339 @@
+"""What arguments may be: one meaning a parameter's name, checked in one place around the public functions.
+
+PyTorch's names are regular: `dim` is an int, `keepdim` a bool, `out` a tensor, wherever they occur. The table says so
+once (`argument_names`), and where a function differs. `check_functions` puts the test around the functions of a
+namespace, `check_methods` around those of the tensor's class. What is called so often that even a look at the classes
+would be felt is left out; it refuses by itself, where what it does with a wrong argument fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import CO_VARARGS
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..autograd.tape import Variable
+from ..backends.device import device
+from .argument_names import ELSEWHERE, NAMES, QUICK, UNCHECKED_METHODS
+from .core import Tensor
+from .formats import layout, memory_format
+from .random import Generator
+
+__all__: list[str] = []
+
+
+def _type_error(value) -> type[Exception]:
+    return TypeError
+
+
+def _attribute_error(value) -> type[Exception]:
+    return AttributeError
+
+
+def _size_error(value) -> type[Exception]:
+    # An array has the attribute, but not to be called.
+    return TypeError if isinstance(value, (np.ndarray, np.generic)) else AttributeError
+
+
+class Kind:
+    """What may stand in a place: words for the message, classes that surely may, and a test of all other values.
+
+    plain: makes a plain number, list or dtype of a value that passed the test. error: the exception's class.
+    """
+
+    __slots__ = ("words", "classes", "test", "plain", "error")
+
+    def __init__(self, words: str, classes: tuple, test: Callable, plain: Callable | None = None, error=_type_error):
+        self.words, self.classes, self.test, self.plain, self.error = words, set(classes), test, plain, error
+
+    def or_none(self) -> Kind:
+        """The same place where None may stand, too."""
+        return Kind(self.words, (*self.classes, type(None)), self.test, self.plain, self.error)
+
+
+def _number(value):
+    """A Python number for NumPy's, and for a tensor without dimensions."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Variable) and value._array.__class__ is np.ndarray and not value._array.ndim:
+        return value._array.item()
+    return value
+
+
+def _numbers(value):
+    """Python numbers for NumPy's in a list, or for one."""
+    return type(value)(map(_number, value)) if type(value) in (list, tuple) else _number(value)
+
+
+def _dtype(value):
+    """Taper's dtype for Python's types."""
+    return dtypes.from_numpy(dtypes.to_numpy(value))
+
+
+def _bare(value, kinds: str) -> bool:
+    """Whether this is a tensor without dimensions that records nothing, with a dtype of these kinds."""
+    if not isinstance(value, Variable) or value.requires_grad:
+        return False
+    return value._array.ndim == 0 and value._array.dtype.kind in kinds
+
+
+def _is_tensor(value) -> bool:
+    return isinstance(value, Variable)
+
+
+def _is_int(value) -> bool:
+    if isinstance(value, (int, np.integer)):
+        return not isinstance(value, bool)
+    return _bare(value, "iu")
+
+
+def _is_float(value) -> bool:
+    return isinstance(value, (int, float, np.floating, np.integer, np.bool_)) or _bare(value, "biuf")
+
+
+def _is_number(value) -> bool:
+    return isinstance(value, (int, float, complex, np.number, np.bool_)) or _bare(value, "biufc")
+
+
+def _are_ints(value) -> bool:
+    return isinstance(value, (list, tuple)) and all(n.__class__ is int or _is_int(n) for n in value)
+
+
+def _without_gaps(value):
+    """A list without its Nones."""
+    return [v for v in value if v is not None] if isinstance(value, (list, tuple)) else value
+
+
+def _are_tensors(value) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(t, Variable) for t in value)
+
+
+def _nothing(value) -> bool:
+    return False
+
+
+# fmt: off
+KINDS = {
+    "tensor": Kind("Tensor", (Tensor,), _is_tensor),
+    "tensor by its methods": Kind("Tensor", (Tensor,), _is_tensor, None, _attribute_error),
+    "tensor by its size": Kind("Tensor", (Tensor,), _is_tensor, None, _size_error),
+    "tensors": Kind("tuple of Tensors", (), _are_tensors),
+    "tensor or tensors": Kind("tuple of Tensors", (Tensor,), lambda v: _is_tensor(v) or _are_tensors(v)),
+    "tensor or number": Kind("Tensor or Number", (Tensor, float, int), lambda v: _is_tensor(v) or _is_number(v)),
+    "tensor or float": Kind("Tensor or float", (Tensor, float, int), lambda v: _is_tensor(v) or _is_float(v)),
+    "tensor or int": Kind("Tensor or int", (Tensor, int), lambda v: _is_tensor(v) or _is_int(v)),
+    "tensor or ints": Kind("tuple of ints", (Tensor, int), lambda v: _is_tensor(v) or _is_int(v) or _are_ints(v)),
+    "number": Kind("Number", (float, int, bool), _is_number, _number),
+    "float": Kind("float", (float, int, bool), _is_float, _number),
+    "floats": Kind("tuple of floats", (), lambda v: isinstance(v, (list, tuple)) and all(map(_is_float, v)), _numbers),
+    "int": Kind("int", (int,), _is_int, _number),
+    "ints": Kind("tuple of ints", (int,), lambda v: _is_int(v) or _are_ints(v), _numbers),
+    "sequence of ints": Kind("tuple of ints", (), _are_ints, _numbers),
+    "ints or gaps": Kind("tuple of ints", (int,), lambda v: _is_int(v) or _are_ints(_without_gaps(v)), _numbers),
+    "bool": Kind("bool", (bool,), _nothing),
+    "str": Kind("str", (str,), lambda v: isinstance(v, str)),
+    "str or ints": Kind("tuple of ints", (str, int), lambda v: isinstance(v, str) or _is_int(v) or _are_ints(v), _numbers),
+    "str or number": Kind("str", (str, int, float), lambda v: isinstance(v, str) or _is_number(v)),
+    "dtype": Kind("torch.dtype", (dtypes.dtype,), lambda v: isinstance(v, type) and v in (float, int, bool, complex), _dtype),
+    "device": Kind("torch.device", (device, str, int), lambda v: isinstance(v, str) or _is_int(v)),
+    "layout": Kind("torch.layout", (layout,), _nothing),
+    "memory format": Kind("torch.memory_format", (memory_format,), _nothing),
+    "generator": Kind("torch.Generator", (Generator,), _nothing),
+    "nothing": Kind("left out", (), _nothing),
+}
+# fmt: on
+
+
+def _kind(words: str) -> Kind | None:
+    """The kind that a table means; None for what is not checked."""
+    if words == "anything":
+        return None
+    kind = KINDS[words.removesuffix(" or None")]
+    return kind.or_none() if words.endswith(" or None") else kind
+
+
+_BY_NAME = {name: _kind(words) for words, names in NAMES.items() for name in names.split()}
+_BY_FUNCTION: dict[str, dict[str, Kind | None]] = {}
+for _functions, _places_of in ELSEWHERE:
+    for _function in _functions.split():
+        for _words, _names in _places_of.items():
+            _BY_FUNCTION.setdefault(_function, {}).update(dict.fromkeys(_names.split(), _kind(_words)))
+
+
+def _kinds_of(function, path: str, method: bool) -> tuple[tuple[str, ...], dict[str, Kind | None]]:
+    """The names of a function's positional parameters, and the kind of each parameter."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    code = function.__code__
+    count = code.co_argcount
+    names = code.co_varnames[: count + code.co_kwonlyargcount]
+    defaults = function.__defaults__ or ()
+    given = dict(zip(names[count - len(defaults) : count], defaults)) | (function.__kwdefaults__ or {})
+    special = _BY_FUNCTION.get(path.rpartition(".")[2], {}) | _BY_FUNCTION.get(path, {})
+    kinds = dict(_BY_NAME, **special)
+    for name in names:
+        kind = kinds.get(name)
+        if kind is not None and name in given and given[name] is None:
+            kinds[name] = kind.or_none()
+    if method:
+        kinds["out"] = KINDS["nothing"]
+    order = names[:count]
+    if code.co_flags & CO_VARARGS and code.co_varnames[len(names)] == "tensors":
+        order += ("tensors",) * 100
+    return order, kinds
+
+
+_learned: dict[Callable, tuple] = {}
+
+
+def _learn(call, function, path: str, method: bool) -> tuple:
+    """The classes that surely may stand in each place and under each name, and what says more of wrong ones."""
+    order, kinds = _kinds_of(function, path, method)
+    ordered = tuple(kind and kind.classes for kind in map(kinds.get, order))
+    named = {name: kind.classes for name, kind in kinds.items() if kind is not None}
+    found = _learned[call] = ordered, named, order, kinds
+    return found
+
+
+def _settled(call, path: str, method: bool, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """The arguments with plain numbers for NumPy's; the error for the first that may not stand where it stands."""
+    *_, order, kinds = _learned[call]
+    plain = [*args], {**kwargs}
+    for position, (name, value) in enumerate([*zip(order, args), *kwargs.items()]):
+        kind = kinds.get(name)
+        if kind is None or value.__class__ in kind.classes:
+            continue
+        # A captured step reads some numbers at each call.
+        if not kind.test(value.value if hasattr(value, "node_as") else value):
+            where = "" if name in kwargs else f" (position {position + (not method)})"
+            raise kind.error(value)(f"{path.rpartition('.')[2]}(): argument '{name}'{where} {_wrong(kind, value)}.")
+        if isinstance(value, complex) and kind.words == "Number" and not _any_complex(args, kwargs):
+            raise RuntimeError(f"{path}: value cannot be converted to type float without overflow: {value}")
+        if kind.plain is not None:
+            plain[name in kwargs][name if name in kwargs else position] = kind.plain(value)
+        elif kind.test is _is_tensor:
+            kind.classes.add(value.__class__)
+    return tuple(plain[0]), plain[1]
+
+
+def _any_complex(args: tuple, kwargs: dict) -> bool:
+    """Whether a tensor, or a dtype, among the arguments is complex."""
+    tensors = [v for v in (*args, *kwargs.values()) if isinstance(v, Variable)]
+    dtype = kwargs.get("dtype")
+    return any(t._array.dtype.kind == "c" for t in tensors) or not tensors or getattr(dtype, "is_complex", False)
+
+
+def _wrong(kind: Kind, value) -> str:
+    """What is wrong with a value."""
+    if isinstance(value, (list, tuple)) and kind.words in _ELEMENTS:
+        for at, odd in enumerate(value):
+            if not _ELEMENTS[kind.words](odd):
+                return f"must be {kind.words}, but found element of type {odd.__class__.__name__} at pos {at}"
+    fix = ". Make it a tensor first: taper.as_tensor(value)" if kind.test is _is_tensor else ""
+    return f"must be {kind.words}, not {value.__class__.__name__}{fix}"
+
+
+_ELEMENTS = {"tuple of ints": _is_int, "tuple of floats": _is_float, "tuple of Tensors": _is_tensor}
+
+
+def checked(function, path: str, method: bool = False):
+    """The function with a look at its arguments before it runs."""
+
+    def call(*args, **kwargs):
+        try:
+            ordered, named, _, _ = _learned[call]
+        except KeyError:
+            ordered, named, _, _ = _learn(call, function, path, method)
+        for value, classes in zip(args, ordered):
+            if classes is not None and value.__class__ not in classes:
+                args, kwargs = _settled(call, path, method, args, kwargs)
+                break
+        try:
+            if kwargs:
+                for name in kwargs:
+                    if name in named and kwargs[name].__class__ not in named[name]:
+                        args, kwargs = _settled(call, path, method, args, kwargs)
+                        break
+                return function(*args, **kwargs)
+            return function(*args)
+        except (MemoryError, OverflowError) as error:
+            raise _too_large(path, error) from None
+
+    return _as(function, call)
+
+
+_FAILURES = (AttributeError, TypeError, ValueError, IndexError, KeyError, RuntimeError)
+
+
+def explained(function, path: str, method: bool = False):
+    """The function with a look at its keywords before it runs, and at all arguments once it has failed."""
+
+    def call(*args, **kwargs):
+        try:
+            if kwargs:
+                _, named, _, _ = _learned.get(call) or _learn(call, function, path, method)
+                for name in kwargs:
+                    if name in named and kwargs[name].__class__ not in named[name]:
+                        args, kwargs = _settled(call, path, method, args, kwargs)
+                        break
+                return function(*args, **kwargs)
+            return function(*args)
+        except _FAILURES as error:
+            if call not in _learned:
+                _learn(call, function, path, method)
+            try:
+                _settled(call, path, method, args, kwargs)
+            except (TypeError, AttributeError) as wrong:
+                if wrong.__class__ is not error.__class__:
+                    raise wrong from None
+            raise
+        except (MemoryError, OverflowError) as error:
+            raise _too_large(path, error) from None
+
+    return _as(function, call)
+
+
+def _too_large(path: str, error: MemoryError | OverflowError) -> RuntimeError:
+    """PyTorch's class for what memory, or a number's type, does not hold."""
+    if isinstance(error, MemoryError):
+        return RuntimeError(f"{path}: can't allocate memory: {error}. Use smaller tensors.")
+    return RuntimeError(f"{path}: value cannot be converted without overflow: {error}")
+
+
+def _as(function, call):
+    call.__name__, call.__qualname__, call.__doc__ = function.__name__, function.__qualname__, function.__doc__
+    call.__wrapped__ = function
+    return call
+
+
+def _is_open(name: str, value) -> bool:
+    """Whether a name stands for a public function that has no check of its own."""
+    if not isinstance(value, FunctionType) or name.startswith("_") or hasattr(value, "operator"):
+        return False
+    return value.__module__.startswith("taper.")
+
+
+def check_functions(namespace: dict[str, Any], names) -> None:
+    """Put the check around the functions of a module that have these names."""
+    module = namespace["__name__"]
+    room = module.removeprefix("taper").removeprefix(".tensor").lstrip(".")
+    for name in names:
+        value = namespace[name]
+        if _is_open(name, value):
+            path = f"{room}.{name}".lstrip(".")
+            namespace[name] = made = (explained if name in QUICK else checked)(value, path)
+            # Files name a function by its module: there it must be the same object.
+            made.__module__, made.__qualname__ = module, name
+
+
+def check_methods(cls: type) -> None:
+    """Put the check around the methods of a class and of those that it is mixed from."""
+    for owner in cls.__mro__:
+        for name, value in list(vars(owner).items()):
+            in_place = name.endswith("_") and hasattr(getattr(cls, name[:-1], None), "operator")
+            if _is_open(name, value) and name not in UNCHECKED_METHODS and not in_place:
+                setattr(owner, name, (explained if name in QUICK else checked)(value, f"Tensor.{name}", method=True))
