@@ -36,7 +36,6 @@ INSTEAD = (
     ("torch.backends.*", "Leave the setting out: there is nothing for it to set."),
     ("torchvision.transforms.v2*", "Use torchvision.transforms and its functional forms."),
     ("torchvision.tv_tensors*", "Use tensors, and torchvision.transforms."),
-    ("torchvision.models.*_Weights*", "Give weights=None, and load a state_dict with torch.load."),
     ("torchvision.models.*", "Build the model from torch.nn; torchvision.models lists those that are there."),
     ("torchvision.datasets.*", "Read the files with ImageFolder or a Dataset of your own."),
     ("torch.testing*", "Use numpy.testing on tensors' .numpy()."),

@@ -22,7 +22,9 @@ MOVED = {
     "torchvision.datasets.vision": "taper.vision.datasets.base",
     "torchvision.io.image": "taper.vision.io",
     "torchvision.models.mobilenet": "taper.vision.models.mobilenetv2",
+    "torchvision.models._api": "taper.vision.models.weights",
     "torchvision.ops.misc": "taper.vision.ops.layers",
+    "torchvision.transforms._presets": "taper.vision.transforms.presets",
     "torchvision.transforms.transforms": "taper.vision.transforms",
 }
 """Modules that have another name in Taper, or whose names a larger module of Taper holds."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ... import nn
 from ...tensor import flatten
 from .registry import model
+from .weights import WeightsEnum, imagenet
 
 
 class AlexNet(nn.Module):
@@ -43,7 +44,14 @@ class AlexNet(nn.Module):
         return self.classifier(flatten(self.avgpool(self.features(x)), 1))
 
 
-@model
+class AlexNet_Weights(WeightsEnum):
+    """Published weights of `alexnet`."""
+
+    IMAGENET1K_V1 = imagenet("alexnet-owt-7be5be79.pth", 61100840, 56.522, 79.066, least=63, recipe="#alexnet-and-vgg")
+    DEFAULT = IMAGENET1K_V1
+
+
+@model(AlexNet_Weights)
 def alexnet(**options):
     """AlexNet."""
     return AlexNet(**options)

@@ -10,9 +10,37 @@ from ...nn import functional as F
 from ...nn import init
 from ...tensor import cat, flatten, unsqueeze
 from .registry import model
+from .weights import WeightsEnum, imagenet
 
 GoogLeNetOutputs = namedtuple("GoogLeNetOutputs", ["logits", "aux_logits2", "aux_logits1"])
 """What a GoogLeNet with auxiliary classifiers gives in training."""
+
+
+def normalised_as_in_the_paper(x):
+    """Images (N, 3, H, W) in [-1, 1], from images normalised as ImageNet's."""
+    shifts = zip(range(3), (0.229, 0.224, 0.225), (0.485, 0.456, 0.406))
+    return cat([unsqueeze(x[:, i], 1) * (std / 0.5) + (mean - 0.5) / 0.5 for i, std, mean in shifts], 1)
+
+
+def with_side_classifiers(*names: str, kept: bool = True):
+    """How weights are loaded whose state has auxiliary classifiers: they are built, and dropped afterwards.
+
+    kept: whether they stay unless aux_logits says otherwise.
+    """
+
+    def adapt(weights, options: dict):
+        stay = options.pop("aux_logits", kept)
+        options.setdefault("transform_input", True)
+        options.update(aux_logits=True, init_weights=False)
+
+        def drop(network) -> None:
+            network.aux_logits = False
+            for name in names:
+                setattr(network, name, None)
+
+        return None if stay else drop
+
+    return adapt
 
 
 class BasicConv2d(nn.Module):
@@ -127,8 +155,7 @@ class GoogLeNet(nn.Module):
     def forward(self, x):
         """Scores (N, num_classes) of images (N, 3, H, W), or GoogLeNetOutputs."""
         if self.transform_input:
-            shifts = zip(range(3), (0.229, 0.224, 0.225), (0.485, 0.456, 0.406))
-            x = cat([unsqueeze(x[:, i], 1) * (std / 0.5) + (mean - 0.5) / 0.5 for i, std, mean in shifts], 1)
+            x = normalised_as_in_the_paper(x)
         x = self.maxpool2(self.conv3(self.conv2(self.maxpool1(self.conv1(x)))))
         x = self.inception4a(self.maxpool3(self.inception3b(self.inception3a(x))))
         first = self.aux1(x) if self.training and self.aux1 is not None else None
@@ -139,7 +166,14 @@ class GoogLeNet(nn.Module):
         return GoogLeNetOutputs(x, second, first) if self.training and self.aux_logits else x
 
 
-@model
+class GoogLeNet_Weights(WeightsEnum):
+    """Published weights of `googlenet`."""
+
+    IMAGENET1K_V1 = imagenet("googlenet-1378be20.pth", 6624904, 69.778, 89.53, least=15, recipe="#googlenet")
+    DEFAULT = IMAGENET1K_V1
+
+
+@model(GoogLeNet_Weights, adapt=with_side_classifiers("aux1", "aux2", kept=False))
 def googlenet(**options):
     """GoogLeNet."""
     return GoogLeNet(**options)

@@ -29,7 +29,7 @@ class LeNet(nn.Module):
         return self.classifier(flatten(self.features(x), 1))
 
 
-@model
+@model()
 def lenet(**options):
     """LeNet-5."""
     return LeNet(**options)

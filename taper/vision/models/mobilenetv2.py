@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 from ... import nn
-from ...nn import init
 from ...nn.functional import adaptive_avg_pool2d
 from ...tensor import flatten
+from ..ops.layers import Conv2dNormActivation
 from .registry import model
+from .weights import WeightsEnum, imagenet
+from .widths import divisible, draw_mobile_weights
 
 SETTING = [[1, 16, 1, 1], [6, 24, 2, 2], [6, 32, 3, 2], [6, 64, 4, 2], [6, 96, 3, 1], [6, 160, 3, 2], [6, 320, 1, 1]]
 """Expansion, channels, blocks and first stride of each stage."""
-
-
-def _divisible(value: float, divisor: int) -> int:
-    """The nearest multiple of divisor that is not more than a tenth below."""
-    near = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return near + divisor if near < 0.9 * value else near
-
-
-class Conv2dNormActivation(nn.Sequential):
-    """A convolution without bias that keeps the size, but for its stride; norm; ReLU6."""
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int, groups: int, norm_layer):
-        padding = (kernel_size - 1) // 2
-        conv = nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, groups=groups, bias=False)
-        super().__init__(conv, norm_layer(out_channels), nn.ReLU6(inplace=True))
-        self.out_channels = out_channels
 
 
 class InvertedResidual(nn.Module):
@@ -39,11 +25,12 @@ class InvertedResidual(nn.Module):
         hidden = int(round(inp * expand_ratio))
         self.stride = stride
         self.use_res_connect = stride == 1 and inp == oup
+        options = {"norm_layer": norm_layer, "activation_layer": nn.ReLU6}
         layers: list[nn.Module] = []
         if expand_ratio != 1:
-            layers.append(Conv2dNormActivation(inp, hidden, 1, 1, 1, norm_layer))
+            layers.append(Conv2dNormActivation(inp, hidden, kernel_size=1, **options))
         layers += [
-            Conv2dNormActivation(hidden, hidden, 3, stride, hidden, norm_layer),
+            Conv2dNormActivation(hidden, hidden, stride=stride, groups=hidden, **options),
             nn.Conv2d(hidden, oup, 1, 1, 0, bias=False),
             norm_layer(oup),
         ]
@@ -75,35 +62,41 @@ class MobileNetV2(nn.Module):
             raise ValueError(
                 f"inverted_residual_setting should be non-empty or a 4-element list, got {inverted_residual_setting}"
             )
-        channels = _divisible(32 * width_mult, round_nearest)
-        self.last_channel = _divisible(1280 * max(1.0, width_mult), round_nearest)
-        features: list[nn.Module] = [Conv2dNormActivation(3, channels, 3, 2, 1, norm_layer)]
+        channels = divisible(32 * width_mult, round_nearest)
+        self.last_channel = divisible(1280 * max(1.0, width_mult), round_nearest)
+        options = {"norm_layer": norm_layer, "activation_layer": nn.ReLU6}
+        features: list[nn.Module] = [Conv2dNormActivation(3, channels, stride=2, **options)]
         for expansion, width, blocks, first in setting:
-            out = _divisible(width * width_mult, round_nearest)
+            out = divisible(width * width_mult, round_nearest)
             for i in range(blocks):
                 features.append(block(channels, out, first if i == 0 else 1, expansion, norm_layer))
                 channels = out
-        features.append(Conv2dNormActivation(channels, self.last_channel, 1, 1, 1, norm_layer))
+        features.append(Conv2dNormActivation(channels, self.last_channel, kernel_size=1, **options))
         self.features = nn.Sequential(*features)
         self.classifier = nn.Sequential(nn.Dropout(p=dropout), nn.Linear(self.last_channel, num_classes))
-        for layer in self.modules():
-            if isinstance(layer, nn.Conv2d):
-                init.kaiming_normal_(layer.weight, mode="fan_out")
-                if layer.bias is not None:
-                    init.zeros_(layer.bias)
-            elif isinstance(layer, (nn.BatchNorm2d, nn.GroupNorm)):
-                init.ones_(layer.weight)
-                init.zeros_(layer.bias)
-            elif isinstance(layer, nn.Linear):
-                init.normal_(layer.weight, 0, 0.01)
-                init.zeros_(layer.bias)
+        draw_mobile_weights(self)
 
     def forward(self, x):
         """Scores (N, num_classes) of images (N, 3, H, W)."""
         return self.classifier(flatten(adaptive_avg_pool2d(self.features(x), (1, 1)), 1))
 
 
-@model
+class MobileNet_V2_Weights(WeightsEnum):
+    """Published weights of `mobilenet_v2`."""
+
+    IMAGENET1K_V1 = imagenet("mobilenet_v2-b0353104.pth", 3504872, 71.878, 90.286, recipe="#mobilenetv2")
+    IMAGENET1K_V2 = imagenet(
+        "mobilenet_v2-7ebf99e0.pth",
+        3504872,
+        72.154,
+        90.822,
+        resize=232,
+        recipe="issues/3995#new-recipe-with-reg-tuning",
+    )
+    DEFAULT = IMAGENET1K_V2
+
+
+@model(MobileNet_V2_Weights)
 def mobilenet_v2(**options):
     """MobileNetV2."""
     return MobileNetV2(**options)

@@ -6,6 +6,7 @@ from ... import nn
 from ...nn import init
 from ...tensor import flatten
 from .registry import model
+from .weights import WeightsEnum, imagenet
 
 
 def conv3x3(in_planes: int, out_planes: int, stride: int = 1, groups: int = 1, dilation: int = 1) -> nn.Conv2d:
@@ -170,61 +171,166 @@ class ResNet(nn.Module):
         return self.fc(flatten(self.avgpool(x), 1))
 
 
-@model
+class ResNet101_Weights(WeightsEnum):
+    """Published weights of `resnet101`."""
+
+    IMAGENET1K_V1 = imagenet("resnet101-63fe2227.pth", 44549160, 77.374, 93.546, recipe="#resnet")
+    IMAGENET1K_V2 = imagenet(
+        "resnet101-cd907fc2.pth", 44549160, 81.886, 95.78, resize=232, recipe="issues/3995#new-recipe"
+    )
+    DEFAULT = IMAGENET1K_V2
+
+
+class ResNet152_Weights(WeightsEnum):
+    """Published weights of `resnet152`."""
+
+    IMAGENET1K_V1 = imagenet("resnet152-394f9c45.pth", 60192808, 78.312, 94.046, recipe="#resnet")
+    IMAGENET1K_V2 = imagenet(
+        "resnet152-f82ba261.pth", 60192808, 82.284, 96.002, resize=232, recipe="issues/3995#new-recipe"
+    )
+    DEFAULT = IMAGENET1K_V2
+
+
+class ResNet18_Weights(WeightsEnum):
+    """Published weights of `resnet18`."""
+
+    IMAGENET1K_V1 = imagenet("resnet18-f37072fd.pth", 11689512, 69.758, 89.078, recipe="#resnet")
+    DEFAULT = IMAGENET1K_V1
+
+
+class ResNet34_Weights(WeightsEnum):
+    """Published weights of `resnet34`."""
+
+    IMAGENET1K_V1 = imagenet("resnet34-b627a593.pth", 21797672, 73.314, 91.42, recipe="#resnet")
+    DEFAULT = IMAGENET1K_V1
+
+
+class ResNet50_Weights(WeightsEnum):
+    """Published weights of `resnet50`."""
+
+    IMAGENET1K_V1 = imagenet("resnet50-0676ba61.pth", 25557032, 76.13, 92.862, recipe="#resnet")
+    IMAGENET1K_V2 = imagenet(
+        "resnet50-11ad3fa6.pth", 25557032, 80.858, 95.434, resize=232, recipe="issues/3995#issuecomment-1013906621"
+    )
+    DEFAULT = IMAGENET1K_V2
+
+
+class ResNeXt101_32X8D_Weights(WeightsEnum):
+    """Published weights of `resnext101_32x8d`."""
+
+    IMAGENET1K_V1 = imagenet("resnext101_32x8d-8ba56ff5.pth", 88791336, 79.312, 94.526, recipe="#resnext")
+    IMAGENET1K_V2 = imagenet(
+        "resnext101_32x8d-110c445d.pth",
+        88791336,
+        82.834,
+        96.228,
+        resize=232,
+        recipe="issues/3995#new-recipe-with-fixres",
+    )
+    DEFAULT = IMAGENET1K_V2
+
+
+class ResNeXt101_64X4D_Weights(WeightsEnum):
+    """Published weights of `resnext101_64x4d`."""
+
+    IMAGENET1K_V1 = imagenet("resnext101_64x4d-173b62eb.pth", 83455272, 83.246, 96.454, resize=232, recipe="pull/5935")
+    DEFAULT = IMAGENET1K_V1
+
+
+class ResNeXt50_32X4D_Weights(WeightsEnum):
+    """Published weights of `resnext50_32x4d`."""
+
+    IMAGENET1K_V1 = imagenet("resnext50_32x4d-7cdf4587.pth", 25028904, 77.618, 93.698, recipe="#resnext")
+    IMAGENET1K_V2 = imagenet(
+        "resnext50_32x4d-1a0047aa.pth", 25028904, 81.198, 95.34, resize=232, recipe="issues/3995#new-recipe"
+    )
+    DEFAULT = IMAGENET1K_V2
+
+
+class Wide_ResNet101_2_Weights(WeightsEnum):
+    """Published weights of `wide_resnet101_2`."""
+
+    IMAGENET1K_V1 = imagenet(
+        "wide_resnet101_2-32ee1156.pth", 126886696, 78.848, 94.284, recipe="pull/912#issue-445437439"
+    )
+    IMAGENET1K_V2 = imagenet(
+        "wide_resnet101_2-d733dc28.pth", 126886696, 82.51, 96.02, resize=232, recipe="issues/3995#new-recipe"
+    )
+    DEFAULT = IMAGENET1K_V2
+
+
+class Wide_ResNet50_2_Weights(WeightsEnum):
+    """Published weights of `wide_resnet50_2`."""
+
+    IMAGENET1K_V1 = imagenet(
+        "wide_resnet50_2-95faca4d.pth", 68883240, 78.468, 94.086, recipe="pull/912#issue-445437439"
+    )
+    IMAGENET1K_V2 = imagenet(
+        "wide_resnet50_2-9ba9bcbe.pth",
+        68883240,
+        81.602,
+        95.758,
+        resize=232,
+        recipe="issues/3995#new-recipe-with-fixres",
+    )
+    DEFAULT = IMAGENET1K_V2
+
+
+@model(ResNet18_Weights)
 def resnet18(**options):
     """ResNet-18."""
     return ResNet(BasicBlock, [2, 2, 2, 2], **options)
 
 
-@model
+@model(ResNet34_Weights)
 def resnet34(**options):
     """ResNet-34."""
     return ResNet(BasicBlock, [3, 4, 6, 3], **options)
 
 
-@model
+@model(ResNet50_Weights)
 def resnet50(**options):
     """ResNet-50."""
     return ResNet(Bottleneck, [3, 4, 6, 3], **options)
 
 
-@model
+@model(ResNet101_Weights)
 def resnet101(**options):
     """ResNet-101."""
     return ResNet(Bottleneck, [3, 4, 23, 3], **options)
 
 
-@model
+@model(ResNet152_Weights)
 def resnet152(**options):
     """ResNet-152."""
     return ResNet(Bottleneck, [3, 8, 36, 3], **options)
 
 
-@model
+@model(ResNeXt50_32X4D_Weights)
 def resnext50_32x4d(**options):
     """ResNeXt-50, 32 groups of 4."""
     return ResNet(Bottleneck, [3, 4, 6, 3], groups=32, width_per_group=4, **options)
 
 
-@model
+@model(ResNeXt101_32X8D_Weights)
 def resnext101_32x8d(**options):
     """ResNeXt-101, 32 groups of 8."""
     return ResNet(Bottleneck, [3, 4, 23, 3], groups=32, width_per_group=8, **options)
 
 
-@model
+@model(ResNeXt101_64X4D_Weights)
 def resnext101_64x4d(**options):
     """ResNeXt-101, 64 groups of 4."""
     return ResNet(Bottleneck, [3, 4, 23, 3], groups=64, width_per_group=4, **options)
 
 
-@model
+@model(Wide_ResNet50_2_Weights)
 def wide_resnet50_2(**options):
     """ResNet-50 with inner convolutions twice as wide."""
     return ResNet(Bottleneck, [3, 4, 6, 3], width_per_group=128, **options)
 
 
-@model
+@model(Wide_ResNet101_2_Weights)
 def wide_resnet101_2(**options):
     """ResNet-101 with inner convolutions twice as wide."""
     return ResNet(Bottleneck, [3, 4, 23, 3], width_per_group=128, **options)

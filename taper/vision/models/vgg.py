@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 from ... import nn
 from ...nn import init
 from ...tensor import flatten
 from .registry import model
+from .weights import WeightsEnum, imagenet
 
 
 class VGG(nn.Module):
@@ -75,53 +78,124 @@ cfgs = {
 }
 
 
+def _without_first_weights(weights, options: dict) -> None:
+    options["init_weights"] = False
+
+
 def _vgg(cfg: str, batch_norm: bool, **options) -> VGG:
     return VGG(make_layers(cfgs[cfg], batch_norm), **options)
 
 
-@model
+class VGG11_Weights(WeightsEnum):
+    """Published weights of `vgg11`."""
+
+    IMAGENET1K_V1 = imagenet("vgg11-8a719046.pth", 132863336, 69.02, 88.628, least=32, recipe="#alexnet-and-vgg")
+    DEFAULT = IMAGENET1K_V1
+
+
+class VGG11_BN_Weights(WeightsEnum):
+    """Published weights of `vgg11_bn`."""
+
+    IMAGENET1K_V1 = imagenet("vgg11_bn-6002323d.pth", 132868840, 70.37, 89.81, least=32, recipe="#alexnet-and-vgg")
+    DEFAULT = IMAGENET1K_V1
+
+
+class VGG13_Weights(WeightsEnum):
+    """Published weights of `vgg13`."""
+
+    IMAGENET1K_V1 = imagenet("vgg13-19584684.pth", 133047848, 69.928, 89.246, least=32, recipe="#alexnet-and-vgg")
+    DEFAULT = IMAGENET1K_V1
+
+
+class VGG13_BN_Weights(WeightsEnum):
+    """Published weights of `vgg13_bn`."""
+
+    IMAGENET1K_V1 = imagenet("vgg13_bn-abd245e5.pth", 133053736, 71.586, 90.374, least=32, recipe="#alexnet-and-vgg")
+    DEFAULT = IMAGENET1K_V1
+
+
+class VGG16_Weights(WeightsEnum):
+    """Published weights of `vgg16`."""
+
+    IMAGENET1K_V1 = imagenet("vgg16-397923af.pth", 138357544, 71.592, 90.382, least=32, recipe="#alexnet-and-vgg")
+    IMAGENET1K_FEATURES = imagenet(
+        "vgg16_features-amdegroot-88682ab5.pth",
+        138357544,
+        math.nan,
+        math.nan,
+        mean=(0.48235, 0.45882, 0.40784),
+        std=(1 / 255, 1 / 255, 1 / 255),
+        least=32,
+        classes=None,
+        recipe="https://github.com/amdegroot/ssd.pytorch#training-ssd",
+    )
+    DEFAULT = IMAGENET1K_V1
+
+
+class VGG16_BN_Weights(WeightsEnum):
+    """Published weights of `vgg16_bn`."""
+
+    IMAGENET1K_V1 = imagenet("vgg16_bn-6c64b313.pth", 138365992, 73.36, 91.516, least=32, recipe="#alexnet-and-vgg")
+    DEFAULT = IMAGENET1K_V1
+
+
+class VGG19_Weights(WeightsEnum):
+    """Published weights of `vgg19`."""
+
+    IMAGENET1K_V1 = imagenet("vgg19-dcbb9e9d.pth", 143667240, 72.376, 90.876, least=32, recipe="#alexnet-and-vgg")
+    DEFAULT = IMAGENET1K_V1
+
+
+class VGG19_BN_Weights(WeightsEnum):
+    """Published weights of `vgg19_bn`."""
+
+    IMAGENET1K_V1 = imagenet("vgg19_bn-c79401a0.pth", 143678248, 74.218, 91.842, least=32, recipe="#alexnet-and-vgg")
+    DEFAULT = IMAGENET1K_V1
+
+
+@model(VGG11_Weights, adapt=_without_first_weights)
 def vgg11(**options):
     """VGG with 11 layers."""
     return _vgg("A", False, **options)
 
 
-@model
+@model(VGG11_BN_Weights, adapt=_without_first_weights)
 def vgg11_bn(**options):
     """VGG with 11 layers and batch norm."""
     return _vgg("A", True, **options)
 
 
-@model
+@model(VGG13_Weights, adapt=_without_first_weights)
 def vgg13(**options):
     """VGG with 13 layers."""
     return _vgg("B", False, **options)
 
 
-@model
+@model(VGG13_BN_Weights, adapt=_without_first_weights)
 def vgg13_bn(**options):
     """VGG with 13 layers and batch norm."""
     return _vgg("B", True, **options)
 
 
-@model
+@model(VGG16_Weights, adapt=_without_first_weights)
 def vgg16(**options):
     """VGG with 16 layers."""
     return _vgg("D", False, **options)
 
 
-@model
+@model(VGG16_BN_Weights, adapt=_without_first_weights)
 def vgg16_bn(**options):
     """VGG with 16 layers and batch norm."""
     return _vgg("D", True, **options)
 
 
-@model
+@model(VGG19_Weights, adapt=_without_first_weights)
 def vgg19(**options):
     """VGG with 19 layers."""
     return _vgg("E", False, **options)
 
 
-@model
+@model(VGG19_BN_Weights, adapt=_without_first_weights)
 def vgg19_bn(**options):
     """VGG with 19 layers and batch norm."""
     return _vgg("E", True, **options)

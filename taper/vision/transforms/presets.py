@@ -1,0 +1,40 @@
+"""The transforms that published weights were evaluated with."""
+
+from __future__ import annotations
+
+from ... import nn
+from ...autograd.tape import Variable
+from ...dtypes import float32
+from . import functional as F
+from .functional import InterpolationMode
+
+
+class ImageClassification(nn.Module):
+    """A PIL image or an image tensor (..., C, H, W): resized, its middle cut out, as floats, normalised."""
+
+    def __init__(
+        self,
+        *,
+        crop_size: int,
+        resize_size: int = 256,
+        mean: tuple[float, ...] = (0.485, 0.456, 0.406),
+        std: tuple[float, ...] = (0.229, 0.224, 0.225),
+        interpolation: InterpolationMode = InterpolationMode.BILINEAR,
+        antialias: bool | None = True,
+    ):
+        super().__init__()
+        self.crop_size, self.resize_size = [crop_size], [resize_size]
+        self.mean, self.std = list(mean), list(std)
+        self.interpolation, self.antialias = interpolation, antialias
+
+    def forward(self, img) -> Variable:
+        """Floats (..., C, crop_size, crop_size)."""
+        img = F.resize(img, self.resize_size, interpolation=self.interpolation, antialias=self.antialias)
+        img = F.center_crop(img, self.crop_size)
+        if not isinstance(img, Variable):
+            img = F.pil_to_tensor(img)
+        return F.normalize(F.convert_image_dtype(img, float32), mean=self.mean, std=self.std)
+
+    def __repr__(self) -> str:
+        words = ("crop_size", "resize_size", "mean", "std", "interpolation")
+        return "\n".join([f"{type(self).__name__}(", *(f"    {w}={getattr(self, w)}" for w in words), ")"])
