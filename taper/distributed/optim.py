@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..refusal import room
 
-_INSTEAD = "Taper's process groups have one process: use the optimizer itself."
+_INSTEAD = "Use ZeroRedundancyOptimizer, or the optimizer itself."
 
 __getattr__ = room(
     __name__,
