@@ -81,7 +81,7 @@ def supervise(
         pairs = [f"{name}={value}" for name, value in variables.items()]
         one = [sys.executable, "-I", rank.__file__, *pairs, "--", *command]
         status = _run([executable, *placing(flavour, nproc, hosts), *one])
-        if status in (0, 130) or attempt == max_restarts:
+        if status in (0, 2, 130, 143) or attempt == max_restarts:
             return status
         click.echo(f"taper launch: exit status {status}; restart {attempt + 1} of {max_restarts}", err=True)
     return 1
@@ -113,17 +113,23 @@ def _free_port() -> int:
 
 
 def _run(command: list[str]) -> int:
-    """Run the launcher to its end; signals to this process are passed on to it."""
+    """Run the launcher to its end, 130 after Ctrl-C; signals to this process are passed on to it."""
     child = subprocess.Popen(command, preexec_fn=_end_with_parent)
-    before = {
-        number: signal.signal(number, lambda received, _: child.poll() is None and child.send_signal(received))
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
+    received = []
+
+    def pass_on(number: int, _) -> None:
+        received.append(number)
+        if child.poll() is None:
+            child.send_signal(number)
+
+    before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         status = child.wait()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if received:
+        return 128 + received[0]
     return status if status >= 0 else 128 - status
 
 

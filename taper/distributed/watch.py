@@ -279,6 +279,11 @@ def current() -> Watch | None:
     return _Process.watch
 
 
+def failing(reason: str) -> None:
+    """Note why this process's program ends, for the others to be told."""
+    _Process.error = reason
+
+
 def _at_exit() -> None:
     watch = _Process.watch
     if watch is None or _Process.pid != os.getpid():

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from taper.serialization import Checkpoints
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
+
+from taper.serialization import Checkpoints
 
 folder, steps, every = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 dist.init_process_group("gloo")
