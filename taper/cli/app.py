@@ -13,6 +13,7 @@ from .errors import Interrupted, UserError
 
 COMMANDS = {
     "run": "run",
+    "launch": "launch",
     "check": "check",
     "train": "train",
     "predict": "predict",

@@ -31,7 +31,9 @@ class Case:
 CASES = {
     "lenet training, 256": Case(lambda: vision.lenet(), (256, 1, 28, 28), trains=True),
     "lenet inference, 1": Case(lambda: vision.lenet(), (1, 1, 28, 28)),
-    "resnet18 (32 x 32) training, 32": Case(lambda: models.build("resnet18", 3, (32, 32), 10, 0.0), (32, 3, 32, 32), True),
+    "resnet18 (32 x 32) training, 32": Case(
+        lambda: models.build("resnet18", 3, (32, 32), 10, 0.0), (32, 3, 32, 32), True
+    ),
     "resnet50 inference, 1": Case(lambda: vision.resnet50(), (1, 3, 224, 224)),
     "resnet50 inference, 16": Case(lambda: vision.resnet50(), (16, 3, 224, 224)),
     "vgg16 inference, 4": Case(lambda: vision.vgg16(), (4, 3, 224, 224)),

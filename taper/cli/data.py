@@ -120,6 +120,6 @@ def transformed(dataset: ArrayDataset, transform) -> ArrayDataset:
     return made
 
 
-def loader(dataset: Dataset, batch_size: int, shuffle: bool) -> DataLoader:
-    """Batches of a dataset."""
-    return DataLoader(dataset, batch_size=batch_size, shuffle=shuffle)
+def loader(dataset: Dataset, batch_size: int) -> DataLoader:
+    """Batches of a dataset, in its order."""
+    return DataLoader(dataset, batch_size=batch_size)

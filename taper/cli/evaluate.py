@@ -26,7 +26,7 @@ def evaluate(run: str, data_root: str | None) -> None:
         settings.dataset, Path(data_root or settings.data_root), False, settings.download, facts.size
     )
     facts.check(dataset)
-    scores, labels = scores_of(model, data.loader(data.transformed(dataset, facts.transform()), 500, False))
+    scores, labels = scores_of(model, data.loader(data.transformed(dataset, facts.transform()), 500))
     matrix = confusion_matrix(labels, scores.argmax(1), len(facts.classes))
     table = Table("class", "images", "recall", "precision")
     for i, name in enumerate(facts.classes):

@@ -12,7 +12,7 @@ from . import rundir
 from .data import Facts
 from .errors import UserError
 from .settings import Settings
-from .trainer import Trainer
+from .trainer import Trainer, scores_of
 
 
 def check_pictures() -> None:
@@ -32,7 +32,7 @@ def write(path: Path, trainer: Trainer, facts: Facts, settings: Settings) -> str
     """Draw the pictures of a run with its best model; returns the line that sums it up."""
     last_state = {k: v.clone() for k, v in trainer.model.state_dict().items()}
     trainer.model.load_state_dict(rundir.read_checkpoint(path / "best.pt")["model"])
-    scores, labels = trainer.scores("test")
+    scores, labels = scores_of(trainer.model, trainer.loaders["test"])
     trainer.model.load_state_dict(last_state)
     predicted = scores.argmax(1)
     accuracy = float((predicted == labels).mean())

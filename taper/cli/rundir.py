@@ -5,10 +5,13 @@ from __future__ import annotations
 import csv
 import errno
 import io
+import os
 import pickle
 import zipfile
 from pathlib import Path
 from typing import Any
+
+import click
 
 from ..serialization import load, save
 from ..serialization.atomic import replacing
@@ -25,6 +28,10 @@ COLUMNS = (
     "lr",
     "images_per_second",
 )
+
+
+class Unreadable(UserError):
+    """A checkpoint is damaged."""
 
 
 def new(parent: Path, name: str) -> Path:
@@ -62,9 +69,29 @@ def write_metrics(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Write a checkpoint in place of the former one."""
+    """Write a checkpoint in place of the former one; that of `last.pt` stays as `previous.pt`."""
     _check_folder(path)
+    if path.name == "last.pt" and path.exists():
+        former = path.with_name(".previous.pt.tmp")
+        former.unlink(missing_ok=True)
+        os.link(path, former)
+        os.replace(former, path.with_name("previous.pt"))
     save(content, path)
+
+
+def last_checkpoint(folder: Path) -> dict[str, Any] | None:
+    """The last checkpoint of a run, or the one before it, aloud, if it is damaged; None if there is none. UserError if
+    none can be read."""
+    if not (folder / "last.pt").exists():
+        return None
+    try:
+        return read_checkpoint(folder / "last.pt")
+    except Unreadable as error:
+        if not (folder / "previous.pt").exists():
+            raise
+        found = read_checkpoint(folder / "previous.pt")
+        click.echo(f"taper: {error} Going on from {folder / 'previous.pt'}, epoch {found.get('epoch')}.", err=True)
+        return found
 
 
 def _check_folder(path: Path) -> None:
@@ -80,7 +107,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{path.parent} has no {path.name}. Give the folder of a run of taper train.") from None
     except (RuntimeError, OSError, ValueError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        raise UserError(f"the checkpoint {path} cannot be read: {error}") from None
+        raise Unreadable(f"the checkpoint {path} cannot be read: {error}") from None
     if not isinstance(content, dict) or "model" not in content or "facts" not in content:
         raise UserError(f"{path} is no checkpoint of taper train: it lacks the model. Give the folder of a run.")
     return content

@@ -45,6 +45,7 @@ class Settings:
     data_root: str = "data"
     download: bool = True
     pictures: bool = True
+    detect_anomaly: bool = False
 
     def __post_init__(self) -> None:
         self._check_types()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+import sys
 import zlib
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -17,10 +18,11 @@ from click.core import ParameterSource
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from .. import distributed as dist
 from ..tensor.random import manual_seed
 from ..tensor.threads import set_num_threads
 from ..utils.data import Subset
-from . import data, report, rundir
+from . import data, launch, report, rundir, together
 from .errors import Interrupted, UserError
 from .models import MODELS, build
 from .settings import OPTIMIZERS, SCHEDULERS, Settings
@@ -62,17 +64,41 @@ from .trainer import Trainer
 @click.option("--download/--no-download", default=True, show_default=True, help="Fetch a dataset that is not there.")
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="Draw curves, confusion and mistakes.")
 @click.option("--out", default="runs", show_default=True, help="The folder in which the run's folder is made.")
+@click.option("--nproc", type=click.IntRange(1), default=1, show_default=True, help="Processes that share each batch.")
+@click.option(
+    "--max-restarts",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="With --nproc: go on from the last checkpoint, this often, when a process dies.",
+)
+@click.option("--detect-anomaly", is_flag=True, help="Name the layer in which NaN or Inf first appears.")
+@click.option("--into", default=None, hidden=True, help="The folder of a run that `taper train --nproc` has begun.")
 @click.option("--resume", metavar="RUN", default=None, help="Continue the run in this folder.")
 @click.pass_context
-def train(context: click.Context, out: str, resume: str | None, **options: Any) -> None:
+def train(
+    context: click.Context,
+    out: str,
+    resume: str | None,
+    nproc: int,
+    max_restarts: int,
+    into: str | None,
+    **options: Any,
+) -> int:
     """Train an image classifier.
 
     DATASET is digits, mnist, fashion-mnist, cifar10, or a folder with one folder of images for each class. The run is
-    kept in OUT/DATASET-MODEL: config.json, metrics.csv, curves.png, confusion.png, mistakes.png, best.pt, last.pt.
+    kept in OUT/DATASET-MODEL: config.json, metrics.csv, curves.png, confusion.png, mistakes.png, best.pt, last.pt,
+    previous.pt.
     """
+    if into is not None:
+        one_of_several(Path(into), options)
+        return 0
     settings = Settings(**options) if resume is None else resumed(context, Path(resume), options)
     if settings.pictures:
         report.check_pictures()
+    if nproc > 1 and settings.kfold:
+        raise UserError("--kfold trains in one process: leave out --nproc.")
     opened = Opened(settings)
     path = None if resume is None else Path(resume)
     fresh = not Path(out).exists()
@@ -84,8 +110,11 @@ def train(context: click.Context, out: str, resume: str | None, **options: Any) 
             raise UserError(f"{path} has no last.pt to continue from. Give the folder of another run, or train again.")
         if settings.kfold and not settings.fold:
             folds(settings, opened, path)
+        elif nproc > 1:
+            return several(settings, path, nproc, max_restarts)
         else:
             run_one(settings, path, opened)
+        return 0
     except (OSError, UserError, KeyboardInterrupt) as error:
         if resume is None and path is not None:
             discard(path, fresh)
@@ -93,10 +122,45 @@ def train(context: click.Context, out: str, resume: str | None, **options: Any) 
             reason = error.strerror or error
             raise UserError(f"{path} cannot be written ({reason}). Make room, or give --out another folder.") from None
         raise
+    finally:
+        # Processes that failed have said why.
+        if nproc > 1 and resume is None and path is not None:
+            discard(path, fresh)
 
 
-FREE = ("data_root", "download", "threads", "pictures")
+FREE = ("data_root", "download", "threads", "pictures", "detect_anomaly")
 """Options that do not change a run's numbers, and may be given with --resume."""
+
+
+def several(settings: Settings, path: Path, nproc: int, max_restarts: int) -> int:
+    """Train with several processes in a run's folder; their exit status."""
+    own = [option for name in FREE for option in as_options(name, getattr(settings, name))]
+    command = [sys.executable, "-m", "taper", "train", "--into", str(path), *own]
+    status = launch.supervise(command, nproc, None, max_restarts)
+    if status == 130:
+        raise Interrupted(f"Interrupted. Continue with: taper train --resume {path} --nproc {nproc}")
+    return status
+
+
+def as_options(name: str, value: Any) -> list[str]:
+    """A setting as it is given on the command line."""
+    option = "--" + name.replace("_", "-")
+    if value is False:
+        return [] if name == "detect_anomaly" else [option.replace("--", "--no-", 1)]
+    return [option] if value is True else [option, str(value)]
+
+
+def one_of_several(path: Path, options: dict[str, Any]) -> None:
+    """Train as one of the processes that `several` started."""
+    dist.init_process_group("mpi")
+    try:
+        settings = replace(Settings.read(path / "config.json"), **{name: options[name] for name in FREE})
+        run_one(settings, path, Opened(settings))
+    except (UserError, OSError) as error:
+        together.failed(error)
+        raise
+    dist.barrier()
+    dist.destroy_process_group()
 
 
 def resumed(context: click.Context, path: Path, options: dict[str, Any]) -> Settings:
@@ -154,13 +218,13 @@ class Opened:
         """The loaders of train, test, and, with positions held out, val."""
         plain = self.facts.transform()
         training = data.transformed(self.training, self.facts.transform(self.settings.augment))
-        found = {"test": data.loader(data.transformed(self.test, plain), 500, False)}
+        found = {"test": data.loader(data.transformed(self.test, plain), 500)}
         if held_out is not None:
             kept = np.setdiff1d(np.arange(self.count), held_out)
             training = Subset(training, kept.tolist())
             validation = Subset(data.transformed(self.training, plain), held_out.tolist())
-            found["val"] = data.loader(validation, 500, False)
-        found["train"] = data.loader(training, self.settings.batch_size, True)
+            found["val"] = data.loader(validation, 500)
+        found["train"] = together.loader(training, self.settings.batch_size)
         return found
 
     def held_out(self) -> np.ndarray | None:
@@ -184,7 +248,7 @@ class Opened:
 def run_one(settings: Settings, path: Path, opened: Opened, whole: Path | None = None) -> Trainer:
     """Train in a folder, from the beginning or from its last checkpoint, and leave its report; whole: the run to resume
     if not this one."""
-    found = rundir.read_checkpoint(path / "last.pt") if (path / "last.pt").exists() else None
+    found = together.of_first(lambda: rundir.last_checkpoint(path))
     prepare(settings)
     held_out = opened.fold(settings.fold) if settings.fold else opened.held_out()
     facts, images = opened.facts, opened.fingerprint()
@@ -192,14 +256,15 @@ def run_one(settings: Settings, path: Path, opened: Opened, whole: Path | None =
     trainer = Trainer(model, settings, opened.loaders(held_out))
     extra = {"facts": asdict(facts), "settings": asdict(settings), "images": images}
     if found is None:
-        rundir.checkpoint(path / "last.pt", {**trainer.state(), **extra})
+        if together.first():
+            rundir.checkpoint(path / "last.pt", {**trainer.state(), **extra})
     else:
         if found["facts"] != asdict(facts) or found.get("images") != images:
             raise UserError(
                 f"dataset '{settings.dataset}' is not what {path} was trained on. Restore it, or start a new run."
             )
         trainer.restore(found)
-    console = Console(highlight=False, markup=False)
+    console = Console(highlight=False, markup=False, quiet=not together.first())
     console.print(
         f"{settings.dataset}: {len(trainer.loaders['train'].dataset)} training images of {facts.channels} x {facts.size[0]} x "
         f"{facts.size[1]}, {len(facts.classes)} classes; {settings.model}, {sum(p.numel() for p in model.parameters())} parameters; {path}",
@@ -208,11 +273,15 @@ def run_one(settings: Settings, path: Path, opened: Opened, whole: Path | None =
     try:
         while not trainer.finished:
             one_epoch(trainer, console)
+            if not together.first():
+                continue
             state = {**trainer.state(), **extra}
             if trainer.best["epoch"] == trainer.epoch:
                 rundir.checkpoint(path / "best.pt", state)
             rundir.checkpoint(path / "last.pt", state)
             rundir.write_metrics(path / "metrics.csv", trainer.history)
+        if not together.first():
+            return trainer
         rundir.write_metrics(path / "metrics.csv", trainer.history)
         summary = report.write(path, trainer, facts, settings)
     except KeyboardInterrupt:

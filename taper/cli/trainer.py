@@ -11,14 +11,17 @@ import math
 import random
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from .. import nn, optim
 from ..autograd.modes import no_grad
+from ..nn.anomaly import AnomalyError, detect_anomalies
 from ..tensor.random import get_rng_state, set_rng_state
 from ..utils.data import DataLoader
+from . import together
 from .errors import UserError
 from .settings import Settings
 
@@ -65,9 +68,10 @@ class Trainer:
     """One model, its data, and everything that a checkpoint holds. `watch(seen, loss, accuracy)` is told of each batch."""
 
     def __init__(self, model: nn.Module, settings: Settings, loaders: dict[str, DataLoader]):
-        self.model, self.settings, self.loaders = model, settings, loaders
+        self.model, self.settings, self.loaders = together.prepared(model), settings, loaders
+        self.network = together.network_of(self.model)
         self.loss = nn.CrossEntropyLoss(label_smoothing=settings.label_smoothing)
-        self.optimizer = make_optimizer(settings, model.parameters())
+        self.optimizer = make_optimizer(settings, self.model.parameters())
         self.scheduler, self.every_batch = make_scheduler(settings, self.optimizer, len(loaders["train"]))
         self.epoch = 0
         self.history: list[dict[str, Any]] = []
@@ -154,31 +158,50 @@ class Trainer:
 
     def _train(self, watch) -> tuple[float, float, int]:
         self.model.train()
+        together.same_random_numbers()
+        watched = detect_anomalies(self.model) if self.settings.detect_anomaly else nullcontext()
         total, right, seen = 0.0, 0, 0
-        for step, (images, labels) in enumerate(self.loaders["train"]):
-            scores = self.model(images)
-            loss = self.loss(scores, labels)
-            value = loss.item()
-            self._check_finite(value, f"batch {step + 1}")
-            self.optimizer.zero_grad()
-            loss.backward()
-            self.optimizer.step()
-            if self.every_batch:
-                self.scheduler.step()
-            n = len(labels)
-            total += value * n
-            right += int((scores.detach().numpy().argmax(1) == labels.numpy()).sum())
-            seen += n
-            watch(seen, total / seen, right / seen)
-        return total / max(seen, 1), right / max(seen, 1), seen
+        with watched:
+            for step, (images, labels) in enumerate(self.loaders["train"]):
+                try:
+                    value, scores = self._step(step, images, labels)
+                except AnomalyError as error:
+                    raise UserError(f"in epoch {self.epoch + 1}, batch {step + 1}, {error}. {self._remedy()}") from None
+                n = len(labels) if self._counts(step) else 0
+                total += value * n
+                right += int((scores.detach().numpy().argmax(1) == labels.numpy()).sum()) if n else 0
+                seen += n
+                watch(seen * together.size(), total / max(seen, 1), right / max(seen, 1))
+        total, right, seen = together.sums(total, right, seen)
+        return total / max(seen, 1), right / max(seen, 1), int(seen)
+
+    def _step(self, step: int, images, labels) -> tuple[float, Any]:
+        """One update; the loss of this process's images, and their scores."""
+        scores = self.network(images)
+        loss = self.loss(scores, labels)
+        value = loss.item()
+        self._check_finite(value, f"batch {step + 1}")
+        shares = self.loaders["train"].batch_sampler
+        if isinstance(shares, together.Shares):
+            loss = loss * shares.weight(step, len(labels))
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        if self.every_batch:
+            self.scheduler.step()
+        return value, scores
+
+    def _counts(self, step: int) -> bool:
+        shares = self.loaders["train"].batch_sampler
+        return not isinstance(shares, together.Shares) or shares.counts(step)
+
+    def _remedy(self) -> str:
+        return f"Lower --lr (now {self.settings.lr}), or use --optimizer adam."
 
     def _check_finite(self, loss: float, where: str) -> None:
         """UserError for a loss that is no number any more."""
         if not math.isfinite(loss):
-            raise UserError(
-                f"the loss became {loss} in epoch {self.epoch + 1}, {where}. Lower --lr (now {self.settings.lr}), or use "
-                "--optimizer adam."
-            )
+            raise UserError(f"the loss became {loss} in epoch {self.epoch + 1}, {where}. {self._remedy()}")
 
     def measure(self, split: str) -> tuple[float, float]:
         """Mean loss and accuracy on a split."""
@@ -191,7 +214,7 @@ class Trainer:
 
     def scores(self, split: str) -> tuple[np.ndarray, np.ndarray]:
         """The model's scores (N, classes) and the labels (N,) of a split, float64 and int64."""
-        return scores_of(self.model, self.loaders[split])
+        return together.shared_scores(self.loaders[split], lambda loader: scores_of(self.model, loader))
 
 
 def scores_of(model: nn.Module, loader: DataLoader) -> tuple[np.ndarray, np.ndarray]:

@@ -1,44 +1,34 @@
-"""Processes that compute together. Taper has groups of one process: collectives give what PyTorch's give there.
+"""Processes that compute together, with torch.distributed's interface: MPI carries the tensors and starts the processes.
 
-`init_process_group` with a world of more than one process raises NotImplementedError.
+`taper launch -n 4 script.py` starts four processes of a script; `init_process_group` makes them one group. A process
+alone is a group of one, and needs no MPI.
 """
 
 from __future__ import annotations
 
 from . import constants
 from .collectives import (
-    Work,
     all_gather,
     all_gather_coalesced,
     all_gather_into_tensor,
-    all_gather_object,
     all_reduce,
     all_reduce_coalesced,
     all_to_all,
     all_to_all_single,
     barrier,
-    batch_isend_irecv,
     broadcast,
-    broadcast_object_list,
     gather,
-    gather_object,
-    irecv,
-    isend,
     monitored_barrier,
-    recv,
     reduce,
     reduce_scatter,
     reduce_scatter_tensor,
     scatter,
-    scatter_object_list,
-    send,
 )
+from .constants import default_pg_timeout
+from .errors import DistBackendError, DistError, DistNetworkError, DistStoreError
 from .groups import (
-    Backend,
     GroupMember,
     ProcessGroup,
-    ReduceOp,
-    destroy_process_group,
     get_backend,
     get_global_rank,
     get_group_rank,
@@ -47,7 +37,6 @@ from .groups import (
     get_rank,
     get_world_size,
     group,
-    init_process_group,
     is_available,
     is_backend_available,
     is_gloo_available,
@@ -59,14 +48,27 @@ from .groups import (
     is_xccl_available,
     new_group,
     new_subgroups,
+    new_subgroups_by_enumeration,
     reduce_op,
 )
+from .objects import (
+    all_gather_object,
+    broadcast_object_list,
+    gather_object,
+    recv_object_list,
+    scatter_object_list,
+    send_object_list,
+)
+from .point_to_point import P2POp, batch_isend_irecv, irecv, isend, recv, send
+from .reduction import Backend, ReduceOp
+from .rendezvous import destroy_process_group, init_process_group
+from .work import Work
 
-_gather_base = _all_gather_base = all_gather_into_tensor
-_reduce_scatter_base = reduce_scatter_tensor
+_all_gather_base = all_gather_single = all_gather_into_tensor
+_reduce_scatter_base = reduce_scatter_single = reduce_scatter_tensor
 
 # What needs several processes can be imported, and says so when used.
-_REFUSED = ("DeviceMesh", "init_device_mesh", "TCPStore", "FileStore", "HashStore", "PrefixStore", "Store", "P2POp")
+_REFUSED = ("DeviceMesh", "init_device_mesh", "TCPStore", "FileStore", "HashStore", "PrefixStore", "Store")
 _ROOMS = (
     *("algorithms", "autograd", "checkpoint", "device_mesh", "distributed_c10d", "elastic", "fsdp", "launcher", "nn"),
     *("optim", "pipelining", "rpc", "run", "tensor", "utils"),
@@ -80,7 +82,7 @@ def __getattr__(name: str):
     from ..refusal import refused
 
     if name in _REFUSED:
-        return refused(f"distributed.{name}", "Taper's process groups have one process; use one process.")
+        return refused(f"distributed.{name}", "MPI brings processes together: use groups and collectives.")
     if name in _ROOMS and find_spec(f"{__name__}.{name}") is not None:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

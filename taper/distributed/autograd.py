@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..refusal import room
 
-_INSTEAD = "Taper's process groups have one process: call backward()."
+_INSTEAD = "Call backward() in every process: DistributedDataParallel averages the gradients."
 
 __getattr__ = room(
     __name__,

@@ -1,273 +1,355 @@
-"""Collectives over one process: each checks its arguments and leaves what a sum, a copy or a list of one leaves."""
+"""Collectives of tensors: all processes of a group call the same ones in the same order.
+
+`src` and `dst` are numbers in the world, `group_src` and `group_dst` numbers in the group. With `async_op` a collective
+returns a `Work` at once and goes on while the program computes; without, it returns None when it is done. A process
+that is no member of the group does nothing.
+"""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from ..autograd.modes import no_grad
-from ..autograd.tape import Variable
-from .groups import GroupMember, ReduceOp, default_group
+import numpy as np
+
+from ..autograd.tape import Variable, changed
+from .errors import DistBackendError
+from .groups import ProcessGroup, chosen
+from .reduction import ReduceOp
+from .watch import current
+from .work import Work
 
 
-class Work:
-    """A collective that was started, and is done."""
-
-    def __init__(self, result: Any = None):
-        self._result = result
-
-    def wait(self, timeout: Any = None) -> bool:
-        """Wait until it is done: it is."""
-        return True
-
-    def is_completed(self) -> bool:
-        """Whether it is done: True."""
-        return True
-
-    def is_success(self) -> bool:
-        """Whether it went well: True."""
-        return True
-
-    def result(self) -> Any:
-        """The tensors it made."""
-        return self._result
-
-    def get_future(self):
-        """A future that has the result."""
-        from ..futures import Future
-
-        made = Future()
-        made.set_result(self._result)
-        return made
-
-
-def _outside(group: Any) -> bool:
-    default_group()
-    return group == GroupMember.NON_GROUP_MEMBER
-
-
-def _single(value: Any, name: str) -> None:
+def single(value: Any, name: str) -> None:
+    """TypeError for what is no tensor, NotImplementedError for a tensor that is not on the CPU."""
     if not isinstance(value, Variable):
         raise TypeError(
             f"Invalid function argument. Expected parameter `{name}` of type torch.Tensor but got {type(value)} instead."
         )
+    if not isinstance(value._array, np.ndarray):
+        raise NotImplementedError(
+            f"`{name}` is no CPU tensor of a running program ({type(value._array).__name__}): collectives run outside of "
+            "compiled functions, on CPU tensors."
+        )
 
 
-def _several(value: Any, name: str, count: int | None = 1) -> None:
+def _several(value: Any, name: str, count: int | None = None) -> None:
     if not isinstance(value, (list, tuple)) or not all(isinstance(t, Variable) for t in value):
         raise TypeError(
             f"Invalid function argument. Expected parameter `{name}` of type List[torch.Tensor] but got {type(value)} "
             "instead."
         )
+    for t in value:
+        single(t, name)
     if count is not None and len(value) != count:
         raise ValueError(f"`{name}` must have one tensor for each of the group's processes ({count}), not {len(value)}")
 
 
-def _root(rank: Any, what: str) -> None:
-    if rank not in (None, 0):
-        raise ValueError(f"{what} {rank} is not part of a group of one process")
+def _alike(tensors: list, like: Variable, what: str) -> None:
+    for t in tensors:
+        if t._array.dtype != like._array.dtype:
+            raise RuntimeError(
+                f"{what}: tensors must have one dtype, not {like._array.dtype} and {t._array.dtype}. Cast them first."
+            )
+        if t._array.size != like._array.size:
+            raise ValueError(
+                f"{what}: tensors must have one size, not {tuple(like._array.shape)} and {tuple(t._array.shape)}."
+            )
 
 
-def _done(async_op: bool, result: Any = None) -> Work | None:
-    return Work(result) if async_op else None
+def root(group: ProcessGroup, rank: int | None, group_rank: int | None, what: str, default: int | None = 0) -> int:
+    """The number in the group of the process that a collective starts from or ends at."""
+    if rank is not None and group_rank is not None:
+        raise ValueError(f"Can't specify both {what} and group_{what}")
+    if group_rank is not None:
+        if not 0 <= group_rank < group.size():
+            raise ValueError(f"group_{what} {group_rank} is not part of a group of {group.size()} processes")
+        return group_rank
+    if rank is None:
+        if default is None:
+            raise ValueError(f"Must specify {what} or group_{what}")
+        rank = group.ranks[default]
+    if rank not in group.ranks:
+        word = "one process" if group.size() == 1 else f"{group.size()} processes ({group.ranks})"
+        raise ValueError(f"{what} {rank} is not part of a group of {word}")
+    return group.local(rank)
 
 
-def _copy(to: Variable, source: Variable) -> None:
-    with no_grad():
-        to.copy_(source.reshape(to.shape))
+def _memory(t: Variable) -> np.ndarray:
+    """The tensor's own array where it is contiguous, else a copy of it."""
+    return np.ascontiguousarray(t._array)
+
+
+def _written(t: Variable, array: np.ndarray) -> None:
+    """Note, or make, the change of a tensor whose `_memory` has new values."""
+    if array is not t._array:
+        t._array[...] = array.reshape(t._array.shape)
+    changed(t)
+
+
+def _spread(tensors: list, rows: np.ndarray) -> None:
+    for t, row in zip(tensors, rows):
+        t._array[...] = row.reshape(t._array.shape)
+        changed(t)
+
+
+def _ended(work: Work, async_op: bool) -> Work | None:
+    if async_op:
+        return work.in_background()
+    work.wait()
+    return None
+
+
+def _rows(tensors: list) -> np.ndarray:
+    return np.stack([t._array.reshape(-1) for t in tensors])
 
 
 def all_reduce(tensor, op=ReduceOp.SUM, group=None, async_op: bool = False):
     """The sum (or another reduction) of all processes' tensors, in place."""
-    _single(tensor, "tensor")
-    return None if _outside(group) else _done(async_op, [tensor])
+    single(tensor, "tensor")
+    members = chosen(group)
+    if members is None:
+        return None
+    array = _memory(tensor)
+    part = members.transport.all_reduce(array, op)
+    return _ended(Work(members, "all_reduce", [part], [tensor], lambda: _written(tensor, array)), async_op)
 
 
 def all_reduce_coalesced(tensors, op=ReduceOp.SUM, group=None, async_op: bool = False):
     """`all_reduce` of several tensors."""
-    _several(tensors, "tensors", None)
-    return None if _outside(group) else _done(async_op, tensors)
+    _several(tensors, "tensors")
+    members = chosen(group)
+    if members is None:
+        return None
+    arrays = [_memory(t) for t in tensors]
+    parts = [members.transport.all_reduce(a, op) for a in arrays]
+
+    def finish() -> None:
+        for t, a in zip(tensors, arrays):
+            _written(t, a)
+
+    return _ended(Work(members, "all_reduce_coalesced", parts, tensors, finish), async_op)
 
 
 def reduce(tensor, dst=None, op=ReduceOp.SUM, group=None, async_op: bool = False, group_dst=None):
-    """`all_reduce` of which one process gets the result."""
-    _single(tensor, "tensor")
-    _root(dst, "dst")
-    return None if _outside(group) else _done(async_op, [tensor])
+    """`all_reduce` of which one process gets the result; the others' tensors are left as they were."""
+    single(tensor, "tensor")
+    members = chosen(group)
+    if members is None:
+        return None
+    to = root(members, dst, group_dst, "dst", 0 if members.size() == 1 else None)
+    array = _memory(tensor)
+    part = members.transport.reduce(array, op, to)
+    finish = (lambda: _written(tensor, array)) if members.rank() == to else None
+    return _ended(Work(members, "reduce", [part], [tensor], finish), async_op)
 
 
 def broadcast(tensor, src=None, group=None, async_op: bool = False, group_src=None):
     """One process's tensor for all, in place."""
-    _single(tensor, "tensor")
-    _root(src, "src")
-    return None if _outside(group) else _done(async_op, [tensor])
+    single(tensor, "tensor")
+    members = chosen(group)
+    if members is None:
+        return None
+    source = root(members, src, group_src, "src", 0 if members.size() == 1 else None)
+    array = _memory(tensor)
+    part = members.transport.broadcast(array, source)
+    finish = None if members.rank() == source else lambda: _written(tensor, array)
+    return _ended(Work(members, "broadcast", [part], [tensor], finish), async_op)
 
 
 def all_gather(tensor_list, tensor, group=None, async_op: bool = False):
     """All processes' tensors, into a list of tensors."""
-    _single(tensor, "tensor")
-    _several(tensor_list, "tensor_list")
-    if _outside(group):
+    single(tensor, "tensor")
+    members = chosen(group)
+    _several(tensor_list, "tensor_list", None if members is None else members.size())
+    if members is None:
         return None
-    _copy(tensor_list[0], tensor)
-    return _done(async_op, tensor_list)
+    _alike(tensor_list, tensor, "all_gather")
+    array = _memory(tensor)
+    out = np.empty((members.size(), array.size), array.dtype)
+    part = members.transport.all_gather(out, array)
+    return _ended(Work(members, "all_gather", [part], tensor_list, lambda: _spread(tensor_list, out)), async_op)
 
 
 def all_gather_coalesced(output_tensor_lists, input_tensor_list, group=None, async_op: bool = False):
-    """`all_gather` of several tensors."""
-    for tensor_list, tensor in zip(output_tensor_lists, input_tensor_list):
-        all_gather(tensor_list, tensor, group)
-    return _done(async_op)
+    """`all_gather` of several tensors; output_tensor_lists[i][j] is process i's j-th."""
+    for number, tensor in enumerate(input_tensor_list):
+        all_gather([row[number] for row in output_tensor_lists], tensor, group)
+    members = chosen(group)
+    return Work(members, "all_gather_coalesced", []).in_background() if async_op and members is not None else None
 
 
 def all_gather_into_tensor(output_tensor, input_tensor, group=None, async_op: bool = False):
     """All processes' tensors, one after the other in one tensor."""
-    _single(output_tensor, "output_tensor")
-    _single(input_tensor, "input_tensor")
-    if _outside(group):
+    single(output_tensor, "output_tensor")
+    single(input_tensor, "input_tensor")
+    members = chosen(group)
+    if members is None:
         return None
-    _copy(output_tensor, input_tensor)
-    return _done(async_op, output_tensor)
+    _check_sizes("all_gather_into_tensor", output_tensor, input_tensor, members.size())
+    out, array = _memory(output_tensor), _memory(input_tensor)
+    part = members.transport.all_gather(out, array)
+    work = Work(members, "all_gather_into_tensor", [part], output_tensor, lambda: _written(output_tensor, out))
+    return _ended(work, async_op)
+
+
+def _check_sizes(what: str, large: Variable, small: Variable, times: int) -> None:
+    if large._array.dtype != small._array.dtype:
+        raise RuntimeError(f"{what}: input and output must have one dtype. Cast one of them first.")
+    if large._array.size != small._array.size * times:
+        raise ValueError(
+            f"{what}: the larger tensor must have {times} times the elements of the other; shapes are "
+            f"{tuple(large._array.shape)} and {tuple(small._array.shape)}."
+        )
 
 
 def gather(tensor, gather_list=None, dst=None, group=None, async_op: bool = False, group_dst=None):
     """`all_gather` of which one process gets the result."""
-    _single(tensor, "tensor")
-    _root(dst, "dst")
-    if _outside(group):
+    single(tensor, "tensor")
+    members = chosen(group)
+    if members is None:
         return None
-    if not gather_list:
-        raise ValueError("Argument ``gather_list`` must be specified on destination rank.")
-    _several(gather_list, "gather_list")
-    _copy(gather_list[0], tensor)
-    return _done(async_op, gather_list)
+    to = root(members, dst, group_dst, "dst")
+    out, array = None, _memory(tensor)
+    if members.rank() == to:
+        if not gather_list:
+            raise ValueError("Argument ``gather_list`` must be specified on destination rank.")
+        _several(gather_list, "gather_list", members.size())
+        _alike(gather_list, tensor, "gather")
+        out = np.empty((members.size(), array.size), array.dtype)
+    elif gather_list:
+        raise ValueError("Argument ``gather_list`` must NOT be specified on non-destination ranks.")
+    part = members.transport.gather(out, array, to)
+    finish = None if out is None else lambda: _spread(gather_list, out)
+    return _ended(Work(members, "gather", [part], gather_list, finish), async_op)
 
 
 def scatter(tensor, scatter_list=None, src=None, group=None, async_op: bool = False, group_src=None):
     """A tensor for each process, from one process's list."""
-    _single(tensor, "tensor")
-    _root(src, "src")
-    if _outside(group):
+    single(tensor, "tensor")
+    members = chosen(group)
+    if members is None:
         return None
-    if not scatter_list:
-        raise ValueError("Argument ``scatter_list`` must be specified on source rank.")
-    _several(scatter_list, "scatter_list")
-    _copy(tensor, scatter_list[0])
-    return _done(async_op, [tensor])
+    source = root(members, src, group_src, "src")
+    parts = None
+    if members.rank() == source:
+        if not scatter_list:
+            raise ValueError("Argument ``scatter_list`` must be specified on source rank.")
+        _several(scatter_list, "scatter_list", members.size())
+        _alike(scatter_list, tensor, "scatter")
+        parts = _rows(scatter_list)
+    elif scatter_list:
+        raise ValueError("Argument ``scatter_list`` must NOT be specified on non-source ranks.")
+    array = _memory(tensor)
+    part = members.transport.scatter(array, parts, source)
+    return _ended(Work(members, "scatter", [part], [tensor], lambda: _written(tensor, array)), async_op)
 
 
 def reduce_scatter(output, input_list, op=ReduceOp.SUM, group=None, async_op: bool = False):
-    """The sums of all processes' lists, one of them for each process."""
-    _single(output, "output")
-    _several(input_list, "input_list")
-    if _outside(group):
+    """The reductions of all processes' lists, one of them for each process."""
+    single(output, "output")
+    members = chosen(group)
+    _several(input_list, "input_list", None if members is None else members.size())
+    if members is None:
         return None
-    _copy(output, input_list[0])
-    return _done(async_op, [output])
+    _alike(input_list, output, "reduce_scatter")
+    out = _memory(output)
+    part = members.transport.reduce_scatter(out, _rows(input_list), op)
+    return _ended(Work(members, "reduce_scatter", [part], [output], lambda: _written(output, out)), async_op)
 
 
 def reduce_scatter_tensor(output, input, op=ReduceOp.SUM, group=None, async_op: bool = False):
-    """The sum of all processes' tensors, a part of it for each process."""
-    _single(output, "output")
-    _single(input, "input")
-    if _outside(group):
+    """The reduction of all processes' tensors, a part of it for each process."""
+    single(output, "output")
+    single(input, "input")
+    members = chosen(group)
+    if members is None:
         return None
-    _copy(output, input)
-    return _done(async_op, [output])
+    _check_sizes("reduce_scatter_tensor", input, output, members.size())
+    out = _memory(output)
+    part = members.transport.reduce_scatter(out, _memory(input), op)
+    return _ended(Work(members, "reduce_scatter_tensor", [part], [output], lambda: _written(output, out)), async_op)
 
 
 def all_to_all(output_tensor_list, input_tensor_list, group=None, async_op: bool = False):
-    """A tensor from each process for each process."""
-    _several(output_tensor_list, "output_tensor_list")
-    _several(input_tensor_list, "input_tensor_list")
-    if _outside(group):
+    """A tensor from each process for each process; sizes may differ."""
+    members = chosen(group)
+    count = None if members is None else members.size()
+    _several(output_tensor_list, "output_tensor_list", count)
+    _several(input_tensor_list, "input_tensor_list", count)
+    if members is None:
         return None
-    _copy(output_tensor_list[0], input_tensor_list[0])
-    return _done(async_op, output_tensor_list)
+    array = np.concatenate([t._array.reshape(-1) for t in input_tensor_list])
+    out_counts = [t._array.size for t in output_tensor_list]
+    out = np.empty(sum(out_counts), output_tensor_list[0]._array.dtype)
+    _same_dtype("all_to_all", out, array)
+    part = members.transport.all_to_all(out, out_counts, array, [t._array.size for t in input_tensor_list])
+
+    def finish() -> None:
+        _spread(output_tensor_list, np.split(out, np.cumsum(out_counts)[:-1]))
+
+    return _ended(Work(members, "all_to_all", [part], output_tensor_list, finish), async_op)
+
+
+def _same_dtype(what: str, a: np.ndarray, b: np.ndarray) -> None:
+    if a.dtype != b.dtype:
+        raise RuntimeError(
+            f"{what}: input and output must have one dtype, not {b.dtype} and {a.dtype}. Cast one first."
+        )
 
 
 def all_to_all_single(
     output, input, output_split_sizes=None, input_split_sizes=None, group=None, async_op: bool = False
 ):
-    """`all_to_all` of the parts of one tensor."""
-    _single(output, "output")
-    _single(input, "input")
-    if _outside(group):
+    """`all_to_all` of the parts of one tensor; split sizes are rows, by default as many for each process."""
+    single(output, "output")
+    single(input, "input")
+    members = chosen(group)
+    if members is None:
         return None
-    _copy(output, input)
-    return _done(async_op, output)
+    _same_dtype("all_to_all_single", output._array, input._array)
+    out = _memory(output)
+    out_counts = _counts(output, output_split_sizes, members.size())
+    counts = _counts(input, input_split_sizes, members.size())
+    part = members.transport.all_to_all(out, out_counts, _memory(input), counts)
+    return _ended(Work(members, "all_to_all_single", [part], output, lambda: _written(output, out)), async_op)
+
+
+def _counts(t: Variable, sizes: Any, processes: int) -> list[int]:
+    rows = t._array.shape[0] if t._array.ndim else 1
+    if not sizes:
+        if rows % processes:
+            raise RuntimeError(
+                f"all_to_all_single: {rows} rows do not divide among {processes} processes. Give splits."
+            )
+        sizes = [rows // processes] * processes
+    if len(sizes) != processes or sum(sizes) != rows:
+        raise RuntimeError(
+            f"all_to_all_single: split sizes {list(sizes)} must be one for each of {processes} processes, and sum to {rows}"
+        )
+    width = t._array.size // rows if rows else 0
+    return [int(s) * width for s in sizes]
 
 
 def barrier(group=None, async_op: bool = False, device_ids=None):
-    """Wait until all processes are here: they are."""
-    return None if _outside(group) else _done(async_op)
+    """Wait until all processes are here."""
+    members = chosen(group)
+    return None if members is None else _ended(Work(members, "barrier", [members.transport.barrier()]), async_op)
 
 
-def monitored_barrier(group=None, timeout=None, wait_all_ranks: bool = False) -> None:
-    """`barrier`"""
-    default_group()
+def monitored_barrier(group=None, timeout: timedelta | None = None, wait_all_ranks: bool = False) -> None:
+    """`barrier` that says, after the timeout, which processes did not come and where they are: RuntimeError.
 
-
-def all_gather_object(object_list, obj, group=None) -> None:
-    """All processes' objects, into a list."""
-    if not _outside(group):
-        object_list[0] = obj
-
-
-def gather_object(obj, object_gather_list=None, dst=None, group=None, group_dst=None) -> None:
-    """`all_gather_object` of which one process gets the result."""
-    _root(dst, "dst")
-    if not _outside(group):
-        if not object_gather_list:
-            raise ValueError("Argument ``object_gather_list`` must be specified on destination rank.")
-        object_gather_list[0] = obj
-
-
-def broadcast_object_list(object_list, src=None, group=None, device=None, group_src=None, use_batch=False) -> None:
-    """One process's objects for all, in place."""
-    _root(src, "src")
-    _outside(group)
-
-
-def scatter_object_list(
-    scatter_object_output_list, scatter_object_input_list=None, src=None, group=None, group_src=None
-) -> None:
-    """An object for each process, from one process's list."""
-    _root(src, "src")
-    if not _outside(group):
-        if not scatter_object_input_list:
-            raise ValueError("scatter_object_input_list must be specified on source rank")
-        scatter_object_output_list[0] = scatter_object_input_list[0]
-
-
-def _no_other(what: str) -> ValueError:
-    return ValueError(f"{what}: there is no other process in a group of one")
-
-
-def send(tensor, dst=None, group=None, tag: int = 0, group_dst=None) -> None:
-    """Send to another process. ValueError: there is none."""
-    default_group()
-    raise _no_other("send")
-
-
-def isend(tensor, dst=None, group=None, tag: int = 0, group_dst=None) -> None:
-    """Send to another process. ValueError: there is none."""
-    default_group()
-    raise _no_other("isend")
-
-
-def recv(tensor, src=None, group=None, tag: int = 0, group_src=None) -> int:
-    """Receive from another process. ValueError: there is none."""
-    default_group()
-    raise _no_other("recv")
-
-
-def irecv(tensor, src=None, group=None, tag: int = 0, group_src=None) -> None:
-    """Receive from another process. ValueError: there is none."""
-    default_group()
-    raise _no_other("irecv")
-
-
-def batch_isend_irecv(p2p_op_list) -> list:
-    """Send to and receive from other processes. ValueError: there are none."""
-    default_group()
-    raise _no_other("batch_isend_irecv")
+    All that are missing are named, whatever `wait_all_ranks` is.
+    """
+    members = chosen(group)
+    if members is None:
+        return
+    work = Work(members, "monitored_barrier", [members.transport.barrier()])
+    watch = current()
+    limit = (timeout or members.timeout).total_seconds()
+    if watch is not None and not work.reached(limit):
+        found = watch.missing(members.title, members.ranks)
+        raise DistBackendError(
+            f"[Rank {watch.rank}] failed to pass monitoredBarrier in {round(limit * 1000)} ms. {found}"
+        )

@@ -1,68 +1,65 @@
-"""The process group: made from arguments or from the environment, of one process."""
+"""Process groups: which processes compute together, and what carries their tensors."""
 
 from __future__ import annotations
 
 import os
-from enum import IntEnum
+from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlparse
 
-
-class ReduceOp(IntEnum):
-    """How the processes' tensors become one."""
-
-    SUM = 0
-    AVG = 1
-    PRODUCT = 2
-    MIN = 3
-    MAX = 4
-    BAND = 5
-    BOR = 6
-    BXOR = 7
-    PREMUL_SUM = 8
-
+from . import mpi
+from .alone import Alone
+from .constants import default_pg_timeout
+from .reduction import Backend, ReduceOp
+from .watch import current
 
 reduce_op = ReduceOp
 
 
-class Backend(str):
-    """The name of a library of collectives, in lower case."""
-
-    UNDEFINED = "undefined"
-    GLOO = "gloo"
-    NCCL = "nccl"
-    UCC = "ucc"
-    MPI = "mpi"
-    XCCL = "xccl"
-    backend_list = [UNDEFINED, GLOO, NCCL, XCCL, UCC, MPI]
-
-    def __new__(cls, name: str):
-        if not isinstance(name, str):
-            raise ValueError(f"Backend constructor parameter must be string-ish but got {type(name)}")
-        return super().__new__(cls, name.lower())
-
-
 class ProcessGroup:
-    """A group of processes: this one."""
+    """A group of processes. `ranks` are its members' numbers in the world, `title` is how messages call it."""
 
-    def __init__(self, backend: str = Backend.GLOO):
-        self.backend = backend
+    def __init__(self, transport: Any, ranks: list[int], backend: str, timeout: timedelta, title: str):
+        self.transport, self.ranks, self.backend, self.timeout, self.title = transport, ranks, backend, timeout, title
 
     def rank(self) -> int:
-        """This process's number: 0."""
-        return 0
+        """This process's number in the group."""
+        return self.transport.rank
 
     def size(self) -> int:
-        """The number of processes: 1."""
-        return 1
+        """The number of processes."""
+        return self.transport.size
 
     def name(self) -> str:
         """The backend's name."""
         return self.backend
 
+    @property
+    def group_name(self) -> str:
+        """A name that all members know the group by."""
+        return self.title
+
+    @property
+    def group_desc(self) -> str:
+        """What the group is for."""
+        return self.title
+
+    def local(self, rank: int) -> int:
+        """The number in the group of a process of the world. ValueError for one that is no member."""
+        if rank not in self.ranks:
+            raise ValueError(f"Global rank {rank} is not part of group {self.title}, whose ranks are {self.ranks}")
+        return self.ranks.index(rank)
+
+    def __repr__(self) -> str:
+        return f"<ProcessGroup {self.title}: {self.backend}, ranks {self.ranks}>"
+
 
 class _State:
     group: ProcessGroup | None = None
+    made = 0
+
+
+def _set_default(group: ProcessGroup | None) -> None:
+    _State.group = group
 
 
 class _World(type):
@@ -93,18 +90,18 @@ def is_initialized() -> bool:
 
 
 def is_nccl_available() -> bool:
-    """Whether there is NCCL: False."""
+    """Whether there is NCCL, which needs GPUs: False."""
     return False
 
 
 def is_gloo_available() -> bool:
-    """Whether groups can be made under the name gloo: True."""
+    """Whether groups can be made under the name gloo: True. It stands for MPI, or for one process alone."""
     return True
 
 
 def is_mpi_available() -> bool:
-    """Whether there is MPI: False."""
-    return False
+    """Whether there is MPI: mpi4py is installed."""
+    return mpi.is_available()
 
 
 def is_ucc_available() -> bool:
@@ -118,82 +115,14 @@ def is_xccl_available() -> bool:
 
 
 def is_backend_available(backend: str) -> bool:
-    """Whether groups can be made with a backend: with gloo."""
-    return backend.lower() == Backend.GLOO
+    """Whether groups can be made with a backend: with gloo, and with mpi where mpi4py is installed."""
+    name = backend.lower()
+    return name == Backend.GLOO or (name == Backend.MPI and is_mpi_available())
 
 
 def is_torchelastic_launched() -> bool:
     """Whether a launcher started this process."""
     return os.getenv("TORCHELASTIC_RUN_ID") is not None
-
-
-def _from_environment(name: str) -> int:
-    value = os.environ.get(name)
-    if value is None:
-        raise ValueError(
-            f"Error initializing torch.distributed using env:// rendezvous: environment variable {name} expected, but not "
-            "set"
-        )
-    return int(value)
-
-
-def _place(init_method: str | None, rank: int, world_size: int) -> tuple[int, int]:
-    """Rank and size as given, in the URL, or in the environment."""
-    query = parse_qs(urlparse(init_method or "").query)
-    rank = int(query["rank"][0]) if "rank" in query else rank
-    world_size = int(query["world_size"][0]) if "world_size" in query else world_size
-    if init_method is None or init_method.startswith("env://"):
-        rank = _from_environment("RANK") if rank < 0 else rank
-        world_size = _from_environment("WORLD_SIZE") if world_size < 0 else world_size
-        for name in ("MASTER_ADDR", "MASTER_PORT"):
-            if name not in os.environ:
-                _from_environment(name)
-    return rank, world_size
-
-
-def init_process_group(
-    backend: str | None = None,
-    init_method: str | None = None,
-    timeout: Any = None,
-    world_size: int = -1,
-    rank: int = -1,
-    store: Any = None,
-    group_name: str = "",
-    pg_options: Any = None,
-    device_id: Any = None,
-) -> None:
-    """Make the default group. Rank and size come from the arguments, or from RANK and WORLD_SIZE.
-
-    ValueError if they are nowhere, or a group is there already; RuntimeError for a backend that is not there;
-    NotImplementedError for more than one process.
-    """
-    if is_initialized():
-        raise ValueError("trying to initialize the default process group twice!")
-    name = Backend(backend or Backend.GLOO)
-    names = [part.rpartition(":")[2] for part in name.split(",")]
-    if not any(is_backend_available(n) for n in names):
-        kind = name.upper()
-        raise RuntimeError(
-            f"Distributed package doesn't have {kind} built in. Use backend='gloo', or choose by "
-            "taper.cuda.is_available()."
-        )
-    rank, world_size = _place(init_method, rank, world_size)
-    if world_size != 1:
-        raise NotImplementedError(
-            f"taper.distributed has groups of one process, not of {world_size}. Start one process (WORLD_SIZE=1); Taper's "
-            "threads use all cores."
-        )
-    if rank != 0:
-        raise ValueError(f"rank {rank} is not in a world of one process")
-    _State.group = ProcessGroup(Backend.GLOO)
-
-
-def destroy_process_group(group: Any = None) -> None:
-    """Forget a group; without argument, the default one. AssertionError if there is none."""
-    if group is None or group is _State.group:
-        if not is_initialized():
-            raise AssertionError("Process group has not been initialized")
-        _State.group = None
 
 
 def default_group() -> ProcessGroup:
@@ -203,43 +132,54 @@ def default_group() -> ProcessGroup:
     return _State.group
 
 
+def chosen(group: Any) -> ProcessGroup | None:
+    """A group as collectives take it: the default one for None; None where this process is no member."""
+    if group is None:
+        return default_group()
+    default_group()
+    return None if group == GroupMember.NON_GROUP_MEMBER else group
+
+
 def get_rank(group: Any = None) -> int:
     """This process's number in a group, -1 if it is no member. ValueError before `init_process_group`."""
-    if group == GroupMember.NON_GROUP_MEMBER:
-        return -1
-    return default_group().rank()
+    found = chosen(group)
+    return -1 if found is None else found.rank()
 
 
 def get_world_size(group: Any = None) -> int:
     """The number of processes in a group, -1 if this one is no member. ValueError before `init_process_group`."""
-    if group == GroupMember.NON_GROUP_MEMBER:
-        return -1
-    return default_group().size()
+    found = chosen(group)
+    return -1 if found is None else found.size()
 
 
 def get_backend(group: Any = None) -> str:
-    """The backend's name. ValueError before `init_process_group`."""
-    return default_group().name()
+    """The backend's name. ValueError before `init_process_group`, and for a group of others."""
+    return _member(group).name()
+
+
+def _member(group: Any) -> ProcessGroup:
+    found = chosen(group)
+    if found is None:
+        raise ValueError("Invalid process group specified: this process is no member of it")
+    return found
 
 
 def get_global_rank(group: Any, group_rank: int) -> int:
     """The number in the world of a group's member."""
-    if group_rank != 0:
-        raise ValueError(f"Group rank {group_rank} is not part of group {group}")
-    return 0
+    found = _member(group)
+    if not 0 <= group_rank < found.size():
+        raise ValueError(f"Group rank {group_rank} is not part of group {found.title}")
+    return found.ranks[group_rank]
 
 
 def get_group_rank(group: Any, global_rank: int) -> int:
     """The number in a group of a process of the world."""
-    if global_rank != 0:
-        raise ValueError(f"Global rank {global_rank} is not part of group {group}")
-    return 0
+    return _member(group).local(global_rank)
 
 
 def get_process_group_ranks(group: Any = None) -> list[int]:
     """The numbers in the world of a group's members."""
-    default_group()
-    return [0]
+    return list(_member(group).ranks)
 
 
 def get_node_local_rank(fallback_rank: int | None = None) -> int:
@@ -253,15 +193,98 @@ def get_node_local_rank(fallback_rank: int | None = None) -> int:
     )
 
 
-def new_group(ranks: list[int] | None = None, *args: Any, **kwargs: Any) -> Any:
-    """A group of some of the processes. ValueError for processes that are not there."""
-    default_group()
-    if ranks is not None and any(r != 0 for r in ranks):
+def new_group(
+    ranks: list[int] | None = None,
+    timeout: timedelta | None = None,
+    backend: str | None = None,
+    pg_options: Any = None,
+    use_local_synchronization: bool = False,
+    group_desc: str | None = None,
+    device_id: Any = None,
+) -> Any:
+    """A group of some of the processes, by their numbers in the world; all processes call this, in the same order.
+
+    Returns `GroupMember.NON_GROUP_MEMBER` to those that are not in it. ValueError for processes that are not there or
+    are named twice, RuntimeError for a backend that is not there.
+    """
+    world = default_group()
+    members = list(range(world.size())) if ranks is None else sorted(ranks)
+    if any(not 0 <= r < world.size() for r in members):
         raise ValueError("The new group's rank should be within the world_size set by init_process_group")
-    return ProcessGroup() if ranks is None or ranks else GroupMember.NON_GROUP_MEMBER
+    if len(set(members)) != len(members):
+        raise ValueError(f"The new group names a rank twice: {members}")
+    name = world.backend if backend is None else checked_backend(backend)
+    _State.made += 1
+    title = group_desc or f"group {_State.made}"
+    if world.rank() not in members:
+        return GroupMember.NON_GROUP_MEMBER
+    watch = current()
+    if watch is None:
+        transport: Any = Alone()
+    else:
+        with watch.waiting(f"new_group({members})"):
+            transport = world.transport.subset(members)
+    return ProcessGroup(transport, members, name, timeout or default_pg_timeout, f"{title} (ranks {members})")
 
 
-def new_subgroups(group_size: int | None = None, *args: Any, **kwargs: Any) -> tuple:
-    """(this process's group, all groups) of `group_size` processes."""
-    made = new_group()
-    return made, [made]
+def checked_backend(backend: str | None) -> str:
+    """The name of the backend for the CPU in what `init_process_group` takes. RuntimeError if there is none of them."""
+    asked = Backend(backend or Backend.GLOO)
+    names = [part.rpartition(":")[2] for part in asked.split(",")]
+    for name in names:
+        if is_backend_available(name):
+            return Backend(name)
+    if names == [Backend.MPI]:
+        raise RuntimeError(
+            'Distributed package doesn\'t have MPI built in: mpi4py is not installed. `pip install "taper[mpi]"` brings '
+            "it and an MPI."
+        )
+    if Backend.NCCL in names:
+        raise RuntimeError(
+            "Distributed package doesn't have NCCL built in: NCCL carries tensors between GPUs, and there is no CUDA here. "
+            "Use backend='mpi' or 'gloo' for CPU tensors, or choose by taper.cuda.is_available()."
+        )
+    raise RuntimeError(f"Distributed package doesn't have {asked.upper()} built in. Use backend='mpi' or 'gloo'.")
+
+
+def new_subgroups(
+    group_size: int | None = None,
+    group: Any = None,
+    timeout: timedelta | None = None,
+    backend: str | None = None,
+    pg_options: Any = None,
+    group_desc: str | None = None,
+) -> tuple:
+    """(this process's group, all groups) of `group_size` neighbours each; by default those of one machine."""
+    world = default_group()
+    size = int(os.environ.get("LOCAL_WORLD_SIZE", world.size())) if group_size is None else group_size
+    if size <= 0:
+        raise ValueError(f"The arg 'group_size' ({size}) must be positive")
+    if world.size() < size:
+        raise ValueError(f"The arg 'group_size' ({size}) must not exceed the world size ({world.size()})")
+    if world.size() % size:
+        raise ValueError(f"The world size ({world.size()}) must be divisible by 'group_size={size}'")
+    rows = [list(range(start, start + size)) for start in range(0, world.size(), size)]
+    return new_subgroups_by_enumeration(rows, timeout, backend, pg_options, group_desc)
+
+
+def new_subgroups_by_enumeration(
+    ranks_per_subgroup_list: list[list[int]],
+    timeout: timedelta | None = None,
+    backend: str | None = None,
+    pg_options: Any = None,
+    group_desc: str | None = None,
+) -> tuple:
+    """(this process's group or None, all groups), one for each list of ranks. ValueError if a rank is in two."""
+    if not ranks_per_subgroup_list:
+        raise ValueError("The arg 'ranks_per_subgroup_list' cannot be empty")
+    flat = [r for ranks in ranks_per_subgroup_list for r in ranks]
+    if len(set(flat)) != len(flat):
+        raise ValueError(f"The arg 'ranks_per_subgroup_list' names a rank in two groups: {ranks_per_subgroup_list}")
+    mine, made = None, []
+    for ranks in ranks_per_subgroup_list:
+        found = new_group(ranks, timeout, backend, pg_options, group_desc=group_desc)
+        made.append(found)
+        if get_rank() in ranks:
+            mine = found
+    return mine, made

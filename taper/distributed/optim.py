@@ -1,17 +1,20 @@
-"""`torch.distributed.optim`, which is not part of Taper: its names can be imported, and say what to use instead."""
+"""Optimizers for several processes: `ZeroRedundancyOptimizer`. Other names say what to use instead."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from ..refusal import room
 
-_INSTEAD = "Taper's process groups have one process: use the optimizer itself."
-
-__getattr__ = room(
+_find = room(
     __name__,
-    _INSTEAD,
-    (
-        "DistributedOptimizer",
-        "PostLocalSGDOptimizer",
-        "ZeroRedundancyOptimizer",
-    ),
+    "Use ZeroRedundancyOptimizer, or the optimizer itself.",
+    ("DistributedOptimizer", "PostLocalSGDOptimizer"),
 )
+
+
+def __getattr__(name: str):
+    if name == "ZeroRedundancyOptimizer":
+        # Optimizers lie above processes: this is where PyTorch's programs look for it.
+        return import_module("taper.optim.zero").ZeroRedundancyOptimizer
+    return _find(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..refusal import room
 
-_INSTEAD = "Taper's process groups have one process: call the stages one after the other."
+_INSTEAD = "Call the stages one after the other, or send their outputs with taper.distributed.send."
 
 __getattr__ = room(
     __name__,

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from . import safetensors
 from .checkpoint import load, save
+from .run import Checkpoints
 from .safe_globals import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
 
 __all__ = [
+    "Checkpoints",
     "save",
     "load",
     "safetensors",

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from . import archive, legacy
 from .atomic import replacing
 from .damage import Damaged, name_of, reported
@@ -53,6 +55,28 @@ def save(
     if isinstance(f, (str, os.PathLike)):
         folder = os.path.splitext(os.path.basename(os.fsdecode(f)))[0] or folder
     _to(f, lambda file: _write_archive(file, folder, content.getbuffer(), pickler))
+
+
+class Snapshot:
+    """An object as it is now, in memory of its own, to be written later. `memory` is that of a former snapshot, for reuse."""
+
+    def __init__(self, obj: object, memory: dict[str, np.ndarray] | None = None):
+        content = io.BytesIO()
+        self._pickler = Pickler(content, PROTOCOL)
+        self._pickler.dump(obj)
+        self._content = content.getbuffer()
+        self.memory: dict[str, np.ndarray] = {}
+        for key, held in self._pickler.storages.items():
+            kept = None if memory is None else memory.get(key)
+            if kept is None or kept.nbytes != held.memory.nbytes:
+                kept = np.empty(held.memory.nbytes, np.uint8)
+            kept[...] = held.memory
+            self.memory[key] = held.memory = kept
+
+    def write(self, path: str | os.PathLike) -> None:
+        """Write it to a file as `save` does."""
+        folder = os.path.splitext(os.path.basename(os.fsdecode(path)))[0] or "archive"
+        _to(path, lambda file: _write_archive(file, folder, self._content, self._pickler))
 
 
 def _to(f, write: Callable) -> None:

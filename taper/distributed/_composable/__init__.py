@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...refusal import room
 
-_INSTEAD = "Taper's process groups have one process, which holds the whole model: train the module itself."
+_INSTEAD = "Every process holds the whole model: use nn.parallel.DistributedDataParallel, and ZeroRedundancyOptimizer to shard the optimizer."
 
 _ROOMS = ("fsdp",)
 _find = room(__name__, _INSTEAD, ())

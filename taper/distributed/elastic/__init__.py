@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...refusal import room
 
-_INSTEAD = "Start one process with python."
+_INSTEAD = "Start processes with `taper launch --max-restarts K -n N script.py`."
 
 _ROOMS = ("multiprocessing",)
 _find = room(__name__, _INSTEAD, ())

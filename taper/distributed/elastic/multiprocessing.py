@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from ...refusal import room
 
-_INSTEAD = "Start one process with python."
+_INSTEAD = "Start processes with `taper launch -n N script.py`."
 
 __getattr__ = room(__name__, _INSTEAD, ("Std",))

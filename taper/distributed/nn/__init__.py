@@ -1,26 +1,18 @@
-"""`torch.distributed.nn`, which is not part of Taper: its names can be imported, and say what to use instead."""
+"""Collectives that gradients pass through."""
 
 from __future__ import annotations
 
-from ...refusal import room
-
-_INSTEAD = "Taper's process groups have one process: use the module or tensor itself."
-
-_ROOMS = ("functional",)
-_find = room(
-    __name__,
-    _INSTEAD,
-    (
-        "RemoteModule",
-        "all_gather",
-        "all_reduce",
-    ),
-)
+from ...refusal import refused
+from . import functional as functional
+from .functional import all_gather, all_reduce, broadcast
 
 
 def __getattr__(name: str):
-    if name in _ROOMS:
-        from importlib import import_module
+    if name == "RemoteModule":
+        return refused(
+            "distributed.nn.RemoteModule", "Every process holds the whole model: use DistributedDataParallel."
+        )
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
-        return import_module(f"{__name__}.{name}")
-    return _find(name)
+
+__all__ = ["all_gather", "all_reduce", "broadcast", "functional"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...refusal import room
 
-_INSTEAD = "Taper's process groups have one process: call the function directly."
+_INSTEAD = "Use send, recv and the object collectives of taper.distributed."
 
 _ROOMS = (
     "api",

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from ...refusal import room
 
-_INSTEAD = "Taper's process groups have one process: call the function directly."
+_INSTEAD = "Use send, recv and the object collectives of taper.distributed."
 
 __getattr__ = room(__name__, _INSTEAD, ("async_execution",))

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from ...refusal import room
 
-_INSTEAD = "Taper's process groups have one process: use plain tensors."
+_INSTEAD = "Use plain tensors and the collectives of taper.distributed."
 
 __getattr__ = room(__name__, _INSTEAD, ("context_parallel",))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...dtypes import int64
-from ...tensor import empty, ones, tensor, zeros
+from ...autograd.modes import no_grad
+from ...distributed import get_world_size, is_initialized
+from ...distributed.nn.functional import gathered
+from ...dtypes import bfloat16, float16, int64
+from ...tensor import cat, empty, ones, tensor, zeros
 from .. import functional as F
 from .. import init
 from ..module import Module
@@ -146,7 +149,11 @@ class BatchNorm3d(_BatchNorm):
 
 
 class SyncBatchNorm(_BatchNorm):
-    """Batch normalisation over the batches of all processes. With one process it is batch normalisation."""
+    """Batch normalisation over the batches of all processes of a group; with one process it is batch normalisation.
+
+    In training every process must call it, in the same order; process_group None is the default group. Means and
+    variances of the processes are combined as in Chan, Golub and LeVeque (1979).
+    """
 
     def __init__(
         self,
@@ -162,9 +169,49 @@ class SyncBatchNorm(_BatchNorm):
         bias: bool = True,
     ) -> None:
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
-        if process_group is not None:
-            raise NotImplementedError("SyncBatchNorm: process groups are not supported. Leave process_group out.")
         self.process_group = process_group
+
+    def forward(self, input):
+        self._check_input_dim(input)
+        by_batch = self.training or (self.running_mean is None and self.running_var is None)
+        if not by_batch or not is_initialized() or get_world_size(self.process_group) == 1:
+            return super().forward(input)
+        return self._over_all(input)
+
+    def _over_all(self, input):
+        """Normalise by the statistics of all processes' batches."""
+        channels, dims = input.shape[1], [d for d in range(input.dim()) if d != 1]
+        shape = [1, channels, *[1] * (input.dim() - 2)]
+        x = input.float() if input.dtype in (float16, bfloat16) else input
+        count = x.numel() // channels
+        own_mean = x.mean(dims)
+        own_var = (x - own_mean.reshape(shape)).pow(2).mean(dims)
+        found = gathered(cat([own_mean, own_var, own_mean.new_full((1,), count)]), self.process_group)
+        counts = found[:, -1:].detach()
+        total = counts.sum()
+        if float(total) <= 1:
+            raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
+        weights = counts / total
+        means, variances = found[:, :channels], found[:, channels : 2 * channels]
+        mean = (weights * means).sum(0)
+        var = (weights * (variances + (means - mean).pow(2))).sum(0)
+        if self.training and self.track_running_stats:
+            self._keep(mean.detach(), var.detach() * (total / (total - 1)))
+        scale = (var + self.eps).rsqrt()
+        if self.weight is not None:
+            scale = scale * self.weight
+        made = (x - mean.reshape(shape)) * scale.reshape(shape)
+        if self.bias is not None:
+            made = made + self.bias.reshape(shape)
+        return made.to(input.dtype)
+
+    def _keep(self, mean, var) -> None:
+        """Let the running statistics follow those of a batch."""
+        self.num_batches_tracked.add_(1)
+        momentum = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        with no_grad():
+            self.running_mean.mul_(1 - momentum).add_(mean * momentum)
+            self.running_var.mul_(1 - momentum).add_(var * momentum)
 
     def _check_input_dim(self, input) -> None:
         if input.dim() < 2:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....refusal import room
 
-_INSTEAD = "Taper's process groups have one process; checkpoint with taper.utils.checkpoint."
+_INSTEAD = "Use nn.parallel.DistributedDataParallel; taper.utils.checkpoint saves memory of activations."
 
 _ROOMS = ("checkpoint_wrapper",)
 _find = room(__name__, _INSTEAD, ())

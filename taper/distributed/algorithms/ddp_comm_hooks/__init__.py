@@ -1,10 +1,10 @@
-"""`torch.distributed.algorithms.ddp_comm_hooks`, which is not part of Taper: its names can be imported, and say what to use instead."""
+"""Hooks of DistributedDataParallel. Those of `default_hooks` are there; the others' names say what to use instead."""
 
 from __future__ import annotations
 
 from ....refusal import room
 
-_INSTEAD = "Taper's process groups have one process; checkpoint with taper.utils.checkpoint."
+_INSTEAD = "Use one of default_hooks with DistributedDataParallel.register_comm_hook."
 
 _ROOMS = (
     "default_hooks",

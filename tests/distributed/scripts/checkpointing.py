@@ -1,0 +1,66 @@
+"""Train with a checkpoint every few steps; continue from the newest; die when and where the options say.
+
+    checkpointing.py FOLDER STEPS EVERY [RANK STEPS_BEGUN]
+
+Each step is noted in FOLDER/begun before it is taken. At the end, FOLDER/digest has that of parameters and optimizer.
+"""
+
+import hashlib
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from taper.serialization import Checkpoints
+
+folder, steps, every = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+dist.init_process_group("gloo")
+rank, n = dist.get_rank(), dist.get_world_size()
+if len(sys.argv) > 4 and rank == int(sys.argv[4]) and os.environ.get("TORCHELASTIC_RESTART_COUNT") == "0":
+
+    def die():
+        while not (folder / "begun").exists() or len((folder / "begun").read_text().split()) < int(sys.argv[5]):
+            time.sleep(0.001)
+        time.sleep(random.random() * 0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=die, daemon=True).start()
+
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(8, 512), nn.ReLU(), nn.Dropout(0.1), nn.Linear(512, 512), nn.Linear(512, 2))
+wrapped = DistributedDataParallel(model)
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+kept = Checkpoints(folder / "kept")
+found = kept.latest()
+first = 0
+if found is not None:
+    first, state = found
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["random"])
+for step in range(first, steps):
+    if rank == 0:
+        with open(folder / "begun", "a") as file:
+            file.write(f"{step}\n")
+    optimizer.zero_grad()
+    wrapped(torch.randn(4, 8)).pow(2).mean().backward()
+    optimizer.step()
+    if rank == 0 and (step + 1) % every == 0:
+        content = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "random": torch.get_rng_state()}
+        kept.save(content, step + 1)
+kept.wait()
+if rank == 0:
+    everything = [
+        *model.state_dict().values(),
+        *(v for s in optimizer.state_dict()["state"].values() for v in s.values()),
+    ]
+    (folder / "digest").write_text(hashlib.sha256(b"".join(t.numpy().tobytes() for t in everything)).hexdigest())
+dist.destroy_process_group()
