@@ -25,6 +25,8 @@ ENTRY = 4
 """Words of an entry: the kernel's address, the address of its table, its chunks, whether all meet after it."""
 
 _SPINS = 4000
+_STACK = 8 << 20
+"""Bytes of a thread's stack: kernels keep panels of a megabyte and more there, and some systems give threads half of one."""
 _POSIX = ("pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait", "pthread_cond_broadcast", "sched_yield")
 _NAMES = ["taper_run", "taper_worker"]
 
@@ -74,11 +76,15 @@ class Team:
                     self._words[640 // 8 + i] = ctypes.cast(getattr(posix, name), ctypes.c_void_p).value
                 posix.pthread_mutex_init(ctypes.c_void_p(self.address + 384), None)
                 posix.pthread_cond_init(ctypes.c_void_p(self.address + 512), None)
+            # More than any system's pthread_attr_t takes.
+            attributes = ctypes.create_string_buffer(256)
+            posix.pthread_attr_init(attributes)
+            posix.pthread_attr_setstacksize(attributes, ctypes.c_size_t(_STACK))
             while len(self._seats) + 1 < threads:
                 seat = np.array([self.address, len(self._seats) + 1, self._words[0]], np.int64)
                 thread = ctypes.c_void_p()
                 failed = posix.pthread_create(
-                    ctypes.byref(thread), None, ctypes.c_void_p(_code()[1]), ctypes.c_void_p(seat.ctypes.data)
+                    ctypes.byref(thread), attributes, ctypes.c_void_p(_code()[1]), ctypes.c_void_p(seat.ctypes.data)
                 )
                 if failed:
                     break
