@@ -18,6 +18,10 @@ from .expression import INDEXED, data_of, inline, is_reduction
 from .instructions import COSTLY, LLVM
 from .kernels import Kernel, NotPointwise, Root, Space, Walker, flat_space, space_key, space_of
 
+DIVIDED, REPEATED = 8, 64
+"""The cost of a value from inputs alone, and how often it is repeated, from which it is stored: kernels that repeat it
+along their rows would divide again for each vector of a product."""
+
 HEAVY = 45
 """The cost, in simple operations, from which a value with several users is stored and not computed again.
 
@@ -106,7 +110,8 @@ class _Scheduler:
                 if node.op in INDEXED or node.op == "settle":
                     self.store(data_of(node))
                 reads[node] = set().union(*[{x} if x in self.stored or x.op in LEAVES else reads[x] for x in node.inputs])
-                if node.size > 1 and (cost[node] >= HEAVY or self._rereads(node, reads[node])) and self._shared(node):
+                heavy = cost[node] >= HEAVY or self._rereads(node, reads[node])
+                if node.size > 1 and (heavy and self._shared(node) or self._settled(node, cost[node], reads[node])):
                     self.stored.add(node)
                     cost[node] = 1
         self.stored = {n for n in self.stored if n.op != "host"}
@@ -159,6 +164,13 @@ class _Scheduler:
             reduced = ends and all(e.op in REDUCTIONS for e in ends)
             passes.add(frozenset((e.inputs[0].shape, e.attrs) for e in ends) if reduced else user)
         return len(passes)
+
+    def _settled(self, node: Node, cost: int, reads: set[Node]) -> bool:
+        """Whether a node is a quotient or the like of inputs, such as a batch norm's scale in evaluation, and repeated so
+        often that a small kernel before all others should find it."""
+        if cost < DIVIDED or not all(x.op in LEAVES for x in reads):
+            return False
+        return any(u.size >= REPEATED * node.size for u in self._real_users(node) if u.op not in REDUCTIONS)
 
     def _shared(self, node: Node) -> bool:
         """Whether several others, or an axis along which it is repeated, use a node."""
