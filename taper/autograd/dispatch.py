@@ -378,6 +378,8 @@ def binary(
     def slow(x, y):
         if protocol and not isinstance(y, (Variable, numbers.Number, ndarray, generic)):
             return NotImplemented
+        if y is None or (y.__class__ is ndarray and not protocol):
+            raise not_a_tensor(operator, y, names[1], 2)
         if y.__class__ is ndarray:
             y = wrap(y)
         elif isinstance(y, generic):

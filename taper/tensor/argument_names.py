@@ -139,6 +139,12 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
         "atleast_1d atleast_2d atleast_3d block_diag meshgrid broadcast_tensors cartesian_prod",
         {"tensor or tensors": "tensors"},
     ),
+    ("softmax log_softmax", {"dtype": "_stacklevel"}),
+    ("nn.functional.softmax nn.functional.log_softmax", {"anything": "_stacklevel"}),
+    ("rand randn", {"nothing or None": "names"}),
+    ("pack_padded_sequence pad_sequence", {"bool": "batch_first", "str": "padding_side", "float": "padding_value"}),
+    ("resolve_conj resolve_neg", {"tensor": "input"}),
+    ("trapezoid trapz cumulative_trapezoid", {"number": "dx"}),
     ("scaled_dot_product_attention", {"float": "dropout_p", "tensor": "value"}),
     ("nn.functional.threshold threshold threshold_", {"number": "value"}),
     ("poisson_nll_loss", {"bool": "full"}),
@@ -190,7 +196,6 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
     ("Tensor.to", {"bool": "copy"}),
     ("Tensor.numpy", {"bool": "force"}),
     ("Tensor.requires_grad_ tensor new_tensor", {"bool": "requires_grad"}),
-    ("linear_cross_entropy", {"anything": "weight"}),
     ("nn.functional.batch_norm", {"tensor or None": "running_mean running_var", "float": "momentum"}),
     ("nn.functional.instance_norm", {"anything": "use_input_stats"}),
     ("nn.functional.group_norm", {"anything": "num_groups"}),
@@ -210,7 +215,7 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
         "multi_head_attention_forward",
         {"anything": "is_causal training value attn_mask out_proj_weight bias_k key query"},
     ),
-    ("multi_head_attention_forward", {"tensor by its methods": "query key value"}),
+    ("multi_head_attention_forward", {"tensor by its methods": "query key value", "tensor or None": "out_proj_bias"}),
     ("multi_head_attention_forward", {"tensor by its methods or None": "attn_mask key_padding_mask"}),
     ("ctc_loss", {"tensor or ints": "input_lengths target_lengths"}),
     (
@@ -224,13 +229,13 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
         nn.functional.glu nn.functional.group_norm nn.functional.interpolate nn.functional.linear_cross_entropy
         nn.functional.local_response_norm nn.functional.log_softmax nn.functional.lp_pool1d nn.functional.lp_pool2d
         nn.functional.lp_pool3d nn.functional.max_pool3d_with_indices nn.functional.normalize nn.functional.softmax
-        nn.functional.softsign nn.functional.tanhshrink stft functional.stft nn.functional.embedding
-        nn.functional.embedding_bag fractional_max_pool2d fractional_max_pool3d fractional_max_pool2d_with_indices
+        nn.functional.softsign nn.functional.tanhshrink stft functional.stft nn.functional.embedding_bag fractional_max_pool2d fractional_max_pool3d fractional_max_pool2d_with_indices
         fractional_max_pool3d_with_indices nn.functional.softmin""",
         {"tensor by its methods": "input"},
     ),
     ("functional.split split", {"tensor by its methods": "tensor"}),
-    ("embedding_bag linear_cross_entropy nn.functional.embedding", {"tensor by its methods": "weight linear_weight"}),
+    ("embedding_bag", {"tensor by its methods": "weight"}),
+    ("linear_cross_entropy", {"tensor by its methods": "linear_weight", "tensor or None": "weight"}),
     ("embedding_bag linear_cross_entropy", {"tensor by its size or None": "per_sample_weights linear_bias"}),
     ("margin_ranking_loss", {"tensor by its methods": "input1 input2 target"}),
     ("triplet_margin_with_distance_loss", {"tensor by its methods": "anchor positive negative"}),
@@ -258,9 +263,9 @@ QUICK = frozenset(
     contiguous copy_ count_nonzero cpu data_ptr deg2rad detach detach_ diagonal dim div div_ divide divide_ dot double
     dropout element_size empty empty_like equal expand expand_as eye fill_ flatten float full get_device half
     hardsigmoid hardswish imag int is_complex is_contiguous is_floating_point is_nonzero is_set_to is_tensor isneginf
-    isposinf isreal item lerp_ linear long max mean min mish mm moveaxis movedim mul mul_ multiply multiply_ mv
+    isposinf isreal item lerp_ linear long matmul max mean min mish mm moveaxis movedim mul mul_ multiply multiply_ mv
     narrow new_empty new_ones new_tensor new_zeros nonzero numel numpy ones ones_like permute positive pow pow_
-    promote_types rad2deg ravel real relu relu_ requires_grad_ reshape reshape_as resolve_conj resolve_neg result_type
+    promote_types rad2deg ravel real relu relu_ requires_grad_ reshape reshape_as result_type
     rsub scalar_tensor select set_ short silu size softsign split sqrt_ squeeze stride stack sub sub_ subtract subtract_
     sum swapaxes swapdims t tanhshrink tensor to tolist transpose true_divide true_divide_ type type_as unbind unflatten
     unfold unsqueeze view view_as zero_ zeros zeros_like""".split()

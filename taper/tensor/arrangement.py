@@ -10,7 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.dispatch import apply, into, viewed
 from ..autograd.inplace import assign
-from ..autograd.tape import wrap
+from ..autograd.tape import Variable, wrap
 from ..errors import dim_out_of_range
 from ..ops import indexing
 from ..ops import movement as ops
@@ -204,7 +204,9 @@ def meshgrid(*tensors, indexing: str | None = None):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     if not tensors:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
-    for x in tensors:
+    for i, x in enumerate(tensors):
+        if not isinstance(x, Variable):
+            raise TypeError(f"meshgrid(): expected Tensor as element {i} in argument 0, but got {x.__class__.__name__}")
         if x._array.ndim > 1:
             raise RuntimeError(f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: {x._array.ndim}D")
     if any(x._array.dtype != tensors[0]._array.dtype for x in tensors):

@@ -152,6 +152,10 @@ class Tensor(
 
     def requires_grad_(self, requires_grad: bool = True):
         """Record, or stop recording, operations on this leaf; returns it. RuntimeError for a non-leaf or an integer type."""
+        if requires_grad.__class__ is not bool:
+            raise TypeError(
+                f"requires_grad_(): argument 'requires_grad' must be bool, not {requires_grad.__class__.__name__}"
+            )
         node = node_of(self)
         if isinstance(node, (Node, OutputOf)):
             if not requires_grad:

@@ -158,7 +158,9 @@ def split(tensor, split_size_or_sections, dim: int = 0):
     RuntimeError if the sizes do not add up to the dimension's.
     """
     array, size = tensor._array, split_size_or_sections
-    if not isinstance(size, (list, tuple, int)) and (isinstance(size, float) or getattr(size, "ndim", 0)):
+    if size.__class__ is bool or (
+        not isinstance(size, (list, tuple, int)) and (isinstance(size, float) or getattr(size, "ndim", 0))
+    ):
         raise TypeError(
             f"split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, not {type(size).__name__}"
         )
@@ -169,7 +171,7 @@ def split(tensor, split_size_or_sections, dim: int = 0):
     axis = dims.one(dim, array.ndim)
     n = array.shape[axis]
     if isinstance(split_size_or_sections, (list, tuple)):
-        sizes = [int(s) for s in split_size_or_sections]
+        sizes = [index(s) for s in split_size_or_sections]
         if sum(sizes) != n or any(s < 0 for s in sizes):
             raise RuntimeError(
                 f"split_with_sizes expects split_sizes to sum exactly to {n} (input tensor's size at "

@@ -94,6 +94,7 @@ def unfold(self, dimension: int, size: int, step: int):
     """Windows of `size` elements along a dimension, every `step`, as a new last dimension. A view."""
     axis = dims.one(dimension, self._array.ndim)
     length = self._array.shape[axis] if self._array.ndim else 1
+    size, step = index(size), index(step)
     if size > length:
         raise RuntimeError(f"maximum size for tensor at dimension {axis} is {length} but size is {size}")
     if size < 0:

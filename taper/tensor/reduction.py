@@ -306,6 +306,8 @@ def _position(name: str, operator):
         if named:
             dim, keepdim = _named(named, dim, keepdim)
         array = array_of(input, operator)
+        if keepdim.__class__ is not bool:
+            raise _no_bool(keepdim)
         if array.dtype.kind in "bc":
             raise RuntimeError(f"{name}(): does not support {'bool' if array.dtype.kind == 'b' else 'complex'} input")
         axis = None if dim is None else dims.one(dim, array.ndim)

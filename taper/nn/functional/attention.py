@@ -44,7 +44,8 @@ def scaled_dot_product_attention(
         key = key.repeat_interleave(heads // key._array.shape[-3], -3)
         value = value.repeat_interleave(heads // value._array.shape[-3], -3)
     if scale is None:
-        scale = 1 / math.sqrt(query._array.shape[-1])
+        features = query._array.shape[-1]
+        scale = 1 / math.sqrt(features) if features else math.inf
     drop = _dropout_mask(query, key, dropout_p)
     return apply(attention, query, key, value, attn_mask, drop, scale=scale, causal=bool(is_causal))
 

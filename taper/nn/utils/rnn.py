@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ...autograd.tape import Variable
 from ...dtypes import int64
 from ...tensor import arange, as_tensor, cat, empty_like, full, stack, tensor
+from ...tensor.arguments import check_functions
 
 __all__ = [
     "PackedSequence",
@@ -209,3 +210,6 @@ def pack_sequence(sequences, enforce_sorted: bool = True) -> PackedSequence:
 def unpack_sequence(packed_sequences: PackedSequence) -> list:
     """The sequences of a packed batch, in their first order."""
     return unpad_sequence(*pad_packed_sequence(packed_sequences, batch_first=True), batch_first=True)
+
+
+check_functions(globals(), ("pack_padded_sequence", "pad_sequence"))
