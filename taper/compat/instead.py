@@ -33,9 +33,9 @@ INSTEAD = (
     ("torch.mps*", "Use the device 'cpu'."),
     ("torch.cuda*", "Ask torch.cuda.is_available() first: it says False, and the program goes on with 'cpu'."),
     ("torch.backends.*", "Leave the setting out: there is nothing for it to set."),
-    ("torchvision.transforms.v2*", "Use torchvision.transforms and its functional forms."),
-    ("torchvision.tv_tensors*", "Use tensors, and torchvision.transforms."),
-    ("torchvision.models.*", "Build the model from torch.nn; torchvision.models lists those that are there."),
+    ("torchvision.models.detection*", "Build the detector of a backbone in torchvision.models and of torchvision.ops."),
+    ("torchvision.models.segmentation*", "Build the network of a backbone in torchvision.models and of torch.nn."),
+    ("torchvision.models.*", "Build the model from torch.nn; torchvision.models.list_models() names those that are there."),
     ("torchvision.datasets.*", "Read the files with ImageFolder or a Dataset of your own."),
     ("torch.testing*", "Use numpy.testing on tensors' .numpy()."),
 )

@@ -1,5 +1,5 @@
-"""torchvision's rooms: datasets, transforms, models, utils."""
+"""torchvision's rooms: datasets, transforms, models, operators, utils."""
 
-from . import datasets, io, models, ops, transforms, utils
+from . import datasets, io, models, ops, transforms, tv_tensors, utils
 
-__all__ = ["datasets", "io", "models", "ops", "transforms", "utils"]
+__all__ = ["datasets", "io", "models", "ops", "transforms", "tv_tensors", "utils"]

@@ -35,3 +35,8 @@ def pen(picture, mode: str | None, font: str | None, size: int | None):
 
     letters = ImageFont.load_default() if font is None else ImageFont.truetype(font, size or 10)
     return ImageDraw.Draw(picture, mode), letters
+
+
+def is_pil(image) -> bool:
+    """Whether this is a PIL image; without importing Pillow."""
+    return hasattr(image, "getbands") and hasattr(image, "size")

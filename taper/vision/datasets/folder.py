@@ -10,13 +10,20 @@ from .base import VisionDataset
 IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
 
-def pil_loader(path: str):
-    """An image file as an RGB image. OSError that names it if it is damaged."""
+def read_image(path: str):
+    """An image file as it is. OSError that names it if it is damaged."""
     with open(path, "rb") as file:
         try:
-            return image_module().open(file).convert("RGB")
+            image = image_module().open(file)
+            image.load()
+            return image
         except (OSError, SyntaxError) as error:
             raise OSError(f"{path} is no image that can be read ({error}).") from None
+
+
+def pil_loader(path: str):
+    """An image file as an RGB image. OSError that names it if it is damaged."""
+    return read_image(path).convert("RGB")
 
 
 default_loader = pil_loader

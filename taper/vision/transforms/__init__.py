@@ -1,6 +1,6 @@
 """Transforms of images."""
 
-from . import functional
+from . import functional, v2
 from .augment import AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
 from .fixed import (
     CenterCrop,

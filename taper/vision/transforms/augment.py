@@ -13,35 +13,37 @@ from .functional import InterpolationMode
 from .random_geometry import filling
 
 FACTORS = {
-    "Brightness": F.adjust_brightness,
-    "Color": F.adjust_saturation,
-    "Contrast": F.adjust_contrast,
-    "Sharpness": F.adjust_sharpness,
+    "Brightness": "adjust_brightness",
+    "Color": "adjust_saturation",
+    "Contrast": "adjust_contrast",
+    "Sharpness": "adjust_sharpness",
 }
-"""Operations by a factor of 1 + magnitude."""
+"""Operations by a factor of 1 + magnitude, and their functions."""
 
-PLAIN = {"AutoContrast": F.autocontrast, "Equalize": F.equalize, "Invert": F.invert, "Identity": lambda img: img}
-"""Operations without a magnitude."""
+PLAIN = {"AutoContrast": "autocontrast", "Equalize": "equalize", "Invert": "invert"}
+"""Operations without a magnitude, and their functions."""
 
 
-def apply(img, name: str, magnitude: float, interpolation, fill):
-    """One operation of a policy."""
+def apply(img, name: str, magnitude: float, interpolation, fill, functions=F):
+    """One operation of a policy, by functions of this module's `functional` or of one with the same names."""
+    if name == "Identity":
+        return img
     if name in PLAIN:
-        return PLAIN[name](img)
+        return getattr(functions, PLAIN[name])(img)
     if name in FACTORS:
-        return FACTORS[name](img, 1.0 + magnitude)
+        return getattr(functions, FACTORS[name])(img, 1.0 + magnitude)
     if name in ("ShearX", "ShearY"):
         angle = math.degrees(math.atan(magnitude))
         shear = [angle, 0.0] if name == "ShearX" else [0.0, angle]
-        return F.affine(img, 0.0, [0, 0], 1.0, shear, interpolation, fill, center=[0, 0])
+        return functions.affine(img, 0.0, [0, 0], 1.0, shear, interpolation, fill, center=[0, 0])
     if name in ("TranslateX", "TranslateY"):
         shift = [int(magnitude), 0] if name == "TranslateX" else [0, int(magnitude)]
-        return F.affine(img, 0.0, shift, 1.0, [0.0, 0.0], interpolation, fill)
+        return functions.affine(img, 0.0, shift, 1.0, [0.0, 0.0], interpolation, fill)
     if name == "Rotate":
-        return F.rotate(img, magnitude, interpolation, fill=fill)
+        return functions.rotate(img, magnitude, interpolation, fill=fill)
     if name == "Posterize":
-        return F.posterize(img, int(magnitude))
-    return F.solarize(img, magnitude)
+        return functions.posterize(img, int(magnitude))
+    return functions.solarize(img, magnitude)
 
 
 def magnitudes(name: str, bins: int, shear: float, shift, angle: float, factor: float, bits: int):
@@ -60,7 +62,7 @@ def magnitudes(name: str, bins: int, shear: float, shift, angle: float, factor: 
     return None, False
 
 
-def _shift(img) -> tuple[float, float]:
+def largest_shift(img) -> tuple[float, float]:
     """The largest shifts of AutoAugment and RandAugment: its authors' 150 pixels of 331."""
     _, height, width = F.dimensions(img)
     return 150.0 / 331.0 * width, 150.0 / 331.0 * height
@@ -146,7 +148,7 @@ class AutoAugment:
         return int(randint(transform_num, (1,)).item()), rand((2,)), randint(2, (2,))
 
     def __call__(self, img):
-        fill, shift = filling(self.fill, img), _shift(img)
+        fill, shift = filling(self.fill, img), largest_shift(img)
         number, probabilities, signs = self.get_params(len(self.policies))
         for i, (name, p, level) in enumerate(self.policies[number]):
             if probabilities[i] <= p:
@@ -160,7 +162,7 @@ class AutoAugment:
         return f"{type(self).__name__}(policy={self.policy}, fill={self.fill})"
 
 
-_RANDOM = (
+RANDOM_OPERATIONS = (
     *("Identity", "ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Brightness", "Color", "Contrast"),
     *("Sharpness", "Posterize", "Solarize", "AutoContrast", "Equalize"),
 )
@@ -185,9 +187,9 @@ class RandAugment:
         self.interpolation, self.fill = interpolation, fill
 
     def __call__(self, img):
-        fill, shift = filling(self.fill, img), _shift(img)
+        fill, shift = filling(self.fill, img), largest_shift(img)
         for _ in range(self.num_ops):
-            name = _RANDOM[int(randint(len(_RANDOM), (1,)).item())]
+            name = RANDOM_OPERATIONS[int(randint(len(RANDOM_OPERATIONS), (1,)).item())]
             table, signed = magnitudes(name, self.num_magnitude_bins, 0.3, shift, 30.0, 0.9, 4)
             magnitude = 0.0 if table is None else float(table[self.magnitude])
             img = apply(img, name, _drawn_sign(signed) * magnitude, self.interpolation, fill)
@@ -205,7 +207,7 @@ class TrivialAugmentWide:
         self.num_magnitude_bins, self.interpolation, self.fill = num_magnitude_bins, interpolation, fill
 
     def __call__(self, img):
-        name = _RANDOM[int(randint(len(_RANDOM), (1,)).item())]
+        name = RANDOM_OPERATIONS[int(randint(len(RANDOM_OPERATIONS), (1,)).item())]
         table, signed = magnitudes(name, self.num_magnitude_bins, 0.99, (32.0, 32.0), 135.0, 0.99, 6)
         magnitude = 0.0 if table is None else float(table[int(randint(len(table), (1,)).item())])
         return apply(img, name, _drawn_sign(signed) * magnitude, self.interpolation, filling(self.fill, img))

@@ -144,6 +144,23 @@ class RandomCrop:
         return f"{type(self).__name__}(size={self.size}, padding={self.padding})"
 
 
+def resized_part(height: int, width: int, scale, ratio) -> tuple[int, int, int, int]:
+    """Top, left, height and width of a part of random size and proportions; of the middle where none is found."""
+    area = height * width
+    for _ in range(10):
+        target = area * uniform(scale[0], scale[1])
+        proportion = log_uniform(ratio[0], ratio[1])
+        w, h = int(round(math.sqrt(target * proportion))), int(round(math.sqrt(target / proportion)))
+        if 0 < w <= width and 0 < h <= height:
+            return randint(0, height - h + 1, size=(1,)).item(), randint(0, width - w + 1, size=(1,)).item(), h, w
+    w, h = width, height
+    if width / height < min(ratio):
+        h = int(round(width / min(ratio)))
+    elif width / height > max(ratio):
+        w = int(round(height * max(ratio)))
+    return (height - h) // 2, (width - w) // 2, h, w
+
+
 class RandomResizedCrop:
     """A random part of random size and proportions, resized (Szegedy et al. 2015)."""
 
@@ -161,20 +178,7 @@ class RandomResizedCrop:
     @staticmethod
     def get_params(img, scale, ratio) -> tuple[int, int, int, int]:
         """Top, left, height and width of a part."""
-        _, height, width = F.dimensions(img)
-        area = height * width
-        for _ in range(10):
-            target = area * uniform(scale[0], scale[1])
-            proportion = log_uniform(ratio[0], ratio[1])
-            w, h = int(round(math.sqrt(target * proportion))), int(round(math.sqrt(target / proportion)))
-            if 0 < w <= width and 0 < h <= height:
-                return randint(0, height - h + 1, size=(1,)).item(), randint(0, width - w + 1, size=(1,)).item(), h, w
-        w, h = width, height
-        if width / height < min(ratio):
-            h = int(round(width / min(ratio)))
-        elif width / height > max(ratio):
-            w = int(round(height * max(ratio)))
-        return (height - h) // 2, (width - w) // 2, h, w
+        return resized_part(*F.dimensions(img)[1:], scale, ratio)
 
     def __call__(self, img):
         return F.resized_crop(
@@ -244,6 +248,21 @@ def _listed(transform, lines) -> str:
     return f"{type(transform).__name__}(" + "".join("\n    " + line for line in lines) + "\n)"
 
 
+def erased_part(channels: int, height: int, width: int, scale, ratio, value):
+    """Top, left, height and width of a rectangle, and what fills it: noise for None; the whole and None where none fits."""
+    area = height * width
+    for _ in range(10):
+        target = area * uniform(*scale)
+        proportion = log_uniform(*ratio)
+        h, w = int(round(math.sqrt(target * proportion))), int(round(math.sqrt(target / proportion)))
+        if not (h < height and w < width):
+            continue
+        fill = empty(channels, h, w).normal_() if value is None else tensor(value)[:, None, None]
+        i, j = randint(0, height - h + 1, size=(1,)).item(), randint(0, width - w + 1, size=(1,)).item()
+        return i, j, h, w, fill
+    return 0, 0, height, width, None
+
+
 class RandomErasing:
     """A random rectangle of a tensor overwritten, with probability p (Zhong et al. 2020).
 
@@ -267,17 +286,8 @@ class RandomErasing:
     def get_params(img, scale, ratio, value=None):
         """Top, left, height and width of the rectangle, and what to fill it with; the whole image where none fits."""
         channels, height, width = img.shape[-3:]
-        area = height * width
-        for _ in range(10):
-            target = area * uniform(*scale)
-            proportion = log_uniform(*ratio)
-            h, w = int(round(math.sqrt(target * proportion))), int(round(math.sqrt(target / proportion)))
-            if not (h < height and w < width):
-                continue
-            fill = empty(channels, h, w).normal_() if value is None else tensor(value)[:, None, None]
-            i, j = randint(0, height - h + 1, size=(1,)).item(), randint(0, width - w + 1, size=(1,)).item()
-            return i, j, h, w, fill
-        return 0, 0, height, width, img
+        *part, fill = erased_part(channels, height, width, scale, ratio, value)
+        return (*part, img if fill is None else fill)
 
     def __call__(self, img):
         if not rand(1) < self.p:

@@ -17,7 +17,7 @@ PADDING_MODES = {"constant": "constant", "edge": "replicate", "reflect": "reflec
 """torchvision's names of the kinds of border, and `nn.functional.pad`'s."""
 
 
-def _target_size(height: int, width: int, size, max_size: int | None) -> tuple[int, int]:
+def target_size(height: int, width: int, size, max_size: int | None) -> tuple[int, int]:
     """The height and width of a resized image: as given, or with the shorter side as given."""
     size = [size] if isinstance(size, int) else size
     low, high = sorted((height, width))
@@ -56,7 +56,7 @@ def resize(img, size, interpolation=InterpolationMode.BILINEAR, max_size=None, a
     """
     mode = mode_of(interpolation)
     _, height, width = dimensions(img)
-    target = _target_size(height, width, size, max_size)
+    target = target_size(height, width, size, max_size)
     if target == (height, width):
         return img
     if is_pil(img):

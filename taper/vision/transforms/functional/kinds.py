@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from ....autograd.tape import Variable
+from ...pillow import is_pil
 
 
 class InterpolationMode(Enum):
@@ -40,11 +41,6 @@ def mode_of(interpolation) -> InterpolationMode:
     if isinstance(interpolation, int) and interpolation in _BY_NUMBER:
         return _BY_NUMBER[interpolation]
     raise TypeError("Argument interpolation should be a InterpolationMode or a corresponding Pillow integer constant")
-
-
-def is_pil(image) -> bool:
-    """Whether this is a PIL image."""
-    return hasattr(image, "getbands") and hasattr(image, "size")
 
 
 def check_tensor(image) -> None:

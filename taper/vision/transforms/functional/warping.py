@@ -18,7 +18,7 @@ from .cutting import back
 from .kinds import InterpolationMode, check_tensor, dimensions, is_pil, mode_of, pil_fill, pil_modes_mapping
 
 
-def _inverse_matrix(center, angle: float, translate, scale: float, shear) -> list[float]:
+def inverse_matrix(center, angle: float, translate, scale: float, shear) -> list[float]:
     """The inverse of: shear (x, then y), scale and turn round a centre, then shift; two rows of three numbers."""
     rot, sx, sy = math.radians(angle), math.radians(shear[0]), math.radians(shear[1])
     a = math.cos(rot - sy) / math.cos(sy)
@@ -107,13 +107,13 @@ def rotate(img, angle: float, interpolation=InterpolationMode.NEAREST, expand: b
     if is_pil(img):
         return img.rotate(angle, pil_modes_mapping[mode], expand, center, fillcolor=pil_fill(fill, img))
     check_tensor(img)
-    matrix = _inverse_matrix(_from_centre(center, img), -angle, [0.0, 0.0], 1.0, [0.0, 0.0])
+    matrix = inverse_matrix(_from_centre(center, img), -angle, [0.0, 0.0], 1.0, [0.0, 0.0])
     h, w = img.shape[-2:]
-    ow, oh = _expanded(matrix, w, h) if expand else (w, h)
+    ow, oh = expanded_size(matrix, w, h) if expand else (w, h)
     return _sampled(img, _affine_grid(matrix, w, h, ow, oh, _grid_dtype(img)), mode, fill)
 
 
-def _expanded(matrix, w: int, h: int) -> tuple[int, int]:
+def expanded_size(matrix, w: int, h: int) -> tuple[int, int]:
     """The width and height that hold all of a turned image."""
     corners = np.array([[-0.5 * w, -0.5 * h, 1], [-0.5 * w, 0.5 * h, 1], [0.5 * w, 0.5 * h, 1], [0.5 * w, -0.5 * h, 1]])
     found = (corners.astype(np.float32) @ np.array(matrix, np.float32).reshape(2, 3).T) + np.float32([w * 0.5, h * 0.5])
@@ -155,16 +155,16 @@ def affine(
         raise TypeError("Argument center should be a sequence")
     if is_pil(img):
         middle = [img.size[0] * 0.5, img.size[1] * 0.5] if center is None else center
-        matrix = _inverse_matrix(middle, angle, translate, scale, shear)
+        matrix = inverse_matrix(middle, angle, translate, scale, shear)
         how = image_module().Transform.AFFINE
         return img.transform(img.size, how, matrix, pil_modes_mapping[mode], fillcolor=pil_fill(fill, img))
     check_tensor(img)
-    matrix = _inverse_matrix(_from_centre(center, img), angle, translate, scale, shear)
+    matrix = inverse_matrix(_from_centre(center, img), angle, translate, scale, shear)
     h, w = img.shape[-2:]
     return _sampled(img, _affine_grid(matrix, w, h, w, h, _grid_dtype(img)), mode, fill)
 
 
-def _perspective_coefficients(startpoints, endpoints) -> list[float]:
+def perspective_coefficients(startpoints, endpoints) -> list[float]:
     """The eight numbers of the projection that takes the end points to the start points."""
     rows, wanted = [], []
     for (x, y), (u, v) in zip(endpoints, startpoints):
@@ -178,7 +178,7 @@ def _perspective_coefficients(startpoints, endpoints) -> list[float]:
 def perspective(img, startpoints, endpoints, interpolation=InterpolationMode.BILINEAR, fill=None):
     """The image seen so that its points `startpoints` (x, y) come to lie at `endpoints`, four of each."""
     mode = mode_of(interpolation)
-    m = _perspective_coefficients(startpoints, endpoints)
+    m = perspective_coefficients(startpoints, endpoints)
     if is_pil(img):
         how = image_module().Transform.PERSPECTIVE
         return img.transform(img.size, how, m, pil_modes_mapping[mode], fillcolor=pil_fill(fill, img))
