@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...refusal import room
 
-_INSTEAD = "Save and load with taper.save and taper.load."
+_INSTEAD = "Use save, load and async_save of taper.distributed.checkpoint."
 
 __getattr__ = room(
     __name__,

@@ -1,9 +1,11 @@
-"""`torch.distributed.checkpoint.state_dict_loader`, which is not part of Taper: its names can be imported, and say what to use instead."""
+"""`load` where PyTorch's programs also look for it."""
 
 from __future__ import annotations
 
-from ...refusal import room
+from importlib import import_module
 
-_INSTEAD = "Save and load with taper.save and taper.load."
 
-__getattr__ = room(__name__, _INSTEAD, ())
+def __getattr__(name: str):
+    if name in ("load",):
+        return getattr(import_module("taper.serialization.sharded"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

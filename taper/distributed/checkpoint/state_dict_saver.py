@@ -1,0 +1,11 @@
+"""`save, async_save` where PyTorch's programs also look for them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+
+def __getattr__(name: str):
+    if name in ("save", "async_save"):
+        return getattr(import_module("taper.serialization.sharded"), name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
