@@ -30,6 +30,10 @@ class Result:
 HEADER = "| | Taper | PyTorch | times as fast | spread |\n|---|---|---|---|---|"
 
 
+PAUSE = 0.3
+"""Seconds between sides, in which the threads of the last one fall asleep."""
+
+
 def seconds_as_text(seconds: float) -> str:
     """Three digits and a unit."""
     for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
@@ -51,6 +55,9 @@ def alternate(
     times: dict[str, list[float]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, side in sides.items():
+            # Threads of the side before may still wait busily for more work; and nobody else has used this side's.
+            time.sleep(PAUSE)
+            side()
             started = time.perf_counter()
             for _ in range(counts[name]):
                 side()

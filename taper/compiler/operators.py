@@ -29,6 +29,10 @@ from .trees import flatten, rebuild
 LIMIT = 512
 """Programs kept in memory; beyond that all are forgotten (their code stays on disk)."""
 
+SHARED = 300_000
+"""Nanoseconds of estimated work from which a single operator is shared between threads: between operators the team falls
+asleep, and waking it takes some fifty thousand."""
+
 _programs: dict[tuple, Fused | OnePass | None] = {}
 _making = threading.Lock()
 
@@ -49,6 +53,8 @@ class Fused:
         self.program = Program(graph, nodes + ([] if flag is None else [self.flag]), state)
         if any(s.host is not None for s in self.program.segments) or set(self.program.results) - {*nodes, self.flag}:
             raise CaptureError("a kernel that needs the interpreter")
+        if self.program.work < SHARED:
+            self.program.threads = 0
         self.overwrites = bool(overwritten)
         self.lock = threading.Lock()
 

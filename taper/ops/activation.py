@@ -54,7 +54,7 @@ logsigmoid = op("logsigmoid", lambda xp, x: -_softplus(xp, -x), promote=ARITHMET
 softsign = op("softsign", lambda xp, x: x / (1 + xp.abs(x)), promote=FLOAT, fused=1.2, grad_name="DivBackward0",
               x=lambda xp, g, x: _softsign_back(xp, g, x))
 
-hardtanh = op("hardtanh", lambda xp, x, *, low, high: xp.minimum(high, xp.maximum(low, x)), promote=ARITHMETIC, refuses="bc",
+hardtanh = op("hardtanh", lambda xp, x, *, low, high: xp.minimum(high, xp.maximum(low, x)), promote=ARITHMETIC, fused=1, refuses="bc",
               x=lambda xp, g, x, low, high: xp.dropped(g, ((x <= low) | (x >= high))))
 
 hardsigmoid = op("hardsigmoid", lambda xp, x: xp.minimum(xp.maximum(x / 6 + 0.5, 0), 1), promote=ARITHMETIC, fused=1, refuses="biuc",

@@ -20,6 +20,7 @@ ATTRIBUTES = {
     "elu": {"alpha": 1.3},
     "celu": {"alpha": 0.8},
     "softshrink": {"lambd": 0.4},
+    "hardtanh": {"low": -0.8, "high": 1.1},
     "logit": {"eps": 0.05},
 }
 WITHIN = {"logit", "erfinv", "binary_cross_entropy", "entr", "asin", "acos"}

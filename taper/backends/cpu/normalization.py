@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-BATCH = 1 << 17
+BATCH = 1 << 15
 """Elements from which batch norm runs natively: NumPy goes over memory six times."""
 
 _large_batch = functools.partial(accelerated, pays=lambda x, *rest: x.size >= BATCH)

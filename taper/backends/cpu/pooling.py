@@ -31,7 +31,7 @@ __all__ = [
 
 Sizes = tuple[int, ...]
 
-NATIVE = 1 << 16
+NATIVE = 1 << 10
 """Elements, of an input or its gradient, from which pooling runs natively."""
 
 # Elements handled at a time, so that what the taps read and compare stays in a core's L2 cache.
