@@ -10,7 +10,7 @@ from ..autograd.modes import no_grad
 from ..autograd.tape import Variable
 from ..backends.device import device as device_class
 from ..tensor import empty_like
-from ..tensor.factory import place
+from ..tensor.factory import place, place_on_gpu
 from ..tensor.formats import RANKS
 from .parameter import is_lazy
 
@@ -95,7 +95,7 @@ class CastMethods:
 
     def cuda(self, device=None):
         """Everything on a GPU. AssertionError where none is usable."""
-        place("cuda" if device is None else device)
+        place_on_gpu(device)
         return self._apply(lambda t: t.cuda(device))
 
     def to_empty(self, *, device, recurse: bool = True):

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import memory_owner
-from ..tensor.factory import place
+from ..tensor.factory import place_on_gpu
 from .damage import Damaged
 
 # fmt: off
@@ -54,7 +54,7 @@ class Storage:
 
     def cuda(self, device=None) -> Storage:
         """This storage on a GPU. An error where none is usable."""
-        place("cuda" if device is None else device)
+        place_on_gpu(device)
         return self
 
     def nbytes(self) -> int:

@@ -13,7 +13,7 @@ from ..backends.device import device as places
 from ..errors import warn
 from ..ops.movement import astype
 from .creation import from_numpy
-from .factory import place
+from .factory import place, place_on_gpu
 from .formats import check_memory_format, preserve_format, strided
 from .memory import clone, contiguous
 from .shared import for_pickle, is_shared, share_memory_
@@ -140,7 +140,7 @@ def cpu(self, memory_format=None):
 
 def cuda(self, device=None, non_blocking=False, memory_format=None):
     """A copy of this tensor on a GPU. AssertionError where none is usable."""
-    place("cuda" if device is None else device)
+    place_on_gpu(device)
 
 
 def pin_memory(self, device=None):

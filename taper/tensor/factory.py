@@ -63,6 +63,11 @@ def place(where) -> device:
     return CPU
 
 
+def place_on_gpu(where) -> device:
+    """The GPU meant by a number, by a device, or by None. AssertionError where none is usable."""
+    return place("cuda" if where is None else f"cuda:{where}" if isinstance(where, int) else where)
+
+
 def unavailable(found: device) -> Exception:
     """The error for a device that this installation does not have."""
     if found.type == "cuda":

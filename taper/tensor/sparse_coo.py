@@ -16,7 +16,7 @@ from ..autograd.tape import AccumulateGrad, Variable, node_of, wrap
 from . import formats
 from .core import Tensor
 from .creation import as_tensor, tensor, zeros
-from .factory import element_type, place
+from .factory import element_type, place, place_on_gpu
 from .joining import cat
 from .size import Size
 
@@ -306,7 +306,7 @@ class SparseTensor(Tensor):
 
     def cuda(self, device=None, non_blocking=False, memory_format=None):
         """A copy on a GPU. AssertionError where none is usable."""
-        place("cuda" if device is None else device)
+        place_on_gpu(device)
 
     def cpu(self, memory_format=None):
         """Itself."""

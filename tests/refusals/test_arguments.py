@@ -127,6 +127,7 @@ ROWS = [
     # Orders and memory.
     ("order of gamma", lambda t, x: t.mvlgamma(x + 9, 0), R),
     ("more than memory", lambda t, x: t.fft.fft(x, 2**50), R),
+    ("pool beyond memory", lambda t, x: t.nn.functional.adaptive_max_pool1d(x, 2**44), R),
     ("repeat beyond memory", lambda t, x: x.repeat(2**44, 1), R),
 ]
 # fmt: on

@@ -121,6 +121,8 @@ def _target(n: int, name: str, output_size, spatial) -> tuple[int, ...]:
             f"Trying to create tensor with negative dimension: elements of output_size must be greater than or equal "
             f"to 0 but {name} received {found}"
         )
+    if max(found) >= 2**31:
+        raise RuntimeError(f"{name}: can't allocate memory for windows of an output of {found}")
     return found
 
 

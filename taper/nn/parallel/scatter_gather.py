@@ -6,7 +6,7 @@ from typing import Any
 
 from ...autograd.tape import Variable
 from ...tensor import cat, stack
-from ...tensor.factory import place
+from ...tensor.factory import place_on_gpu
 
 __all__ = ["gather", "parallel_apply", "replicate", "scatter"]
 
@@ -14,7 +14,7 @@ __all__ = ["gather", "parallel_apply", "replicate", "scatter"]
 def _placed(devices: Any) -> list:
     found = list(devices) if isinstance(devices, (list, tuple)) else [devices]
     for device in found:
-        place(device)
+        place_on_gpu(device)
     return found
 
 
@@ -40,7 +40,7 @@ def scatter(inputs: Any, target_gpus: Any, dim: int = 0) -> list:
 def gather(outputs: Any, target_device: Any, dim: int = 0) -> Any:
     """The devices' outputs as one: tensors one after the other, numbers as a vector."""
     if target_device not in (-1, None):
-        place(target_device)
+        place_on_gpu(target_device)
     first = outputs[0]
     if isinstance(first, Variable):
         return stack(list(outputs)) if first.dim() == 0 else cat(list(outputs), dim)
