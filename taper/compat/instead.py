@@ -19,7 +19,10 @@ INSTEAD = (
     ("torch.utils.cpp_extension*", "Write the operator in Python: docs/adding-an-operator.md."),
     ("torch.ops*", "Call the public function of the operator."),
     ("torch.library*", "Write the operator as a torch.autograd.Function, or see docs/adding-an-operator.md."),
-    ("torch.distributed*", "Start processes with `taper launch -n N script.py`, and use the collectives and DistributedDataParallel."),
+    (
+        "torch.distributed*",
+        "Start processes with `taper launch -n N script.py`, and use the collectives and DistributedDataParallel.",
+    ),
     ("torch.nn.parallel*", "Use torch.nn.parallel.DistributedDataParallel, or the module itself."),
     ("torch.nn.DataParallel", "Use the module itself: Taper runs it on the threads of this machine."),
     ("torch.multiprocessing*", "Use Python's multiprocessing; a DataLoader has num_workers."),
@@ -34,8 +37,10 @@ INSTEAD = (
     ("torch.cuda*", "Ask torch.cuda.is_available() first: it says False, and the program goes on with 'cpu'."),
     ("torch.backends.*", "Leave the setting out: there is nothing for it to set."),
     ("torchvision.models.detection*", "Build the detector of a backbone in torchvision.models and of torchvision.ops."),
-    ("torchvision.models.segmentation*", "Build the network of a backbone in torchvision.models and of torch.nn."),
-    ("torchvision.models.*", "Build the model from torch.nn; torchvision.models.list_models() names those that are there."),
+    (
+        "torchvision.models.*",
+        "Build the model from torch.nn; torchvision.models.list_models() names those that are there.",
+    ),
     ("torchvision.datasets.*", "Read the files with ImageFolder or a Dataset of your own."),
     ("torch.testing*", "Use numpy.testing on tensors' .numpy()."),
 )

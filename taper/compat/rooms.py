@@ -21,6 +21,7 @@ MOVED = {
     "torch.utils.data._utils.collate": "taper.utils.data.collate",
     "torchvision.datasets.vision": "taper.vision.datasets.base",
     "torchvision.io.image": "taper.vision.io",
+    "torchvision.models._utils": "taper.vision.models.segmentation.network",
     "torchvision.models.mobilenet": "taper.vision.models.mobilenetv2",
     "torchvision.models._api": "taper.vision.models.weights",
     "torchvision.ops.misc": "taper.vision.ops.layers",

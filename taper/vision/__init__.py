@@ -1,5 +1,16 @@
 """torchvision's rooms: datasets, transforms, models, operators, utils."""
 
 from . import datasets, io, models, ops, transforms, tv_tensors, utils
+from .pillow import get_image_backend, set_image_backend
 
-__all__ = ["datasets", "io", "models", "ops", "transforms", "tv_tensors", "utils"]
+__all__ = [
+    "datasets",
+    "get_image_backend",
+    "io",
+    "models",
+    "ops",
+    "set_image_backend",
+    "transforms",
+    "tv_tensors",
+    "utils",
+]

@@ -40,3 +40,16 @@ def pen(picture, mode: str | None, font: str | None, size: int | None):
 def is_pil(image) -> bool:
     """Whether this is a PIL image; without importing Pillow."""
     return hasattr(image, "getbands") and hasattr(image, "size")
+
+
+def get_image_backend() -> str:
+    """What reads image files: "PIL"."""
+    return "PIL"
+
+
+def set_image_backend(backend: str) -> None:
+    """Choose what reads image files: "PIL" alone. ValueError for a name that torchvision does not know either."""
+    if backend == "accimage":
+        raise NotImplementedError("set_image_backend: Taper reads image files by Pillow; leave the call out")
+    if backend != "PIL":
+        raise ValueError(f"Invalid backend '{backend}'. Options are 'PIL' and 'accimage'")

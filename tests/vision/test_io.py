@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import taper
+from taper import vision
 from taper.vision import io
 
 Image = pytest.importorskip("PIL.Image", reason="images need Pillow")
@@ -59,3 +60,12 @@ def test_mistakes(tmp_path):
         io.encode_png(taper.rand(3, 4, 4))
     with pytest.raises(RuntimeError, match="the data is no image"):
         io.decode_image(taper.zeros(10, dtype=taper.uint8))
+
+
+def test_images_are_read_by_pillow():
+    assert vision.get_image_backend() == "PIL"
+    vision.set_image_backend("PIL")
+    with pytest.raises(NotImplementedError, match="Pillow"):
+        vision.set_image_backend("accimage")
+    with pytest.raises(ValueError, match="Options"):
+        vision.set_image_backend("x")

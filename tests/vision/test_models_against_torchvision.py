@@ -79,6 +79,49 @@ def test_inception_has_the_same_layers():
     np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(b).max())
 
 
+SEGMENTERS = [
+    lambda s: s.fcn_resnet50(weights=None, weights_backbone=None, num_classes=3, aux_loss=True), lambda s: s.deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=3), lambda s: s.deeplabv3_mobilenet_v3_large(weights_backbone=None, aux_loss=True),
+    lambda s: s.lraspp_mobilenet_v3_large(weights_backbone=None, num_classes=4), lambda s: s.fcn_resnet50(weights="DEFAULT", num_classes=4), lambda s: s.fcn_resnet50(weights="DEFAULT", aux_loss=False), lambda s: s.lraspp_mobilenet_v3_large(weights_backbone=None, aux_loss=True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("i", range(len(SEGMENTERS)))
+def test_segmentation(i):
+    found = []
+    for library, m in BOTH:
+        library.manual_seed(3)
+        try:
+            found.append(SEGMENTERS[i](m.segmentation).eval())
+        except (ValueError, NotImplementedError) as error:
+            found.append(type(error))
+    ours, theirs = found
+    if isinstance(theirs, type):
+        assert ours is theirs
+        return
+    state, expected = ours.state_dict(), theirs.state_dict()
+    assert list(state) == list(expected)
+    assert all(np.array_equal(state[k].numpy(), expected[k].numpy()) for k in state)
+    assert repr(ours) == repr(theirs)
+    images = np.random.default_rng(0).standard_normal((1, 3, 33, 40)).astype(np.float32)
+    with taper.no_grad(), torch.no_grad():
+        a, b = ours(taper.from_numpy(images)), theirs(torch.from_numpy(images))
+    assert list(a) == list(b)
+    for key in b:
+        np.testing.assert_allclose(a[key].numpy(), b[key].numpy(), rtol=1e-3, atol=1e-4 * b[key].abs().max().item())
+
+
+def test_weights_of_segmentation():
+    ours, theirs = ({n: e for n, e in vars(m.segmentation).items() if n.endswith("_Weights")} for _, m in BOTH)
+    assert set(ours) == set(theirs)
+    for name in theirs:
+        mine, other = ours[name].DEFAULT, theirs[name].DEFAULT
+        assert (repr(mine), mine.url, repr(mine.transforms())) == (repr(other), other.url, repr(other.transforms()))
+        assert mine.meta == {k: v for k, v in other.meta.items() if k not in ("_docs", "_ops", "_file_size")}
+    assert vision.models.get_weight("FCN_ResNet50_Weights.DEFAULT") is ours["FCN_ResNet50_Weights"].DEFAULT
+    listed = vision.models.list_models(vision.models.segmentation)
+    assert listed == torchvision.models.list_models(torchvision.models.segmentation)
+
+
 # The scaled families: the numbers of the stages, without drawing weights.
 @pytest.mark.parametrize("i", range(8))
 def test_efficientnets_stages(i):

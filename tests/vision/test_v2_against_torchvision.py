@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import taper
+import taper.vision.transforms.v2
 from taper import vision
 
 torch = pytest.importorskip("torch", reason="PyTorch, the oracle, is not installed")

@@ -117,3 +117,15 @@ def test_side_classifiers_are_dropped_after_loading(checkpoints):
     assert made.aux1 is None and not made.aux_logits and made.transform_input
     assert not any(k.startswith("aux") for k in made.state_dict())
     assert np.array_equal(made.fc.weight.detach().numpy(), net.fc.weight.detach().numpy())
+
+
+def test_weights_of_a_backbone(checkpoints):
+    net = models.resnet50()
+    taper.save(net.state_dict(), checkpoints / "resnet50-0676ba61.pth")
+    made = models.segmentation.fcn_resnet50(num_classes=2)
+    assert taper.equal(made.backbone.conv1.weight, net.conv1.weight) and made.aux_classifier is None
+    with pytest.warns(UserWarning, match="pretrained_backbone"):
+        plain = models.segmentation.fcn_resnet50(num_classes=2, pretrained_backbone=False)
+    assert not taper.equal(plain.backbone.conv1.weight, net.conv1.weight)
+    with pytest.raises(ValueError, match="return_layers"):
+        models.segmentation.network.IntermediateLayerGetter(net, {"layer5": "out"})

@@ -4,6 +4,7 @@
 `weights` nothing is fetched.
 """
 
+from . import segmentation
 from .alexnet import AlexNet, AlexNet_Weights, alexnet
 from .convnext import (
     ConvNeXt,

@@ -134,7 +134,8 @@ def get_weight(name: str) -> WeightsEnum:
     owner, dot, member = name.partition(".")
     if not (owner and dot and member):
         raise ValueError(f"Invalid weight name provided: '{name}'.")
-    found = getattr(sys.modules[__package__], owner, None)
+    places = [__package__, *sorted({build.__module__ for build in _BUILDERS.values()})]
+    found = next((vars(sys.modules[place])[owner] for place in places if owner in vars(sys.modules[place])), None)
     if not (isinstance(found, type) and issubclass(found, WeightsEnum)):
         raise ValueError(f"The weight enum '{owner}' for the specific method couldn't be retrieved.")
     return found[member]

@@ -9,7 +9,7 @@ import numpy as np
 from ... import nn
 from ...autograd.tape import Variable, wrap
 from ...tensor import cat
-from .regions import _boxes_of, _pair, roi_align
+from .regions import numbered_boxes, pair_of, roi_align
 
 
 class MultiScaleRoIAlign(nn.Module):
@@ -26,7 +26,7 @@ class MultiScaleRoIAlign(nn.Module):
     ):
         super().__init__()
         self.featmap_names, self.sampling_ratio = featmap_names, sampling_ratio
-        self.output_size = _pair(output_size)
+        self.output_size = pair_of(output_size)
         self.canonical_scale, self.canonical_level = canonical_scale, canonical_level
 
     def _scales(self, maps: list[Variable], image_shapes: list[tuple[int, int]]) -> list[float]:
@@ -39,7 +39,7 @@ class MultiScaleRoIAlign(nn.Module):
         maps = [m for name, m in x.items() if name in self.featmap_names]
         if not maps or not image_shapes:
             raise ValueError("images list should not be empty, and x must have one of the maps' names")
-        rois, scales = _boxes_of(boxes, "MultiScaleRoIAlign"), self._scales(maps, image_shapes)
+        rois, scales = numbered_boxes(boxes, "MultiScaleRoIAlign"), self._scales(maps, image_shapes)
         options = (self.output_size,)
         if len(maps) == 1:
             return roi_align(maps[0], rois, *options, scales[0], self.sampling_ratio)

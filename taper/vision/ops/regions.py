@@ -66,11 +66,11 @@ class _Scattered(Function):
         return _Gathered.apply(g, ctx.windows, ctx.bins), None, None, None
 
 
-def _pair(size) -> tuple[int, int]:
+def pair_of(size) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else (size[0], size[1]) if len(size) > 1 else (size[0], size[0])
 
 
-def _boxes_of(boxes, name: str) -> Variable:
+def numbered_boxes(boxes, name: str) -> Variable:
     """Boxes (K, 5), the image's number before the corners. AssertionError for other shapes."""
     if isinstance(boxes, (list, tuple)):
         for b in boxes:
@@ -90,7 +90,7 @@ def _given(input: Variable, boxes, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Each box's image, and its corners in the maps' dtype. RuntimeError for maps that have not four dimensions."""
     if input.ndim != 4:
         raise RuntimeError(f"{name}: input must have shape (N, C, H, W), got {tuple(input.shape)}")
-    boxes = _boxes_of(boxes, name)
+    boxes = numbered_boxes(boxes, name)
     if boxes.dtype != input.dtype:
         raise RuntimeError(f"{name}: input is {input.dtype} and boxes are {boxes.dtype}; they must be of one dtype")
     array = boxes.detach()._array
@@ -128,7 +128,7 @@ def _samples(start, step, bins: int, count: int, size: int, dtype) -> tuple[int,
 def _aligned(input, boxes, output_size, spatial_scale: float, sampling_ratio: int, offset: float, at_least, name: str):
     """Means of interpolated samples, in bins of boxes that are no smaller than at_least."""
     images, corners = _given(input, boxes, name)
-    bins, (height, width) = _pair(output_size), input.shape[2:]
+    bins, (height, width) = pair_of(output_size), input.shape[2:]
     dtype = corners.dtype.type
     corners = corners * dtype(spatial_scale) - dtype(offset)
     windows = []
@@ -157,7 +157,7 @@ def roi_align(
     return _aligned(input, boxes, output_size, spatial_scale, sampling_ratio, offset, at_least, "roi_align")
 
 
-def _bins_of_channels(pooled: Variable, bins: tuple[int, int], name: str) -> Variable:
+def _bins_of_channels(pooled: Variable, bins: tuple[int, int]) -> Variable:
     """From (K, C, *bins), for each bin its own channels: (K, C / bins, *bins)."""
     k, channels = pooled.shape[:2]
     height, width = bins
@@ -177,10 +177,10 @@ def ps_roi_align(input: Variable, boxes, output_size, spatial_scale: float = 1.0
 
     RuntimeError if the channels are not a multiple of the bins. Source: arXiv 1711.07264.
     """
-    bins = _pair(output_size)
+    bins = pair_of(output_size)
     _check_channels(input, bins, "ps_roi_align")
     pooled = _aligned(input, boxes, bins, spatial_scale, sampling_ratio, 0.5, None, "ps_roi_align")
-    return _bins_of_channels(pooled, bins, "ps_roi_align")
+    return _bins_of_channels(pooled, bins)
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
@@ -210,7 +210,7 @@ def ps_roi_pool(input: Variable, boxes, output_size, spatial_scale: float = 1.0)
 
     RuntimeError if the channels are not a multiple of the bins. Source: arXiv 1605.06409.
     """
-    bins, name = _pair(output_size), "ps_roi_pool"
+    bins, name = pair_of(output_size), "ps_roi_pool"
     _check_channels(input, bins, name)
     images, corners = _given(input, boxes, name)
     dtype = corners.dtype.type
@@ -220,7 +220,7 @@ def ps_roi_pool(input: Variable, boxes, output_size, spatial_scale: float = 1.0)
         height = _means(y1, max(y2 - y1, dtype(1)), bins[0], input.shape[2], dtype)
         width = _means(x1, max(x2 - x1, dtype(1)), bins[1], input.shape[3], dtype)
         windows.append(_Window(int(image), *height, *width))
-    return _bins_of_channels(_Gathered.apply(_maps(input), windows, bins).to(input.dtype), bins, name)
+    return _bins_of_channels(_Gathered.apply(_maps(input), windows, bins).to(input.dtype), bins)
 
 
 def _largest(maps: np.ndarray, image: int, rows, columns) -> tuple[np.ndarray, np.ndarray]:
@@ -249,7 +249,7 @@ def roi_pool(input: Variable, boxes, output_size, spatial_scale: float = 1.0) ->
     The arguments are those of `roi_align`. Source: arXiv 1504.08083.
     """
     images, corners = _given(input, boxes, "roi_pool")
-    bins, maps = _pair(output_size), input.detach()._array
+    bins, maps = pair_of(output_size), input.detach()._array
     dtype = corners.dtype.type
     corners = _rounded(corners * dtype(spatial_scale))
     places = np.zeros((len(images), input.shape[1], *bins), np.int64)

@@ -1,6 +1,6 @@
 """Transforms of images."""
 
-from . import functional, v2
+from . import functional
 from .augment import AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
 from .fixed import (
     CenterCrop,

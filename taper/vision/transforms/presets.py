@@ -38,3 +38,33 @@ class ImageClassification(nn.Module):
     def __repr__(self) -> str:
         words = ("crop_size", "resize_size", "mean", "std", "interpolation")
         return "\n".join([f"{type(self).__name__}(", *(f"    {w}={getattr(self, w)}" for w in words), ")"])
+
+
+class SemanticSegmentation(nn.Module):
+    """A PIL image or an image tensor (..., C, H, W): resized unless resize_size is None, as floats, normalised."""
+
+    def __init__(
+        self,
+        *,
+        resize_size: int | None,
+        mean: tuple[float, ...] = (0.485, 0.456, 0.406),
+        std: tuple[float, ...] = (0.229, 0.224, 0.225),
+        interpolation: InterpolationMode = InterpolationMode.BILINEAR,
+        antialias: bool | None = True,
+    ):
+        super().__init__()
+        self.resize_size = [resize_size] if resize_size is not None else None
+        self.mean, self.std = list(mean), list(std)
+        self.interpolation, self.antialias = interpolation, antialias
+
+    def forward(self, img) -> Variable:
+        """Floats (..., C, H, W), the shorter side resize_size long."""
+        if self.resize_size is not None:
+            img = F.resize(img, self.resize_size, interpolation=self.interpolation, antialias=self.antialias)
+        if not isinstance(img, Variable):
+            img = F.pil_to_tensor(img)
+        return F.normalize(F.convert_image_dtype(img, float32), mean=self.mean, std=self.std)
+
+    def __repr__(self) -> str:
+        words = ("resize_size", "mean", "std", "interpolation")
+        return "\n".join([f"{type(self).__name__}(", *(f"    {w}={getattr(self, w)}" for w in words), ")"])

@@ -23,7 +23,7 @@ from ..random_geometry import filling
 from . import functional as F
 from .functional import is_pure_tensor
 from .functional.boxes import corners_of
-from .kinds import _labels_of
+from .kinds import labels_of
 from .transform import (
     RandomApplyTransform,
     Transform,
@@ -91,7 +91,7 @@ class _Mixing(Transform):
             raise ValueError(
                 f"{type(self).__name__}() does not support PIL images, bounding boxes, keypoints and masks."
             )
-        getter: Callable = self.labels_getter if callable(self.labels_getter) else _labels_of
+        getter: Callable = self.labels_getter if callable(self.labels_getter) else labels_of
         labels = getter(sample)
         if not isinstance(labels, Variable):
             raise ValueError(f"The labels must be a tensor, but got {type(labels)} instead.")

@@ -240,7 +240,7 @@ class ClampKeyPoints(Transform):
         return F.clamp_keypoints(inpt)
 
 
-def _labels_of(inputs: Any) -> Any:
+def labels_of(inputs: Any) -> Any:
     """The labels of a sample: what its dictionary has under a name with "label", or its second part. ValueError for none."""
     found = inputs[1] if isinstance(inputs, (tuple, list)) else inputs
     if isinstance(found, Variable):
@@ -274,7 +274,7 @@ class SanitizeBoundingBoxes(Transform):
         if callable(self.labels_getter):
             found = self.labels_getter(inputs)
         elif self.labels_getter == "default":
-            found = _labels_of(inputs)
+            found = labels_of(inputs)
         else:
             found = (inputs[1] if isinstance(inputs, (tuple, list)) else inputs)[self.labels_getter]
         found = found if isinstance(found, (tuple, list)) else (found,)

@@ -146,10 +146,7 @@ class RandomApplyTransform(Transform):
         return given if rand(1) >= self.p else self._transformed(flat, spec)
 
 
-Fill = dict
-
-
-def setup_fill(fill: Any) -> Fill:
+def setup_fill(fill: Any) -> dict:
     """Colours by the class of value: as given, or one for all. TypeError for what is no colour."""
     table = fill if isinstance(fill, dict) else {"others": fill}
     for value in table.values():
@@ -158,11 +155,11 @@ def setup_fill(fill: Any) -> Fill:
     return {k: [float(c) for c in v] if isinstance(v, (tuple, list)) else v for k, v in table.items()}
 
 
-def fill_for(table: Fill, inpt: Any) -> Any:
+def fill_for(table: dict, inpt: Any) -> Any:
     """The colour for a value. ValueError if the table says nothing of its class."""
     for kind, value in table.items():
         if kind is type(inpt):
             return value
     if "others" not in table:
-        raise ValueError("This should never happen: `fill` names no colour for " + type(inpt).__name__)
+        raise ValueError(f'`fill` names no colour for {type(inpt).__name__}: give one, or one for "others"')
     return table["others"]
