@@ -143,6 +143,13 @@ class Transport:
         """All processes' arrays, one after the other in `out`."""
         return self._started(self._communicator.Iallgather, _bytes(array), _bytes(out))
 
+    def all_gather_varied(self, out: np.ndarray, counts: list[int], array: np.ndarray) -> Pending:
+        """`all_gather` of arrays of several sizes; counts are elements."""
+        received = [c * array.dtype.itemsize for c in counts]
+        return self._started(
+            self._communicator.Iallgatherv, _bytes(array), [_bytes(out), (received, None), self._mpi.BYTE]
+        )
+
     def gather(self, out: np.ndarray | None, array: np.ndarray, root: int) -> Pending:
         """`all_gather` of which `root` gets the result."""
         target = None if out is None else _bytes(out)

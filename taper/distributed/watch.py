@@ -24,7 +24,7 @@ _LOOK = 0.25
 """Seconds between two looks at whether the processes of this machine live."""
 _IDLE = 0.05
 """Seconds between two looks at the messages."""
-_FRESH, _SLOW = 2e-5, 5e-4
+_FRESH, _SLOW = 2e-5, 2e-4
 """Seconds between two advances of background work that has just begun, and of work that takes long."""
 _GRACE = 2.0
 """Seconds in which a process that lives answers, and in which one that learned of a failure reports it."""

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..autograd.modes import enable_grad
-from ..autograd.tape import changed, wrap
-from ..distributed import broadcast, gather_object
+from ..autograd.tape import changed
+from ..distributed import Work, gather_object
 from ..distributed.groups import default_group, get_rank
 from ..tensor.core import Tensor
 from .optimizer import Optimizer
@@ -90,31 +90,28 @@ class ZeroRedundancyOptimizer(Optimizer):
         return loss
 
     def _share_parameters(self) -> None:
-        """Let each process's share travel to all, as one vector a dtype."""
-        if self.process_group.size() == 1:
+        """Let the processes' shares travel to all, as one vector a dtype."""
+        group = self.process_group
+        if group.size() == 1:
             return
-        sent = []
-        for rank in range(self.process_group.size()):
-            by_dtype: dict[Any, list] = {}
-            for group in self.param_groups:
-                for p in self._owned(group, rank):
-                    by_dtype.setdefault(p._array.dtype, []).append(p)
-            for params in by_dtype.values():
-                flat = wrap(np.concatenate([p._array.reshape(-1) for p in params]))
-                work = broadcast(flat, group=self.process_group, group_src=rank, async_op=True)
-                sent.append((rank, params, flat, work))
-        for rank, params, flat, work in sent:
-            work.wait()
-            if rank == self.process_group.rank():
-                continue
+        by_dtype: dict[Any, list[list[Tensor]]] = {}
+        for held in self.param_groups:
+            for p in held["params"]:
+                shares = by_dtype.setdefault(p._array.dtype, [[] for _ in range(group.size())])
+                shares[self.owner(p)].append(p)
+        for dtype, shares in by_dtype.items():
+            counts = [sum(p._array.size for p in share) for share in shares]
+            mine = [p._array.reshape(-1) for p in shares[group.rank()]]
+            own = np.concatenate(mine) if mine else np.empty(0, dtype)
+            out = np.empty(sum(counts), dtype)
+            Work(group, "ZeroRedundancyOptimizer.step", [group.transport.all_gather_varied(out, counts, own)]).wait()
             start = 0
-            for p in params:
-                p._array[...] = flat._array[start : start + p._array.size].reshape(p._array.shape)
-                changed(p)
-                start += p._array.size
-
-    def zero_grad(self, set_to_none: bool = True) -> None:
-        super().zero_grad(set_to_none)
+            for rank, share in enumerate(shares):
+                for p in share:
+                    if rank != group.rank():
+                        p._array[...] = out[start : start + p._array.size].reshape(p._array.shape)
+                        changed(p)
+                    start += p._array.size
 
     def _numbers(self) -> dict[int, int]:
         """The parameters' numbers in order of the groups, by their identity."""
