@@ -259,13 +259,13 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
 
 QUICK = frozenset(
     """abs_ add add_ addcdiv_ addcmul_ all any argmax argmin as_tensor atleast_1d atleast_2d atleast_3d broadcast_to bfloat16
-    bool byte can_cast cartesian_prod cat cdouble cfloat char chunk clamp_ clamp_max_ clamp_min_ clone conj conj_physical
+    bool byte cartesian_prod cat cdouble cfloat char chunk clamp_ clamp_max_ clamp_min_ clone conj conj_physical
     contiguous copy_ count_nonzero cpu data_ptr deg2rad detach detach_ diagonal dim div div_ divide divide_ dot double
     dropout element_size empty empty_like equal expand expand_as eye fill_ flatten float full get_device half
     hardsigmoid hardswish imag int is_complex is_contiguous is_floating_point is_nonzero is_set_to is_tensor isneginf
-    isposinf isreal item lerp_ linear long matmul max mean min mish mm moveaxis movedim mul mul_ multiply multiply_ mv
+    isposinf isreal item lerp_ linear long matmul max mean min mish mm mul mul_ multiply multiply_ mv
     narrow new_empty new_ones new_tensor new_zeros nonzero numel numpy ones ones_like permute positive pow pow_
-    promote_types rad2deg ravel real relu relu_ requires_grad_ reshape reshape_as result_type
+    rad2deg ravel real relu relu_ requires_grad_ reshape reshape_as result_type
     rsub scalar_tensor select set_ short silu size softsign split sqrt_ squeeze stride stack sub sub_ subtract subtract_
     sum swapaxes swapdims t tanhshrink tensor to tolist transpose true_divide true_divide_ type type_as unbind unflatten
     unfold unsqueeze view view_as zero_ zeros zeros_like""".split()

@@ -143,7 +143,7 @@ def _python_integers(function, name: str):
     def method(self, other):
         if not isinstance(other, (Variable, int, float, complex, np.ndarray, np.generic)):
             return NotImplemented
-        return function(self, other)
+        return function(self, wrap(other) if isinstance(other, np.ndarray) else other)
 
     method.__name__ = name
     return method

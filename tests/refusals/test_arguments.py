@@ -161,11 +161,16 @@ TAKEN = [
     ("sections by name", lambda t, x: t.cat(t.tensor_split(x, sections=2, dim=1), 1)),
     ("positions by name", lambda t, x: t.cat(t.tensor_split(x, indices=(1,), dim=1), 1)),
     ("many differences", lambda t, x: x.diff(n=10**6)),
+    ("an array to an operator", lambda t, x: x.long() & np.array([1, 0, 1])),
+    ("an array from the left", lambda t, x: x * np.ones(3, np.float32) + np.float32(2)),
+    ("Python's types promoted", lambda t, x: x.to(t.promote_types(float, t.float32))),
+    ("dimensions of NumPy moved", lambda t, x: x.movedim(np.int64(0), np.int64(1))),
     ("a dtype after a device", lambda t, x: x.to("cpu", t.float64, True, True)),
 ]
 # fmt: on
 
 
+@pytest.mark.filterwarnings("ignore:__array_wrap__:DeprecationWarning")  # PyTorch's, with NumPy 2
 @pytest.mark.parametrize("call", [row[1] for row in TAKEN], ids=[row[0] for row in TAKEN])
 def test_taken_as_pytorch_does(call):
     torch = pytest.importorskip("torch")
