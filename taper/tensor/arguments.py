@@ -22,6 +22,7 @@ from .argument_names import ELSEWHERE, NAMES, QUICK, UNCHECKED_METHODS
 from .core import Tensor
 from .formats import layout, memory_format
 from .random import Generator
+from .size import Size
 
 __all__: list[str] = []
 
@@ -39,16 +40,22 @@ def _size_error(value) -> type[Exception]:
     return TypeError if isinstance(value, (np.ndarray, np.generic)) else AttributeError
 
 
+_SURE_ELEMENTS = {"tuple of ints": frozenset((int,)), "tuple of Tensors": frozenset((Tensor,))}
+_LISTS = frozenset((tuple, list, Size))
+
+
 class Kind:
     """What may stand in a place: words for the message, classes that surely may, and a test of all other values.
 
-    plain: makes a plain number, list or dtype of a value that passed the test. error: the exception's class.
+    plain: makes a plain number, list or dtype of a value that passed the test. error: the exception's class. elements:
+    the classes that surely may be in a list.
     """
 
-    __slots__ = ("words", "classes", "test", "plain", "error")
+    __slots__ = ("words", "classes", "test", "plain", "error", "elements")
 
     def __init__(self, words: str, classes: tuple, test: Callable, plain: Callable | None = None, error=_type_error):
         self.words, self.classes, self.test, self.plain, self.error = words, set(classes), test, plain, error
+        self.elements = _SURE_ELEMENTS.get(words, frozenset())
 
     def or_none(self) -> Kind:
         """The same place where None may stand, too."""
@@ -193,10 +200,21 @@ _learned: dict[Callable, tuple] = {}
 def _learn(call, function, path: str, method: bool) -> tuple:
     """The classes that surely may stand in each place and under each name, and what says more of wrong ones."""
     order, kinds = _kinds_of(function, path, method)
-    ordered = tuple(kind and kind.classes for kind in map(kinds.get, order))
-    named = {name: kind.classes for name, kind in kinds.items() if kind is not None}
+    ordered = tuple((kind and kind.classes, kind and kind.elements) for kind in map(kinds.get, order))
+    named = {name: (kind.classes, kind.elements) for name, kind in kinds.items() if kind is not None}
     found = _learned[call] = ordered, named, order, kinds
     return found
+
+
+def _sure(kwargs: dict, named: dict) -> bool:
+    """Whether the classes of all arguments given by name surely may stand there."""
+    for name, value in kwargs.items():
+        if name in named:
+            classes, elements = named[name]
+            if value.__class__ not in classes:
+                if value.__class__ not in _LISTS or not elements or not elements.issuperset(map(type, value)):
+                    return False
+    return True
 
 
 def _settled(call, path: str, method: bool, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
@@ -248,16 +266,15 @@ def checked(function, path: str, method: bool = False):
             ordered, named, _, _ = _learned[call]
         except KeyError:
             ordered, named, _, _ = _learn(call, function, path, method)
-        for value, classes in zip(args, ordered):
+        for value, (classes, elements) in zip(args, ordered):
             if classes is not None and value.__class__ not in classes:
-                args, kwargs = _settled(call, path, method, args, kwargs)
-                break
+                if value.__class__ not in _LISTS or not elements or not elements.issuperset(map(type, value)):
+                    args, kwargs = _settled(call, path, method, args, kwargs)
+                    break
         try:
             if kwargs:
-                for name in kwargs:
-                    if name in named and kwargs[name].__class__ not in named[name]:
-                        args, kwargs = _settled(call, path, method, args, kwargs)
-                        break
+                if not _sure(kwargs, named):
+                    args, kwargs = _settled(call, path, method, args, kwargs)
                 return function(*args, **kwargs)
             return function(*args)
         except (MemoryError, OverflowError) as error:
@@ -276,10 +293,8 @@ def explained(function, path: str, method: bool = False):
         try:
             if kwargs:
                 _, named, _, _ = _learned.get(call) or _learn(call, function, path, method)
-                for name in kwargs:
-                    if name in named and kwargs[name].__class__ not in named[name]:
-                        args, kwargs = _settled(call, path, method, args, kwargs)
-                        break
+                if not _sure(kwargs, named):
+                    args, kwargs = _settled(call, path, method, args, kwargs)
                 return function(*args, **kwargs)
             return function(*args)
         except _FAILURES as error:
