@@ -32,6 +32,7 @@ from .printing import set_printoptions
 from .products import *
 from .random import *
 from .reduction import *
+from .removed import *
 from .scattering import *
 from .segments import *
 from .selection import *
@@ -43,6 +44,7 @@ from .special import digamma, erf, erfc, erfinv, i0, igamma, igammac, lgamma, mv
 from .spectrum import *
 from .spellings import *
 from .statistics import *
+from .storage import *
 from .systems import *
 from .threads import *
 from .windows import *

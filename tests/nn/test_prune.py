@@ -163,7 +163,6 @@ SCENARIOS = [unstructured, structured, again_and_again, everywhere, a_method_of_
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
 def test_as_pytorch(scenario):
     torch = pytest.importorskip("torch")
-    import torch.nn.utils.prune  # noqa: F401
 
     ours, theirs = [], []
     with warnings.catch_warnings():

@@ -1,5 +1,6 @@
 """Datasets of images."""
 
+from . import base as vision
 from . import folder, utils
 from .base import VisionDataset
 from .celeba import CelebA
