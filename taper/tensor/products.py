@@ -446,6 +446,8 @@ def linear(input, weight, bias=None, *, out=None):
     except AttributeError:
         check_tensors("linear", input=input, weight=weight)
         raise
+    if is_sparse(x):
+        return x.linear(input, weight, bias)
     if w.ndim == 2 and x.ndim and x.dtype == w.dtype and x.shape[-1] == w.shape[1] and x.dtype.kind not in "bu":
         if bias is None or (bias._array.dtype == w.dtype and bias._array.shape == w.shape[:1]):
             return _affine(input, weight, bias)

@@ -193,6 +193,11 @@ def dequantize(self):
     return self.to(dtypes.float32)
 
 
+def to_padded_tensor(self, *args, **kwargs):
+    """The parts of a nested tensor in one, filled up with `padding`. NotImplementedError for this one, which has no parts."""
+    raise NotImplementedError("to_padded_tensor: this tensor is not nested. Make one with taper.nested.nested_tensor([...]).")
+
+
 def is_distributed(self) -> bool:
     """Whether this tensor is one of several processes': False."""
     return False
@@ -209,7 +214,7 @@ def _of_quantized(name: str) -> Callable:
 
 for _name in ("int_repr", "q_scale", "q_zero_point", "q_per_channel_scales", "q_per_channel_zero_points", "q_per_channel_axis"):
     setattr(Tensor, _name, _of_quantized(_name))
-for _method in (dequantize, is_distributed, map_, apply_, record_stream, is_same_size):
+for _method in (dequantize, to_padded_tensor, is_distributed, map_, apply_, record_stream, is_same_size):
     setattr(Tensor, _method.__name__, _method)
 
 __all__ = [
