@@ -9,9 +9,11 @@ from __future__ import annotations
 import warnings
 from typing import Any, Final
 
-from ..refusal import refused
 from ..futures import Future
-from .annotations import BroadcastingList1 as _first_broadcasting_list  # `annotations` itself is the __future__ feature here
+from ..refusal import refused
+from .annotations import (
+    BroadcastingList1 as _first_broadcasting_list,  # `annotations` itself is the __future__ feature here
+)
 
 __all__ = [
     "Attribute",

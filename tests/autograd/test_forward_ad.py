@@ -49,7 +49,7 @@ def test_tangents_are_pytorchs(name):
 
 def test_several_duals_and_finite_differences():
     x, y, u, v = (taper.tensor(a) for a in (X, X.T.copy(), T, T.T.copy()))
-    f = lambda x, y: (x @ y).tanh()  # noqa: E731
+    f = lambda x, y: (x @ y).tanh()
     with fw.dual_level():
         tangent = fw.unpack_dual(f(fw.make_dual(x, u), fw.make_dual(y, v))).tangent
         again = fw.unpack_dual(f(fw.make_dual(x, u), y)).tangent
