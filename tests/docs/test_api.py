@@ -50,7 +50,7 @@ def test_every_name_has_one_state_and_what_is_not_there_says_what_instead(script
 
 def test_the_lookup_can_say_no(script):
     look = script.Lookup()
-    say = lambda full: script.state(script.Name(full, "A", 1), look)  # noqa: E731
+    say = lambda full: script.state(script.Name(full, "A", 1), look)
     assert say("torch.cat").word == "yes" and say("torch.nn.Linear.weight").word == "yes"
     assert say("torch.there_is_no_such_name").word == "no"
     assert say("torch.jit.trace").word == "no" and "taper.compile" in say("torch.jit.trace").how
