@@ -4,7 +4,7 @@
 `weights` nothing is fetched.
 """
 
-from . import segmentation
+from . import detection, segmentation
 from .alexnet import AlexNet, AlexNet_Weights, alexnet
 from .convnext import (
     ConvNeXt,

@@ -40,6 +40,14 @@ class ImageClassification(nn.Module):
         return "\n".join([f"{type(self).__name__}(", *(f"    {w}={getattr(self, w)}" for w in words), ")"])
 
 
+class ObjectDetection(nn.Module):
+    """A PIL image or an image tensor (..., C, H, W) as floats."""
+
+    def forward(self, img) -> Variable:
+        """Floats (..., C, H, W)."""
+        return F.convert_image_dtype(img if isinstance(img, Variable) else F.pil_to_tensor(img), float32)
+
+
 class SemanticSegmentation(nn.Module):
     """A PIL image or an image tensor (..., C, H, W): resized unless resize_size is None, as floats, normalised."""
 
