@@ -31,3 +31,4 @@ from .retinanet import (
     retinanet_resnet50_fpn,
     retinanet_resnet50_fpn_v2,
 )
+from .ssd import SSD300_VGG16_Weights, ssd300_vgg16
