@@ -15,6 +15,7 @@ import numpy as np
 from ..backends import cpu
 from ..backends.cpu.large import Native
 from . import arrays
+from .bound import RAN, Bound
 from .engine import native_available
 from .errors import CaptureError
 from .evaluate import evaluate
@@ -56,23 +57,13 @@ class Fused:
         if self.program.work < SHARED:
             self.program.threads = 0
         self.overwrites = bool(overwritten)
-        self.lock = threading.Lock()
+        self.made = [] if overwritten else [(n.shape, n.dtype) if isinstance(n, Node) else None for n in self.results]
+        self.bound = Bound(self.program, inputs, [] if overwritten else nodes, self.flag)
 
     def run(self, given: list[np.ndarray]):
         """The results for these arrays; NotImplemented if they hold what the kernel refuses."""
-        values: dict[Node, np.ndarray] = {}
-        for node, array in zip(self.inputs, given):
-            values[node] = np.ascontiguousarray(array)
-        fresh = [] if self.overwrites else [np.empty(n.shape, n.dtype) if isinstance(n, Node) else n for n in self.results]
-        for node, array in zip(self.results, fresh):
-            if isinstance(node, Node):
-                values[node] = array
-        refused = np.zeros((), bool)
-        if self.flag is not None:
-            values[self.flag] = refused
-        with self.lock:
-            self.program.run(values)
-        if refused:
+        fresh = [None if made is None else np.empty(*made) for made in self.made]
+        if self.bound.run(given, [a for a in fresh if a is not None]) != RAN:
             return NotImplemented
         return None if self.overwrites else rebuild(self.tree, fresh)
 
@@ -94,14 +85,25 @@ def run(formula: Callable, args: tuple, attrs: dict):
     """`formula(xp, *args, **attrs)` by a program for arrays of these shapes; NotImplemented where it stays NumPy's."""
     if recording.graph is not None:
         return NotImplemented
-    arrays = [a for a in args if isinstance(a, np.ndarray)]
-    single = [is_single(a) for a in arrays]
-    key = formula, cpu.winograd, *[(a.shape, a.dtype, one) for a, one in zip(arrays, single)], *_options(args, attrs, _never)
-    shapes = [(() if one else a.shape, a.shape) for a, one in zip(arrays, single)]
-    fused = _kept(key, lambda: _captured(formula, args, attrs, shapes, Fused, _never))
-    if fused is None:
-        return NotImplemented
-    return fused.run([a[(0,) * a.ndim] if one else a for a, one in zip(arrays, single)])
+    given: list[np.ndarray] = []
+    key: list = [formula, cpu.winograd, *attrs]
+    for a in (*args, *attrs.values()) if attrs else args:
+        if isinstance(a, np.ndarray):
+            if is_single(a):
+                key += a.shape, a.dtype, True
+                a = a[(0,) * a.ndim + (...,)]
+            else:
+                key += a.shape, a.dtype
+            given.append(a)
+        else:
+            key += a.__class__, a
+    fused = _kept(tuple(key), lambda: _captured(formula, args, attrs, _shapes(args), Fused, _never))
+    return NotImplemented if fused is None else fused.run(given)
+
+
+def _shapes(args: tuple) -> list[tuple]:
+    """How each array is given, and how a formula sees it."""
+    return [(() if is_single(a) else a.shape, a.shape) for a in args if isinstance(a, np.ndarray)]
 
 
 def elementwise(formula: Callable, args: tuple, attrs: dict):
