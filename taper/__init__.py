@@ -114,7 +114,10 @@ def _lend_natively(which: str):
     def first(*args):
         from importlib import import_module
 
-        import_module(f"{__name__}.compiler.operators").lend()
+        if import_module(f"{__name__}.compiler.engine").native_available():
+            import_module(f"{__name__}.compiler.operators").lend()
+        else:
+            _Native.run = _Native.elementwise = _Native.update = None
         lent = getattr(_Native, which)
         return NotImplemented if lent is None else lent(*args)
 

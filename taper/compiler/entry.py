@@ -31,6 +31,10 @@ MOST = 64
 BRIEF = 20_000
 """Nanoseconds of work below which the interpreter is not freed: freeing and taking it back costs as much."""
 
+SHARED = 300_000
+"""Nanoseconds of estimated work from which a single operator is shared between threads: between operators the team falls
+asleep, and waking it takes some fifty thousand."""
+
 PATIENCE = 50_000_000
 """Nanoseconds of work after which a program looks whether it is interrupted."""
 
@@ -184,8 +188,9 @@ class Entrance:
         numbers: np.ndarray,
         count: int,
         refused: np.ndarray | None,
+        brief: bool | None = None,
     ):
-        self.brief = program.work < BRIEF and not program.threads
+        self.brief = program.work < BRIEF and not program.threads if brief is None else brief
         self.threads = program.threads
         self.enter = entrance(len(specs), count, self.brief)
         shapes = [np.array(shape or (0,), np.int64) for _, shape, _, _ in specs]

@@ -16,12 +16,13 @@ from ..backends import cpu
 from ..backends.cpu.large import Native
 from . import arrays
 from .bound import RAN, Bound
-from .engine import native_available
+from .entry import SHARED
 from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import Graph, Node
 from .numbers import Number
-from .one_pass import LENGTH, OnePass, is_single, prepared
+from .lower.loops import ANY
+from .one_pass import OnePass, is_single, prepared
 from .program import Program
 from .recording import recording
 from .symbol import Symbol, made
@@ -29,10 +30,6 @@ from .trees import flatten, rebuild
 
 LIMIT = 512
 """Programs kept in memory; beyond that all are forgotten (their code stays on disk)."""
-
-SHARED = 300_000
-"""Nanoseconds of estimated work from which a single operator is shared between threads: between operators the team falls
-asleep, and waking it takes some fifty thousand."""
 
 _programs: dict[tuple, Fused | OnePass | None] = {}
 _making = threading.Lock()
@@ -117,13 +114,21 @@ def elementwise(formula: Callable, args: tuple, attrs: dict):
     found = prepared(arrays)
     if found is None:
         return NotImplemented
-    given, order = found
-    shapes = [((LENGTH,) if x.ndim else (), (LENGTH,) if a.ndim else ()) for x, a in zip(given, arrays)]
-    key = formula, *[(a.dtype, *like) for a, like in zip(arrays, shapes)], *_options(args, attrs, _changes)
-    program = _kept(key, lambda: _captured(formula, args, attrs, shapes, OnePass, _changes))
+    given, shape, order = found
+    likes = [((ANY,) if x.ndim else (), (ANY,) if a.ndim else ()) for x, a in zip(given, arrays)]
+    key = [formula, *attrs]
+    for a, like in zip(arrays, likes):
+        key += a.dtype, like
+    for v in (*args, *attrs.values()):
+        if _changes(v):
+            key.append(Number)
+            given.append(np.array(v))
+        elif not isinstance(v, np.ndarray):
+            key += v.__class__, v
+    program = _kept(tuple(key), lambda: _captured(formula, args, attrs, likes, OnePass, _changes))
     if program is None:
         return NotImplemented
-    made = program.run([*given, *[np.array(v) for v in (*args, *attrs.values()) if _changes(v)]])
+    made = program.run(given, shape)
     return made if order is None else made.transpose(np.argsort(order).tolist())
 
 
@@ -133,12 +138,6 @@ def _changes(value) -> bool:
 
 def _never(value) -> bool:
     return False
-
-
-def _options(args: tuple, attrs: dict, changes: Callable) -> list:
-    """What tells programs of one formula apart beside its arrays."""
-    values = [*[None if isinstance(a, np.ndarray) else a for a in args], *attrs.values()]
-    return [*attrs, *[Number if changes(v) else (v.__class__, v) for v in values]]
 
 
 def _kept(key: tuple, make: Callable):
@@ -222,8 +221,5 @@ def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, chang
 
 
 def lend() -> None:
-    """Let the CPU namespace run large kernels natively, where machine code can be made."""
-    if native_available():
-        Native.run, Native.elementwise, Native.update = run, elementwise, update
-    else:
-        Native.run = Native.elementwise = Native.update = None
+    """Let the CPU namespace run large kernels natively; `native_available` says that machine code can be made."""
+    Native.run, Native.elementwise, Native.update = run, elementwise, update

@@ -28,6 +28,9 @@ BLOCK = 256
 CHUNK = 8192
 """Elements of a chunk, about: what a thread does between two looks at its share."""
 
+ANY = 999_983
+"""A length whose chunks are single elements: the kernel of a vector so long serves for one of any length."""
+
 
 def emit_loop(b: Builder, kernel: Kernel, pointer: Pointer, machine: Machine) -> int:
     """Write a loop kernel's body into a function (table, begin, end). Returns how many chunks it has."""
@@ -163,6 +166,9 @@ class _Map(_Kernel):
         b = self.b
         for d in range(len(self.extents) - 1):
             self.indices[d] = i64(0)
+        if n == ANY:
+            self.vectors(b.args[1], b.args[2], None, lambda: self.write_roots(self.roots))
+            return n
         block = CHUNK
         chunks = max(1, math.ceil(n / block))
         if chunks == 1:
