@@ -152,14 +152,17 @@ class Builder:
         self.counter += 1
         return f"{name}{self.counter}"
 
+    def signature(self) -> str:
+        """The function's arguments."""
+        return ", ".join(map(str, self.args))
+
     def finish(self, result: Value | None = None) -> None:
         """Return `result` and add the function to the module."""
         self.lines.append("  ret void" if result is None else f"  ret {result}")
-        arguments = ", ".join(map(str, self.args))
         self.module.functions.append(
             "\n".join(
                 [
-                    f"define {self.linkage}{self.returns} @{self.name}({arguments}) {self.attributes} {{",
+                    f"define {self.linkage}{self.returns} @{self.name}({self.signature()}) {self.attributes} {{",
                     "entry:",
                     *self.places,
                     *self.lines,
@@ -308,7 +311,7 @@ class Builder:
 
     def offset(self, pointer: Value, index: Value, of: str) -> Value:
         """The address of element `index` of an array of `of`."""
-        return self.emit("ptr", f"getelementptr inbounds {of}, {pointer}, {index}")
+        return self.emit(pointer.type, f"getelementptr inbounds {of}, {pointer}, {index}")
 
     def load(self, type: str, pointer: Value, align: int | None = None) -> Value:
         align = align or max(1, BITS[element(type)] // 8)
