@@ -6,12 +6,12 @@ type GLOBAL; a block's threads share memory of type SHARED, between barriers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from .text import BITS, Builder, Module, Value, const
+from .text import BITS, Builder, Module, Value, const, literal
 
-GLOBAL, SHARED, CONSTANT = "ptr addrspace(1)", "ptr addrspace(3)", "ptr addrspace(4)"
-"""Pointers to memory that all threads see, that a block's threads see, and that nobody writes."""
+GLOBAL, SHARED = "ptr addrspace(1)", "ptr addrspace(3)"
+"""Pointers to memory that all threads see, and to memory that a block's threads see."""
 
 WARP = 32
 """Threads whose values `shuffled` exchanges."""
@@ -71,6 +71,18 @@ def shared(b: Builder, type: str, count: int) -> Value:
     size = max(1, BITS[type] // 8)
     b.module.declarations[f"@{name}"] = f"@{name} = internal addrspace(3) global [{count} x {type}] undef, align {size}"
     return Value(f"@{name}", SHARED)
+
+
+def table(b: Builder, type: str, numbers: Sequence[float]) -> Value:
+    """Numbers that are known when the kernel is written, as an array in global memory."""
+    text = ", ".join(f"{type} {literal(x, type)}" for x in numbers)
+    whole = f"internal addrspace(1) constant [{len(numbers)} x {type}] [{text}], align {max(1, BITS[type] // 8)}"
+    for name, line in b.module.declarations.items():
+        if line == f"{name} = {whole}":
+            return Value(name, GLOBAL)
+    name = f"@table{len(b.module.declarations)}"
+    b.module.declarations[name] = f"{name} = {whole}"
+    return Value(name, GLOBAL)
 
 
 def shuffled(b: Builder, x: Value, distance: int) -> Value:

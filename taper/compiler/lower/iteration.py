@@ -9,7 +9,7 @@ from ..graph import MOVEMENTS, Node
 from .access import Access
 from .emitter import Emitter, Pointer
 from .expression import INDEXED, is_reduction
-from .kernels import Kernel, Root, Space, Walk
+from .kernels import Kernel, Root, Walk
 
 
 class Iteration(Emitter):
