@@ -71,6 +71,9 @@ class Program:
     outputs: nodes whose arrays the caller gives at each run. leaves: inputs, numbers and draws that are read.
     """
 
+    enters = True
+    """Whether generated code may enter it without this class (entry.py)."""
+
     def __init__(self, graph: Graph, results: list[Node], state: dict[Node, Node], machine: Machine | None = None):
         self.machine = machine or host()
         self.graph, self.results, self.state = graph, results, state
@@ -273,13 +276,16 @@ class Program:
         base = -self.arena.ctypes.data % ALIGN
         return self.arena[base + start : base + start + node.bytes].view(node.dtype).reshape(node.shape)
 
-    def run(self, arrays: dict[Node, np.ndarray]) -> None:
-        """Run everything. `arrays` are those of leaves, outputs and overwritten inputs; contiguous."""
+    def run(self, arrays: dict[Node, np.ndarray], refused: np.ndarray | None = None) -> bool:
+        """Run everything. `arrays` are those of leaves, outputs and overwritten inputs; contiguous.
+
+        False, and nothing overwritten, if the flag `refused` gets set.
+        """
         for node, array in arrays.items():
             at = self.slot.get(node)
             if at is not None:
                 self.slots[at] = array.ctypes.data
-        self.execute(arrays, np.zeros((), bool))
+        return self.execute(arrays, np.zeros((), bool) if refused is None else refused)
 
     def execute(self, arrays: dict[Node, np.ndarray], refused: np.ndarray) -> bool:
         """Run with the slots as they are. False, and nothing overwritten, if the flag `refused` gets set."""

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from taper.backends import cpu
+from taper.compiler.cuda.program import CudaProgram
+from taper.compiler.homes import Home
 from taper.compiler.lower.calls import Convolve, Matmul
 from taper.native.machine import Machine, gpu
 
@@ -70,7 +72,6 @@ class Emulated:
 
     def launch(self, function, grid, addresses) -> None:
         text, name = function
-        assert all(a % 16 == 0 for a in addresses if a), "an array that vectors cannot be loaded from"
         self.enqueue(
             ("launch", function, grid, tuple(addresses)),
             lambda: simt.launch(text, name, grid.blocks, grid.threads, addresses, self.backwards),
@@ -146,3 +147,15 @@ class Emulated:
         self.done.append(("replay", [note for note, _ in graph]))
         for _, action in graph:
             action()
+
+
+def home(drivers: list | None = None, **options) -> Home:
+    """A home of arrays that are NumPy's, whose programs run on a driver of their own; `drivers` gets these."""
+
+    def program(graph, results, state):
+        driver = Emulated(**options)
+        if drivers is not None:
+            drivers.append(driver)
+        return CudaProgram(graph, results, state, driver.machine).loaded(driver)
+
+    return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array)

@@ -27,7 +27,7 @@ def run(made: Made, times: int = 2) -> None:
     verified(made.results, "drawing")
     reference = evaluate(made.results, made.leaves)
     driver = Emulated(backwards=bool(len(made.values) % 2))
-    program = CudaProgram(made.graph, made.results, made.state, driver)
+    program = CudaProgram(made.graph, made.results, made.state, driver.machine).loaded(driver)
     blocks: dict = {}
     for _ in range(times):
         fresh = {n: guarded(a) for n, a in made.leaves.items()}

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...native.machine import Machine
 from ..errors import CaptureError
 from ..evaluate import compute
 from ..graph import LEAVES, Graph, Node, reached, value_of
@@ -32,12 +33,15 @@ WATCHED = 64
 
 
 class CudaProgram:
-    """The program of a graph on a GPU: `results` are its values, of which those in `state` overwrite inputs."""
+    """The program of a graph for GPUs of a kind: `results` are its values, of which those in `state` overwrite inputs.
 
-    threads, work = 0, 0.0
+    It is code alone, to be looked at, until it is `loaded` on a device.
+    """
 
-    def __init__(self, graph: Graph, results: list[Node], state: dict[Node, Node], driver: Driver):
-        self.graph, self.driver, self.machine = graph, driver, driver.machine
+    enters, threads, work = False, 0, 0.0
+
+    def __init__(self, graph: Graph, results: list[Node], state: dict[Node, Node], machine: Machine):
+        self.graph, self.machine = graph, machine
         self.results, self.state, self.kernels, _ = settled(graph, results, state, schedule, library=True)
         self.flag = next((n for n in self.results if n.op == "check"), None)
         nodes = reached(self.results)
@@ -46,7 +50,9 @@ class CudaProgram:
         self.segments: list[Segment] = []
         self._emit()
         self._place()
-        self._load()
+        # Steps know programs by their slots; here they have none to fill.
+        self.slot = {n: i for i, n in enumerate([*self.leaves, *self.external, *self.state])}
+        self.slots = np.zeros(len(self.slot) + 1, np.int64)
 
     # What is run, and where things are.
 
@@ -90,8 +96,9 @@ class CudaProgram:
         self.overwritten = set(self.state.values())
         self.written = {n for n in self.external if n not in self.leaves and n not in self.overwritten}
 
-    def _load(self) -> None:
-        driver = self.driver
+    def loaded(self, driver: Driver) -> CudaProgram:
+        """This program, ready to run on a device: kernels compiled, memory taken."""
+        self.driver = driver
         self.functions = [driver.load(e.text, "KERNEL") if isinstance(e, Launch) else None for e in self.entries]
         self.arena = driver.empty((max(self.arena_size, 1),), np.dtype(np.uint8))
         self.numbers = [n for n in self.leaves if n.op == "number"]
@@ -115,9 +122,7 @@ class CudaProgram:
         self.twins: dict[Node, object] = {}
         self.graphs: list[object] = []
         self.runs = 0
-        # Steps know programs by their slots; here they have none to fill.
-        self.slot = {n: i for i, n in enumerate([*self.leaves, *self.external, *self.state])}
-        self.slots = np.zeros(len(self.slot) + 1, np.int64)
+        return self
 
     # Running.
 
@@ -149,8 +154,6 @@ class CudaProgram:
         at = self.runs % WATCHED
         self.driver.watch(self.seen[at : at + 1], self.addresses[self.flag])
         return True
-
-    execute = run
 
     def _look(self) -> None:
         """RuntimeError if a run before this one met values that it must not go on with."""
