@@ -82,11 +82,13 @@ class Module:
 
     fused: whether the machine multiplies and adds in one rounding (`Machine.fused`); where it does not, error terms
     of products are found by splitting, since an emulated `fma` is a slow call.
+    modulo: whether `frem` is exact there, as C's; where it is not, vector_math/modulo.py is.
     """
 
     functions: list[str] = field(default_factory=list)
     declarations: dict[str, str] = field(default_factory=dict)
     fused: bool = True
+    modulo: bool = True
 
     def __str__(self) -> str:
         return "\n".join([*self.declarations.values(), "", *self.functions])

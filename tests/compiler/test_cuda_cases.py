@@ -23,7 +23,7 @@ def on_a_gpu(monkeypatch):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 def test_row_with_its_gradients(case, complex_seen):  # noqa: F811
-    compare(case, next(d for d in (*FLOATS, *HALVES, *INTEGERS) if d in case.dtypes), case.grad, complex_seen)
+    compare(case, next((d for d in FLOATS if d in case.dtypes), case.dtypes[0]), case.grad, complex_seen)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if set(c.dtypes) & {*HALVES, *INTEGERS}][::3], ids=lambda c: c.name)

@@ -130,8 +130,9 @@ class CudaProgram:
         """Enqueue everything. `arrays` are the device's arrays of leaves, outputs and overwritten inputs, without gaps,
         and the numbers.
 
-        False, and nothing overwritten, if a check fails at the first run, which waits for it. A later run does not wait:
-        where its check fails, it overwrites nothing either, and the next run raises RuntimeError.
+        False, and nothing overwritten, if a check fails at the first run, or at one that waits for the GPU anyway, since
+        it calls the host. Other runs do not wait: where a check fails they overwrite nothing either, and the next run
+        raises RuntimeError.
         """
         self._look()
         copies = self._bind(arrays)
@@ -149,7 +150,7 @@ class CudaProgram:
         self.runs += 1
         if self.flag is None:
             return True
-        if self.runs == 1:
+        if self.runs == 1 or len(self.segments) > 1:
             return not self.driver.fetch(self.addresses[self.flag], (1,), np.dtype(bool))[0]
         at = self.runs % WATCHED
         self.driver.watch(self.seen[at : at + 1], self.addresses[self.flag])

@@ -46,7 +46,7 @@ def launches(kernel: Kernel, machine: Machine, flag: Node | None = None) -> list
 
 def _launch(kernel: Kernel, machine: Machine, write: Callable[..., Grid], flag: Node | None = None) -> Launch:
     """A kernel written by `write(b, kernel, pointer, machine)`."""
-    b = Code(Module(fused=machine.fused), "KERNEL")
+    b = Code(Module(fused=machine.fused, modulo=False), "KERNEL")
     items: list[Node] = []
 
     def pointer(b: Code, node: Node) -> Value:
