@@ -15,8 +15,8 @@ from ..autograd.backward import grad
 from ..autograd.function import Function, once_differentiable
 from ..autograd.tape import Variable, wrap
 from .bound import Bound
-from .engine import program_of
 from .graph import MOVEMENTS, Graph, Node, reached
+from .homes import Home
 from .symbol import made
 
 CHEAP = frozenset(
@@ -50,8 +50,8 @@ def captured_gradients(graph: Graph, results: list[tuple[int, Variable]], wanted
 class BackwardProgram:
     """The backward pass: `saved` are the nodes of the forward graph whose values it takes."""
 
-    def __init__(self, gradients: Gradients):
-        self.gradients = gradients
+    def __init__(self, gradients: Gradients, home: Home):
+        self.gradients, self.home = gradients, home
         results = [n for n in gradients.nodes if n is not None]
         after: set[Node] = set()
         for node in reached(results):
@@ -89,12 +89,12 @@ class BackwardProgram:
         self.leaves = [new[n] for n in (*self.gradients.given, *self.saved)]
         self.results = [None if n is None else g.copied(new[n]) for n in self.gradients.nodes]
         nodes = [n for n in self.results if n is not None]
-        self.program = program_of(g, nodes, {})
-        self.bound = Bound(self.program, self.leaves, nodes)
+        self.program = self.home.program(g, nodes, {})
+        self.bound = Bound(self.program, self.leaves, nodes, home=self.home)
 
     def run(self, given: list[np.ndarray], saved: list[np.ndarray]) -> list[np.ndarray | None]:
         """The gradients of what is wanted."""
-        made = [None if n is None else np.empty(n.shape, n.dtype) for n in self.results]
+        made = [None if n is None else self.home.empty(n.shape, n.dtype) for n in self.results]
         self.bound.run((*given, *saved), [a for a in made if a is not None])
         return made
 

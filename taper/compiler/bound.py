@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .graph import Node
-from .interpreted import InterpretedProgram
+from .homes import HOST, Home
 
 REFUSED, RAN = 2, 1
 
@@ -20,8 +20,10 @@ class Bound:
     the inputs hold what the program refuses. Overwritten inputs must be contiguous; others are copied if they are not.
     """
 
-    def __init__(self, program, reads: Sequence[Node], makes: Sequence[Node], flag: Node | None = None):
-        self.program, self.reads, self.makes, self.flag = program, reads, makes, flag
+    def __init__(
+        self, program, reads: Sequence[Node], makes: Sequence[Node], flag: Node | None = None, home: Home = HOST
+    ):
+        self.program, self.reads, self.makes, self.flag, self.home = program, reads, makes, flag, home
         self.lock = threading.Lock()
         self.refused = np.zeros((), bool)
         self.overwritten = frozenset(program.state.values())
@@ -29,7 +31,7 @@ class Bound:
 
     def _opened(self):
         """The native entrance, where one call is the whole program."""
-        if isinstance(self.program, InterpretedProgram):
+        if not self.program.enters:
             return None
         from .entry import Entrance, enterable
 
@@ -70,13 +72,12 @@ class Bound:
         """Run with arrays in any order of memory, with looks at interruptions between kernels."""
         values: dict[Node, np.ndarray] = {}
         for node, array in zip(self.reads, reads):
-            fit = np.ascontiguousarray(array, node.dtype).reshape(node.shape)
-            if node in self.overwritten and not np.shares_memory(fit, array, max_work=1) and fit.size:
+            fit = self.home.contiguous(array, dtype=node.dtype).reshape(node.shape)
+            if node in self.overwritten and fit.size and not self.home.share_memory(fit, array):
                 return 0
             values[node] = fit
         values.update(zip(self.makes, makes))
         if self.flag is not None:
             values[self.flag] = self.refused
         with self.lock:
-            self.program.run(values)
-            return REFUSED if self.flag is not None and self.refused else RAN
+            return RAN if self.program.run(values, self.refused) else REFUSED

@@ -20,7 +20,6 @@ from ..autograd.tape import Node as TapeNode
 from ..autograd.tape import Variable, changed, wrap
 from .backward import BackwardProgram, CompiledFunction
 from .capture import Captured, Effect, Output, Source
-from .engine import native_available, program_of
 from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached, the_dtype
@@ -65,7 +64,8 @@ class Step:
         self.grad_mode = is_grad_enabled()
         self.default = dtypes.get_default_dtype()
         self._results()
-        self.program = program_of(captured.graph, self.results, self.state)
+        self.home = captured.home
+        self.program = self.home.program(captured.graph, self.results, self.state)
         self._rename()
         self._bind()
         self.call = self._written()
@@ -82,7 +82,7 @@ class Step:
         self.written: list[tuple[Source, Node]] = []
         self.cleared: list[Source] = []
         gradients = self.captured.gradients
-        self.backward = None if gradients is None else BackwardProgram(gradients)
+        self.backward = None if gradients is None else BackwardProgram(gradients, self.captured.home)
         for output in self.captured.outputs:
             if isinstance(output, Output) and output.value is not None:
                 node = g.copied(output.value)
@@ -164,14 +164,14 @@ class Step:
         for node, t in self.by_reference:
             array = t._array
             if (
-                array.__class__ is not np.ndarray
+                array.__class__ is not self.home.kind
                 or array.shape != node.shape
                 or array.dtype != node.dtype
                 or not array.flags.c_contiguous
             ):
                 return False
             at = self.program.slot.get(node)
-            if at is not None:
+            if at is not None and self.program.enters:
                 self.program.slots[at] = array.ctypes.data
             bound.append(array)
         self.bound = bound
@@ -245,9 +245,9 @@ class Step:
         body += self._after()
         body.append(f"return {self._result()}")
         scope.update(
-            MISS=MISS, EAGER=EAGER, empty=np.empty, wrap=wrap, ndarray=np.ndarray, contiguous=np.ascontiguousarray, step=self,
-            grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, dtypes=dtypes, changed=changed,
-            share_memory=np.may_share_memory, same_dtype=same_dtype,
+            MISS=MISS, EAGER=EAGER, empty=self.home.empty, wrap=wrap, ndarray=self.home.kind, contiguous=self.home.contiguous,
+            step=self, grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, dtypes=dtypes,
+            changed=changed, share_memory=self.home.share_memory, same_dtype=same_dtype,
         )  # fmt: skip
         text = "def call(args, kwargs):\n" + "\n".join(" " + line for part in body for line in part.split("\n"))
         self.source = text
@@ -478,7 +478,7 @@ class Step:
         """The lines that run the program."""
         program, scope = self.program, self.scope
         numbers = [self._number(n) for n in self.number_nodes]
-        if not native_available():
+        if not program.enters:
             return self._run_general(numbers)
         from .entry import Entrance, enterable
 
@@ -512,20 +512,15 @@ class Step:
                 if array.shape != node.shape or array.dtype != node.dtype or not array.flags.c_contiguous:
                     if written or array.shape != node.shape or array.dtype != node.dtype:
                         return 0
-                    arrays[node] = np.ascontiguousarray(array)
+                    arrays[node] = self.home.contiguous(array)
             self.numbers[: len(numbers)] = numbers
             for (node, _), array in zip(self.by_reference, self.bound):
                 arrays[node] = array
             for node, value in zip(self.number_nodes, numbers):
                 arrays[node] = np.asarray(value, np.float64)
-            numbered = {n: a for n, a in arrays.items() if n.op != "number"}
-            for node, array in numbered.items():
-                at = program.slot.get(node)
-                if at is not None:
-                    program.slots[at] = array.ctypes.data
             if self.flag is not None:
                 arrays[self.flag] = self.refused
-            return 1 if program.execute(arrays, self.refused) else 2
+            return 1 if program.run(arrays, self.refused) else 2
 
     def _after(self) -> list[str]:
         """Lines that hand out gradients and count changes."""
