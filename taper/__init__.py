@@ -117,14 +117,14 @@ def _lend_natively(which: str):
         if import_module(f"{__name__}.compiler.engine").native_available():
             import_module(f"{__name__}.compiler.operators").lend()
         else:
-            _Native.run = _Native.elementwise = _Native.update = None
+            _Native.run = _Native.elementwise = _Native.rows = _Native.update = None
         lent = getattr(_Native, which)
         return NotImplemented if lent is None else lent(*args)
 
     return first
 
 
-for _which in ("run", "elementwise", "update"):
+for _which in ("run", "elementwise", "rows", "update"):
     setattr(_Native, _which, _lend_natively(_which))
 
 

@@ -7,6 +7,7 @@ float32 and float64 without any conversion (a small operation is mostly dispatch
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 
 from numpy import asarray, generic, ndarray
 
@@ -37,6 +38,7 @@ SHORTCUTS: dict = {}
 """Functions that run an operator without `apply`, as code: operator's name. A profile looks for them."""
 
 _SCALARS = frozenset((bool, int, float, complex))
+_REAL = frozenset((bool, int, float))
 
 
 def apply(operator: Operator, *inputs, **attrs):
@@ -184,8 +186,10 @@ def memory_owner(array):
     return array
 
 
-def promoted(operator: Operator, inputs: tuple) -> list:
+def promoted(operator: Operator, inputs: tuple) -> Sequence:
     """The inputs in the dtype in which the operator computes; tensors are converted by the recorded `astype`."""
+    if _is_settled(inputs) and not (operator.refuses and "f" in operator.refuses):
+        return inputs
     plain = [t._array if isinstance(t, Variable) else _value(_number(operator, t)) for t in inputs if t is not None]
     common = dtypes.result_type(plain)
     if operator.promote is FLOAT and dtypes.category(common) < dtypes.FLOATING:
@@ -201,6 +205,21 @@ def promoted(operator: Operator, inputs: tuple) -> list:
         else:
             made.append(_scalar(_number(operator, t), common))
     return made
+
+
+def _is_settled(inputs: tuple) -> bool:
+    """Whether all tensors have float32, or all float64, and numbers are real: nothing is to be converted."""
+    common = None
+    for t in inputs:
+        if isinstance(t, Variable):
+            dtype = t._array.dtype
+            if dtype is not common:
+                if common is not None or (dtype is not F32 and dtype is not F64):
+                    return False
+                common = dtype
+        elif t is not None and t.__class__ not in _REAL:
+            return False
+    return common is not None
 
 
 def refused(operator: Operator, np_dtype) -> NotImplementedError:

@@ -480,11 +480,11 @@ class Step:
         numbers = [self._number(n) for n in self.number_nodes]
         if not program.enters:
             return self._run_general(numbers)
-        from .entry import Entrance, enterable
+        from .entry import PATIENCE, Entrance, enterable
 
         if self.flag is not None:
             program.slots[program.slot[self.flag]] = self.refused.ctypes.data
-        if not enterable(program, len(objects), len(numbers)):
+        if program.work > PATIENCE or not enterable(program, len(objects), len(numbers)):
             return self._run_general(numbers)
         refused = None if self.flag is None else self.refused
         way = Entrance(program, [o[1:] for o in objects], self.numbers, len(numbers), refused)

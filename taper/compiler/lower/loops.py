@@ -29,7 +29,7 @@ CHUNK = 8192
 """Elements of a chunk, about: what a thread does between two looks at its share."""
 
 ANY = 999_983
-"""A length whose chunks are single elements: the kernel of a vector so long serves for one of any length."""
+"""A number of rows, or elements of a vector, of which each is a chunk: the kernel serves for any number of them."""
 
 
 def emit_loop(b: Builder, kernel: Kernel, pointer: Pointer, machine: Machine) -> int:
@@ -53,7 +53,7 @@ class _Kernel(Iteration):
     def chunked(self, rows: int, each: int, body: Callable[[Value], None]) -> int:
         """Loop over the rows of the chunks given; `each` elements a row. Returns the number of chunks."""
         b = self.b
-        count = max(1, CHUNK // max(each, 1))
+        count = 1 if rows == ANY else max(1, CHUNK // max(each, 1))
         if rows // count < 8 and rows * each > 4 * CHUNK // 2:
             count = max(1, rows // 8)
         chunks = math.ceil(rows / count)
