@@ -41,12 +41,23 @@ _SCALARS = frozenset((bool, int, float, complex))
 _REAL = frozenset((bool, int, float))
 
 
+class Parts(Exception):
+    """What `apply` met in an array's place: several arrays, whose `each` runs an operator on every one of them."""
+
+    def __init__(self, array):
+        super().__init__(type(array).__name__)
+        self.array = array
+
+
 def apply(operator: Operator, *inputs, **attrs):
     """Run an operator on tensors (or None, or Python numbers) and record it. Returns a tensor or a tuple of tensors."""
     if operator.promote is not AS_IS:
         inputs = promoted(operator, inputs)
     arrays = [t._array if isinstance(t, Variable) else t for t in inputs]
-    xp = _common_namespace(operator, arrays)
+    try:
+        xp = _common_namespace(operator, arrays)
+    except Parts as found:
+        return found.array.each(operator, inputs, attrs)
     half = None
     if not operator.half_native:
         half = next((a.dtype for a in arrays if a is not None and getattr(a, "dtype", None) in dtypes.HALF), None)
@@ -123,7 +134,11 @@ def _mixed_namespace(operator: Operator, arrays: list):
     """The namespace of arrays of several kinds. A captured step turns arrays that it meets into constants."""
     found = None
     for a in arrays:
-        if a is None or a.__class__ in _SCALARS or hasattr(a, "node_as"):
+        if a is None or a.__class__ in _SCALARS:
+            continue
+        if hasattr(a, "each"):
+            raise Parts(a)
+        if hasattr(a, "node_as"):
             continue
         xp = namespace_of(a)
         if found is None or xp is found:
