@@ -54,6 +54,11 @@ class _Running(threading.local):
 _running = _Running()
 
 
+def passing() -> object:
+    """The backward pass that this thread is in, the innermost; None outside of backward."""
+    return _running.passes[-1] if _running.passes else None
+
+
 def at_end(call: Callable[[], None]) -> None:
     """Call this when the backward pass that is going on is done, unless it fails. RuntimeError outside of backward."""
     if not _running.passes:

@@ -99,7 +99,7 @@ class Reducer:
             bucket.missing, bucket.travels = len(bucket.numbers), None
         self.unused = set()
         if self.finds_unused:
-            reached = _leaves(_tensors(output))
+            reached = _leaves(tensors_in(output))
             self.unused = {n for n, p in enumerate(self.parameters) if node_of(p) not in reached}
 
     def _arrived(self, number: int) -> None:
@@ -183,17 +183,17 @@ class Reducer:
             changed(grad)
 
 
-def _tensors(value: Any) -> Iterable[Variable]:
+def tensors_in(value: Any) -> Iterable[Variable]:
     """The tensors in nested containers, and in the attributes of dataclasses."""
     if isinstance(value, Variable):
         yield value
     elif isinstance(value, (list, tuple, set)):
         for item in value:
-            yield from _tensors(item)
+            yield from tensors_in(item)
     elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
+        yield from tensors_in(list(value.values()))
     elif hasattr(value, "__dataclass_fields__"):
-        yield from _tensors([getattr(value, name) for name in value.__dataclass_fields__])
+        yield from tensors_in([getattr(value, name) for name in value.__dataclass_fields__])
 
 
 def _leaves(tensors: Iterable[Variable]) -> set:
