@@ -77,6 +77,12 @@ class Scope:
             scope.unit.gather()
 
 
+def scopes_in(module: Any) -> list[Scope]:
+    """The scopes of all sharded modules in a module, outer ones first."""
+    found = (m.__dict__.get("_scope") for m in module.modules())
+    return list(dict.fromkeys(scope for scope in found if scope is not None))
+
+
 class UnshardHandle:
     """What `unshard(async_op=True)` returns: `wait()` for it."""
 
@@ -106,9 +112,7 @@ class FSDPModule:
         self._scope.unit.reshard()
 
     def _scopes(self, recurse: bool) -> list[Scope]:
-        if not recurse:
-            return [self._scope]
-        return [m._scope for m in self.modules() if isinstance(m, FSDPModule)]  # type: ignore[attr-defined]
+        return scopes_in(self) if recurse else [self._scope]
 
     def set_requires_gradient_sync(self, requires_gradient_sync: bool, *, recurse: bool = True) -> None:
         """Whether backward exchanges gradients. Without, they add up whole in each process until it does."""
@@ -186,34 +190,39 @@ def fully_shard(
     found = DeviceMesh("cpu", list(range(get_world_size()))) if mesh is None else mesh
     if found.ndim not in (1, 2):
         raise ValueError(f"fully_shard expects a 1D or 2D DeviceMesh but got {found}")
-    held = _own_parameters(modules, ignored_params or set(), found)
+    held = own_parameters(modules, ignored_params or set(), found)
     for one in held:
         placement = None if shard_placement_fn is None else shard_placement_fn(one.shard)
         if placement not in (None, Shard(0)):
             raise NotImplementedError(f"fully_shard: {one.name} cannot be sharded as {placement}, but only as Shard(0)")
-    unit = Unit(name, held, found, mp_policy or MixedPrecisionPolicy())
-    scope = Scope(unit, modules, reshard_after_forward)
+    attach(modules, Unit(name, held, found, mp_policy or MixedPrecisionPolicy()), reshard_after_forward)
+    for m in modules:
+        m.__class__ = type(f"FSDP{type(m).__name__}", (FSDPModule, type(m)), {"__module__": type(m).__module__})
+    return module
+
+
+def attach(modules: list[Module], unit: Unit, reshard: bool | None) -> None:
+    """Let a unit be whole while these modules compute."""
+    scope = Scope(unit, modules, reshard)
     for m in modules:
         m.__dict__["_scope"] = scope
-        m.__class__ = type(f"FSDP{type(m).__name__}", (FSDPModule, type(m)), {"__module__": type(m).__module__})
         m.register_forward_pre_hook(scope.before, prepend=True, with_kwargs=True)
         m.register_forward_hook(scope.after, with_kwargs=True, always_call=True)
         m.register_state_dict_pre_hook(lambda *_: unit.reshard())
         m._register_load_state_dict_pre_hook(lambda *_: unit.reshard())
-    return module
 
 
-def _own_parameters(modules: list[Module], ignored: set[Any], mesh: DeviceMesh) -> list[Held]:
+def own_parameters(modules: list[Module], ignored: set[Any], mesh: DeviceMesh) -> list[Held]:
     """The parameters of modules that are nobody else's yet, each once, with all its places."""
     left_out = {id(p) for p in ignored}
     places: dict[int, tuple[str, Any, list]] = {}
+    for scope in (scope for top in modules for scope in scopes_in(top)):
+        scope.unit.reshard()
     for top in modules:
         for path, m in top.named_modules():
             for name, p in m._parameters.items():
                 if p is None or id(p) in left_out or isinstance(p, DTensor):
                     continue
-                if isinstance(m, FSDPModule) and m._scope.unit.whole:
-                    raise RuntimeError(f"fully_shard: {path} holds gathered parameters. Call its reshard() first.")
                 if is_lazy(p):
                     raise RuntimeError(f"fully_shard: {path}.{name} has no shape yet. Run a forward pass first.")
                 places.setdefault(id(p), (f"{path}.{name}" if path else name, p, []))[2].append((m, name))
