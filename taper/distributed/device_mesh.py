@@ -36,7 +36,11 @@ class DeviceMesh:
         if not is_initialized():
             init_process_group()
         ranks = np.asarray(mesh._array if isinstance(mesh, Variable) else mesh, np.int64)
-        if len(set(ranks.flat)) != ranks.size or ranks.min(initial=0) < 0 or ranks.max(initial=0) >= default_group().size():
+        if (
+            len(set(ranks.flat)) != ranks.size
+            or ranks.min(initial=0) < 0
+            or ranks.max(initial=0) >= default_group().size()
+        ):
             raise ValueError(
                 f"DeviceMesh: the mesh {ranks.tolist()} must name processes of a world of {default_group().size()} once each"
             )
@@ -114,7 +118,9 @@ class DeviceMesh:
     def _dimension(self, mesh_dim: int | str | None) -> int:
         if mesh_dim is None:
             if self.ndim > 1:
-                raise RuntimeError(f"DeviceMesh: say along which of the {self.ndim} dimensions of {self}: give mesh_dim")
+                raise RuntimeError(
+                    f"DeviceMesh: say along which of the {self.ndim} dimensions of {self}: give mesh_dim"
+                )
             return 0
         if isinstance(mesh_dim, str):
             return self._named(mesh_dim)
@@ -185,5 +191,7 @@ def init_device_mesh(
         init_process_group()
     size = default_group().size() if is_initialized() else 1
     if math.prod(shape) > size:
-        raise RuntimeError(f"Mesh should not be bigger than default world size {size}, but found {math.prod(shape)} ranks!")
+        raise RuntimeError(
+            f"Mesh should not be bigger than default world size {size}, but found {math.prod(shape)} ranks!"
+        )
     return DeviceMesh(device_type, np.arange(math.prod(shape)).reshape(shape), mesh_dim_names=mesh_dim_names)

@@ -9,11 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 
 from ...autograd.tape import AccumulateGrad, Variable, changed, counter_of, wrap
+from ...backends import NAMESPACES
 from ...tensor.core import Tensor
 from .. import collectives
 from ..device_mesh import DeviceMesh
@@ -54,10 +56,34 @@ class _Elsewhere:
         return tuple(math.prod(self.shape[i + 1 :]) * self.itemsize for i in range(self.ndim))
 
     def __getattr__(self, name: str) -> Any:
-        raise NotImplementedError(
-            "This operation does not take sharded tensors (DTensor), of which each process holds a part. Use x.to_local() or "
-            "x.full_tensor(); outside of their module's forward parameters are sharded; distributed.checkpoint saves them."
-        )
+        raise _refusal()
+
+    def _refuse(self, *others: Any) -> Any:
+        raise _refusal()
+
+    # Python looks these up in the class.
+    __getitem__ = __setitem__ = __bool__ = __len__ = __iter__ = __neg__ = __abs__ = __invert__ = _refuse
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _refuse
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __matmul__ = __rmatmul__ = _refuse
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = _refuse
+
+
+class _Refusing:
+    """The array namespace of what is elsewhere: it has no functions."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise _refusal()
+
+
+def _refusal() -> NotImplementedError:
+    return NotImplementedError(
+        "This operation does not take sharded tensors (DTensor), of which each process holds a part. Use x.to_local() or "
+        "x.full_tensor(); outside of their module's forward parameters are sharded; distributed.checkpoint saves them."
+    )
+
+
+NAMESPACES[_Elsewhere] = cast(ModuleType, _Refusing())
 
 
 class DTensor(Tensor):
@@ -73,7 +99,9 @@ class DTensor(Tensor):
         raise TypeError("DTensor: make one with distribute_tensor(tensor, mesh, placements) or DTensor.from_local")
 
     @staticmethod
-    def made(local: Tensor, mesh: DeviceMesh, placements: Layout, shape: tuple[int, ...], grad: bool = False) -> DTensor:
+    def made(
+        local: Tensor, mesh: DeviceMesh, placements: Layout, shape: tuple[int, ...], grad: bool = False
+    ) -> DTensor:
         """The DTensor of which this process holds `local`, whose memory and counter of changes it shares."""
         t = Variable.__new__(DTensor)
         shared = any(p.is_shard() for p in placements)
@@ -212,7 +240,9 @@ def checked(mesh: DeviceMesh, placements: Sequence[Placement]) -> Layout:
     """The placements as a layout. NotImplementedError for what Taper's DTensors cannot be."""
     layout = tuple(placements)
     if len(layout) != mesh.ndim:
-        raise ValueError(f"`placements` must have one for each of the {mesh.ndim} dimensions of {mesh}, not {len(layout)}")
+        raise ValueError(
+            f"`placements` must have one for each of the {mesh.ndim} dimensions of {mesh}, not {len(layout)}"
+        )
     for placement in layout:
         if not (isinstance(placement, Replicate) or placement == Shard(0)):
             raise NotImplementedError(f"DTensor: {placement} is not supported. Use Shard(0) or Replicate().")

@@ -5,7 +5,7 @@ Source: Zhao et al. 2023, "PyTorch FSDP", and Rajbhandari et al. 2019, "ZeRO", s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from typing import Any
 

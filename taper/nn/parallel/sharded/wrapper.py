@@ -67,7 +67,9 @@ class FullyShardedDataParallel(Module):
     ):
         super().__init__()
         if param_init_fn is not None:
-            raise NotImplementedError("FullyShardedDataParallel: param_init_fn is not supported. Make the module on the CPU.")
+            raise NotImplementedError(
+                "FullyShardedDataParallel: param_init_fn is not supported. Make the module on the CPU."
+            )
         if device_id is not None:
             place(device_id)
         strategy = sharding_strategy or ShardingStrategy.FULL_SHARD
@@ -76,7 +78,9 @@ class FullyShardedDataParallel(Module):
             raise NotImplementedError("MixedPrecision: keep_low_precision_grads is not supported. Leave it out.")
         mesh = device_mesh if device_mesh is not None else _mesh(process_group or default_group(), strategy)
         states = list(ignored_states or ())
-        ignored = {m for given in (*(ignored_modules or ()), *states) if isinstance(given, Module) for m in given.modules()}
+        ignored = {
+            m for given in (*(ignored_modules or ()), *states) if isinstance(given, Module) for m in given.modules()
+        }
         frozen = {p for p in states if not isinstance(p, Module)} | {p for m in ignored for p in m.parameters()}
         if auto_wrap_policy is not None:
             options = dict(
@@ -167,7 +171,9 @@ class FullyShardedDataParallel(Module):
         NotImplementedError for with_grads.
         """
         if with_grads:
-            raise NotImplementedError("summon_full_params: with_grads is not supported. Use p.grad.full_tensor() outside.")
+            raise NotImplementedError(
+                "summon_full_params: with_grads is not supported. Use p.grad.full_tensor() outside."
+            )
         units = [scope.unit for scope in scopes_in(module)][: None if recurse else 1]
         for unit in units:
             unit.unshard()
@@ -265,7 +271,9 @@ def _mesh(group: ProcessGroup, strategy: ShardingStrategy) -> DeviceMesh:
         return DeviceMesh.from_group(group, "cpu")
     size = 1 if strategy == ShardingStrategy.NO_SHARD else int(os.environ.get("LOCAL_WORLD_SIZE", group.size()))
     if group.size() % size:
-        raise ValueError(f"HYBRID_SHARD: {group.size()} processes do not divide into machines of {size}: give device_mesh")
+        raise ValueError(
+            f"HYBRID_SHARD: {group.size()} processes do not divide into machines of {size}: give device_mesh"
+        )
     rows = [group.ranks[start : start + size] for start in range(0, group.size(), size)]
     return DeviceMesh("cpu", rows)
 
