@@ -12,6 +12,7 @@ from typing import Any
 from .... import dtypes
 from ....autograd.modes import is_grad_enabled
 from ....autograd.tape import Variable, needs
+from ....distributed.captured import refuse
 from ....distributed.device_mesh import DeviceMesh
 from ....distributed.groups import get_world_size
 from ....distributed.tensor import DTensor, Shard
@@ -38,6 +39,7 @@ class Scope:
 
     def before(self, module: Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """Before forward: gather."""
+        refuse("sharded modules gather their parameters as they go, which a program cannot do: compile the layers in them")
         if PASSES.depth == 0:
             PASSES.begin()
             self.root = True
