@@ -294,6 +294,14 @@ def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
     return _attention.slopes(_xp, g, q, k, v, drop, weights, scale, needs)
 
 
+def recurrence(cell, x, h, c, w, b, project, sizes, reverse):
+    return cell.unrolled(_xp, x, h, c, w, b, project, sizes, reverse)
+
+
+def recurrence_grad(cell, gradients, before_h, before_c, saved, w, project, sizes, reverse):
+    return cell.unrolled_grad(_xp, gradients, before_h, before_c, saved, w, project, sizes, reverse)
+
+
 # Losses of class indices: a target is found by comparing, which fuses with what is taken off there.
 
 

@@ -27,12 +27,15 @@ class Native:
     """What the layer above lends of its compiler. Each returns NotImplemented to decline.
 
     run(formula, args, attrs): `formula(xp, *args, **attrs)` by a program for these shapes. elementwise: the same of an
-    elementwise formula, by a program for all sizes. update: see `optim/optimizer.py`.
+    elementwise formula, by a program for all sizes. update: see `optim/optimizer.py`. recurrence, recurrence_grad: see
+    `recurrence.py`.
     """
 
     run: Callable[..., Any] | None = None
     elementwise: Callable[..., Any] | None = None
     update: Callable[..., Any] | None = None
+    recurrence: Callable[..., Any] | None = None
+    recurrence_grad: Callable[..., Any] | None = None
 
 
 def _large(x, *others) -> bool:
