@@ -23,6 +23,7 @@ from .numbers import Number
 from .one_pass import LENGTH, OnePass, is_single, prepared
 from .program import Program
 from .recording import recording
+from .sequences import recurrence, recurrence_grad
 from .symbol import Symbol, made
 from .trees import flatten, rebuild
 
@@ -223,5 +224,6 @@ def lend() -> None:
     """Let the CPU namespace run large kernels natively, where machine code can be made."""
     if native_available():
         Native.run, Native.elementwise, Native.update = run, elementwise, update
+        Native.recurrence, Native.recurrence_grad = recurrence, recurrence_grad
     else:
-        Native.run = Native.elementwise = Native.update = None
+        Native.run = Native.elementwise = Native.update = Native.recurrence = Native.recurrence_grad = None

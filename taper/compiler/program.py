@@ -406,6 +406,15 @@ def _name_of(text: str) -> str:
     return "k" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
+def address_of(text: str, machine: Machine) -> int:
+    """Where a kernel's code is, compiled and loaded if it is not yet."""
+    name = _name_of(text)
+    with _loading:
+        if name not in _loaded:
+            _loaded[name] = library.load(library.object_code(_named(text), machine), [name])[0]
+        return _loaded[name]
+
+
 def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
     """A kernel's code, and that of what must run before it."""
     table: list[object] = []
