@@ -121,7 +121,7 @@ def _lend_natively(which: str):
     return first
 
 
-for _which in ("run", "elementwise", "update"):
+for _which in ("run", "elementwise", "update", "recurrence", "recurrence_grad"):
     setattr(_Native, _which, _lend_natively(_which))
 
 

@@ -28,6 +28,7 @@ from .lower.kernels import Kernel
 from .lower.loops import emit_loop
 from .lower.products import Scratch, emit_scatter, product_pieces
 from .lower.resampling import resampling_pieces
+from .lower.routines import routine_pieces
 from .lower.schedule import schedule
 from .lower.windows import window_pieces
 from .recall import keep, key_of, recalled
@@ -425,9 +426,9 @@ def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
         cell = b.load("ptr", b.offset(b.args[0], i64(table.index(item)), "ptr"))
         return b.load("ptr", cell)
 
-    if kernel.kind == "product":
+    if kernel.kind in ("product", "routine"):
         pieces = product_pieces if kernel.node.op == "matmul" else convolution_pieces
-        pieces = {**dict.fromkeys(WINDOWS, window_pieces), "resample": resampling_pieces}.get(kernel.node.op, pieces)
+        pieces = {**dict.fromkeys(WINDOWS, window_pieces), "resample": resampling_pieces, "routine": routine_pieces}.get(kernel.node.op, pieces)
         made: list[Entry] = []
         for piece in pieces(kernel, slot, machine):
             table.clear()
