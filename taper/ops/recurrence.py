@@ -177,7 +177,7 @@ def _slopes(xp, g, w, project, before_h, before_c, saved, whole, cell, sizes, re
     cell = CELLS[cell]
     dx, dr, first, projected = xp.recurrence_grad(cell, g, before_h, before_c, saved, w, project, sizes, reverse)
     dw = xp.matmul(xp.matrix_transpose(dr), before_h) if needs[3] else None
-    db = xp.sum(dr, axis=(0,)) if needs[4] else None
+    db = xp.column_sums(dr) if needs[4] else None
     dp = xp.matmul(xp.matrix_transpose(projected), whole) if needs[5] else None
     return dx, first[0], first[1] if len(first) > 1 else None, dw, db, dp
 

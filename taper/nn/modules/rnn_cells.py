@@ -23,8 +23,8 @@ def sequence(cell: str, input, hidden: tuple, weights: dict, sizes: tuple[int, .
     """
     b_in, b_hidden = weights.get("bias_ih"), weights.get("bias_hh")
     if b_in is not None and not CELLS[cell].splits:
-        # What is only added together is added once.
-        b_in, b_hidden = b_in + b_hidden, None
+        # What is only added together is added once, and where the sums are at hand.
+        b_in, b_hidden = None, b_in + b_hidden
     gates = F.linear(input, weights["weight_ih"], b_in)
     h, c = hidden if CELLS[cell].states == 2 else (hidden[0], None)
     given = gates, h, c, weights["weight_hh"], b_hidden, weights.get("weight_hr")
