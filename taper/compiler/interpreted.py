@@ -11,6 +11,7 @@ from .graph import LEAVES, Graph, Node, reached
 class InterpretedProgram:
     """What `program.Program` is, run by NumPy node by node."""
 
+    enters = False
     threads = 0
     work = 0.0
 
@@ -24,12 +25,11 @@ class InterpretedProgram:
         self.slot = {n: i for i, n in enumerate(dict.fromkeys(nodes))}
         self.slots = np.zeros(len(self.slot) + 1, np.int64)
 
-    def run(self, arrays: dict[Node, np.ndarray]) -> None:
-        """Run everything. `arrays` are those of leaves, outputs and overwritten inputs."""
-        self.execute(arrays, np.zeros((), bool))
+    def run(self, arrays: dict[Node, np.ndarray], refused: np.ndarray | None = None) -> bool:
+        """Run everything. `arrays` are those of leaves, outputs and overwritten inputs.
 
-    def execute(self, arrays: dict[Node, np.ndarray], refused: np.ndarray) -> bool:
-        """Run. False, and nothing overwritten, if the flag `refused` gets set."""
+        False, and nothing overwritten, if the flag `refused` gets set.
+        """
         values = evaluate(self.results, {n: a for n, a in arrays.items() if n.op in LEAVES})
         overwritten = []
         for node, value in zip(self.results, values):
@@ -37,7 +37,7 @@ class InterpretedProgram:
                 overwritten.append((arrays[self.state[node]], np.array(value)))
             else:
                 arrays[node][...] = value
-        if refused:
+        if refused is not None and refused:
             return False
         for array, value in overwritten:
             array[...] = value

@@ -8,12 +8,9 @@ host node needs the interpreter, or a check may refuse, the call is cut in two.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
-import math
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -31,6 +28,7 @@ from .lower.resampling import resampling_pieces
 from .lower.routines import routine_pieces
 from .lower.schedule import schedule
 from .lower.windows import window_pieces
+from .placing import Segment, host_results, placed, settled, with_copies
 from .recall import keep, key_of, recalled
 from .windows import WINDOWS
 
@@ -68,20 +66,14 @@ class Entry:
         return self.flops / 150 + self.bytes / 12
 
 
-@dataclass
-class Segment:
-    """Entries first to last in one native call, then a host kernel, if any."""
-
-    first: int
-    last: int
-    host: Kernel | None = None
-
-
 class Program:
     """The machine code of a graph: `results` are its values, of which those in `state` overwrite inputs.
 
     outputs: nodes whose arrays the caller gives at each run. leaves: inputs, numbers and draws that are read.
     """
+
+    enters = True
+    """Whether generated code may enter it without this class (entry.py)."""
 
     def __init__(self, graph: Graph, results: list[Node], state: dict[Node, Node], machine: Machine | None = None):
         self.machine = machine or host()
@@ -119,22 +111,8 @@ class Program:
 
     def _schedule(self) -> list[int]:
         """Find the kernels. Returns the places of results that have to be settled at the end."""
-        self._kernels, unsafe = schedule(self.results, self.state)
-        places: list[int] = []
-        while unsafe:
-            # Another order of running may make further results unsafe.
-            found = [i for i, r in enumerate(self.results) if r in unsafe]
-            assert not set(found) & set(places), unsafe
-            self._settle(found)
-            places += found
-            self._kernels, unsafe = schedule(self.results, self.state)
+        self.results, self.state, self._kernels, places = settled(self.graph, self.results, self.state, schedule)
         return places
-
-    def _settle(self, places: list[int]) -> None:
-        """Put copies in place of results that would overwrite an input too soon."""
-        settled = {self.results[i]: self.graph.copied(self.results[i], "settle") for i in places}
-        self.results = [settled.get(r, r) for r in self.results]
-        self.state = {settled.get(r, r): old for r, old in self.state.items()}
 
     def _content(self, settled: list[int]) -> dict:
         """The program as data."""
@@ -160,7 +138,7 @@ class Program:
         """Take the entries from what was kept; False if their code is no longer there."""
         if any(not (name in _loaded or cache.has(code)) for name, code, *_ in content["entries"]):
             return False
-        self._settle(content["settled"])
+        self.results, self.state = with_copies(self.graph, self.results, self.state, content["settled"])
         order = reached([*self.results, *self.state.values()])
         areas = [Scratch(size) for size in content["areas"]]
 
@@ -203,7 +181,7 @@ class Program:
                     lives.setdefault(item, [time, time])[1] = time
                 time += 1
             if segment.host is not None:
-                for item in (*segment.host.operands, *_host_results(segment.host)):
+                for item in (*segment.host.operands, *host_results(segment.host)):
                     lives.setdefault(item, [time, time])[1] = time
                 time += 1
         for item in lives:
@@ -219,7 +197,7 @@ class Program:
             for item in lives
             if (isinstance(item, Scratch) or item.op not in LEAVES) and item not in own and item not in self.state
         ]
-        self.offsets, self.arena_size = placed({i: (lives[i][0], lives[i][1], _bytes(i)) for i in planned})
+        self.offsets, self.arena_size = placed({i: (lives[i][0], lives[i][1], _bytes(i)) for i in planned}, ALIGN)
         self.constants = [n for n in self.slot if isinstance(n, Node) and n.op == "constant"]
         self._mark_meetings()
 
@@ -299,13 +277,16 @@ class Program:
         base = -self.arena.ctypes.data % ALIGN
         return self.arena[base + start : base + start + node.bytes].view(node.dtype).reshape(node.shape)
 
-    def run(self, arrays: dict[Node, np.ndarray]) -> None:
-        """Run everything. `arrays` are those of leaves, outputs and overwritten inputs; contiguous."""
+    def run(self, arrays: dict[Node, np.ndarray], refused: np.ndarray | None = None) -> bool:
+        """Run everything. `arrays` are those of leaves, outputs and overwritten inputs; contiguous.
+
+        False, and nothing overwritten, if the flag `refused` gets set.
+        """
         for node, array in arrays.items():
             at = self.slot.get(node)
             if at is not None:
                 self.slots[at] = array.ctypes.data
-        self.execute(arrays, np.zeros((), bool))
+        return self.execute(arrays, np.zeros((), bool) if refused is None else refused)
 
     def execute(self, arrays: dict[Node, np.ndarray], refused: np.ndarray) -> bool:
         """Run with the slots as they are. False, and nothing overwritten, if the flag `refused` gets set."""
@@ -358,18 +339,12 @@ class Program:
         with np.errstate(all="ignore"):
             made = compute(node, inputs)
         results = made if node.op == "host" else [made]
-        for target in _host_results(kernel):
+        for target in host_results(kernel):
             value = results[target.attrs[0] if target.op == "part" else 0]
             if np.shape(value) != target.shape:
                 raise CaptureError(f"{node!r} gave another shape than at capture: {np.shape(value)}")
             if target.size:
                 self.array(target, arrays)[...] = value
-
-
-def _host_results(kernel: Kernel) -> list[Node]:
-    if kernel.node.op != "host":
-        return [kernel.node]
-    return [p for p in kernel.parts if p.op == "part"]
 
 
 def _bytes(item) -> int:
@@ -379,23 +354,6 @@ def _bytes(item) -> int:
 def _meet(a: set, b: set) -> bool:
     """Whether two sets of places overlap."""
     return any(k == l and s < f and t < e for k, s, e in a for l, t, f in b)
-
-
-def placed(lives: dict[object, tuple[int, int, int]]) -> tuple[dict[object, int], int]:
-    """Offsets in one arena for (first use, last use, bytes), so that what lives at the same time does not overlap."""
-    offsets: dict[object, int] = {}
-    taken: list[tuple[int, int, int, int]] = []
-    for item, (first, last, size) in sorted(lives.items(), key=lambda x: -x[1][2]):
-        size = math.ceil(max(size, 1) / ALIGN) * ALIGN
-        rivals = sorted((start, end) for a, z, start, end in taken if a <= last and first <= z)
-        at = 0
-        for start, end in rivals:
-            if at + size <= start:
-                break
-            at = max(at, end)
-        offsets[item] = at
-        taken.append((first, last, at, at + size))
-    return offsets, max((end for *_, end in taken), default=0)
 
 
 def _named(text: str) -> str:
@@ -462,5 +420,3 @@ def _entry(kernel, module, table, chunks, reads, writes, flops) -> Entry:
     size = sum(_bytes(x) for x in (*reads, *writes))
     return Entry(kernel, str(module), list(table), chunks, reads, writes, flops, size)
 
-
-assert Callable and ctypes and field

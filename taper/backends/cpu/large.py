@@ -16,8 +16,8 @@ from numpy import ndarray
 LARGE = 1 << 20
 """Elements from which kernels run natively."""
 
-LARGE_WORK = 1 << 19
-"""Nanoseconds of NumPy's from which elementwise formulas do. A native call takes about ten thousand."""
+LARGE_WORK = 1 << 15
+"""Nanoseconds of NumPy's from which elementwise formulas do. A native call takes about five thousand."""
 
 LARGE_PARAMETER = 1 << 16
 """Elements from which an optimizer updates a parameter natively: parameters keep their shapes for thousands of steps."""

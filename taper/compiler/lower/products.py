@@ -70,13 +70,13 @@ def product_plan(kernel: Kernel, machine: Machine) -> Plan:
     x, y = node.inputs
     *lead, m, n = node.shape
     k = x.shape[-1]
-    a = _strides(x, kernel.operands[0], len(lead), tuple(lead))
-    b = _strides(y, kernel.operands[1], len(lead), tuple(lead))
+    a = strides_of(x, kernel.operands[0], len(lead), tuple(lead))
+    b = strides_of(y, kernel.operands[1], len(lead), tuple(lead))
     source = "bfloat" if kernel.operands[0].dtype.name == "bfloat16" else ""
     return plan_product(Product(m, n, k, tuple(lead), LLVM[node.dtype.name], a, b, source), machine)
 
 
-def _strides(x: Node, base: Node, depth: int, lead: tuple[int, ...]) -> tuple[int, ...]:
+def strides_of(x: Node, base: Node, depth: int, lead: tuple[int, ...]) -> tuple[int, ...]:
     """An operand's strides for each leading dimension of the product and for its own last two."""
     access = operand_strides(x, base)
     own = dict(zip(range(-x.ndim, 0), zip(x.shape, access.strides)))
