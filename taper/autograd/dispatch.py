@@ -74,7 +74,8 @@ def apply(operator: Operator, *inputs, **attrs):
         leave(token)
     aux, several = (), operator.outputs is None
     if operator.aux:
-        out, aux = out[: operator.outputs], out[operator.outputs :]
+        count = len(out) - len(operator.aux)
+        out, aux = out[:count], out[count:]
         if operator.outputs == 1:
             out = out[0]
     results = out if out.__class__ in (tuple, list) else (out,)

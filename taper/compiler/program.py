@@ -25,6 +25,7 @@ from .lower.kernels import Kernel
 from .lower.loops import emit_loop
 from .lower.products import Scratch, emit_scatter, product_pieces
 from .lower.resampling import resampling_pieces
+from .lower.routines import routine_pieces
 from .lower.schedule import schedule
 from .lower.windows import window_pieces
 from .placing import Segment, host_results, placed, settled, with_copies
@@ -364,6 +365,15 @@ def _name_of(text: str) -> str:
     return "k" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
+def address_of(text: str, machine: Machine) -> int:
+    """Where a kernel's code is, compiled and loaded if it is not yet."""
+    name = _name_of(text)
+    with _loading:
+        if name not in _loaded:
+            _loaded[name] = library.load(library.object_code(_named(text), machine), [name])[0]
+        return _loaded[name]
+
+
 def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
     """A kernel's code, and that of what must run before it."""
     table: list[object] = []
@@ -374,9 +384,9 @@ def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
         cell = b.load("ptr", b.offset(b.args[0], i64(table.index(item)), "ptr"))
         return b.load("ptr", cell)
 
-    if kernel.kind == "product":
+    if kernel.kind in ("product", "routine"):
         pieces = product_pieces if kernel.node.op == "matmul" else convolution_pieces
-        pieces = {**dict.fromkeys(WINDOWS, window_pieces), "resample": resampling_pieces}.get(kernel.node.op, pieces)
+        pieces = {**dict.fromkeys(WINDOWS, window_pieces), "resample": resampling_pieces, "routine": routine_pieces}.get(kernel.node.op, pieces)
         made: list[Entry] = []
         for piece in pieces(kernel, slot, machine):
             table.clear()

@@ -318,9 +318,10 @@ class Step:
             if self.draws and value._array.flags.c_contiguous:
                 # What the native side would refuse must be known before anything is drawn.
                 lines.append(f"if not x{i}.flags.c_contiguous: return MISS")
-            if node is None or node not in self.program.slot or self.draws:
+            read = node is not None and node in self.program.slot
+            if not read or self.draws:
                 lines.append(f"if x{i}.shape != X{i} or x{i}.dtype != Y{i}: return MISS")
-            elif not value._array.flags.c_contiguous:
+            if read and not value._array.flags.c_contiguous:
                 # The program reads a copy; what it writes goes back.
                 scope[f"XS{i}"] = value._array.strides
                 lines += [f"if x{i}.strides != XS{i}: return MISS", f"y{i} = x{i}", f"x{i} = contiguous(y{i})"]
