@@ -410,7 +410,9 @@ class Step:
             tests.append(f"len({name}) != {held.size}" if held.size else name)
         for i, (key, value) in enumerate(zip(held.keys, held.values)):
             scope[f"{name}_{i}"] = value
-            if not isinstance(held.container, (types.CellType, list, dict)):
+            if isinstance(held.container, type):
+                read = f"{name}.__dict__.get({key!r}, MISS)"
+            elif not isinstance(held.container, (types.CellType, list, dict)):
                 read = f"getattr({name}, {key!r}, MISS)"
             elif isinstance(held.container, types.CellType):
                 read = f"{name}.cell_contents"
