@@ -27,6 +27,7 @@ from .graph import LEAVES, Graph, Node, reached, the_dtype
 from .numbers import RELATIONS
 from .reach import Held
 from .trees import flatten, rebuild
+from .undo import Undo
 
 MISS = object()
 """What a step returns for a call that is not its own."""
@@ -527,6 +528,19 @@ class Step:
         self.nodes = [n for _, n in self.passed]
         values = "".join(v + ", " for v in numbers)
         return [*lines, f"ran = general(arrays, ({values}))", "if ran != 1: return EAGER if ran else MISS"]
+
+    def eagerly(self, function, args: tuple, kwargs: dict):
+        """What the eager engine says of values that an operator refuses; what it has overwritten by then is put back."""
+        leaves, _ = flatten((args, kwargs))
+        owners = [leaves[s.place] if s.kind == "argument" else s.tensor for s, _ in self.written]
+        tensors = [t._grad if s.kind == "grad" else t for t, (s, _) in zip(owners, self.written)]
+        arrays = [t._array for t in tensors if t is not None]
+        undo = Undo(arrays, [np.empty_like(a) for a in arrays])
+        try:
+            return function(*args, **kwargs)
+        except BaseException:
+            undo.put_back()
+            raise
 
     def share(self):
         """The team for one run, or this thread alone if the team is busy."""
