@@ -121,20 +121,27 @@ _LENT |= dict.fromkeys(
 )
 
 
+_NATIVE = ("run", "elementwise", "rows", "update", "recurrence", "recurrence_grad")
+
+
 def _lend_natively(which: str):
     """The first large array asks for the compiler; until then it is not imported."""
 
     def first(*args):
         from importlib import import_module
 
-        import_module(f"{__name__}.compiler.operators").lend()
+        if import_module(f"{__name__}.compiler.engine").native_available():
+            import_module(f"{__name__}.compiler.operators").lend()
+        else:
+            for name in _NATIVE:
+                setattr(_Native, name, None)
         lent = getattr(_Native, which)
         return NotImplemented if lent is None else lent(*args)
 
     return first
 
 
-for _which in ("run", "elementwise", "update"):
+for _which in _NATIVE:
     setattr(_Native, _which, _lend_natively(_which))
 
 

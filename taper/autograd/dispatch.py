@@ -7,6 +7,7 @@ float32 and float64 without any conversion (a small operation is mostly dispatch
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 
 from numpy import asarray, generic, ndarray
 
@@ -14,9 +15,10 @@ from .. import dtypes
 from ..backends import cpu, namespace_of
 from ..backends.making import making
 from ..backends.quiet import QUIET, enter, leave
+from ..errors import warn
 from ..ops.movement import astype
 from ..ops.operator import AS_IS, FLOAT, Operator, Plan
-from .inplace import cannot_cast, legacy_name
+from .inplace import cannot_cast, check_single, legacy_name
 from .modes import is_grad_enabled
 from .tape import (
     OutputOf,
@@ -37,6 +39,7 @@ SHORTCUTS: dict = {}
 """Functions that run an operator without `apply`, as code: operator's name. A profile looks for them."""
 
 _SCALARS = frozenset((bool, int, float, complex))
+_REAL = frozenset((bool, int, float))
 
 
 class Parts(Exception):
@@ -72,7 +75,8 @@ def apply(operator: Operator, *inputs, **attrs):
         leave(token)
     aux, several = (), operator.outputs is None
     if operator.aux:
-        out, aux = out[: operator.outputs], out[operator.outputs :]
+        count = len(out) - len(operator.aux)
+        out, aux = out[:count], out[count:]
         if operator.outputs == 1:
             out = out[0]
     results = out if out.__class__ in (tuple, list) else (out,)
@@ -199,8 +203,10 @@ def memory_owner(array):
     return array
 
 
-def promoted(operator: Operator, inputs: tuple) -> list:
+def promoted(operator: Operator, inputs: tuple) -> Sequence:
     """The inputs in the dtype in which the operator computes; tensors are converted by the recorded `astype`."""
+    if _is_settled(inputs) and not (operator.refuses and "f" in operator.refuses):
+        return inputs
     plain = [t._array if isinstance(t, Variable) else _value(_number(operator, t)) for t in inputs if t is not None]
     common = dtypes.result_type(plain)
     if operator.promote is FLOAT and dtypes.category(common) < dtypes.FLOATING:
@@ -216,6 +222,21 @@ def promoted(operator: Operator, inputs: tuple) -> list:
         else:
             made.append(_scalar(_number(operator, t), common))
     return made
+
+
+def _is_settled(inputs: tuple) -> bool:
+    """Whether all tensors have float32, or all float64, and numbers are real: nothing is to be converted."""
+    common = None
+    for t in inputs:
+        if isinstance(t, Variable):
+            dtype = t._array.dtype
+            if dtype is not common:
+                if common is not None or (dtype is not F32 and dtype is not F64):
+                    return False
+                common = dtype
+        elif t is not None and t.__class__ not in _REAL:
+            return False
+    return common is not None
 
 
 def refused(operator: Operator, np_dtype) -> NotImplementedError:
@@ -327,7 +348,7 @@ def only_tensors(function: str, **arguments) -> None:
 
 
 def into(out: Variable, result: Variable) -> Variable:
-    """Put a result where `out=` says: `out` is resized to the result's shape and keeps its dtype."""
+    """Put a result where `out=` says: `out` is resized to the result's shape, with a warning, and keeps its dtype."""
     if not isinstance(out, Variable):
         raise TypeError(f"argument 'out' must be Tensor, not {out.__class__.__name__}.")
     if is_grad_enabled() and (node_of(out) is not None or node_of(result) is not None):
@@ -338,8 +359,15 @@ def into(out: Variable, result: Variable) -> Variable:
     if dtypes.category(result._array.dtype) > dtypes.category(out._array.dtype):
         raise cannot_cast(result._array.dtype, out._array.dtype)
     if out._array.shape != result._array.shape:
+        if out._array.size:
+            warn(
+                f"An output with one or more elements was resized since it had shape {list(out._array.shape)}, which does "
+                f"not match the required output shape {list(result._array.shape)}. Give an `out` of that shape, or of no "
+                "elements: out.resize_(0)."
+            )
         out._array = namespace_of(result._array).astype(result._array, out._array.dtype, copy=True)
     else:
+        check_single(out._array)
         out._array[...] = result._array
     changed(out)
     return out

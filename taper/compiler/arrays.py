@@ -16,6 +16,7 @@ import numpy as np
 
 from ..backends import NAMESPACES, cpu
 from ..ops import attention as _attention
+from . import routines as _routines
 from .computing import FUNCTIONS, applied, found, matmul, outside, reduced  # noqa: F401
 from .convolution import *
 from .elementwise import ELEMENTWISE
@@ -34,7 +35,7 @@ _xp = sys.modules[__name__]
 
 TRACED = frozenset(
     "softmax log_softmax logsumexp variance mean_of vector_norm squared_error channel_sums batch_norm_grad "
-    "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad rms_norm rms_norm_grad "
+    "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad layer_norm_slope rms_norm rms_norm_grad "
     "affine add_product isneginf isposinf".split()
 )
 """Functions of the CPU namespace that are plain array code."""
@@ -292,6 +293,14 @@ def attention(q, k, v, mask, drop, scale, causal):
 
 def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
     return _attention.slopes(_xp, g, q, k, v, drop, weights, scale, needs)
+
+
+def recurrence(cell, x, h, c, w, b, project, sizes, reverse):
+    return _routines.recurrence(_xp, cell, x, h, c, w, b, project, sizes, reverse)
+
+
+def recurrence_grad(cell, gradients, before_h, before_c, saved, w, project, sizes, reverse):
+    return _routines.recurrence_grad(_xp, cell, gradients, before_h, before_c, saved, w, project, sizes, reverse)
 
 
 # Losses of class indices: a target is found by comparing, which fuses with what is taken off there.

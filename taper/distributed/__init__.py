@@ -26,6 +26,7 @@ from .collectives import (
     scatter,
 )
 from .constants import default_pg_timeout
+from .device_mesh import DeviceMesh, init_device_mesh
 from .errors import DistBackendError, DistError, DistNetworkError, DistStoreError
 from .groups import (
     GroupMember,
@@ -69,7 +70,7 @@ _all_gather_base = all_gather_single = all_gather_into_tensor
 _reduce_scatter_base = reduce_scatter_single = reduce_scatter_tensor
 
 # What needs several processes can be imported, and says so when used.
-_REFUSED = ("DeviceMesh", "init_device_mesh", "TCPStore", "FileStore", "HashStore", "PrefixStore", "Store")
+_REFUSED = ("TCPStore", "FileStore", "HashStore", "PrefixStore", "Store")
 _ROOMS = (
     *("algorithms", "autograd", "checkpoint", "device_mesh", "distributed_c10d", "elastic", "fsdp", "launcher", "nn"),
     *("optim", "pipelining", "rpc", "run", "tensor", "utils"),

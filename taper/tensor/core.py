@@ -15,6 +15,7 @@ from ..autograd.tape import (
     OutputOf,
     Variable,
     alias,
+    await_leaf,
     counter_of,
     extras_of,
     node_of,
@@ -298,9 +299,7 @@ class Tensor(
         node = node_of(self)
         if not isinstance(node, AccumulateGrad):
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-        if node.after is None:
-            node.after = {}
-        return Handle(node.after, hook)
+        return Handle(await_leaf(node), hook)
 
     @property
     def _version(self) -> int:

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from ..elementwise import ELEMENTWISE
-from ..graph import LEAVES, MOVEMENTS, PRODUCTS, REDUCTIONS, Node, reached
+from ..graph import LEAVES, MOVEMENTS, PRODUCTS, REDUCTIONS, SEVERAL, Node, reached
 from ..windows import WINDOWS
 from .access import Access, NotLinear, Split, steps_of, through
 from .expression import INDEXED, data_of, inline, is_reduction
@@ -29,14 +29,17 @@ Storing a float32 and loading it again takes about 0.8 ns of a core, an exponent
 """
 
 
-def schedule(results: list[Node], state: Mapping[Node, Node]) -> tuple[list[Kernel], set[Node]]:
+def schedule(
+    results: list[Node], state: Mapping[Node, Node], library: bool = False
+) -> tuple[list[Kernel], set[Node]]:
     """The kernels that compute `results`, in an order of running.
 
     state: results that are written to the memory
     of an input (the input's node), in place of its old value. Also those of them that would be written before the old
     value has been read by all: they must be settled (copied) at the end instead.
+    library: products are calls of a library, so that nothing else is computed with them.
     """
-    scheduler = _Scheduler(results, state)
+    scheduler = _Scheduler(results, state, library)
     return scheduler.run(), scheduler.unsafe
 
 
@@ -58,8 +61,10 @@ def overwritten_too_soon(order: list[Kernel], state: Mapping[Node, Node]) -> set
 
 
 class _Scheduler:
-    def __init__(self, results, state):
-        self.results, self.state = results, state
+    def __init__(self, results, state, library):
+        self.results, self.state, self.library = results, state, library
+        # What products take in half precision and multiply as float32.
+        self.widened = ("bfloat16", "float16") if library else ("bfloat16",)
         self.nodes = reached(results)
         self.users: dict[Node, list[Node]] = defaultdict(list)
         for node in self.nodes:
@@ -77,7 +82,8 @@ class _Scheduler:
         self.choose()
         self.make()
         self.alive = set(self.kernels)
-        self.join_epilogues()
+        if not self.library:
+            self.join_epilogues()
         self.join_producers()
         self.join_siblings()
         self.drop_unread()
@@ -96,7 +102,7 @@ class _Scheduler:
                 continue
             if not inline(node):
                 cost[node] = 1
-                if node.op != "host":
+                if node.op not in SEVERAL:
                     self.stored.add(node)
                 for x in self.in_memory_for(node):
                     self.store(x)
@@ -114,7 +120,7 @@ class _Scheduler:
                 if node.size > 1 and (heavy and self._shared(node) or self._settled(node, cost[node], reads[node])):
                     self.stored.add(node)
                     cost[node] = 1
-        self.stored = {n for n in self.stored if n.op != "host"}
+        self.stored = {n for n in self.stored if n.op not in SEVERAL}
 
     def in_memory_for(self, node: Node) -> Iterable[Node]:
         """The operands of a node that is not computed inline, as they must lie in memory."""
@@ -125,7 +131,7 @@ class _Scheduler:
         return [self.stripped(x) for x in node.inputs]
 
     def store(self, node: Node) -> None:
-        if node.op not in LEAVES and node.op != "host":
+        if node.op not in LEAVES and node.op not in SEVERAL:
             self.stored.add(node)
 
     def stripped(self, x: Node) -> Node:
@@ -135,10 +141,10 @@ class _Scheduler:
         return x
 
     def operand_bases(self, node: Node) -> tuple[Node, ...]:
-        """What a product's operands are strided views of; bfloat16 numbers if both are, which a matrix product widens."""
+        """What a product's operands are strided views of; half precision if both are, which a matrix product widens."""
         if node.op == "matmul":
             narrow = [self.operand_base(node, i, True) for i in range(2)]
-            if all(base.dtype.name == "bfloat16" for base in narrow):
+            if narrow[0].dtype == narrow[1].dtype and narrow[0].dtype.name in self.widened:
                 return tuple(narrow)
         return tuple([self.operand_base(node, i) for i in range(len(node.inputs))])
 
@@ -146,10 +152,11 @@ class _Scheduler:
         """What an operand of a product is a strided view of: itself if no strides describe it that the product's kernel
         takes. narrow: before it was widened."""
         x = base = node.inputs[place]
-        while base.op in MOVEMENTS or (narrow and widens(base)):
+        while base.op in MOVEMENTS or (narrow and widens(base, self.widened)):
             base = base.inputs[0]
         access = operand_strides(x, base)
-        return x if access is None or not takes(node, place, access) else base
+        fits = calls_take if self.library else takes
+        return x if access is None or not fits(node, place, access) else base
 
     def _rereads(self, node: Node, reads: set[Node]) -> bool:
         """Whether computing a node at each use reads more memory than storing it would cost."""
@@ -194,8 +201,8 @@ class _Scheduler:
 
     def make(self) -> None:
         for node in self.nodes:
-            if node.op == "host":
-                self.add(Kernel("host", [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
+            if node.op in SEVERAL:
+                self.add(Kernel(node.op, [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
             elif node not in self.stored:
                 continue
             elif node.op == "part":
@@ -581,9 +588,30 @@ def takes(node: Node, place: int, access: Access) -> bool:
     return all(n == 1 or s == c for n, s, c in zip(shape, access.strides[2:], steps_of(shape)))
 
 
-def widens(node: Node) -> bool:
-    """Whether a node is bfloat16 numbers as float32."""
-    return node.op == "cast" and node.dtype.name == "float32" and node.inputs[0].dtype.name == "bfloat16"
+def calls_take(node: Node, place: int, access: Access) -> bool:
+    """Whether a library reads an operand that lies so: matrices by `leading`, images and weights without gaps."""
+    x = node.inputs[place]
+    if node.op != "matmul":
+        return access == Access(access.offset, steps_of(x.shape))
+    return leading(x.shape[-2:], access.strides[-2:]) is not None
+
+
+def leading(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[bool, int] | None:
+    """A matrix as BLAS has it: whether its columns lie side by side, and the step to the next row (or column).
+
+    None for one whose rows and columns both have gaps or overlap.
+    """
+    (m, n), (row, column) = shape, strides
+    if (column == 1 or n == 1) and (row >= n or m == 1):
+        return False, max(row if m > 1 else n, 1)
+    if (row == 1 or m == 1) and (column >= m or n == 1):
+        return True, max(column if n > 1 else m, 1)
+    return None
+
+
+def widens(node: Node, halves: tuple[str, ...]) -> bool:
+    """Whether a node is numbers of half precision, of one of the dtypes named, as float32."""
+    return node.op == "cast" and node.dtype.name == "float32" and node.inputs[0].dtype.name in halves
 
 
 def operand_strides(x: Node, base: Node) -> Access | None:

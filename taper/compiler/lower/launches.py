@@ -1,0 +1,135 @@
+"""The kernels of a program as code for a GPU: what each is launched with, and what it reads and writes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ...native.gpu import Kernel as Code
+from ...native.gpu import block, thread
+from ...native.machine import Machine
+from ...native.text import Builder, Module, Value, const, i64
+from ..graph import Node
+from .emitter import memory_type
+from .kernels import Kernel
+from .resampling import Resampling
+from .threads import MAP_BLOCK, Grid, emit_threads
+from .windows import Images, Windows
+
+SCATTER_BLOCK = 128
+"""Threads that add up the rows of one position."""
+
+
+@dataclass
+class Launch:
+    """One kernel: its code, how it is launched, and the nodes whose arrays it gets, in order."""
+
+    kernel: Kernel
+    text: str
+    grid: Grid
+    items: list[Node]
+    reads: set[Node]
+    writes: set[Node]
+
+
+def launches(kernel: Kernel, machine: Machine, flag: Node | None = None) -> list[Launch]:
+    """The launches of a loop, scatter or window kernel. flag: what forbids a kernel to overwrite inputs, where it is set."""
+    if kernel.kind == "scatter":
+        zeros = [_launch(kernel, machine, _zeros)]
+        return [*zeros, _launch(kernel, machine, _scatter)] if kernel.node.inputs[0].size else zeros
+    if kernel.kind == "product":
+        images = {"resample": Resampling}.get(kernel.node.op, Windows)
+        return [_launch(kernel, machine, lambda b, k, pointer, machine: _images(b, images(k, pointer, machine)))]
+    return [_launch(kernel, machine, emit_threads, flag if kernel.writes_state else None)]
+
+
+def _launch(kernel: Kernel, machine: Machine, write: Callable[..., Grid], flag: Node | None = None) -> Launch:
+    """A kernel written by `write(b, kernel, pointer, machine)`."""
+    b = Code(Module(fused=machine.fused, modulo=False), "KERNEL")
+    items: list[Node] = []
+
+    def pointer(b: Code, node: Node) -> Value:
+        if node not in items:
+            items.append(node)
+            b.argument()
+        return b.args[items.index(node)]
+
+    if flag is None:
+        grid = write(b, kernel, pointer, machine)
+    else:
+        allowed = b.compare("==", b.load("i8", pointer(b, flag)), const(0, "i8"))
+        with b.when(allowed):
+            grid = write(b, kernel, pointer, machine)
+    writes = set(kernel.results()) if kernel.kind == "scatter" else written(kernel)
+    reads = {n for n in items if n not in writes}
+    # What overwrites an input shares its memory with what was read of it.
+    unwritten = [] if kernel.writes_state else [b.args[items.index(n)] for n in reads]
+    b.finish_kernel(grid.threads, unwritten)
+    return Launch(kernel, str(b.module), grid, items, reads, writes & set(items))
+
+
+def written(kernel: Kernel) -> set[Node]:
+    """The nodes whose arrays a kernel writes."""
+    return {r.target for r in kernel.roots if r.into is not None or r.node not in kernel.silent}
+
+
+def _each(b: Builder, total: int, threads: int = MAP_BLOCK) -> tuple[Value, Grid]:
+    """A thread's number among `total` and more, and the grid that has so many."""
+    number = b.add(b.mul(block(b), i64(threads)), thread(b))
+    return number, Grid(math.ceil(total / threads), threads)
+
+
+def _images(b: Builder, images: Images) -> Grid:
+    """A thread for each element of rows of images."""
+    images.begin(b)
+    total = images.planes * images.rows * images.columns
+    number, grid = _each(b, total)
+    with b.when(b.compare("<", number, i64(total))):
+        images.locate(b.div(number, i64(images.columns), signed=False))
+        images.one_element(b.rem(number, i64(images.columns), signed=False))
+    return grid
+
+
+def _zeros(b: Builder, kernel: Kernel, pointer, machine: Machine) -> Grid:
+    """Zeros wherever a scatter adds."""
+    node = kernel.node
+    kind = memory_type(node.dtype)
+    number, grid = _each(b, node.size)
+    with b.when(b.compare("<", number, i64(node.size))):
+        b.store(const(0, kind), b.offset(pointer(b, node), number, kind))
+    return grid
+
+
+def _scatter(b: Builder, kernel: Kernel, pointer, machine: Machine) -> Grid:
+    """x[i] added to row index[i], in order: a block that has the first i of a row adds up all x of that row.
+
+    The blocks of later ones find an equal index before theirs, and have nothing to do. So no two threads write the same
+    element, and a sum is always the same.
+    """
+    node = kernel.node
+    x, index = node.inputs
+    kind, at_kind = memory_type(node.dtype), memory_type(index.dtype)
+    rows, width = node.shape[0], node.size // max(node.shape[0], 1)
+    slices = math.ceil(width / SCATTER_BLOCK)
+    source, places, target = pointer(b, kernel.operands[0]), pointer(b, kernel.operands[1]), pointer(b, node)
+    own = b.div(block(b), i64(slices), signed=False) if slices > 1 else block(b)
+    part = b.rem(block(b), i64(slices), signed=False) if slices > 1 else i64(0)
+    column = b.add(b.mul(part, i64(SCATTER_BLOCK)), thread(b))
+    row = b.convert(b.load(at_kind, b.offset(places, own, at_kind)), "i64")
+    used = b.logical("and", b.compare("<", row, i64(rows), signed=False), b.compare("<", column, i64(width)))
+    with b.when(used):
+        none = const(0, "i1")
+        with b.loop(i64(0), own, i64(1), [none]) as before:
+            other = b.convert(b.load(at_kind, b.offset(places, before.index, at_kind)), "i64")
+            before.values = [b.logical("or", before.values[0], b.compare("==", other, row))]
+        with b.when(b.invert(before.results[0])):
+            with b.loop(own, i64(index.size), i64(1), [const(0, kind)]) as after:
+                other = b.convert(b.load(at_kind, b.offset(places, after.index, at_kind)), "i64")
+                same = b.compare("==", other, row)
+                with b.detour(same, after.values) as more:
+                    here = b.add(b.mul(after.index, i64(width)), column)
+                    more.values = [b.add(after.values[0], b.load(kind, b.offset(source, here, kind)))]
+                after.values = more.results
+            b.store(after.results[0], b.offset(target, b.add(b.mul(row, i64(width)), column), kind))
+    return Grid(index.size * slices, SCATTER_BLOCK)
