@@ -4,7 +4,7 @@
 `weights` nothing is fetched.
 """
 
-from . import detection, segmentation, video
+from . import detection, feature_extraction, segmentation, video
 from .alexnet import AlexNet, AlexNet_Weights, alexnet
 from .convnext import (
     ConvNeXt,
