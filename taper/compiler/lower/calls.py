@@ -66,6 +66,14 @@ class Call:
     items: list[Node]
     reads: set[Node]
     writes: set[Node]
+    text: str = ""
+
+    @property
+    def how(self) -> str:
+        """How it runs, to read."""
+        if isinstance(self.what, Matmul):
+            return f"cuBLAS, {self.what.dtype} into {self.what.out}"
+        return f"cuDNN, {self.what.dtype}"
 
 
 def call_of(kernel: Kernel) -> Call:

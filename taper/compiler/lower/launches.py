@@ -32,6 +32,12 @@ class Launch:
     reads: set[Node]
     writes: set[Node]
 
+    @property
+    def how(self) -> str:
+        """How it runs, to read."""
+        blocks = self.grid.blocks
+        return f"{blocks} block{'s' if blocks > 1 else ''} of {self.grid.threads} threads"
+
 
 def launches(kernel: Kernel, machine: Machine, flag: Node | None = None) -> list[Launch]:
     """The launches of a loop, scatter or window kernel. flag: what forbids a kernel to overwrite inputs, where it is set."""
