@@ -89,7 +89,10 @@ class BackwardProgram:
         g.source = lambda: None
         self.leaves = [new[n] for n in (*self.gradients.given, *self.saved)]
         self.results = [None if n is None else g.copied(new[n]) for n in self.gradients.nodes]
-        self.program = self.home.program(g, [n for n in self.results if n is not None], {})
+        wanted = [n for n in self.results if n is not None]
+        self.program = self.home.program(g, wanted, {})
+        made_of = dict(zip(wanted, self.program.results))
+        self.results = [None if n is None else made_of[n] for n in self.results]
 
     def run(self, given: list[np.ndarray], saved: list[np.ndarray]) -> list[np.ndarray | None]:
         """The gradients of what is wanted."""

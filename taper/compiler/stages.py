@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from .graph import LEAVES, Node, printed
 
+
 class Stages(Mapping[str, str]):
     """Names of stages, in order, and their texts, each written when it is first asked for.
 
@@ -119,7 +120,7 @@ def scheduled(program, names: Mapping[Node, str]) -> str:
         written = [r.target for r in kernel.roots if r.into is not None or r.node not in kernel.silent]
         written = written or kernel.parts or [kernel.node]
         lines.append(f"  stores  {', '.join(map(stored, written))}")
-        lines += [f"  runs    {e.how}" for e in program.entries if e.kernel is kernel and program.machine.gpu]
+        lines += [f"  runs    {e.how}" for e in program.entries if program.machine.gpu and kernel in e.kernels]
     lines.append(f"arena: {program.arena_size} bytes")
     return "\n".join(lines)
 
@@ -132,10 +133,13 @@ def _codes(program, write: Callable) -> str:
     parts = []
     comment = "//" if program.machine.gpu and write is _assembly else ";"
     for entry in program.entries:
-        number = kernels.index(entry.kernel) + 1
-        if not entry.text:
-            parts.append(f"{comment} kernel{number}: {entry.how}")
-            continue
+        if program.machine.gpu:
+            number = kernels.index(entry.kernels[0]) + 1
+            if not entry.text:
+                parts.append(f"{comment} kernel{number}: {entry.how}")
+                continue
+        else:
+            number = kernels.index(entry.kernel) + 1
         count[number] = count.get(number, 0) + 1
         name = f"kernel{number}" + ("" if count[number] == 1 else f"_{count[number]}")
         if entry.text in texts:

@@ -26,7 +26,7 @@ from ..native import simt
 
 def at(address: int, count: int, dtype) -> np.ndarray:
     """The elements at an address."""
-    dtype = np.dtype(getattr(ml_dtypes, dtype) if dtype == "bfloat16" else dtype)
+    dtype = np.dtype(ml_dtypes.bfloat16 if isinstance(dtype, str) and dtype == "bfloat16" else dtype)
     raw = (ctypes.c_uint8 * (count * dtype.itemsize)).from_address(address)
     return np.frombuffer(raw, dtype)
 
@@ -89,15 +89,16 @@ class Emulated:
         out[...] = np.matmul(a.astype(wide), b.astype(wide)).astype(out.dtype).ravel()
 
     def convolve(self, what: Convolve, addresses) -> None:
-        x = at(addresses[0], int(np.prod(what.first)), what.dtype).reshape(what.first)
-        y = at(addresses[1], int(np.prod(what.second)), what.dtype).reshape(what.second)
+        wide = np.float64 if what.dtype == "float64" else np.float32
+        x = at(addresses[0], int(np.prod(what.first)), what.dtype).reshape(what.first).astype(wide)
+        y = at(addresses[1], int(np.prod(what.second)), what.dtype).reshape(what.second).astype(wide)
         options = what.stride, what.padding, what.dilation, what.groups
         if what.op == "conv":
             made = inspect.unwrap(cpu.conv)(x, y, *options)
         else:
             gradient = cpu.conv_input_grad if what.op == "conv_input" else cpu.conv_weight_grad
             made = inspect.unwrap(gradient)(x, y, what.shape, *options)
-        at(addresses[2], made.size, what.dtype)[...] = made.ravel()
+        at(addresses[2], made.size, what.out)[...] = made.ravel()
 
     def copy(self, target: int, source: int, size: int) -> None:
         def run():

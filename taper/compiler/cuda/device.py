@@ -166,7 +166,7 @@ class Device:
             )  # fmt: skip
 
     def convolve(self, what: Convolve, addresses: list[int]) -> None:
-        """By the functions of eager mode."""
+        """By the functions of eager mode, whose results have the operands' type."""
         x, y = (self.view(a, s, what.dtype) for a, s in zip(addresses, (what.first, what.second)))
         namespace = namespace_of(x)
         options = what.stride, what.padding, what.dilation, what.groups
@@ -175,7 +175,7 @@ class Device:
         else:
             gradient = namespace.conv_input_grad if what.op == "conv_input" else namespace.conv_weight_grad
             made = gradient(x, y, what.shape, *options)
-        made = self.cupy.ascontiguousarray(made)
+        made = self.cupy.ascontiguousarray(made, np.dtype(what.out))
         self.copy(addresses[2], made.data.ptr, made.nbytes)
 
 

@@ -77,6 +77,8 @@ class _Scheduler:
         self._needs: dict[Kernel, list[Kernel]] = {}
         self._readers: dict[Node, list[Kernel]] | None = None
         self.alive: set[Kernel] = set()
+        # Casts to half precision that a library's product ends with.
+        self.ends: dict[Node, Node] = {}
 
     def run(self) -> list[Kernel]:
         self.choose()
@@ -102,7 +104,11 @@ class _Scheduler:
                 continue
             if not inline(node):
                 cost[node] = 1
-                if node.op != "host":
+                end = self.narrowed(node) if self.library and is_product(node) else None
+                if end is not None:
+                    self.ends[node] = end
+                    self.stored.add(end)
+                elif node.op != "host":
                     self.stored.add(node)
                 for x in self.in_memory_for(node):
                     self.store(x)
@@ -140,9 +146,18 @@ class _Scheduler:
             x = x.inputs[0]
         return x
 
+    def narrowed(self, node: Node) -> Node | None:
+        """The cast to half precision that alone uses a product of half precision, if there is one: the library rounds."""
+        half = self.operand_bases(node)[0].dtype
+        users = self.users[node]
+        while len(users) == 1 and users[0].op == "reshape" and users[0] not in self.results:
+            users = self.users[users[0]]
+        fits = len(users) == 1 and users[0].op == "cast" and users[0].dtype == half and half.name in self.widened
+        return users[0] if fits and node not in self.results else None
+
     def operand_bases(self, node: Node) -> tuple[Node, ...]:
         """What a product's operands are strided views of; half precision if both are, which a matrix product widens."""
-        if node.op == "matmul":
+        if node.op == "matmul" or self.library:
             narrow = [self.operand_base(node, i, True) for i in range(2)]
             if narrow[0].dtype == narrow[1].dtype and narrow[0].dtype.name in self.widened:
                 return tuple(narrow)
@@ -200,10 +215,11 @@ class _Scheduler:
     # One kernel each.
 
     def make(self) -> None:
+        ends = set(self.ends.values())
         for node in self.nodes:
             if node.op == "host":
                 self.add(Kernel("host", [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
-            elif node not in self.stored:
+            elif node not in self.stored and node not in self.ends or node in ends:
                 continue
             elif node.op == "part":
                 self.producer[node] = self.producer[node.inputs[0]]
@@ -212,7 +228,8 @@ class _Scheduler:
                 *lead, m, n = node.shape
                 extents = (_product(lead), m, n)
                 space = Space(extents, steps_of(extents), 3)
-                self.add(Kernel("product", [Root(node)], space, self.stored, node, self.operand_bases(node)))
+                root = Root(self.ends.get(node, node))
+                self.add(Kernel("product", [root], space, self.stored, node, self.operand_bases(node)))
             elif is_window(node):
                 self.make_windows(node)
             elif node.op == "scatter" and node.dtype.name in ("float32", "float64"):
