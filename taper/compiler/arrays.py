@@ -16,6 +16,7 @@ import numpy as np
 
 from ..backends import NAMESPACES, cpu
 from ..ops import attention as _attention
+from . import halved
 from .computing import FUNCTIONS, applied, found, matmul, outside, reduced  # noqa: F401
 from .convolution import *
 from .elementwise import ELEMENTWISE
@@ -26,7 +27,7 @@ from .normalization import *
 from .numbers import Number
 from .pooling import *
 from .positions import *
-from .recording import graph
+from .recording import graph, recording
 from .resampling import *
 from .symbol import Symbol, kind_of, made, node_for, operand, symbol_of
 
@@ -287,11 +288,11 @@ def _einsum_dots(spec, operands):
 
 def attention(q, k, v, mask, drop, scale, causal):
     weights = _attention.weights_of(_xp, q, k, mask, scale, causal)
-    return matmul(weights if drop is None else weights * drop, v), weights
+    return halved.matmul(weights if drop is None else weights * drop, v), weights
 
 
 def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
-    return _attention.slopes(_xp, g, q, k, v, drop, weights, scale, needs)
+    return _attention.slopes(_xp if not recording.halves else halved, g, q, k, v, drop, weights, scale, needs)
 
 
 # Losses of class indices: a target is found by comparing, which fuses with what is taken off there.

@@ -262,7 +262,7 @@ class Capture:
             for t, state in zip(tensors, before):
                 home = home_of(state.array)
                 if self.home is None:
-                    self.home = home
+                    self.home, recording.halves = home, home.halves
                 elif home is not self.home:
                     raise CaptureError("a step that uses tensors on several devices is not captured")
                 if state.array.dtype.kind == "c":
@@ -286,7 +286,7 @@ class Capture:
         finally:
             for t, state in zip(tensors, before):
                 state.put_back(t)
-            recording.graph = None
+            recording.graph, recording.halves = None, False
             making.constant = making.shared = None
             self.graph.source = _nowhere
 

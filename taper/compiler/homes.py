@@ -15,7 +15,8 @@ from .errors import CaptureError
 @dataclass(frozen=True)
 class Home:
     """kind: the class of arrays there. empty, contiguous, share_memory: as NumPy's functions of these names. program:
-    the program of a graph. stand_in: a NumPy array, of any values, with the shape, dtype and strides of one there."""
+    the program of a graph. stand_in: a NumPy array, of any values, with the shape, dtype and strides of one there.
+    halves: whether it multiplies matrices of half precision, and those alone, at speed."""
 
     kind: type
     empty: Callable
@@ -23,6 +24,7 @@ class Home:
     share_memory: Callable[[Any, Any], bool]
     program: Callable
     stand_in: Callable[[Any], np.ndarray]
+    halves: bool = False
 
 
 HOST = Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program_of, lambda array: array)

@@ -159,4 +159,4 @@ def home(drivers: list | None = None, **options) -> Home:
             drivers.append(driver)
         return CudaProgram(graph, results, state, driver.machine).loaded(driver)
 
-    return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array)
+    return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, halves=True)

@@ -171,7 +171,14 @@ class _Scheduler:
             base = base.inputs[0]
         access = operand_strides(x, base)
         fits = calls_take if self.library else takes
-        return x if access is None or not fits(node, place, access) else base
+        if access is not None and fits(node, place, access):
+            return base
+        if narrow:
+            # What must be moved in memory is moved before it is widened.
+            whole = self.stripped(x)
+            if widens(whole, self.widened):
+                return whole.inputs[0]
+        return x
 
     def _rereads(self, node: Node, reads: set[Node]) -> bool:
         """Whether computing a node at each use reads more memory than storing it would cost."""
