@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -35,8 +36,8 @@ def home_of(array) -> Home:
     kind = array.__class__
     if kind is np.ndarray:
         return HOST
-    if kind.__module__.partition(".")[0] == "cupy" and kind.__name__ == "ndarray":
-        from .cuda.device import home
+    if kind is getattr(sys.modules.get("cupy"), "ndarray", None):
+        from .cuda import device
 
-        return home(array)
+        return device.home(array)
     raise CaptureError(f"tensors on {kind.__name__} are not captured")

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from taper.backends import cpu
+from taper.compiler.cuda.device import stand_in
 from taper.compiler.cuda.program import CudaProgram
 from taper.compiler.homes import Home
 from taper.compiler.lower.calls import Convolve, Matmul
@@ -160,3 +161,22 @@ def home(drivers: list | None = None, **options) -> Home:
         return CudaProgram(graph, results, state, driver.machine).loaded(driver)
 
     return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, halves=True)
+
+
+class OnCupy(Emulated):
+    """A driver of CuPy's stand-in, whose arrays are in host memory."""
+
+    def address(self, array) -> int:
+        return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
+
+
+def cupy_home(cupy, drivers: list) -> Home:
+    """A home of the arrays of CuPy's stand-in, whose programs run on a driver of their own, which `drivers` gets."""
+
+    def program(graph, results, state):
+        drivers.append(OnCupy())
+        return CudaProgram(graph, results, state, drivers[-1].machine).loaded(drivers[-1])
+
+    return Home(
+        cupy.ndarray, cupy.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, halves=True
+    )
