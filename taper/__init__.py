@@ -54,12 +54,17 @@ from .tensor import special
 # These rooms are opened when first asked for, so that `import taper` stays quick.
 _ROOMS = (
     *(
+        "_C",
+        "_dynamo",
+        "_higher_order_ops",
+        "_inductor",
         "_six",
         "_tensor",
         "_utils",
         "accelerator",
         "amp",
         "ao",
+        "classes",
         "compat",
         "compiler",
         "cpu",
@@ -69,7 +74,7 @@ _ROOMS = (
     ),
     "export",
     *("fft", "func", "functional", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "mtia"),
-    *("multiprocessing", "nested", "nn", "numa", "onnx", "optim", "overrides", "package", "profiler", "quantization"),
+    *("multiprocessing", "nested", "nn", "numa", "onnx", "optim", "overrides", "package", "profiler", "quantization", "quasirandom"),
     *("serialization", "signal", "sparse", "testing", "types", "utils", "version", "vision", "viz", "xpu"),
 )
 _LENT = {"save": "serialization", "load": "serialization"}
@@ -94,6 +99,14 @@ _LENT |= dict.fromkeys(
     "amp.autocast_mode",
 )
 _LENT |= {"GradScaler": "amp", "vmap": "func", "Future": "futures", "fork": "jit", "wait": "jit"}
+_LENT |= {"ScriptModule": "jit", "cond": "_higher_order_ops"}
+_LENT |= dict.fromkeys(
+    (
+        *("get_device_module", "Stream", "Node", "PyTorchFileReader", "PyTorchFileWriter", "TensorType"),
+        *("per_channel_affine", "per_channel_symmetric", "per_tensor_affine", "per_tensor_symmetric"),
+    ),
+    "_C",
+)
 _LENT |= {"spmm": "sparse", "dsmm": "sparse", "hspmm": "sparse"}
 _LENT |= {"is_anomaly_enabled": "autograd"}
 _LENT |= dict.fromkeys(("adaptive_max_pool1d", "constant_pad_nd", "conv_tbc", "rms_norm", "rrelu"), "nn.functional")
@@ -114,14 +127,17 @@ def _lend_natively(which: str):
     def first(*args):
         from importlib import import_module
 
-        import_module(f"{__name__}.compiler.operators").lend()
+        if import_module(f"{__name__}.compiler.engine").native_available():
+            import_module(f"{__name__}.compiler.operators").lend()
+        else:
+            _Native.run = _Native.elementwise = _Native.rows = _Native.update = None
         lent = getattr(_Native, which)
         return NotImplemented if lent is None else lent(*args)
 
     return first
 
 
-for _which in ("run", "elementwise", "update"):
+for _which in ("run", "elementwise", "rows", "update"):
     setattr(_Native, _which, _lend_natively(_which))
 
 
@@ -130,6 +146,8 @@ def __getattr__(name: str):
 
     if name in _ROOMS:
         return import_module(f"{__name__}.{name}")
+    if name in _dtypes.ABSENT or name == "chalf":
+        return _dtypes.ABSENT["complex32" if name == "chalf" else name]
     if name in _LENT:
         found = getattr(import_module(f"{__name__}.{_LENT[name]}"), name)
         globals()[name] = found

@@ -7,6 +7,7 @@ float32 and float64 without any conversion (a small operation is mostly dispatch
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 
 from numpy import asarray, generic, ndarray
 
@@ -37,6 +38,15 @@ SHORTCUTS: dict = {}
 """Functions that run an operator without `apply`, as code: operator's name. A profile looks for them."""
 
 _SCALARS = frozenset((bool, int, float, complex))
+_REAL = frozenset((bool, int, float))
+
+
+class Parts(Exception):
+    """What `apply` met in an array's place: several arrays, whose `each` runs an operator on every one of them."""
+
+    def __init__(self, array):
+        super().__init__(type(array).__name__)
+        self.array = array
 
 
 def apply(operator: Operator, *inputs, **attrs):
@@ -44,7 +54,10 @@ def apply(operator: Operator, *inputs, **attrs):
     if operator.promote is not AS_IS:
         inputs = promoted(operator, inputs)
     arrays = [t._array if isinstance(t, Variable) else t for t in inputs]
-    xp = _common_namespace(operator, arrays)
+    try:
+        xp = _common_namespace(operator, arrays)
+    except Parts as found:
+        return found.array.each(operator, inputs, attrs)
     half = None
     if not operator.half_native:
         half = next((a.dtype for a in arrays if a is not None and getattr(a, "dtype", None) in dtypes.HALF), None)
@@ -121,7 +134,11 @@ def _mixed_namespace(operator: Operator, arrays: list):
     """The namespace of arrays of several kinds. A captured step turns arrays that it meets into constants."""
     found = None
     for a in arrays:
-        if a is None or a.__class__ in _SCALARS or hasattr(a, "node_as"):
+        if a is None or a.__class__ in _SCALARS:
+            continue
+        if hasattr(a, "each"):
+            raise Parts(a)
+        if hasattr(a, "node_as"):
             continue
         xp = namespace_of(a)
         if found is None or xp is found:
@@ -184,8 +201,10 @@ def memory_owner(array):
     return array
 
 
-def promoted(operator: Operator, inputs: tuple) -> list:
+def promoted(operator: Operator, inputs: tuple) -> Sequence:
     """The inputs in the dtype in which the operator computes; tensors are converted by the recorded `astype`."""
+    if _is_settled(inputs) and not (operator.refuses and "f" in operator.refuses):
+        return inputs
     plain = [t._array if isinstance(t, Variable) else _value(_number(operator, t)) for t in inputs if t is not None]
     common = dtypes.result_type(plain)
     if operator.promote is FLOAT and dtypes.category(common) < dtypes.FLOATING:
@@ -201,6 +220,21 @@ def promoted(operator: Operator, inputs: tuple) -> list:
         else:
             made.append(_scalar(_number(operator, t), common))
     return made
+
+
+def _is_settled(inputs: tuple) -> bool:
+    """Whether all tensors have float32, or all float64, and numbers are real: nothing is to be converted."""
+    common = None
+    for t in inputs:
+        if isinstance(t, Variable):
+            dtype = t._array.dtype
+            if dtype is not common:
+                if common is not None or (dtype is not F32 and dtype is not F64):
+                    return False
+                common = dtype
+        elif t is not None and t.__class__ not in _REAL:
+            return False
+    return common is not None
 
 
 def refused(operator: Operator, np_dtype) -> NotImplementedError:

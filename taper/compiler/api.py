@@ -197,6 +197,15 @@ def disable(fn=None, recursive: bool = True):
     return outside
 
 
+def is_exporting() -> bool:
+    """Whether a program is made for use outside: False."""
+    return False
+
+
+def cudagraph_mark_step_begin() -> None:
+    """Say that a step begins: nothing to do without a GPU."""
+
+
 def reset() -> None:
     """Forget all programs of all compiled functions; they are made again when they are needed."""
     for compiled in list(_alive):

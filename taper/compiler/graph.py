@@ -24,6 +24,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -114,9 +115,12 @@ class Interned:
 
 @dataclass
 class Graph:
-    """Makes nodes. `source` tells where in the user's program the node being made comes from."""
+    """Makes nodes. `source` tells where in the user's program the node being made comes from; `exchanges` are the nodes that
+    begin an exchange with other processes, `notes` what layers above remember until the capture ends."""
 
     nodes: list[Node] = field(default_factory=list)
+    exchanges: list[Node] = field(default_factory=list)
+    notes: dict[object, Any] = field(default_factory=dict)
     known: dict[tuple, Node] = field(default_factory=dict)
     source: Callable[[], str | None] = lambda: None
 

@@ -39,13 +39,6 @@ ALONE, ALONE_ARRAY = 3, 2
 """What sys.getrefcount says in the generated code of a tensor that only the step's list and a variable hold, and of an array
 that only its tensor holds."""
 
-BRIEF = 20_000
-"""Nanoseconds of work below which the interpreter is not freed: freeing and taking it back costs as much."""
-
-PATIENCE = 50_000_000
-"""Nanoseconds of work after which a program looks whether it is interrupted."""
-
-
 FEW = 8
 """Entries of a container that are looked at one by one in the generated code."""
 
@@ -487,35 +480,19 @@ class Step:
         numbers = [self._number(n) for n in self.number_nodes]
         if not program.enters:
             return self._run_general(numbers)
-        from ..native import team
-        from .entry import Record, entrance, readable
+        from .entry import PATIENCE, Entrance, enterable
 
-        simple = len(program.segments) == 1 and readable() and len(objects) <= 64 and len(numbers) <= 64
-        last = program.segments[-1].last
         if self.flag is not None:
             program.slots[program.slot[self.flag]] = self.refused.ctypes.data
-        if simple and program.work < PATIENCE:
-            record = Record(program.slots, [o[1:] for o in objects], self.numbers)
-            brief = program.work < BRIEF and not program.threads
-            enter = entrance(len(objects), len(numbers), brief)
-            crew = team.team()
-            words = record.words
-            words[3], words[4], words[5], words[6] = crew.address, program.code.ctypes.data, 0, last
-            words[7], words[8] = 1, team._code()[0]
-            if self.flag is not None:
-                words[5 + 4], words[10] = program.commit, self.refused.ctypes.data
-            else:
-                words[9] = last
-            scope.update(enter=enter, record=record, R=record.address, lock=self.lock, share=self.share)
-            call = "enter(" + ", ".join(["R", *[o[0] for o in objects], *numbers]) + ")"
-            outcome = ["if ran != 1: return EAGER if ran else MISS"]
-            if brief:
-                return [f"ran = {call}", *outcome]
-            if not program.threads:
-                return ["with lock:", f" ran = {call}", *outcome]
-            self.record, self.team = record, team
-            return ["with lock, share() as words:", f" ran = {call}", *outcome]
-        return self._run_general(numbers)
+        if program.work > PATIENCE or not enterable(program, len(objects), len(numbers)):
+            return self._run_general(numbers)
+        refused = None if self.flag is None else self.refused
+        way = Entrance(program, [o[1:] for o in objects], self.numbers, len(numbers), refused)
+        scope.update(enter=way.enter, R=way.address, lock=self.lock, way=way)
+        lines = [f"ran = enter({', '.join(['R', *[o[0] for o in objects], *numbers])})"]
+        if not way.brief:
+            lines = ["with lock, way.share():" if way.threads else "with lock:", f" {lines[0]}"]
+        return [*lines, "if ran != 1: return EAGER if ran else MISS"]
 
     def _run_general(self, numbers: list[str]) -> list[str]:
         """The lines that run the program from arrays by node."""
@@ -525,10 +502,6 @@ class Step:
         self.nodes = [n for _, n in self.passed]
         values = "".join(v + ", " for v in numbers)
         return [*lines, f"ran = general(arrays, ({values}))", "if ran != 1: return EAGER if ran else MISS"]
-
-    def share(self):
-        """The team for one run, or this thread alone if the team is busy."""
-        return _Share(self.record, self.team)
 
     def general(self, arrays: dict[Node, np.ndarray], numbers: tuple) -> int:
         """Run with host nodes between native calls, or with looks at interruptions: 1, 0 for a miss, 2 if refused."""
@@ -629,25 +602,3 @@ def same_dtype(array: np.ndarray) -> np.ndarray:
     """The array with the one object for its dtype, which the native side knows it by."""
     dtype = the_dtype(array.dtype)
     return array if dtype is array.dtype else array.view(dtype)
-
-
-class _Share:
-    """Holds the team while a program runs, if nobody else does."""
-
-    __slots__ = ("record", "crew", "team")
-
-    def __init__(self, record, team):
-        self.record, self.team = record, team
-
-    def __enter__(self):
-        team = self.team
-        crew = team.team()
-        self.crew = crew if crew.lock.acquire(blocking=False) else None
-        words = self.record.words
-        words[3] = crew.address
-        words[7] = crew.ready(team.threads()) if self.crew is not None else 1
-        return words
-
-    def __exit__(self, *error):
-        if self.crew is not None:
-            self.crew.lock.release()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from . import safetensors
 from .checkpoint import load, save
+from .location import default_restore_location, location_tag, normalize_storage_type
 from .run import Checkpoints
 from .safe_globals import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
 
@@ -16,6 +17,9 @@ __all__ = [
     "load",
     "safetensors",
     "add_safe_globals",
+    "default_restore_location",
+    "location_tag",
+    "normalize_storage_type",
     "clear_safe_globals",
     "get_safe_globals",
     "safe_globals",

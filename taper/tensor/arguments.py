@@ -145,7 +145,7 @@ KINDS = {
     "str": Kind("str", (str,), lambda v: isinstance(v, str)),
     "str or ints": Kind("tuple of ints", (str, int), lambda v: isinstance(v, str) or _is_int(v) or _are_ints(v), _numbers),
     "str or number": Kind("str", (str, int, float), lambda v: isinstance(v, str) or _is_number(v)),
-    "dtype": Kind("torch.dtype", (dtypes.dtype,), lambda v: isinstance(v, type) and v in (float, int, bool, complex), _dtype),
+    "dtype": Kind("torch.dtype", (dtypes.dtype, dtypes.AbsentType), lambda v: isinstance(v, type) and v in (float, int, bool, complex), _dtype),
     "device": Kind("torch.device", (device, str, int), lambda v: isinstance(v, str) or _is_int(v)),
     "layout": Kind("torch.layout", (layout,), _nothing),
     "memory format": Kind("torch.memory_format", (memory_format,), _nothing),

@@ -17,7 +17,7 @@ from ..ops import movement as ops
 from .creation import tensor
 from .memory import as_strided, storage_offset, stride
 
-__all__ = ["zero_"]
+__all__ = ["fill", "zero_"]
 
 
 def unrecorded(t, other=None) -> bool:
@@ -135,6 +135,11 @@ def fill_(self, value):
         changed(self)
         return self
     return assign(self, apply(ops.fill, self, value=value))
+
+
+def fill(input, value):
+    """A tensor of the input's shape and dtype with a number, or a tensor without dimensions, in every element."""
+    return fill_(apply(ops.clone, input, order="K"), value)
 
 
 def zero_(self):

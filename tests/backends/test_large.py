@@ -6,9 +6,8 @@ import pytest
 import taper
 from taper.backends import cpu
 from taper.backends.cpu import large
-from taper.compiler import operators
-from taper.compiler.lower.loops import CHUNK
-from taper.compiler.one_pass import LENGTH
+from taper.compiler import one_pass, operators
+from taper.compiler.lower.loops import ANY, CHUNK
 from taper.ops.operator import REGISTRY
 
 pytest.importorskip("llvmlite")
@@ -82,13 +81,31 @@ def test_one_pass_is_numpys_passes(name, dtype, all_native):
     assert all(all_native.values()), "a formula stayed NumPy's"
 
 
-@pytest.mark.parametrize("n", [1, CHUNK, LENGTH, LENGTH + 1, 2 * LENGTH + CHUNK + 5])
+@pytest.mark.parametrize("n", [1, 37, CHUNK, ANY, ANY + 1, 2 * ANY + CHUNK + 5])
 def test_any_size_by_one_program(n, all_native):
     silu = REGISTRY["silu"].forward
     x = np.linspace(-9, 9, n, dtype=np.float32)
     np.testing.assert_allclose(silu(cpu, x), x / (1 + np.exp(-x.astype(np.float64))), rtol=1e-6, atol=1e-7)
     silu(cpu, np.zeros((3, 5), np.float32))
     assert len(all_native) == 1
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_same_bits_for_any_number_of_threads(name, monkeypatch, all_native):
+    monkeypatch.setattr(one_pass, "SHARED", 0)
+    monkeypatch.setattr(one_pass, "BRIEF", 0)
+    rng = np.random.default_rng(3)
+    before = taper.get_num_threads()
+    try:
+        for formula, names, attributes in formulas(name):
+            given = values(name, names, np.float32, rng)
+            found = []
+            for threads in (1, 2, 3):
+                taper.set_num_threads(threads)
+                found.append(large.fused(formula, 1)(cpu, *given, **attributes).tobytes())
+            assert len(set(found)) == 1, names
+    finally:
+        taper.set_num_threads(before)
 
 
 LAYOUTS = {

@@ -28,6 +28,9 @@ BLOCK = 256
 CHUNK = 8192
 """Elements of a chunk, about: what a thread does between two looks at its share."""
 
+ANY = 999_983
+"""A number of rows, or elements of a vector, of which each is a chunk: the kernel serves for any number of them."""
+
 
 def emit_loop(b: Builder, kernel: Kernel, pointer: Pointer, machine: Machine) -> int:
     """Write a loop kernel's body into a function (table, begin, end). Returns how many chunks it has."""
@@ -50,7 +53,7 @@ class _Kernel(Iteration):
     def chunked(self, rows: int, each: int, body: Callable[[Value], None]) -> int:
         """Loop over the rows of the chunks given; `each` elements a row. Returns the number of chunks."""
         b = self.b
-        count = max(1, CHUNK // max(each, 1))
+        count = 1 if rows == ANY else max(1, CHUNK // max(each, 1))
         if rows // count < 8 and rows * each > 4 * CHUNK // 2:
             count = max(1, rows // 8)
         chunks = math.ceil(rows / count)
@@ -133,6 +136,9 @@ class _Map(_Kernel):
         b = self.b
         for d in range(len(self.extents) - 1):
             self.indices[d] = i64(0)
+        if n == ANY:
+            self.vectors(b.args[1], b.args[2], None, lambda: self.write_roots(self.roots))
+            return n
         block = CHUNK
         chunks = max(1, math.ceil(n / block))
         if chunks == 1:
