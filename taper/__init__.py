@@ -121,6 +121,9 @@ _LENT |= dict.fromkeys(
 )
 
 
+_NATIVE = ("run", "elementwise", "rows", "update", "recurrence", "recurrence_grad")
+
+
 def _lend_natively(which: str):
     """The first large array asks for the compiler; until then it is not imported."""
 
@@ -130,14 +133,15 @@ def _lend_natively(which: str):
         if import_module(f"{__name__}.compiler.engine").native_available():
             import_module(f"{__name__}.compiler.operators").lend()
         else:
-            _Native.run = _Native.elementwise = _Native.rows = _Native.update = None
+            for name in _NATIVE:
+                setattr(_Native, name, None)
         lent = getattr(_Native, which)
         return NotImplemented if lent is None else lent(*args)
 
     return first
 
 
-for _which in ("run", "elementwise", "rows", "update"):
+for _which in _NATIVE:
     setattr(_Native, _which, _lend_natively(_which))
 
 

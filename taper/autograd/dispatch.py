@@ -15,9 +15,10 @@ from .. import dtypes
 from ..backends import cpu, namespace_of
 from ..backends.making import making
 from ..backends.quiet import QUIET, enter, leave
+from ..errors import warn
 from ..ops.movement import astype
 from ..ops.operator import AS_IS, FLOAT, Operator, Plan
-from .inplace import cannot_cast, legacy_name
+from .inplace import cannot_cast, check_single, legacy_name
 from .modes import is_grad_enabled
 from .tape import (
     OutputOf,
@@ -74,7 +75,8 @@ def apply(operator: Operator, *inputs, **attrs):
         leave(token)
     aux, several = (), operator.outputs is None
     if operator.aux:
-        out, aux = out[: operator.outputs], out[operator.outputs :]
+        count = len(out) - len(operator.aux)
+        out, aux = out[:count], out[count:]
         if operator.outputs == 1:
             out = out[0]
     results = out if out.__class__ in (tuple, list) else (out,)
@@ -346,7 +348,7 @@ def only_tensors(function: str, **arguments) -> None:
 
 
 def into(out: Variable, result: Variable) -> Variable:
-    """Put a result where `out=` says: `out` is resized to the result's shape and keeps its dtype."""
+    """Put a result where `out=` says: `out` is resized to the result's shape, with a warning, and keeps its dtype."""
     if not isinstance(out, Variable):
         raise TypeError(f"argument 'out' must be Tensor, not {out.__class__.__name__}.")
     if is_grad_enabled() and (node_of(out) is not None or node_of(result) is not None):
@@ -357,8 +359,15 @@ def into(out: Variable, result: Variable) -> Variable:
     if dtypes.category(result._array.dtype) > dtypes.category(out._array.dtype):
         raise cannot_cast(result._array.dtype, out._array.dtype)
     if out._array.shape != result._array.shape:
+        if out._array.size:
+            warn(
+                f"An output with one or more elements was resized since it had shape {list(out._array.shape)}, which does "
+                f"not match the required output shape {list(result._array.shape)}. Give an `out` of that shape, or of no "
+                "elements: out.resize_(0)."
+            )
         out._array = namespace_of(result._array).astype(result._array, out._array.dtype, copy=True)
     else:
+        check_single(out._array)
         out._array[...] = result._array
     changed(out)
     return out

@@ -259,7 +259,7 @@ class Node:
         inputs = [kept[Plan.INPUT, i] for i in range(len(op.inputs))]
         attrs = {name: kept[Plan.ATTR, name] for name in op.attrs}
         results = op.forward(_Upper.namespace, *inputs, **attrs)
-        return results[op.outputs :]
+        return results[len(results) - len(op.aux) :]
 
     def _modified(self, array, now: int, then: int) -> RuntimeError:
         return RuntimeError(

@@ -54,7 +54,7 @@ class Compiled(Wrapper):
             if result is not MISS:
                 if i:
                     self.steps.insert(0, self.steps.pop(i))
-                return self.function(*args, **kwargs) if result is EAGER else result
+                return step.eagerly(self.function, args, kwargs) if result is EAGER else result
         return self._missed(args, kwargs)
 
     def __get__(self, instance, owner=None):
@@ -102,7 +102,7 @@ class Compiled(Wrapper):
                 return self._not_captured(problem, args, kwargs)
         result = step.call(args, kwargs)
         if result is EAGER:
-            return self.function(*args, **kwargs)
+            return step.eagerly(self.function, args, kwargs)
         if result is MISS:
             return self._not_captured(CaptureError("the arguments do not fit the program made for them"), args, kwargs)
         return result

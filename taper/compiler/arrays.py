@@ -17,6 +17,7 @@ import numpy as np
 from ..backends import NAMESPACES, cpu
 from ..ops import attention as _attention
 from . import halved
+from . import routines as _routines
 from .computing import FUNCTIONS, applied, found, matmul, outside, reduced  # noqa: F401
 from .convolution import *
 from .elementwise import ELEMENTWISE
@@ -292,7 +293,15 @@ def attention(q, k, v, mask, drop, scale, causal):
 
 
 def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
-    return _attention.slopes(_xp if not recording.halves else halved, g, q, k, v, drop, weights, scale, needs)
+    return _attention.slopes(_xp if not recording.gpu else halved, g, q, k, v, drop, weights, scale, needs)
+
+
+def recurrence(cell, x, h, c, w, b, project, sizes, reverse):
+    return _routines.recurrence(_xp, cell, x, h, c, w, b, project, sizes, reverse)
+
+
+def recurrence_grad(cell, gradients, before_h, before_c, saved, w, project, sizes, reverse):
+    return _routines.recurrence_grad(_xp, cell, gradients, before_h, before_c, saved, w, project, sizes, reverse)
 
 
 # Losses of class indices: a target is found by comparing, which fuses with what is taken off there.

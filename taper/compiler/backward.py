@@ -15,7 +15,7 @@ from ..autograd.backward import grad
 from ..autograd.function import Function, once_differentiable
 from ..autograd.tape import Variable, wrap
 from .bound import Bound
-from .graph import MOVEMENTS, Graph, Node, reached
+from .graph import MOVEMENTS, SEVERAL, Graph, Node, reached
 from .homes import Home
 from .symbol import made
 
@@ -69,7 +69,7 @@ class BackwardProgram:
             if node.op in CHEAP:
                 again.add(node)
                 stack.extend(node.inputs)
-            elif node.op == "part" or node.op != "host":
+            elif node.op not in SEVERAL:
                 self.saved.append(node)
         self.saved.sort(key=lambda n: n.number)
         self.graph = Graph()

@@ -28,6 +28,7 @@ from .homes import HOST, Home, home_of
 from .numbers import FixedNumberNeeded, Number, Question
 from .reach import Held, Reach, called, reach
 from .recording import recording
+from .surroundings import Randomness
 from .symbol import Memory, Symbol, constant_symbol, made
 from .trees import flatten, rebuild
 
@@ -178,6 +179,7 @@ class Capture:
         ]
         given_tensors = {id(v): v for v in leaves if isinstance(v, Variable) and id(v) not in behind}
         tensors = [*found.tensors, *given_tensors.values()]
+        randomness = Randomness(found.randoms)
         with self._symbols(tensors, arguments) as before, self._numbers(found), self._generators(found):
             given = [self._argument(v, i) for i, v in enumerate(leaves)]
             args, kwargs = rebuild(tree, given)
@@ -190,6 +192,12 @@ class Capture:
             finally:
                 problem = found.changed()
                 found.restore()
+                drawn = randomness.drawn()
+        if drawn:
+            raise CaptureError(
+                "the function draws random numbers from Python's or NumPy's generator, which a program cannot do. "
+                "Draw with taper.rand or taper.randint, or draw outside and pass the number as an argument"
+            )
         if problem is not None:
             raise Uninitialised(f"the function changes {problem}, which a program cannot do")
         assumed = {id(t) for t, state in zip(tensors, before) if state.assumed}
@@ -262,7 +270,7 @@ class Capture:
             for t, state in zip(tensors, before):
                 home = home_of(state.array)
                 if self.home is None:
-                    self.home, recording.halves = home, home.halves
+                    self.home, recording.gpu = home, home.gpu
                 elif home is not self.home:
                     raise CaptureError("a step that uses tensors on several devices is not captured")
                 if state.array.dtype.kind == "c":
@@ -286,7 +294,7 @@ class Capture:
         finally:
             for t, state in zip(tensors, before):
                 state.put_back(t)
-            recording.graph, recording.halves = None, False
+            recording.graph, recording.gpu = None, False
             making.constant = making.shared = None
             self.graph.source = _nowhere
 
@@ -535,8 +543,14 @@ def captured(function: Callable, args: tuple, kwargs: dict, patient: bool = Fals
                 continue
             except Uninitialised as error:
                 raise Uninitialised(str(located(error, function))) from error
-            except (CaptureError, *ORDINARY) as error:
+            except CaptureError as error:
                 raise located(error, function) from error
+            except ORDINARY as error:
+                if not capture.numbered:
+                    raise located(error, function) from error
+                # Perhaps something takes plain numbers alone: then the program is for their present values.
+                fixed |= capture.numbered
+                continue
             if assume and any(
                 s.kind == "grad" and id(s.tensor) in step.grads_assumed and s.tensor._grad is None
                 for s in capture.sources.values()

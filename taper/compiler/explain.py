@@ -201,11 +201,7 @@ def explanation(step: Step, name: str) -> Explanation:
 
 def _calls(program) -> int:
     """Native calls of one run."""
-    count = 0
-    for segment in program.segments:
-        stop = min(max(program.commit, segment.first), segment.last)
-        count += sum(a < b for a, b in (*program.pieces(segment.first, stop), (stop, segment.last)))
-    return count
+    return sum(len(program.calls(segment)) for segment in program.segments)
 
 
 def _add(found: Explanation, program, times, direction: str) -> None:

@@ -17,7 +17,7 @@ from .errors import CaptureError
 class Home:
     """kind: the class of arrays there. empty, contiguous, share_memory: as NumPy's functions of these names. program:
     the program of a graph. stand_in: a NumPy array, of any values, with the shape, dtype and strides of one there.
-    halves: whether it multiplies matrices of half precision, and those alone, at speed."""
+    gpu: whether it is one."""
 
     kind: type
     empty: Callable
@@ -25,7 +25,7 @@ class Home:
     share_memory: Callable[[Any, Any], bool]
     program: Callable
     stand_in: Callable[[Any], np.ndarray]
-    halves: bool = False
+    gpu: bool = False
 
 
 HOST = Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program_of, lambda array: array)

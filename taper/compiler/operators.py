@@ -21,11 +21,12 @@ from .entry import SHARED
 from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import Graph, Node
-from .numbers import Number
 from .lower.loops import ANY
+from .numbers import Number
 from .one_pass import OnePass, in_order, is_single, prepared
 from .program import Program
 from .recording import recording
+from .sequences import recurrence, recurrence_grad
 from .symbol import Symbol, made
 from .trees import flatten, rebuild
 
@@ -250,3 +251,4 @@ def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, chang
 def lend() -> None:
     """Let the CPU namespace run large kernels natively; `native_available` says that machine code can be made."""
     Native.run, Native.elementwise, Native.rows, Native.update = run, elementwise, rows, update
+    Native.recurrence, Native.recurrence_grad = recurrence, recurrence_grad

@@ -25,10 +25,12 @@ from .lower.kernels import Kernel
 from .lower.loops import emit_loop
 from .lower.products import Scratch, emit_scatter, product_pieces
 from .lower.resampling import resampling_pieces
+from .lower.routines import routine_pieces
 from .lower.schedule import schedule
 from .lower.windows import window_pieces
 from .placing import Segment, host_results, placed, settled, with_copies
 from .recall import keep, key_of, recalled
+from .undo import SHARE, Undo
 from .windows import WINDOWS
 
 ALIGN = 64
@@ -261,7 +263,26 @@ class Program:
         self.work = sum(e.cost for e in self.entries)
         over = set(self.state)
         self.commit = next((i for i, e in enumerate(self.entries) if not over.isdisjoint(e.writes)), len(self.entries))
+        self.last_stop, self.early = self._last_stop()
+        self.copies: list[np.ndarray] | None = None
         self.threads = 0 if self.work < PARALLEL or all(e.chunks == 1 for e in self.entries) else 1
+
+    def _last_stop(self) -> tuple[int, list[Node]]:
+        """The entry from which nothing interrupts the program, and the inputs that are overwritten before."""
+        early: dict[Node, None] = {}
+        for segment in self.segments[:-1]:
+            for item in (*(w for e in self.entries[: segment.last] for w in e.writes), *host_results(segment.host)):
+                if item in self.state:
+                    early[self.state[item]] = None
+        stop, room = max(self.segments[-1].first, self.commit), 12 * SHARE * self.work
+        for i in range(stop, len(self.entries)):
+            more = {self.state[w]: None for w in self.entries[i].writes if w in self.state}
+            room -= sum(home.bytes for home in more if home not in early)
+            if room < 0:
+                break
+            early.update(more)
+            stop = i + 1
+        return stop, list(early)
 
     def _text_of(self, entry: Entry) -> str:
         """The code of a recalled entry, written again because it was lost."""
@@ -289,17 +310,27 @@ class Program:
 
     def execute(self, arrays: dict[Node, np.ndarray], refused: np.ndarray) -> bool:
         """Run with the slots as they are. False, and nothing overwritten, if the flag `refused` gets set."""
-        for segment in self.segments:
-            if segment.first < segment.last:
-                stop = min(max(self.commit, segment.first), segment.last)
-                for first, last in (*self.pieces(segment.first, stop), (stop, segment.last)):
+        if self.copies is None:
+            self.copies = [np.empty(home.shape, home.dtype) for home in self.early]
+        undo = Undo([arrays[home] for home in self.early], self.copies)
+        try:
+            for segment in self.segments:
+                for first, last in self.calls(segment):
                     if first >= self.commit and refused:
                         return False
-                    if first < last:
-                        self.native(first, last)
-            if segment.host is not None:
-                self.run_host(segment.host, arrays)
-        return True
+                    self.native(first, last, undo if first >= self.last_stop else None)
+                if segment.host is not None:
+                    self.run_host(segment.host, arrays)
+        except BaseException:
+            undo.put_back()
+            raise
+        return not refused
+
+    def calls(self, segment: Segment) -> list[tuple[int, int]]:
+        """The native calls of a segment, first and last entry of each."""
+        commit, stop = (min(max(at, segment.first), segment.last) for at in (self.commit, self.last_stop))
+        parts = (*self.pieces(segment.first, commit), *self.pieces(commit, stop), (stop, segment.last))
+        return [(first, last) for first, last in parts if first < last]
 
     def pieces(self, first: int, last: int) -> list[tuple[int, int]]:
         """Entries in pieces of some ten milliseconds: between them Python looks whether it is interrupted."""
@@ -311,17 +342,23 @@ class Program:
                 start, work = i + 1, 0.0
         return [*made, (start, last)]
 
-    def native(self, first: int, last: int) -> None:
-        """Run entries in one native call, on the team's threads if it is free."""
-        crew = team.team()
+    def native(self, first: int, last: int, undo: Undo | None = None) -> None:
+        """Run entries in one native call, on the team's threads if it is free; the call that closes `undo`, if given."""
+        crew, run = team.team(), team.runner()
+        address, code = crew.address, self.code.ctypes.data
         if self.threads and crew.lock.acquire(blocking=False):
             try:
                 count = crew.ready(team.threads())
-                team.runner()(crew.address, self.code.ctypes.data, first, last, count)
+                if undo is not None:
+                    undo.closed = True
+                # No signal is handled between that and the call.
+                run(address, code, first, last, count)
             finally:
                 crew.lock.release()
         else:
-            team.runner()(crew.address, self.code.ctypes.data, first, last, 1)
+            if undo is not None:
+                undo.closed = True
+            run(address, code, first, last, 1)
 
     def array(self, node: Node, arrays: dict[Node, np.ndarray]) -> np.ndarray:
         if node in arrays:
@@ -364,6 +401,15 @@ def _name_of(text: str) -> str:
     return "k" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
+def address_of(text: str, machine: Machine) -> int:
+    """Where a kernel's code is, compiled and loaded if it is not yet."""
+    name = _name_of(text)
+    with _loading:
+        if name not in _loaded:
+            _loaded[name] = library.load(library.object_code(_named(text), machine), [name])[0]
+        return _loaded[name]
+
+
 def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
     """A kernel's code, and that of what must run before it."""
     table: list[object] = []
@@ -374,9 +420,9 @@ def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
         cell = b.load("ptr", b.offset(b.args[0], i64(table.index(item)), "ptr"))
         return b.load("ptr", cell)
 
-    if kernel.kind == "product":
+    if kernel.kind in ("product", "routine"):
         pieces = product_pieces if kernel.node.op == "matmul" else convolution_pieces
-        pieces = {**dict.fromkeys(WINDOWS, window_pieces), "resample": resampling_pieces}.get(kernel.node.op, pieces)
+        pieces = {**dict.fromkeys(WINDOWS, window_pieces), "resample": resampling_pieces, "routine": routine_pieces}.get(kernel.node.op, pieces)
         made: list[Entry] = []
         for piece in pieces(kernel, slot, machine):
             table.clear()

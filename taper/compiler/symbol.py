@@ -235,6 +235,14 @@ class Symbol:
         np.broadcast_shapes(self.shape, shape)
         return self.view_as(np.lib.stride_tricks.as_strided(self.shadow, shape, strides), "expand", shape)
 
+    def check_whole(self) -> None:
+        """CaptureError for what lies somewhere in the memory of another array: where may be different at each call."""
+        memory = self.shadow
+        while isinstance(memory.base, np.ndarray):
+            memory = memory.base
+        if memory.nbytes != self.shadow.nbytes:
+            raise CaptureError("the storage offset of a tensor that is a view is not captured; clone() it first")
+
     def copy(self, order="C") -> Symbol:
         shadow = np.empty_like(self.shadow, order=order) if order != "C" else None
         return made(self.node(), shadow)

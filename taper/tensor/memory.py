@@ -131,6 +131,8 @@ def stride(self, dim=None):
 def storage_offset_of(array: np.ndarray) -> int:
     """Where in its memory an array starts, in elements."""
     owner = memory_owner(array)
+    if hasattr(owner, "check_whole"):
+        owner.check_whole()
     if not array.size or owner is array:
         return 0
     return (address(array) - address(owner)) // array.itemsize

@@ -453,6 +453,20 @@ def reshaped_in_place(function, name: str):
     return method
 
 
+def sum_to_size(self, *size):
+    """The sum over the dimensions along which `size` has to be expanded to give this tensor's shape.
+
+    RuntimeError if it cannot be.
+    """
+    size = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+    shape = self._array.shape
+    extra = len(shape) - len(size)
+    if extra < 0 or any(n not in (1, m) for n, m in zip(size, shape[extra:])):
+        raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
+    axes = [i for i, m in enumerate(shape) if i < extra or size[i - extra] == 1 != m]
+    return reshape(self.sum(axes, keepdim=True) if axes else self, size)
+
+
 class ShapeMethods:
     """Shapes as methods and attributes."""
 
@@ -460,6 +474,7 @@ class ShapeMethods:
 
     reshape = reshape
     reshape_as = reshape_as
+    sum_to_size = sum_to_size
     view = view
     view_as = view_as
     flatten = flatten

@@ -160,7 +160,7 @@ def home(drivers: list | None = None, **options) -> Home:
             drivers.append(driver)
         return CudaProgram(graph, results, state, driver.machine).loaded(driver)
 
-    return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, halves=True)
+    return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, gpu=True)
 
 
 class OnCupy(Emulated):
@@ -178,5 +178,5 @@ def cupy_home(cupy, drivers: list) -> Home:
         return CudaProgram(graph, results, state, drivers[-1].machine).loaded(drivers[-1])
 
     return Home(
-        cupy.ndarray, cupy.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, halves=True
+        cupy.ndarray, cupy.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, gpu=True
     )

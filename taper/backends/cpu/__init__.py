@@ -24,6 +24,7 @@ from .loss import *
 from .matrices import *
 from .normalization import *
 from .pooling import *
+from .recurrence import *
 from .reduce import *
 from .resampling import *
 from .softmax import *

@@ -223,7 +223,7 @@ def _home(number: int) -> Home:
         with here.on():
             return CudaProgram(graph, results, state, here.machine).loaded(here)
 
-    return Home(cupy.ndarray, here.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, halves=True)
+    return Home(cupy.ndarray, here.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, gpu=True)
 
 
 def home(array) -> Home:

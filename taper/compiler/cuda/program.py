@@ -14,7 +14,7 @@ import numpy as np
 from ...native.machine import Machine
 from ..errors import CaptureError
 from ..evaluate import compute
-from ..graph import LEAVES, PRODUCTS, Graph, Node, reached, value_of
+from ..graph import LEAVES, PRODUCTS, SEVERAL, Graph, Node, reached, value_of
 from ..lower.calls import Call, call_of
 from ..lower.kernels import Kernel
 from ..lower.launches import Launch, fits, launches, side_by_side, written
@@ -81,7 +81,7 @@ class CudaProgram:
                 waiting.append(kernel)
                 continue
             launch()
-            if kernel.kind == "host":
+            if kernel.kind in SEVERAL:
                 self.segments.append(Segment(first, len(self.entries), kernel))
                 first = len(self.entries)
             elif kernel.kind == "product" and kernel.node.op in PRODUCTS:
@@ -245,7 +245,7 @@ class CudaProgram:
         inputs = [self._fetched(n).reshape(x.shape) for n, x in zip(kernel.operands, node.inputs)]
         with np.errstate(all="ignore"):
             made = compute(node, inputs)
-        results = made if node.op == "host" else [made]
+        results = made if node.op in SEVERAL else [made]
         for target in host_results(kernel):
             value = np.asarray(results[target.attrs[0] if target.op == "part" else 0])
             if value.shape != target.shape:

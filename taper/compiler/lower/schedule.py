@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from ..elementwise import ELEMENTWISE
-from ..graph import LEAVES, MOVEMENTS, PRODUCTS, REDUCTIONS, Node, reached
+from ..graph import LEAVES, MOVEMENTS, PRODUCTS, REDUCTIONS, SEVERAL, Node, reached
 from ..windows import WINDOWS
 from .access import Access, NotLinear, Split, steps_of, through
 from .expression import INDEXED, data_of, inline, is_reduction
@@ -108,7 +108,7 @@ class _Scheduler:
                 if end is not None:
                     self.ends[node] = end
                     self.stored.add(end)
-                elif node.op != "host":
+                elif node.op not in SEVERAL:
                     self.stored.add(node)
                 for x in self.in_memory_for(node):
                     self.store(x)
@@ -126,7 +126,7 @@ class _Scheduler:
                 if node.size > 1 and (heavy and self._shared(node) or self._settled(node, cost[node], reads[node])):
                     self.stored.add(node)
                     cost[node] = 1
-        self.stored = {n for n in self.stored if n.op != "host"}
+        self.stored = {n for n in self.stored if n.op not in SEVERAL}
 
     def in_memory_for(self, node: Node) -> Iterable[Node]:
         """The operands of a node that is not computed inline, as they must lie in memory."""
@@ -137,7 +137,7 @@ class _Scheduler:
         return [self.stripped(x) for x in node.inputs]
 
     def store(self, node: Node) -> None:
-        if node.op not in LEAVES and node.op != "host":
+        if node.op not in LEAVES and node.op not in SEVERAL:
             self.stored.add(node)
 
     def stripped(self, x: Node) -> Node:
@@ -224,8 +224,8 @@ class _Scheduler:
     def make(self) -> None:
         ends = set(self.ends.values())
         for node in self.nodes:
-            if node.op == "host":
-                self.add(Kernel("host", [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
+            if node.op in SEVERAL:
+                self.add(Kernel(node.op, [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
             elif node not in self.stored and node not in self.ends or node in ends:
                 continue
             elif node.op == "part":

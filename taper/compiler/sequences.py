@@ -1,0 +1,132 @@
+"""Kernels over sequences for eager execution: one for all lengths and batches, run on the arrays as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+
+import numpy as np
+
+from ..native import team
+from ..native.machine import Machine, host
+from ..native.sequence import Recurrence, emit_backward, emit_forward, emit_weights
+from ..native.text import Builder, Module, Value, i64
+from .lower.instructions import LLVM
+from .program import address_of
+from .recording import recording
+
+SHARED = 30_000_000
+"""Operations from which a kernel is shared between threads: about what runs while a sleeping team wakes up, several times."""
+
+NUMBERS = ("steps", "batch", "total")
+"""Entries of a kernel's table that are numbers and not addresses."""
+
+Emit = Callable[[Module, str, Callable[[Builder, str], "Value | None"]], None]
+
+
+class Routine:
+    """A kernel whose table holds addresses and numbers under names; `absent`: names of what it has not."""
+
+    def __init__(self, emit: Emit, absent: tuple[str, ...], machine: Machine):
+        self.names: list[str] = []
+
+        def operand(b: Builder, name: str) -> Value | None:
+            if name in absent:
+                return None
+            if name not in self.names:
+                self.names.append(name)
+            cell = b.offset(b.args[0], i64(self.names.index(name)), "i64")
+            return b.load("i64" if name in NUMBERS else "ptr", cell)
+
+        module = Module(fused=machine.fused)
+        emit(module, "KERNEL", operand)
+        self.address = address_of(str(module), machine)
+
+    def table(self, given: dict[str, np.ndarray | int]) -> np.ndarray:
+        return np.array([given[n] if n in NUMBERS else given[n].ctypes.data for n in self.names], np.int64)
+
+
+def together(parts: list[tuple[Routine, int]], given: dict[str, np.ndarray | int], flops: int) -> None:
+    """Run kernels one after the other, each in so many chunks, on the team's threads if that pays and it is free."""
+    tables = [routine.table(given) for routine, _ in parts]
+    rows = [(r.address, table.ctypes.data, chunks, 1) for (r, chunks), table in zip(parts, tables)]
+    code = np.array(rows, np.int64)
+    crew = team.team()
+    if flops >= SHARED and parts[-1][1] > 1 and crew.lock.acquire(blocking=False):
+        try:
+            team.runner()(crew.address, code.ctypes.data, 0, len(rows), crew.ready(team.threads()))
+        finally:
+            crew.lock.release()
+    else:
+        team.runner()(crew.address, code.ctypes.data, 0, len(rows), 1)
+
+
+@lru_cache(256)
+def _recurrent(cell, dtype: np.dtype, hidden: int, reverse: bool, bias: bool, backward: bool, machine: Machine):
+    plan = Recurrence(cell, LLVM[dtype.name], hidden, reverse, bias, machine)
+    absent = ("b",) if not bias else ()
+    absent += ("c", "last_c", "before_c", "g_c", "d_c") if cell.states == 1 else ()
+    emit = emit_backward if backward else emit_forward
+    pack = Routine(lambda m, n, operand: emit_weights(m, n, plan, operand, backward), (), machine)
+    return plan, pack, Routine(lambda m, n, operand: emit(m, n, plan, operand), absent, machine)
+
+
+def recurrence(cell, x, h, c, w, b, sizes: tuple[int, ...], reverse: bool):
+    """`Cell.unrolled` without a projection; NotImplemented where it has no kernel."""
+    found = _taken(x, h, c, w, b)
+    if found is None:
+        return NotImplemented
+    x, h, c, w, b = found
+    (batch, hidden), total = h.shape, len(x)
+    plan, pack, kernel = _recurrent(cell, x.dtype, hidden, reverse, b is not None, False, host())
+    panels = plan.gates
+    made = dict(
+        out=(total, hidden), last_h=(batch, hidden), before_h=(total, hidden), saved=(total, cell.saved * hidden),
+        panels=(panels.size,),
+    )  # fmt: skip
+    if c is not None:
+        made |= dict(last_c=(batch, hidden), before_c=(total, hidden))
+    arrays = {name: np.empty(shape, x.dtype) for name, shape in made.items()}
+    given = {"x": x, "h": h, "c": c, "w": w, "b": b, **arrays, **_steps(sizes, batch, total)}
+    together([(pack, panels.count), (kernel, plan.chunks(batch, panels))], given, plan.flops(total))
+    states = (arrays["last_h"],) if c is None else (arrays["last_h"], arrays["last_c"])
+    return (arrays["out"], *states, arrays["before_h"], arrays.get("before_c"), arrays["saved"], None)
+
+
+def recurrence_grad(cell, gradients, before_h, before_c, saved, w, sizes: tuple[int, ...], reverse: bool):
+    """`Cell.unrolled_grad` without a projection; NotImplemented where it has no kernel."""
+    found = _taken(*gradients, before_h, before_c, saved, w)
+    if found is None:
+        return NotImplemented
+    g, g_h, *g_c, before_h, before_c, saved, w = found
+    (batch, hidden), total = g_h.shape, len(g)
+    plan, pack, kernel = _recurrent(cell, g.dtype, hidden, reverse, False, True, host())
+    panels = plan.back
+    made = dict(
+        dx=(total, cell.gates * hidden), d_h=(batch, hidden), work=(batch * plan.work,), panels=(panels.size,)
+    )  # fmt: skip
+    if cell.splits:
+        made["dr"] = made["dx"]
+    if before_c is not None:
+        made["d_c"] = (batch, hidden)
+    arrays = {name: np.empty(shape, g.dtype) for name, shape in made.items()}
+    arrays.setdefault("dr", arrays["dx"])
+    given = {"g": g, "g_h": g_h, "g_c": g_c[0] if g_c else None, "before_h": before_h, "before_c": before_c, "saved": saved}
+    given = {**given, "w": w, **arrays, **_steps(sizes, batch, total)}
+    together([(pack, panels.count), (kernel, plan.chunks(batch, panels))], given, plan.flops(total))
+    first = (arrays["d_h"],) if before_c is None else (arrays["d_h"], arrays["d_c"])
+    return arrays["dx"], arrays["dr"], first, None
+
+
+def _steps(sizes: tuple[int, ...], batch: int, total: int) -> dict:
+    return {"sizes": np.array(sizes, np.int64), "steps": len(sizes), "batch": batch, "total": total}
+
+
+def _taken(*arrays) -> list | None:
+    """The arrays, contiguous; None if they are not of one floating dtype that kernels compute in, or a step is captured."""
+    first = arrays[0]
+    if recording.graph is not None or first.dtype.name not in ("float32", "float64"):
+        return None
+    if any(a is not None and (a.__class__ is not np.ndarray or a.dtype != first.dtype) for a in arrays):
+        return None
+    return [a if a is None else np.ascontiguousarray(a) for a in arrays]
