@@ -43,11 +43,12 @@ def matrices(address: int, rows: int, columns: int, stack, operand, dtype) -> np
 
 @dataclass
 class Emulated:
-    """A driver; `done` are the things done so far: (what, ...) each."""
+    """A driver; `done` are the things done so far: (what, ...) each; `loaded` the texts of its kernels."""
 
     machine: Machine = field(default_factory=gpu)
     backwards: bool = False
     done: list[tuple] = field(default_factory=list)
+    loaded: list[str] = field(default_factory=list)
     recording: list | None = None
     numbers: itertools.count = field(default_factory=itertools.count)
 
@@ -62,6 +63,7 @@ class Emulated:
         return array.ctypes.data
 
     def load(self, text: str, name: str):
+        self.loaded.append(text)
         return text, name
 
     def enqueue(self, note: tuple, action: Callable[[], None]) -> None:
