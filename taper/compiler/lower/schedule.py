@@ -75,6 +75,7 @@ class _Scheduler:
         self.producer: dict[Node, Kernel] = {}
         self.pieces: dict[Node, list[Kernel]] = defaultdict(list)
         self._needs: dict[Kernel, list[Kernel]] = {}
+        self._reach: dict[Kernel, int] = {}
         self._readers: dict[Node, list[Kernel]] | None = None
         self.alive: set[Kernel] = set()
         # Casts to half precision that a library's product ends with.
@@ -250,6 +251,7 @@ class _Scheduler:
         for kernel in list(self.kernels):
             self.linear(kernel)
         self._needs.clear()
+        self._reach.clear()
         self._readers = None
 
     def make_windows(self, node: Node) -> None:
@@ -333,16 +335,32 @@ class _Scheduler:
         """Whether `kernel` needs, through others, what `on` computes; not counting the step straight from `without`."""
         seen = {kernel}
         stack = [k for k in self.needs(kernel) if not (without is kernel and k is on)]
-        first = _first(on)
+        last = _last(on)
         while stack:
             k = stack.pop()
             if k is on:
                 return True
-            # What was made before the first of its nodes can need it only to overwrite what it reads.
-            if k not in seen and (_last(k) > first or any(r.node in self.state for r in k.roots)):
+            if k not in seen and self.reach(k) >= last:
                 seen.add(k)
                 stack.extend(self.needs(k))
         return False
+
+    def reach(self, kernel: Kernel) -> int:
+        """The number of the last node among what a kernel computes and all that it needs, through others, too.
+
+        Numbers grow along single nodes, but a kernel may compute early nodes with late ones.
+        """
+        known = self._reach
+        stack = [kernel]
+        while kernel not in known:
+            k = stack[-1]
+            missing = [n for n in self.needs(k) if n not in known]
+            if missing:
+                stack.extend(missing)
+            else:
+                known[k] = max([_last(k), *[known[n] for n in self.needs(k)]])
+                stack.pop()
+        return known[kernel]
 
     def needs(self, kernel: Kernel) -> list[Kernel]:
         """The kernels whose results a kernel reads."""
@@ -431,10 +449,22 @@ class _Scheduler:
         self.kernels.remove(a)
         self.alive -= {a, b}
         self.alive.add(made)
-        self._needs.clear()
-        self._readers = None
+        self.forget({a, b})
         for n in made.results():
             self.producer[n] = made
+
+    def forget(self, gone: set[Kernel]) -> None:
+        """Forget what is known of kernels that are no more, and of all that need them."""
+        above = set(gone)
+        for k in self._reach:
+            # What a kernel needs was noted before it.
+            if not above.isdisjoint(self._needs[k]):
+                above.add(k)
+        for k in above:
+            self._reach.pop(k, None)
+        for k in [k for k, needs in self._needs.items() if k in gone or not gone.isdisjoint(needs)]:
+            del self._needs[k]
+        self._readers = None
 
     def join_epilogues(self) -> None:
         """Elementwise kernels into the products whose elements they use one by one."""
@@ -517,6 +547,7 @@ class _Scheduler:
         for k in self.kernels:
             k.writes_state = any(n in self.state for n in k.results())
         self._needs.clear()
+        self._reach.clear()
         self._readers = None
         order = self.placed(lambda k: (k.writes_state, _last(k)))
         checked = max((i for i, k in enumerate(order) if _checks(k)), default=-1)
@@ -562,10 +593,6 @@ def _checks(kernel: Kernel) -> bool:
 
 def _last(kernel: Kernel) -> int:
     return max((n.number for n in kernel.results()), default=0)
-
-
-def _first(kernel: Kernel) -> int:
-    return min((n.number for n in kernel.results()), default=0)
 
 
 def _product(numbers) -> int:
