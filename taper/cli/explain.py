@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ..compat.script import run_script
+from ..compiler.engine import native_available
 from ..compiler.explain import explanations, listings, watching
-from ..native.machine import gpu
 from .errors import UserError
 
 
@@ -30,11 +30,7 @@ def explain(device: str | None, script: str, arguments: tuple[str, ...]) -> int:
     what the machine allows. ARGUMENTS and the exit status are passed through.
     """
     if device is not None:
-        device = "sm_90" if device == "cuda" else device
-        try:
-            gpu(device)
-        except ValueError as error:
-            raise UserError(f"--device: {error}") from None
+        device = _architecture(device)
     path = Path(script)
     if path.is_dir():
         path = path / "__main__.py"
@@ -52,3 +48,15 @@ def explain(device: str | None, script: str, arguments: tuple[str, ...]) -> int:
         for found in explanations(function):
             click.echo(f"\n{found}")
     return status
+
+
+def _architecture(name: str) -> str:
+    """The architecture meant by --device. UserError for one that is not known, or without llvmlite, which writes PTX."""
+    if not native_available():
+        raise UserError("--device: PTX is made by llvmlite, which is not installed. pip install llvmlite")
+    from ..native.machine import gpu
+
+    try:
+        return gpu("sm_90" if name == "cuda" else name).cpu
+    except ValueError as error:
+        raise UserError(f"--device: {error}") from None
