@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .graph import Graph, Node
+from .graph import SEVERAL, Graph, Node
 from .lower.kernels import Kernel
 
 
@@ -46,7 +46,7 @@ def with_copies(
 
 def host_results(kernel: Kernel) -> list[Node]:
     """The nodes whose values a host kernel makes."""
-    if kernel.node.op != "host":
+    if kernel.node.op not in SEVERAL:
         return [kernel.node]
     return [p for p in kernel.parts if p.op == "part"]
 

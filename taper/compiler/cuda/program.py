@@ -14,7 +14,7 @@ import numpy as np
 from ...native.machine import Machine
 from ..errors import CaptureError
 from ..evaluate import compute
-from ..graph import LEAVES, Graph, Node, reached, value_of
+from ..graph import LEAVES, SEVERAL, Graph, Node, reached, value_of
 from ..lower.calls import Call, call_of
 from ..lower.kernels import Kernel
 from ..lower.launches import Launch, launches
@@ -227,7 +227,7 @@ class CudaProgram:
         inputs = [self._fetched(n).reshape(x.shape) for n, x in zip(kernel.operands, node.inputs)]
         with np.errstate(all="ignore"):
             made = compute(node, inputs)
-        results = made if node.op == "host" else [made]
+        results = made if node.op in SEVERAL else [made]
         for target in host_results(kernel):
             value = np.asarray(results[target.attrs[0] if target.op == "part" else 0])
             if value.shape != target.shape:
