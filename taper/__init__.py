@@ -108,7 +108,7 @@ _LENT |= dict.fromkeys(
 )
 
 
-_NATIVE = ("run", "elementwise", "update", "recurrence", "recurrence_grad")
+_NATIVE = ("run", "elementwise", "update", "recurrence", "recurrence_grad", "attention", "attention_grad")
 
 
 def _lend_natively(which: str):

@@ -291,7 +291,7 @@ def attention(q, k, v, mask, drop, scale, causal):
     return matmul(weights if drop is None else weights * drop, v), weights
 
 
-def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
+def attention_grad(g, q, k, v, mask, drop, out, weights, scale, causal, needs):
     return _attention.slopes(_xp, g, q, k, v, drop, weights, scale, needs)
 
 

@@ -25,7 +25,7 @@ from .lower.loops import ANY
 from .one_pass import OnePass, is_single, prepared
 from .program import Program
 from .recording import recording
-from .sequences import recurrence, recurrence_grad
+from .sequences import attention, attention_grad, recurrence, recurrence_grad
 from .symbol import Symbol, made
 from .trees import flatten, rebuild
 
@@ -225,3 +225,4 @@ def lend() -> None:
     """Let the CPU namespace run large kernels natively; `native_available` says that machine code can be made."""
     Native.run, Native.elementwise, Native.update = run, elementwise, update
     Native.recurrence, Native.recurrence_grad = recurrence, recurrence_grad
+    Native.attention, Native.attention_grad = attention, attention_grad

@@ -9,7 +9,17 @@ import numpy as np
 
 from ..native import team
 from ..native.machine import Machine, host
-from ..native.sequence import Recurrence, emit_backward, emit_forward, emit_weights
+from ..native.sequence import (
+    QUERIES,
+    WIDEST,
+    Attention,
+    Recurrence,
+    emit_attention,
+    emit_attention_gradient,
+    emit_backward,
+    emit_forward,
+    emit_weights,
+)
 from ..native.text import Builder, Module, Value, i64
 from .lower.instructions import LLVM
 from .program import address_of
@@ -18,7 +28,9 @@ from .recording import recording
 SHARED = 30_000_000
 """Operations from which a kernel is shared between threads: about what runs while a sleeping team wakes up, several times."""
 
-NUMBERS = ("steps", "batch", "total")
+NUMBERS = frozenset(
+    ["steps", "batch", "total", "length", "keys", *(n + "_step" for n in "q k v out g dq dk dv mask drop".split())]
+)
 """Entries of a kernel's table that are numbers and not addresses."""
 
 Emit = Callable[[Module, str, Callable[[Builder, str], "Value | None"]], None]
@@ -130,3 +142,88 @@ def _taken(*arrays) -> list | None:
     if any(a is not None and (a.__class__ is not np.ndarray or a.dtype != first.dtype) for a in arrays):
         return None
     return [a if a is None else np.ascontiguousarray(a) for a in arrays]
+
+
+@lru_cache(256)
+def _attending(plan: Attention, backward: bool) -> Routine:
+    emit = emit_attention_gradient if backward else emit_attention
+    return Routine(lambda m, n, operand: emit(m, n, plan, operand), (), plan.machine)
+
+
+@lru_cache(1024)
+def _starts(shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
+    """Where the matrices of an array begin, in elements, for its leading dimensions in order."""
+    found = np.zeros(shape, np.int64)
+    for axis, (n, stride) in enumerate(zip(shape, strides)):
+        found += (np.arange(n, dtype=np.int64) * stride).reshape(-1, *(1,) * (len(shape) - axis - 1))
+    return found.reshape(-1)
+
+
+def _matrices(name: str, array: np.ndarray, lead: tuple[int, ...], rows: int) -> dict:
+    """An array of matrices, whose rows lie side by side, as a kernel takes it: broadcast to `lead` and `rows`."""
+    size = array.itemsize
+    if array.shape[-1] > 1 and array.strides[-1] != size:
+        array = np.ascontiguousarray(array)
+    seen = np.broadcast_to(array, (*lead, rows, array.shape[-1]))
+    strides = tuple(s // size for s in seen.strides)
+    return {name: array, name + "_at": _starts(lead, strides[:-2]), name + "_step": strides[-2]}
+
+
+def _plan(q, v, mask, drop, causal: bool) -> Attention:
+    kind = "" if mask is None else "i1" if mask.dtype.kind == "b" else LLVM[q.dtype.name]
+    return Attention(LLVM[q.dtype.name], q.shape[-1], v.shape[-1], kind, drop is not None, causal, host())
+
+
+def _attended(q, k, v, mask, drop, scale, causal: bool):
+    """What both kernels are given: the plan, the leading dimensions, the table's entries; None where there is no kernel."""
+    arrays = [a for a in (q, k, v, drop) if a is not None]
+    if recording.graph is not None or q.dtype.name not in ("float32", "float64"):
+        return None
+    if any(a.__class__ is not np.ndarray or a.dtype != q.dtype for a in arrays) or max(q.shape[-1], v.shape[-1]) > WIDEST:
+        return None
+    length, keys = q.shape[-2], k.shape[-2]
+    if mask is not None:
+        mask = np.atleast_2d(mask if mask.dtype.kind == "b" else mask.astype(q.dtype, copy=False))
+        mask = mask if mask.shape[-1] == keys else np.ascontiguousarray(np.broadcast_to(mask, (*mask.shape[:-1], keys)))
+    more = [a.shape[:-2] for a in (mask, drop) if a is not None]
+    lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2], *more)
+    given = {"scale": np.array(scale, q.dtype), "length": length, "keys": keys}
+    for name, array, rows in (("q", q, length), ("k", k, keys), ("v", v, keys), ("mask", mask, length), ("drop", drop, length)):
+        if array is not None:
+            given |= _matrices(name, array, lead, rows)
+    return _plan(q, v, mask, drop, causal), lead, given
+
+
+def _like(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of a shape, in x's order of memory where it has that shape."""
+    return np.empty_like(x) if x.shape == shape else np.empty(shape, x.dtype)
+
+
+def attention(q, k, v, mask, drop, scale: float, causal: bool):
+    """The CPU namespace's `attention`, which keeps the logarithm of each query's sum; NotImplemented without a kernel."""
+    found = _attended(q, k, v, mask, drop, scale, causal)
+    if found is None:
+        return NotImplemented
+    plan, lead, given = found
+    length, batch = given["length"], int(np.prod(lead, dtype=np.int64))
+    out, lse = _like(q, (*lead, length, v.shape[-1])), np.empty((*lead, length), q.dtype)
+    given |= {**_matrices("out", out, lead, length), "lse": lse}
+    flops = plan.flops(batch, length, given["keys"], False)
+    together([(_attending(plan, False), batch * plan.blocks(length))], given, flops)
+    return out, lse
+
+
+def attention_grad(g, q, k, v, mask, drop, out, lse, scale: float, causal: bool):
+    """The gradients of q, k and v, with their leading dimensions broadcast; NotImplemented without a kernel."""
+    found = _attended(q, k, v, mask, drop, scale, causal)
+    if found is None or g.dtype != q.dtype:
+        return NotImplemented
+    plan, lead, given = found
+    length, keys, batch = given["length"], given["keys"], int(np.prod(lead, dtype=np.int64))
+    made = _like(q, (*lead, *q.shape[-2:])), _like(k, (*lead, *k.shape[-2:])), _like(v, (*lead, *v.shape[-2:]))
+    for name, array, rows in zip(("g", "out", "dq", "dk", "dv"), (g, out, *made), (length, length, length, keys, keys)):
+        given |= _matrices(name, array, lead, rows)
+    work = np.empty(batch * plan.blocks(length) * QUERIES * plan.work, q.dtype)
+    given |= {"lse": np.ascontiguousarray(lse), "work": work}
+    together([(_attending(plan, True), batch)], given, plan.flops(batch, length, keys, True))
+    return made

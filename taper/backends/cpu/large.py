@@ -28,7 +28,7 @@ class Native:
 
     run(formula, args, attrs): `formula(xp, *args, **attrs)` by a program for these shapes. elementwise: the same of an
     elementwise formula, by a program for all sizes. update: see `optim/optimizer.py`. recurrence, recurrence_grad: see
-    `recurrence.py`.
+    `recurrence.py`. attention, attention_grad: see `attention.py`.
     """
 
     run: Callable[..., Any] | None = None
@@ -36,6 +36,8 @@ class Native:
     update: Callable[..., Any] | None = None
     recurrence: Callable[..., Any] | None = None
     recurrence_grad: Callable[..., Any] | None = None
+    attention: Callable[..., Any] | None = None
+    attention_grad: Callable[..., Any] | None = None
 
 
 def _large(x, *others) -> bool:

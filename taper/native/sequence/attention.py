@@ -244,14 +244,14 @@ class _Forward(_Blocks):
             b.store(const(0, vector(self.type, self.lanes)), b.offset(self.sums, loop.index, self.type))
         seen = least(b, self["keys"], b.add(start, rows)) if self.plan.causal else self["keys"]
         with b.loop(i64(0), seen, i64(KEYS)) as loop:
-            self.keys(batch, start, rows, padded, loop.index)
+            self.keys(batch, start, rows, padded, loop.index, seen)
         with b.loop(i64(0), rows) as loop:
             self.finish_row(batch, start, loop.index)
 
-    def keys(self, batch: Value, start: Value, rows: Value, padded: Value, first: Value) -> None:
-        """One block of keys."""
+    def keys(self, batch: Value, start: Value, rows: Value, padded: Value, first: Value, seen: Value) -> None:
+        """One block of keys, of those that are seen."""
         b, plan = self.b, self.plan
-        keys = least(b, i64(KEYS), b.sub(self["keys"], first))
+        keys = least(b, i64(KEYS), b.sub(seen, first))
         whole = self.up(keys, 2 * self.lanes)
         self.fetch(self.line("k", batch, first), self["k_step"], keys, plan.features, self.rows_k, whole)
         self.turn(self.rows_k, whole, self.wide_q, self.panels)
