@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -27,6 +28,9 @@ from .recording import recording
 
 SHARED = 30_000_000
 """Operations from which a kernel is shared between threads: about what runs while a sleeping team wakes up, several times."""
+
+KEPT = 16 << 20
+"""Bytes of scratch that a thread keeps, at most."""
 
 NUMBERS = frozenset(
     ["steps", "batch", "total", "length", "keys", *(n + "_step" for n in "q k v out g dq dk dv mask drop".split())]
@@ -55,7 +59,36 @@ class Routine:
         self.address = address_of(str(module), machine)
 
     def table(self, given: dict[str, np.ndarray | int]) -> np.ndarray:
-        return np.array([given[n] if n in NUMBERS else given[n].ctypes.data for n in self.names], np.int64)
+        return np.array([given[n] if n in NUMBERS else _address(given[n]) for n in self.names], np.int64)
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
+class _Kept(threading.local):
+    """Scratch of this thread, which is used again: new pages take longer than many a kernel."""
+
+    def __init__(self):
+        self.memory = np.empty(0, np.uint8)
+
+
+_kept = _Kept()
+
+
+def _scratch(*counts: int, dtype: np.dtype) -> list[np.ndarray]:
+    """Arrays of so many elements whose contents nobody needs afterwards."""
+    sizes = [-(-n * dtype.itemsize // 64) * 64 for n in counts]
+    memory = _kept.memory
+    if memory.size < sum(sizes) + 64:
+        memory = np.empty(sum(sizes) + 64, np.uint8)
+        if memory.size <= KEPT:
+            _kept.memory = memory
+    at, made = -_address(memory) % 64, []
+    for n, size in zip(counts, sizes):
+        made.append(memory[at : at + n * dtype.itemsize].view(dtype))
+        at += size
+    return made
 
 
 def together(parts: list[tuple[Routine, int]], given: dict[str, np.ndarray | int], flops: int) -> None:
@@ -93,12 +126,12 @@ def recurrence(cell, x, h, c, w, b, sizes: tuple[int, ...], reverse: bool):
     plan, pack, kernel = _recurrent(cell, x.dtype, hidden, reverse, b is not None, False, host())
     panels = plan.gates
     made = dict(
-        out=(total, hidden), last_h=(batch, hidden), before_h=(total, hidden), saved=(total, cell.saved * hidden),
-        panels=(panels.size,),
+        out=(total, hidden), last_h=(batch, hidden), before_h=(total, hidden), saved=(total, cell.saved * hidden)
     )  # fmt: skip
     if c is not None:
         made |= dict(last_c=(batch, hidden), before_c=(total, hidden))
     arrays = {name: np.empty(shape, x.dtype) for name, shape in made.items()}
+    (arrays["panels"],) = _scratch(panels.size, dtype=x.dtype)
     given = {"x": x, "h": h, "c": c, "w": w, "b": b, **arrays, **_steps(sizes, batch, total)}
     together([(pack, panels.count), (kernel, plan.chunks(batch, panels))], given, plan.flops(total))
     states = (arrays["last_h"],) if c is None else (arrays["last_h"], arrays["last_c"])
@@ -114,15 +147,14 @@ def recurrence_grad(cell, gradients, before_h, before_c, saved, w, sizes: tuple[
     (batch, hidden), total = g_h.shape, len(g)
     plan, pack, kernel = _recurrent(cell, g.dtype, hidden, reverse, False, True, host())
     panels = plan.back
-    made = dict(
-        dx=(total, cell.gates * hidden), d_h=(batch, hidden), work=(batch * plan.work,), panels=(panels.size,)
-    )  # fmt: skip
+    made = dict(dx=(total, cell.gates * hidden), d_h=(batch, hidden))
     if cell.splits:
         made["dr"] = made["dx"]
     if before_c is not None:
         made["d_c"] = (batch, hidden)
     arrays = {name: np.empty(shape, g.dtype) for name, shape in made.items()}
     arrays.setdefault("dr", arrays["dx"])
+    arrays["panels"], arrays["work"] = _scratch(panels.size, batch * plan.work, dtype=g.dtype)
     given = {"g": g, "g_h": g_h, "g_c": g_c[0] if g_c else None, "before_h": before_h, "before_c": before_c, "saved": saved}
     given = {**given, "w": w, **arrays, **_steps(sizes, batch, total)}
     together([(pack, panels.count), (kernel, plan.chunks(batch, panels))], given, plan.flops(total))
@@ -150,7 +182,6 @@ def _attending(plan: Attention, backward: bool) -> Routine:
     return Routine(lambda m, n, operand: emit(m, n, plan, operand), (), plan.machine)
 
 
-@lru_cache(1024)
 def _starts(shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
     """Where the matrices of an array begin, in elements, for its leading dimensions in order."""
     found = np.zeros(shape, np.int64)
@@ -161,17 +192,25 @@ def _starts(shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
 
 def _matrices(name: str, array: np.ndarray, lead: tuple[int, ...], rows: int) -> dict:
     """An array of matrices, whose rows lie side by side, as a kernel takes it: broadcast to `lead` and `rows`."""
-    size = array.itemsize
-    if array.shape[-1] > 1 and array.strides[-1] != size:
+    if array.shape[-1] > 1 and array.strides[-1] != array.itemsize:
         array = np.ascontiguousarray(array)
-    seen = np.broadcast_to(array, (*lead, rows, array.shape[-1]))
-    strides = tuple(s // size for s in seen.strides)
-    return {name: array, name + "_at": _starts(lead, strides[:-2]), name + "_step": strides[-2]}
+    at, step = _layout(array.shape, array.strides, array.itemsize, lead, rows)
+    return {name: array, name + "_at": at, name + "_step": step}
 
 
-def _plan(q, v, mask, drop, causal: bool) -> Attention:
-    kind = "" if mask is None else "i1" if mask.dtype.kind == "b" else LLVM[q.dtype.name]
-    return Attention(LLVM[q.dtype.name], q.shape[-1], v.shape[-1], kind, drop is not None, causal, host())
+@lru_cache(1024)
+def _layout(shape, strides, size: int, lead: tuple[int, ...], rows: int) -> tuple[np.ndarray, int]:
+    """Where the matrices of an array begin, and how far apart their rows are, in elements, broadcast to `lead` and `rows`."""
+    wanted = (*lead, rows)
+    own = [0 if n == 1 and m != 1 else s // size for n, s, m in zip(shape[-2::-1], strides[-2::-1], wanted[::-1])]
+    steps = [0] * (len(wanted) - len(own)) + own[::-1]
+    return _starts(lead, tuple(steps[:-1])), steps[-1]
+
+
+@lru_cache(256)
+def _plan(dtype: np.dtype, features: int, values: int, mask: str, drop: bool, causal: bool, machine: Machine) -> Attention:
+    kind = {"": "", "b": "i1", "f": LLVM[dtype.name]}[mask]
+    return Attention(LLVM[dtype.name], features, values, kind, drop, causal, machine)
 
 
 def _attended(q, k, v, mask, drop, scale, causal: bool):
@@ -191,7 +230,8 @@ def _attended(q, k, v, mask, drop, scale, causal: bool):
     for name, array, rows in (("q", q, length), ("k", k, keys), ("v", v, keys), ("mask", mask, length), ("drop", drop, length)):
         if array is not None:
             given |= _matrices(name, array, lead, rows)
-    return _plan(q, v, mask, drop, causal), lead, given
+    kind = "" if mask is None else mask.dtype.kind
+    return _plan(q.dtype, q.shape[-1], v.shape[-1], kind, drop is not None, causal, host()), lead, given
 
 
 def _like(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -223,7 +263,7 @@ def attention_grad(g, q, k, v, mask, drop, out, lse, scale: float, causal: bool)
     made = _like(q, (*lead, *q.shape[-2:])), _like(k, (*lead, *k.shape[-2:])), _like(v, (*lead, *v.shape[-2:]))
     for name, array, rows in zip(("g", "out", "dq", "dk", "dv"), (g, out, *made), (length, length, length, keys, keys)):
         given |= _matrices(name, array, lead, rows)
-    work = np.empty(batch * plan.blocks(length) * QUERIES * plan.work, q.dtype)
+    (work,) = _scratch(batch * plan.blocks(length) * QUERIES * plan.work, dtype=q.dtype)
     given |= {"lse": np.ascontiguousarray(lse), "work": work}
     together([(_attending(plan, True), batch)], given, plan.flops(batch, length, keys, True))
     return made

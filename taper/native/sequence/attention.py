@@ -202,6 +202,14 @@ class _Blocks:
             score = b.select(self.before(index, limit), score, hidden)
         return score if mask is None else b.select(mask, score, hidden)
 
+    def weight(self, x: Value) -> Value:
+        """e ** x, and 0 below the normal numbers: those that hold fewer bits take processors a hundred cycles each, and
+        every hidden score would be one on its way to 0."""
+        b = self.b
+        least_one = const(-87.0 if self.type == "float" else -708.0, x.type)
+        gone = b.compare("<", x, least_one)
+        return b.select(gone, const(0, x.type), vector_math.exp(b, b.select(gone, least_one, x)))
+
     def dropped(self, index: Value, mask: Value | None, line: Value) -> Value:
         place, type = self.b.offset(line, index, self.type), vector(self.type, self.lanes)
         return self.b.load(type, place) if mask is None else self.b.masked_load(type, place, mask)
@@ -287,7 +295,7 @@ class _Forward(_Blocks):
 
         def weigh(index: Value, mask: Value | None) -> None:
             place = b.offset(line, index, self.type)
-            weight = vector_math.exp(b, b.sub(b.load(type, place), wide))
+            weight = self.weight(b.sub(b.load(type, place), wide))
             b.store(b.add(b.load(type, total), weight), total)
             b.store(b.mul(weight, self.dropped(index, mask, beside["drop"])) if "drop" in beside else weight, place)
 
@@ -400,7 +408,7 @@ class _Backward(_Blocks):
         def one(index: Value, mask: Value | None) -> None:
             here, there = b.offset(scores, index, self.type), b.offset(back, index, self.type)
             score = self.masked(b.load(type, here), index, mask, limit, beside.get("mask"))
-            weight, gradient = vector_math.exp(b, b.sub(score, kept)), b.load(type, there)
+            weight, gradient = self.weight(b.sub(score, kept)), b.load(type, there)
             used = weight
             if "drop" in beside:
                 drop = self.dropped(index, mask, beside["drop"])
