@@ -292,7 +292,7 @@ def attention(q, k, v, mask, drop, scale, causal):
     return halved.matmul(weights if drop is None else weights * drop, v), weights
 
 
-def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
+def attention_grad(g, q, k, v, mask, drop, out, weights, scale, causal, needs):
     return _attention.slopes(_xp if not recording.gpu else halved, g, q, k, v, drop, weights, scale, needs)
 
 
