@@ -11,14 +11,19 @@ import taper
 
 from .calls import Call, calls
 from .outcomes import attempt, compare, flat
-from .tensors import FLOATING
 
 torch = pytest.importorskip("torch")
+
+
+TIED = ("quantile", "median")
+"""Functions whose gradient goes to one of several equal elements."""
 
 
 def gradients(T, call: Call):
     """Results, and where leaves are among the arguments, their gradients of the results' weighted sum."""
     found, leaves = call.on(T)
+    if call.path in TIED or len({s.dtype for s in call.dtyped()}) > 1:
+        return found, []
     live = [r for r in flat(found) if hasattr(r, "requires_grad") and r.requires_grad]
     if not leaves or not live:
         return found, []
@@ -32,11 +37,20 @@ def agrees(call: Call) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         theirs, ours = attempt(gradients, torch, call), attempt(gradients, taper, call)
+    refused = isinstance(ours, Exception) and isinstance(theirs, Exception)
     if isinstance(theirs, NotImplementedError) and not isinstance(ours, Exception):
         # PyTorch has no kernel for the dtype; Taper may have.
         reject()
-    wide = 1 if set(FLOATING) & {"bfloat16"} else 1
-    compare(ours, theirs, repr(call), wide)
+    if refused and (isinstance(theirs, NotImplementedError) or isinstance(ours, NotImplementedError)):
+        # A dtype without a kernel, and something else that is wrong: which is seen first does not matter.
+        return
+    if isinstance(ours, NotImplementedError) and not isinstance(theirs, Exception) and not sum(t.numel() for t in flat(theirs)):
+        # Nothing of a dtype without a kernel.
+        reject()
+    if refused and all("out of range" in str(e) or "out of DATA bounds" in str(e) for e in (ours, theirs)):
+        # PyTorch's class depends on which of its loops meets the position.
+        return
+    compare(ours, theirs, repr(call), call.coarsest())
 
 
 def test_operators(fuzz):
