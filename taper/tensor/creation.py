@@ -426,7 +426,7 @@ def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str, fused: bool =
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     if steps <= 1:
-        return np.full(steps, start, np_dtype)
+        return np.full(steps, start).astype(np_dtype)
     if np_dtype.kind in "iu":
         return np.trunc(_evenly(start, end, steps, np.dtype(np.float64), name)).astype(np_dtype)
     number = np_dtype.type

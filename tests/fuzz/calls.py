@@ -91,7 +91,7 @@ SIGNATURES = [
     ("eye", "count count? dtype=dtype?"),
     ("Tensor.to", "x dtype"),
     ("Tensor.type_as", "x same"),
-    ("Tensor.item Tensor.tolist Tensor.contiguous clone Tensor.is_contiguous Tensor.stride Tensor.dim Tensor.size", "x"),
+    ("Tensor.item Tensor.tolist Tensor.contiguous clone Tensor.dim Tensor.size", "x"),
     ("Tensor.__getitem__", "x key"),
     ("nn.functional.one_hot", "index count"),
     ("nn.functional.embedding", "index square"),
@@ -151,14 +151,14 @@ class Call:
 
     def coarsest(self) -> float:
         """The tolerance of the smallest floating dtype among the arguments."""
-        found = [TOLERANCES.get(v.dtype if isinstance(v, Sample) else v.name, 0.0) for v in self.dtyped()]
-        return max(found, default=0.0)
+        return max([TOLERANCES.get(name, 0.0) for name in self.dtypes()], default=0.0)
 
-    def dtyped(self) -> list:
-        """The samples and dtypes among the arguments."""
+    def dtypes(self) -> set[str]:
+        """The dtypes of and among the arguments."""
         values = [*self.args, *(v for _, v in self.named)]
         inner = [w for v in values if isinstance(v, (list, tuple)) for w in v]
-        return [v for v in (*values, *inner) if isinstance(v, (Sample, Dtype))]
+        found = [v for v in (*values, *inner) if isinstance(v, (Sample, Dtype))]
+        return {v.dtype if isinstance(v, Sample) else v.name for v in found}
 
 
 @dataclass(frozen=True)
