@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -78,9 +79,10 @@ def supervise(
             "TORCHELASTIC_RESTART_COUNT": str(attempt),
             "TORCHELASTIC_MAX_RESTARTS": str(max_restarts),
         }
-        pairs = [f"{name}={value}" for name, value in variables.items()]
-        one = [sys.executable, "-I", rank.__file__, *pairs, "--", *command]
-        status = _run([executable, *placing(flavour, nproc, hosts), *one])
+        with tempfile.TemporaryDirectory(prefix="taper-launch-") as folder:
+            pairs = [f"{name}={value}" for name, value in (*variables.items(), (rank.FOLDER, folder))]
+            one = [sys.executable, "-I", rank.__file__, *pairs, "--", *command]
+            status = _run([executable, *placing(flavour, nproc, hosts), *one])
         if status in (0, 2, 130, 143) or attempt == max_restarts:
             return status
         click.echo(f"taper launch: exit status {status}; restart {attempt + 1} of {max_restarts}", err=True)
