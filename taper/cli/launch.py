@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,9 @@ import click
 
 from . import rank
 from .errors import UserError
+
+
+_HOSTS = re.compile(r"[A-Za-z0-9][^\s,:]*(:[1-9]\d*)?(,[A-Za-z0-9][^\s,:]*(:[1-9]\d*)?)*")
 
 
 @click.command(
@@ -60,6 +64,8 @@ def launch(
     end; with --max-restarts all are started again, and find TORCHELASTIC_RESTART_COUNT: it is for the script to continue
     from its last checkpoint.
     """
+    if hosts is not None and not _HOSTS.fullmatch(hosts):
+        raise UserError(f"--hosts '{hosts}' names no machines. Write them as A,B:4, with the processes on each after a colon.")
     if not Path(script).exists():
         raise UserError(f"cannot launch '{script}': there is no such file. Check the path.")
     command = [sys.executable, "-m", "taper", "run", script, *arguments]
