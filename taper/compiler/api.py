@@ -80,6 +80,17 @@ class Compiled(Wrapper):
             self._stages = step, stages(step, self.function)
         return self._stages[1]
 
+    def stages_for(self, device: str) -> Stages:
+        """The texts of the program that was used last as it is for GPUs of an architecture, such as "sm_90", PTX included.
+
+        No GPU is needed. RuntimeError if there is no program, ValueError for an architecture that is not known.
+        """
+        if not self.steps:
+            return self.stages
+        from .stages import stages
+
+        return stages(self.steps[0], self.function, device)
+
     def _missed(self, args: tuple, kwargs: dict):
         """No program fits: make one, or run eagerly."""
         if self.eager_reason is not None or recording.graph is not None:

@@ -187,7 +187,7 @@ class Capture:
                 result = self.function(*args, **kwargs)
                 outputs, result_tree = self._outputs(result, tensors, before, arguments)
                 effects = self._effects(tensors, before, arguments)
-                _no_shared_memory(before)
+                _no_shared_memory(before, self.home or HOST)
                 gradients = self._gradients(outputs, tensors, before)
             finally:
                 problem = found.changed()
@@ -270,7 +270,7 @@ class Capture:
             for t, state in zip(tensors, before):
                 home = home_of(state.array)
                 if self.home is None:
-                    self.home = home
+                    self.home, recording.gpu = home, home.gpu
                 elif home is not self.home:
                     raise CaptureError("a step that uses tensors on several devices is not captured")
                 if state.array.dtype.kind == "c":
@@ -294,7 +294,7 @@ class Capture:
         finally:
             for t, state in zip(tensors, before):
                 state.put_back(t)
-            recording.graph = None
+            recording.graph, recording.gpu = None, False
             making.constant = making.shared = None
             self.graph.source = _nowhere
 
@@ -420,7 +420,7 @@ def _spent(t: Variable) -> bool:
     return False
 
 
-def _no_shared_memory(before: list[_State]) -> None:
+def _no_shared_memory(before: list[_State], home: Home) -> None:
     """CaptureError if a tensor is changed whose memory another one that is used looks at: each would have its own."""
     used: dict[int, list[tuple[np.ndarray, Memory]]] = {}
     for state in before:
@@ -433,7 +433,7 @@ def _no_shared_memory(before: list[_State]) -> None:
     for group in used.values():
         for i, (a, memory) in enumerate(group):
             for b, other in group[i + 1 :]:
-                if (memory.changes or other.changes) and np.may_share_memory(a, b):
+                if (memory.changes or other.changes) and home.share_memory(a, b):
                     raise CaptureError(
                         "two tensors share memory and the step changes one of them in place; make the other one of it inside"
                     )

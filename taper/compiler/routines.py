@@ -8,7 +8,7 @@ import numpy as np
 
 from ..backends import cpu
 from ..ops.recurrence import CELLS
-from .recording import graph
+from .recording import graph, recording
 from .symbol import Symbol, made, symbol_of
 
 __all__ = ["Recurrent", "Routine", "recurrence", "recurrence_grad"]
@@ -98,6 +98,7 @@ def _is_native(project, sizes, *arrays) -> bool:
     first = arrays[0].dtype
     return (
         project is None
+        and not recording.gpu
         and len(sizes) > 1
         and sum(sizes) > 0
         and first.name in ("float32", "float64")
@@ -106,7 +107,7 @@ def _is_native(project, sizes, *arrays) -> bool:
 
 
 def recurrence(xp, cell, x, h, c, w, b, project, sizes, reverse):
-    """`Cell.unrolled` of symbols: one node, but for single steps and projections."""
+    """`Cell.unrolled` of symbols: one node, but for single steps, projections, and on a GPU."""
     if not _is_native(project, sizes, x, h, c, w, b):
         return cell.unrolled(xp, x, h, c, w, b, project, sizes, reverse)
     routine = Recurrent(cell.name, tuple(sizes), reverse, b is not None)
