@@ -11,7 +11,7 @@ import numbers
 from numpy import asarray, generic, ndarray
 
 from .. import dtypes
-from ..backends import cpu, namespace_of
+from ..backends import NAMESPACES, cpu, namespace_of
 from ..backends.making import making
 from ..backends.quiet import QUIET, enter, leave
 from ..ops.movement import astype
@@ -23,8 +23,10 @@ from .tape import (
     SavedOutput,
     Variable,
     View,
+    address,
     changed,
     counter_of,
+    elsewhere,
     node_class,
     node_of,
     record,
@@ -45,6 +47,12 @@ def apply(operator: Operator, *inputs, **attrs):
         inputs = promoted(operator, inputs)
     arrays = [t._array if isinstance(t, Variable) else t for t in inputs]
     xp = _common_namespace(operator, arrays)
+    if xp is not cpu:
+        enter_device = getattr(xp, "elsewhere", None)
+        scope = None if enter_device is None else enter_device(arrays)
+        if scope is not None:
+            with scope:
+                return apply(operator, *inputs, **attrs)
     half = None
     if not operator.half_native:
         half = next((a.dtype for a in arrays if a is not None and getattr(a, "dtype", None) in dtypes.HALF), None)
@@ -114,7 +122,7 @@ def _common_namespace(operator: Operator, arrays: list):
             cls = ndarray
             continue
         return _mixed_namespace(operator, arrays)
-    return cpu if cls is ndarray or cls is None else namespace_of(cls)
+    return cpu
 
 
 def _mixed_namespace(operator: Operator, arrays: list):
@@ -124,17 +132,50 @@ def _mixed_namespace(operator: Operator, arrays: list):
         if a is None or a.__class__ in _SCALARS or hasattr(a, "node_as"):
             continue
         xp = namespace_of(a)
-        if found is None or xp is found:
+        if found is None or xp is found or found is cpu:
             found = xp
-        elif xp is cpu and a.ndim == 0:
-            continue
-        elif found is cpu:
-            found = xp
-        elif xp is not cpu or making.constant is None:
+        elif xp is not cpu:
             raise RuntimeError(f"{operator.name}: expected all tensors to be on the same device")
-    if found is not cpu and making.constant is not None:
-        arrays[:] = [making.constant(a) if a.__class__ is ndarray else a for a in arrays]
+    if found is not cpu:
+        if hasattr(found, "brought"):
+            _bring(operator, found, arrays)
+        elif making.constant is not None:
+            arrays[:] = [making.constant(a) if a.__class__ is ndarray else a for a in arrays]
     return found
+
+
+def _bring(operator: Operator, xp, arrays: list) -> None:
+    """Let the CPU's numbers, and its positions for indexing, come to where an operation's other arrays are."""
+    at = next(a for a in arrays if a.__class__ in NAMESPACES and NAMESPACES[a.__class__] is xp)
+    first = _POSITIONS.get(operator.name, len(arrays))
+    for i, a in enumerate(arrays):
+        if isinstance(a, (ndarray, generic)):
+            if a.ndim and i < first:
+                there = xp.device_of(at)
+                raise RuntimeError(
+                    f"Expected all tensors to be on the same device, but found at least two devices, {there} and cpu! "
+                    f"({operator.name}: argument {i} has shape {tuple(a.shape)} and is on the CPU: move it with "
+                    f".to('{there}').)"
+                )
+            plain = not a.ndim and a.dtype.kind != "V" and operator.promote is not AS_IS
+            arrays[i] = a[()] if plain else xp.brought(a, at)
+
+
+_POSITIONS = {"take_at": 1, "put_at": 2}
+"""From which input on an operator's arrays are positions, which may be the CPU's."""
+
+
+def beside(t: Variable, array) -> Variable:
+    """A tensor over an array of the CPU's, brought to where `t` is."""
+    return wrap(brought(t._array, array))
+
+
+def brought(there, array):
+    """An array of the CPU's, brought to where another array is."""
+    if there.__class__ is ndarray:
+        return array
+    bring = getattr(namespace_of(there), "brought", None)
+    return array if bring is None else bring(array, there)
 
 
 def _share(operator: Operator, source: Variable, attrs: dict, made: list) -> None:
@@ -150,7 +191,11 @@ def _share(operator: Operator, source: Variable, attrs: dict, made: list) -> Non
 def viewed(operator: Operator, x: Variable, **attrs) -> Variable:
     """Run a view operator on one tensor, where the result surely shares memory: `apply` without what views do not need."""
     array = x._array
-    made = wrap(operator.forward(cpu if array.__class__ is ndarray else namespace_of(array), array, **attrs))
+    if array.__class__ is ndarray:
+        made = wrap(operator.forward(cpu, array, **attrs))
+    else:
+        with elsewhere((array,)):
+            made = wrap(operator.forward(namespace_of(array), array, **attrs))
     grad_enabled = is_grad_enabled()
     if grad_enabled:
         node = x._node if x._view is None else node_of(x)
@@ -178,10 +223,21 @@ _UNVERSIONED = [None] * 10
 
 
 def memory_owner(array):
-    """The array that owns the memory which `array` looks at."""
+    """The array that owns the memory which `array` looks at; on a GPU, the block of memory."""
+    if array.__class__ is not ndarray and hasattr(namespace_of(array), "owner"):
+        return namespace_of(array).owner(array)
     while array.base is not None and isinstance(array.base, (ndarray, array.__class__)):
         array = array.base
     return array
+
+
+def memory_of(array):
+    """An array that covers the memory of which `array` is a view, and where in it that starts, in bytes."""
+    if array.__class__ is not ndarray and hasattr(namespace_of(array), "whole"):
+        whole = namespace_of(array).whole(array)
+    else:
+        whole = memory_owner(array)
+    return whole, address(array) - address(whole) if array.size and whole is not array else 0
 
 
 def promoted(operator: Operator, inputs: tuple) -> list:

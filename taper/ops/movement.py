@@ -52,6 +52,14 @@ astype = op(
     x=lambda xp, g, x_dtype: _real_like(xp, g, x_dtype),
 )
 
+to_device = op(
+    "to_device",
+    lambda xp, x, *, where, source, non_blocking: xp.moved(x, where, non_blocking),
+    grad_name="ToCopyBackward0",
+    half_native=True,
+    x=lambda xp, g, source: xp.moved(g, source),
+)
+
 clone = op(
     "clone",
     lambda xp, x, *, order: xp.array(x, order=order, copy=True),

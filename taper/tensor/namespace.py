@@ -16,6 +16,7 @@ from .. import dtypes
 from ..autograd.dispatch import apply
 from ..autograd.tape import Variable, wrap
 from ..backends import namespace_of
+from ..backends.transfer import place_of
 from ..ops import activation as _activation
 from ..ops import attention as _attention
 from ..ops import convolution as _convolution
@@ -85,6 +86,12 @@ def kept(x, condition):
 def dropped(x, condition):
     """0 where the condition holds, else x."""
     return where(condition, 0.0, x)
+
+
+def moved(x, where, non_blocking=False):
+    """x on another device."""
+    source = place_of(x._array)
+    return apply(_movement.to_device, x, where=where, source=source, non_blocking=non_blocking)
 
 
 def maximum(x, y):

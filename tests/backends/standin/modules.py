@@ -15,8 +15,8 @@ from .names import inside, names
 TYPES = (
     *("bool_", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "intp", "float16", "float32"),
     *("float64", "complex64", "complex128", "number", "integer", "signedinteger", "unsignedinteger", "inexact"),
-    *("floating", "complexfloating", "generic", "dtype", "finfo", "iinfo", "ndindex", "broadcast_shapes", "result_type"),
-    *("promote_types", "can_cast", "min_scalar_type", "isscalar", "issubdtype", "newaxis", "inf", "nan", "pi", "e"),
+    *("floating", "complexfloating", "generic", "dtype", "finfo", "iinfo", "ndindex", "broadcast_shapes"),
+    *("promote_types", "isscalar", "issubdtype", "newaxis", "inf", "nan", "pi", "e"),
 )
 FROM_HOST = ("array", "asarray", "asanyarray")
 
@@ -95,6 +95,8 @@ def _either(value):
     """As `bare`, of NumPy's arrays too, and of nested sequences of either."""
     if isinstance(value, np.ndarray):
         return value
+    if isinstance(value, ndarray):
+        return value._host  # of any device: it is copied to the current one
     if isinstance(value, (list, tuple)):
         return type(value)(map(_either, value))
     return bare(value)

@@ -1,0 +1,129 @@
+"""CuPy, imported when a GPU is first asked for, and the devices that it finds."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+
+import numpy
+
+from ..device import device
+
+INSTALL = "pip install taper[cuda]"
+
+
+def installed() -> bool:
+    """Whether CuPy can be imported. It is not imported for this."""
+    return "cupy" in sys.modules or importlib.util.find_spec("cupy") is not None
+
+
+def count() -> int:
+    """The number of GPUs that can be used: 0 without CuPy, a driver or a device."""
+    if not installed():
+        return 0
+    import cupy
+
+    try:
+        return cupy.cuda.runtime.getDeviceCount()
+    except cupy.cuda.runtime.CUDARuntimeError:
+        return 0
+
+
+def unavailable() -> AssertionError:
+    """The error for a GPU that is wanted where none can be used. It says which of both is missing."""
+    missing = "it has CuPy, but no driver with a device" if installed() else f"CuPy is not installed ({INSTALL})"
+    return AssertionError(
+        f"Torch not compiled with CUDA enabled: Taper found no usable GPU: {missing}. Use device='cpu', or choose by "
+        "taper.cuda.is_available()."
+    )
+
+
+def namespace() -> ModuleType:
+    """The functions of arrays on GPUs. AssertionError where there is none."""
+    found = sys.modules.get(f"{__package__}.arrays")
+    if found is None:
+        if not count():
+            raise unavailable()
+        found = importlib.import_module(f"{__package__}.arrays")
+    return found
+
+
+def current() -> int:
+    """The number of the current GPU."""
+    import cupy
+
+    return cupy.cuda.Device().id
+
+
+def place(where: device) -> device:
+    """A GPU with its number. AssertionError where there is none, RuntimeError for a number beyond those there are."""
+    namespace()
+    index = current() if where.index is None else where.index
+    if not 0 <= index < count():
+        raise RuntimeError(
+            f"CUDA error: invalid device ordinal. There is no cuda:{index}: the GPUs are 0 to {count() - 1}."
+        )
+    return device("cuda", index)
+
+
+def on(where: device):
+    """The scope in which a GPU is the current one."""
+    import cupy
+
+    return cupy.cuda.Device(where.index)
+
+
+def to_device(array, where: device, non_blocking: bool = False):
+    """A copy of an array, of the CPU's or of another GPU's, on a GPU.
+
+    non_blocking: the copy is only ordered; one of pinned memory then runs beside what the CPU does next.
+    """
+    import cupy
+
+    with on(where):
+        return cupy.array(array, order="K", blocking=not non_blocking)
+
+
+def to_host(array, non_blocking: bool = False):
+    """A copy of a GPU's array as NumPy's. non_blocking: wait for the device before reading it."""
+    with array.data.device:
+        return array.get(order="A", blocking=not non_blocking)
+
+
+def stream(seed: int, where: device):
+    """A stream of random numbers on a GPU."""
+    from .philox import PhiloxStream
+
+    return PhiloxStream(seed, where.index)
+
+
+class PinnedArray(numpy.ndarray):
+    """Memory of the CPU's that GPUs read by themselves: what `pinned` makes is a view of such."""
+
+
+def pinned(array: numpy.ndarray) -> numpy.ndarray:
+    """A copy of NumPy's array in memory that GPUs read by themselves."""
+    import cupyx
+
+    memory = cupyx.empty_like_pinned(array).view(PinnedArray)
+    made = numpy.asarray(memory)
+    made[...] = array
+    return made
+
+
+def is_pinned(owner) -> bool:
+    """Whether an array, the owner of some memory, is what `pinned` made."""
+    while isinstance(owner, numpy.ndarray):
+        if isinstance(owner, PinnedArray):
+            return True
+        owner = owner.base
+    return False
+
+
+def from_dlpack(tensor):
+    """Another library's array on a GPU, sharing its memory."""
+    namespace()
+    import cupy
+
+    return cupy.from_dlpack(tensor)
