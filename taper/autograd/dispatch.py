@@ -107,7 +107,8 @@ def _attach(operator, inputs, attrs, mask, made, aux, half, several) -> None:
 
 
 def _as_array(xp, value, half):
-    if value.__class__ is not ndarray:
+    cls = value.__class__
+    if cls is not ndarray and (cls not in NAMESPACES or isinstance(value, generic)):
         value = xp.asarray(value)
     return xp.astype(value, half) if half is not None and value.dtype == F32 else value
 
