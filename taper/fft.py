@@ -13,7 +13,7 @@ import numpy as np
 
 from . import dtypes
 from .autograd import casting
-from .autograd.dispatch import apply, into
+from .autograd.dispatch import apply, beside, into
 from .autograd.inplace import legacy_name
 from .autograd.tape import Variable, wrap
 from .ops import fourier as ops
@@ -94,7 +94,7 @@ def _resized(x, axis: int, n: int):
         return x
     shape = list(x._array.shape)
     shape[axis] = n - have
-    return cat([x, wrap(np.zeros(shape, x._array.dtype))], axis)
+    return cat([x, beside(x, np.zeros(shape, x._array.dtype))], axis)
 
 
 def _given(result, out):

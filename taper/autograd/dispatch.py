@@ -162,7 +162,7 @@ def _bring(operator: Operator, xp, arrays: list) -> None:
             arrays[i] = a[()] if plain else xp.brought(a, at)
 
 
-_POSITIONS = {"take_at": 1, "put_at": 2}
+_POSITIONS = {"index": 1, "index_put": 2}
 """From which input on an operator's arrays are positions, which may be the CPU's."""
 
 

@@ -80,6 +80,11 @@ def made_at(where: device, make, *args, **options):
         return getattr(driver.namespace(), make.__name__)(*args, **options)
 
 
+def on_host(value):
+    """A tensor's array as NumPy's, copied from a GPU; anything else as it is."""
+    return moved(value._array, CPU) if isinstance(value, Variable) else value
+
+
 def place_on_gpu(where) -> device:
     """The GPU meant by a number, by a device, or by None. AssertionError where none is usable."""
     return place("cuda" if where is None else f"cuda:{where}" if isinstance(where, int) else where)

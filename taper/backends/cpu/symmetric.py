@@ -62,7 +62,7 @@ def _pivot(rest):
     """(row of the next pivot, size of its block); None if the first column is zero."""
     own = _size(rest[0, 0])
     column = _size(rest[1:, 0])
-    largest = column.max(initial=0)
+    largest = np.maximum.reduce(column, initial=0)
     if max(own, largest) == 0:
         return None, 1
     if own >= _ALPHA * largest:

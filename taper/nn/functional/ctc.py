@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...tensor.factory import on_host
 from ...autograd.casting import in_float32
-from ...autograd.dispatch import apply
+from ...autograd.dispatch import apply, beside
 from ...autograd.tape import Variable, wrap
 from ...ops.ctc import ctc
 
@@ -31,7 +32,7 @@ def ctc_loss(
     x = log_probs if batched else log_probs.unsqueeze(1)
     steps, n, classes = x._array.shape
     lengths = [
-        np.asarray(v._array if isinstance(v, Variable) else v, np.int64).reshape(-1)
+        np.asarray(on_host(v), np.int64).reshape(-1)
         for v in (input_lengths, target_lengths)
     ]
     for name, found in zip(("input_lengths", "target_lengths"), lengths):
@@ -46,7 +47,7 @@ def ctc_loss(
     loss = apply(
         ctc,
         x,
-        wrap(_as_rows(targets._array.astype(np.int64, copy=False), lengths[1], n)),
+        beside(x, _as_rows(on_host(targets).astype(np.int64, copy=False), lengths[1], n)),
         lengths=tuple(lengths[0].tolist()),
         label_lengths=tuple(lengths[1].tolist()),
         blank=blank,

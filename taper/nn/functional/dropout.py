@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...autograd.inplace import assign, cannot_cast, legacy_name
-from ...autograd.tape import wrap
+from ...autograd.tape import elsewhere, wrap
+from ...backends.transfer import place_of
 from ...errors import warn
-from ...tensor.random import default_generator
+from ...tensor.random import stream_of
 
 # What selu gives for minus infinity, its scale times its alpha.
 SATURATION = -1.7580993408473766
@@ -36,7 +37,7 @@ def _check_type(array: np.ndarray) -> None:
 def _mask(array: np.ndarray, shape: tuple, p: float) -> np.ndarray:
     """Ones with probability 1 - p. A mask of every element is drawn in the order of the elements in memory."""
     if shape != array.shape:
-        return default_generator.stream.bernoulli(shape, 1 - p, array.dtype)
+        return stream_of(None, place_of(array)).bernoulli(shape, 1 - p, array.dtype)
     made = wrap(np.empty_like(array, order="C" if 0 in array.strides else "K"))
     return made.bernoulli_(1 - p)._array
 
@@ -57,9 +58,10 @@ def _dropped(input, shape, p: float, inplace: bool):
             )
         if array.dtype.kind in "biu":
             raise cannot_cast(np.dtype(np.float32), array.dtype)
-        mask = _mask(array, shape, p)
-        mask /= array.dtype.type(1 - p)
-        result = input * wrap(mask)
+        with elsewhere((array,)):
+            mask = _mask(array, shape, p)
+            mask /= array.dtype.type(1 - p)
+            result = input * wrap(mask)
     return assign(input, result) if inplace else result
 
 
@@ -72,10 +74,12 @@ def _saturated(input, shape, p: float, inplace: bool):
     if p == 1:
         result = input * wrap(np.zeros((), array.dtype))
     else:
-        kept, number = _mask(array, shape, p), array.dtype.type
+        number = array.dtype.type
         scale = ((SATURATION**2 * p + 1) * (1 - p)) ** -0.5
-        shift = (1 - kept) * number(SATURATION * scale) - number(scale * p * SATURATION)
-        result = input * wrap(kept * number(scale)) + wrap(shift)
+        with elsewhere((array,)):
+            kept = _mask(array, shape, p)
+            shift = (1 - kept) * number(SATURATION * scale) - number(scale * p * SATURATION)
+            result = input * wrap(kept * number(scale)) + wrap(shift)
     return assign(input, result) if inplace else result
 
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...autograd import casting
-from ...autograd.dispatch import apply
+from ...autograd.dispatch import apply, beside
 from ...autograd.tape import wrap
 from ...backends.cpu.resampling import taps_at
 from ...ops.indexing import put_part
@@ -111,5 +111,5 @@ def _constant(x, sides, value):
     if value:
         outside = np.ones(shape, bool)
         outside[inner] = False
-        out = masked_fill(out, wrap(outside), value)
+        out = masked_fill(out, beside(out, outside), value)
     return out

@@ -303,6 +303,8 @@ def made(value, source: ndarray | None = None):
     if source is not None and isinstance(value, np.ndarray) and value.size:
         start = value.__array_interface__["data"][0] - source.data.mem.ptr
         if 0 <= start < max(source.data.mem.size, 1) and np.may_share_memory(value, source._host):
+            if not value.flags.writeable and 0 not in value.strides:
+                value.flags.writeable = True  # CuPy's diagonals can be written
             view = ndarray.__new__(ndarray)
             view._host, view.base = value, source if source.base is None else source.base
             view.data = MemoryPointer(source.data.mem, start)
