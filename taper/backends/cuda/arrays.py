@@ -60,7 +60,7 @@ for _name in (
     globals().update({name: getattr(_module, name) for name in _module.__all__})
 
 resample = resampling.resample
-owner, address, whole = views.owner, views.address, views.whole
+owner, address, whole, seen_as = views.owner, views.address, views.whole, views.seen_as
 
 
 def erf(x):

@@ -102,7 +102,7 @@ class Ufunc:
             return self._reduction(x, axis=axis, keepdims=keepdims, **options)
         axes = range(x.ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
         axes = {i % x.ndim for i in axes}
-        if any(x.shape[i] == 0 for i in axes):
+        if 0 in [x.shape[i] for i in axes]:
             kept = [1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes]
             return cupy.full(kept, initial, x.dtype)
         return self._ufunc(self._reduction(x, axis=axis, keepdims=keepdims, **options), x.dtype.type(initial))

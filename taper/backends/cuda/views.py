@@ -13,6 +13,15 @@ def window(x, shape, strides, start=0):
     return cupy.ndarray(tuple(shape), x.dtype, memptr=x.data + start, strides=tuple(strides))
 
 
+def seen_as(x, dtype):
+    """The memory of x read as another dtype, whose last dimension is as many times longer or shorter."""
+    if dtype.itemsize == x.itemsize:
+        return x.view(dtype)
+    n = x.shape[-1] * x.itemsize // dtype.itemsize
+    strides = [s for s in x.strides[:-1]]
+    return cupy.ndarray((*x.shape[:-1], n), dtype, memptr=x.data, strides=(*strides, dtype.itemsize))
+
+
 def diagonal_of(x, offset, axis1, axis2):
     """A diagonal as the last axis: a view."""
     return cupy.diagonal(x, offset, axis1, axis2)

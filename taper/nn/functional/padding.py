@@ -54,7 +54,7 @@ def pad(input, pad, mode: str = "constant", value=None):
         return apply(resample, input, taps=tuple(_taps(array.shape[i], *sides[i], mode, i) for i in padded))
     for axis, (before, after) in enumerate(sides):
         if before or after:
-            input = input.index_select(axis, wrap(_positions(array.shape[axis], before, after, mode, axis)))
+            input = input.index_select(axis, beside(input, _positions(array.shape[axis], before, after, mode, axis)))
     return input
 
 
