@@ -63,7 +63,7 @@ def apply(operator: Operator, *inputs, **attrs):
         out = operator.forward(xp, *arrays, **attrs)
     except ValueError as error:
         if operator.promote is not AS_IS and len(arrays) == 2:
-            raise cannot_broadcast(operator, *map(asarray, arrays)) from None
+            raise cannot_broadcast(operator, *[a if hasattr(a, "shape") else asarray(a) for a in arrays]) from None
         raise RuntimeError(f"{operator.name}: {error}") from None
     finally:
         leave(token)
@@ -162,7 +162,7 @@ def _bring(operator: Operator, xp, arrays: list) -> None:
             arrays[i] = a[()] if plain else xp.brought(a, at)
 
 
-_POSITIONS = {"index": 1, "index_put": 2}
+_POSITIONS = {"index": 1, "add_at": 1, "index_put": 2}
 """From which input on an operator's arrays are positions, which may be the CPU's."""
 
 

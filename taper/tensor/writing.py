@@ -63,7 +63,7 @@ def put(array: np.ndarray, where, source) -> None:
             with elsewhere((array,)):
                 array[where] = source
     except ValueError:
-        raise unfit(np.shape(source), array.shape) from None
+        raise unfit(getattr(source, "shape", ()), array.shape) from None
     finally:
         leave(token)
 

@@ -47,7 +47,7 @@ def _check_mask(shape: tuple, axis: int, mask) -> None:
 
 def filled(spec: tuple, indices) -> tuple:
     """The index that `spec` (None where an array of positions stands) and its arrays mean."""
-    arrays = iter(indices)
+    arrays = iter([np.asarray(i) for i in indices])  # positions may be the CPU's
     return tuple([next(arrays) if part is None else part for part in spec])
 
 

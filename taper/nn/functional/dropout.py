@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...backends import namespace_of
+from ...autograd.dispatch import beside
 from ...autograd.inplace import assign, cannot_cast, legacy_name
 from ...autograd.tape import elsewhere, wrap
 from ...backends.transfer import place_of
@@ -38,7 +40,8 @@ def _mask(array: np.ndarray, shape: tuple, p: float) -> np.ndarray:
     """Ones with probability 1 - p. A mask of every element is drawn in the order of the elements in memory."""
     if shape != array.shape:
         return stream_of(None, place_of(array)).bernoulli(shape, 1 - p, array.dtype)
-    made = wrap(np.empty_like(array, order="C" if 0 in array.strides else "K"))
+    with elsewhere((array,)):
+        made = wrap(namespace_of(array).empty_like(array, order="C" if 0 in array.strides else "K"))
     return made.bernoulli_(1 - p)._array
 
 
@@ -49,7 +52,7 @@ def _dropped(input, shape, p: float, inplace: bool):
         return input
     _check_type(array)
     if p == 1:
-        result = input * wrap(np.zeros((), array.dtype))
+        result = input * beside(input, np.zeros((), array.dtype))
     else:
         if array.dtype.kind == "c":
             raise NotImplementedError(
@@ -72,7 +75,7 @@ def _saturated(input, shape, p: float, inplace: bool):
         return input
     _check_type(array)
     if p == 1:
-        result = input * wrap(np.zeros((), array.dtype))
+        result = input * beside(input, np.zeros((), array.dtype))
     else:
         number = array.dtype.type
         scale = ((SATURATION**2 * p + 1) * (1 - p)) ** -0.5
