@@ -127,3 +127,30 @@ def from_dlpack(tensor):
     import cupy
 
     return cupy.from_dlpack(tensor)
+
+
+def seen(memory, shape: tuple, dtype, start: int, strides: tuple):
+    """A view of bytes on a GPU by shape, element type, start and strides in bytes."""
+    import cupy
+
+    return cupy.ndarray(shape, dtype, memptr=memory.data + start, strides=strides)
+
+
+_watch: list = []
+
+
+def watch_memory(grown) -> None:
+    """Call grown(number of the GPU) after each allocation of CuPy's pool, from now on in this thread."""
+    import cupy
+
+    if _watch:
+        return
+
+    class Watch(cupy.cuda.MemoryHook):
+        name = "taper"
+
+        def malloc_postprocess(self, **facts):
+            grown(facts["device_id"])
+
+    _watch.append(Watch())
+    _watch[0].__enter__()
