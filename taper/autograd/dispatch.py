@@ -17,7 +17,7 @@ from ..backends.quiet import QUIET, enter, leave
 from ..ops.movement import astype
 from ..ops.operator import AS_IS, FLOAT, Operator, Plan
 from .inplace import cannot_cast, legacy_name
-from .modes import is_grad_enabled
+from .modes import gpu_autocast, is_grad_enabled
 from .tape import (
     OutputOf,
     SavedOutput,
@@ -53,8 +53,12 @@ def apply(operator: Operator, *inputs, **attrs):
         if scope is not None:
             with scope:
                 return apply(operator, *inputs, **attrs)
+        if operator.name in FLOAT32_ON_GPUS and gpu_autocast.get() and enter_device is not None:
+            wide = [_in_float32(t) for t in inputs]
+            if any(w is not t for w, t in zip(wide, inputs)):
+                return apply(operator, *wide, **attrs)
     half = None
-    if not operator.half_native:
+    if not operator.half_native and (xp is cpu or operator.name not in getattr(xp, "HALF", ())):
         half = next((a.dtype for a in arrays if a is not None and getattr(a, "dtype", None) in dtypes.HALF), None)
         if half is not None:
             arrays = [xp.astype(a, F32) if getattr(a, "dtype", None) in dtypes.HALF else a for a in arrays]
@@ -86,6 +90,18 @@ def apply(operator: Operator, *inputs, **attrs):
     if out.__class__ in (tuple, list):
         return tuple(made)
     return made[0]
+
+
+FLOAT32_ON_GPUS = frozenset(
+    "acos asin cosh sinh tan erfinv exp expm1 log log10 log1p log2 pow reciprocal rsqrt softplus softmax log_softmax "
+    "logsumexp layer_norm group_norm norm sum sum_along prod prod_along cumsum cumprod cross_entropy nll_loss mse_loss "
+    "smooth_l1_loss huber_loss kl_div binary_cross_entropy_with_logits".split()
+)
+"""Operators that compute half precision in float32, and return it, where autocast is on for GPUs: PyTorch's choice."""
+
+
+def _in_float32(t):
+    return apply(astype, t, dtype=F32) if isinstance(t, Variable) and t._array.dtype in dtypes.HALF else t
 
 
 def _attach(operator, inputs, attrs, mask, made, aux, half, several) -> None:

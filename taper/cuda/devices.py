@@ -71,7 +71,7 @@ class DeviceProperties(SimpleNamespace):
 @with_gpu
 def get_device_properties(device: Any = None) -> DeviceProperties:
     """What is known of a GPU."""
-    import cupy
+    cupy = driver.library()
 
     facts = cupy.cuda.runtime.getDeviceProperties(number_of(device))
     return DeviceProperties(
@@ -108,7 +108,7 @@ def get_device_capability(device: Any = None) -> tuple[int, int]:
 @with_gpu
 def can_device_access_peer(device: Any, peer_device: Any) -> bool:
     """Whether one GPU can read another's memory."""
-    import cupy
+    cupy = driver.library()
 
     return bool(cupy.cuda.runtime.deviceCanAccessPeer(number_of(device), number_of(peer_device)))
 
@@ -116,7 +116,7 @@ def can_device_access_peer(device: Any, peer_device: Any) -> bool:
 @with_gpu
 def current_blas_handle() -> int:
     """cuBLAS's handle of the current GPU."""
-    import cupy
+    cupy = driver.library()
 
     return cupy.cuda.Device().cublas_handle
 
@@ -124,7 +124,7 @@ def current_blas_handle() -> int:
 @with_gpu
 def cudart():
     """CUDA's runtime, as CuPy has it."""
-    import cupy
+    cupy = driver.library()
 
     return cupy.cuda.runtime
 

@@ -39,7 +39,7 @@ def _there(device: Any):
 
 def _now(device: Any) -> tuple[int, int]:
     """Bytes of arrays, and bytes of the pool."""
-    import cupy
+    cupy = driver.library()
 
     with _there(device):
         pool = cupy.get_default_memory_pool()
@@ -66,7 +66,7 @@ def _grown(number: int) -> None:
 @idle(is_initialized)
 def empty_cache() -> None:
     """Give the memory back that no array uses and the pool keeps."""
-    import cupy
+    cupy = driver.library()
 
     for number in range(driver.count()):
         with _there(number):
@@ -154,7 +154,7 @@ def memory_snapshot() -> list:
 @with_gpu
 def set_per_process_memory_fraction(fraction: float, device: Any = None) -> None:
     """Let this process take no more than a share of a GPU's memory."""
-    import cupy
+    cupy = driver.library()
 
     if not 0 <= fraction <= 1:
         raise ValueError(f"Invalid fraction value: {fraction}. Allowed range: 0~1")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
+from ..backends.cuda import driver
 from .devices import with_gpu
 
 
 @with_gpu
 def start() -> None:
     """Let CUDA's profiler look from here on."""
-    import cupy
+    cupy = driver.library()
 
     cupy.cuda.runtime.profilerStart()
 
@@ -18,7 +19,7 @@ def start() -> None:
 @with_gpu
 def stop() -> None:
     """Let CUDA's profiler look no further."""
-    import cupy
+    cupy = driver.library()
 
     cupy.cuda.runtime.profilerStop()
 

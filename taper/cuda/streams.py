@@ -25,7 +25,7 @@ class Stream:
 
     def __new__(cls, device: Any = None, priority: int = 0, **kwargs):
         _required(cls.__name__)
-        import cupy
+        cupy = driver.library()
 
         made = object.__new__(cls)
         number = number_of(device)
@@ -110,7 +110,7 @@ class ExternalStream(Stream):
 
     def __new__(cls, stream_ptr: int, device: Any = None, **kwargs):
         _required(cls.__name__)
-        import cupy
+        cupy = driver.library()
 
         made = object.__new__(cls)
         made._number = number_of(device)
@@ -126,7 +126,7 @@ class Event:
     def __new__(cls, enable_timing: bool = False, blocking: bool = False, interprocess: bool = False):
         if not driver.count():
             raise RuntimeError("torch.cuda.Event requires CUDA support: time with time.perf_counter on the CPU.")
-        import cupy
+        cupy = driver.library()
 
         made = object.__new__(cls)
         made._event = cupy.cuda.Event(block=blocking, disable_timing=not enable_timing, interprocess=interprocess)
@@ -152,7 +152,7 @@ class Event:
 
     def elapsed_time(self, end_event: Event) -> float:
         """Milliseconds between two marks. RuntimeError for marks that are not timed, or were not put into a stream."""
-        import cupy
+        cupy = driver.library()
 
         if not (self._timed and end_event._timed):
             raise RuntimeError("Both events must be created with argument 'enable_timing=True'.")
@@ -217,7 +217,7 @@ def set_stream(stream: Any) -> None:
 @with_gpu
 def current_stream(device: Any = None) -> Stream:
     """The stream into which work on a GPU goes."""
-    import cupy
+    cupy = driver.library()
 
     number = number_of(device)
     with driver.on(_device("cuda", number)):
@@ -227,7 +227,7 @@ def current_stream(device: Any = None) -> Stream:
 @with_gpu
 def default_stream(device: Any = None) -> Stream:
     """The stream into which work goes that nobody sends elsewhere."""
-    import cupy
+    cupy = driver.library()
 
     return Stream._of(cupy.cuda.Stream.null, number_of(device))
 

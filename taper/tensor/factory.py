@@ -80,6 +80,9 @@ def made_at(where: device, make, *args, **options):
         return getattr(driver.namespace(), make.__name__)(*args, **options)
 
 
+Default.found = place  # what `with device(...)` means
+
+
 def on_host(value):
     """A tensor's array as NumPy's, copied from a GPU; anything else as it is."""
     return moved(value._array, CPU) if isinstance(value, Variable) else value

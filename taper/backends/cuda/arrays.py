@@ -63,6 +63,10 @@ resample = resampling.resample
 owner, address, whole, seen_as = views.owner, views.address, views.whole, views.seen_as
 
 
+HALF = frozenset(("addmm", "linear", "matmul"))
+"""Operators that take half precision as it is: products, which cuBLAS adds up in float32."""
+
+
 def erf(x):
     """2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x. CUDA's own function."""
     return _special.erf(x)

@@ -12,10 +12,31 @@ from ..device import device
 
 INSTALL = "pip install taper[cuda]"
 
+TF32 = [False]
+"""Whether products of float32 may be computed in TF32."""
+
+
+def apply_tf32() -> None:
+    """Tell CuPy, if it is there already, whether products may be computed in TF32."""
+    if f"{__package__}.arrays" in sys.modules:
+        from cupy._core import set_compute_type
+        from cupy._core._routines_linalg import COMPUTE_TYPE_DEFAULT, COMPUTE_TYPE_TF32
+
+        set_compute_type(numpy.float32, COMPUTE_TYPE_TF32 if TF32[0] else COMPUTE_TYPE_DEFAULT)
+
 
 def installed() -> bool:
     """Whether CuPy can be imported. It is not imported for this."""
     return "cupy" in sys.modules or importlib.util.find_spec("cupy") is not None
+
+
+def library():
+    """CuPy itself. AssertionError where it is not installed."""
+    if not installed():
+        raise unavailable()
+    import cupy
+
+    return cupy
 
 
 def count() -> int:
@@ -46,6 +67,8 @@ def namespace() -> ModuleType:
         if not count():
             raise unavailable()
         found = importlib.import_module(f"{__package__}.arrays")
+        if TF32[0]:
+            apply_tf32()
     return found
 
 

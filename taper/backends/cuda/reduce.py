@@ -61,5 +61,5 @@ def row_sums(x):
 
 
 def column_sums(x):
-    """The sum over the first axis of a matrix."""
-    return x.sum(axis=0)
+    """The sum over the first axis of a matrix; half precision is summed in float32."""
+    return x.sum(axis=0) if x.itemsize != 2 else x.sum(axis=0, dtype=numpy.float32).astype(x.dtype)
