@@ -33,8 +33,14 @@ def gpus(place: str, count: int = 1):
 
 def _forget() -> dict:
     """Drop what Taper made of the CuPy that it has seen, so that the next one is asked for anew; returns it."""
+    from taper.backends.cuda import driver
+    from taper.cuda import memory
     from taper.tensor import random
 
     random._on_devices.clear()
+    random._seeds.clear()
+    memory._peaks.clear()
+    driver._watch.clear()
+    driver._under_way.clear()
     names = [n for n in sys.modules if n.startswith("taper.backends.cuda.") and n != "taper.backends.cuda.driver"]
     return {name: sys.modules.pop(name) for name in names}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 from types import ModuleType
+from typing import Any
 
 import numpy
 
@@ -100,12 +101,30 @@ def on(where: device):
 def to_device(array, where: device, non_blocking: bool = False):
     """A copy of an array, of the CPU's or of another GPU's, on a GPU.
 
-    non_blocking: the copy is only ordered; one of pinned memory then runs beside what the CPU does next.
+    non_blocking: of pinned memory, the copy is only ordered, and runs beside what the CPU does next.
     """
     import cupy
 
     with on(where):
-        return cupy.array(array, order="K", blocking=not non_blocking)
+        if non_blocking and isinstance(array, numpy.ndarray) and is_pinned(array) and array.flags.c_contiguous:
+            return _beside_other_work(array)
+        return cupy.array(array, order="K", blocking=True)
+
+
+_under_way: list[tuple] = []
+"""(mark in the stream, source) of copies that may not be finished: until then the source must stay."""
+
+
+def _beside_other_work(array: numpy.ndarray):
+    """A copy of pinned memory that the GPU makes while the CPU goes on."""
+    import cupy
+
+    made = cupy.empty(array.shape, dtype=array.dtype)
+    stream = cupy.cuda.get_current_stream()
+    made.set(array, stream=stream)
+    _under_way[:] = [(mark, source) for mark, source in _under_way if not mark.done]
+    _under_way.append((stream.record(cupy.cuda.Event(disable_timing=True)), array))
+    return made
 
 
 def to_host(array, non_blocking: bool = False):
@@ -121,27 +140,23 @@ def stream(seed: int, where: device):
     return PhiloxStream(seed, where.index)
 
 
-class PinnedArray(numpy.ndarray):
-    """Memory of the CPU's that GPUs read by themselves: what `pinned` makes is a view of such."""
-
-
 def pinned(array: numpy.ndarray) -> numpy.ndarray:
     """A copy of NumPy's array in memory that GPUs read by themselves."""
     import cupyx
 
-    memory = cupyx.empty_like_pinned(array).view(PinnedArray)
-    made = numpy.asarray(memory)
+    made = cupyx.empty_like_pinned(array)
     made[...] = array
     return made
 
 
-def is_pinned(owner) -> bool:
-    """Whether an array, the owner of some memory, is what `pinned` made."""
+def is_pinned(array: numpy.ndarray) -> bool:
+    """Whether an array looks at memory that `pinned` made."""
+    cupy = sys.modules.get("cupy")
+    owner: Any = array
     while isinstance(owner, numpy.ndarray):
-        if isinstance(owner, PinnedArray):
-            return True
         owner = owner.base
-    return False
+    held = owner.obj if isinstance(owner, memoryview) else owner
+    return cupy is not None and isinstance(held, cupy.cuda.PinnedMemoryPointer)
 
 
 def from_dlpack(tensor):

@@ -121,6 +121,8 @@ class MemoryPool:
             raise OutOfMemoryError(f"Out of memory allocating {size} bytes (allocated so far: {self.used} bytes).")
         self.kept = max(0, self.kept - size)
         self.used += size
+        for hook in hooks:
+            hook.malloc_postprocess(device_id=pools.index(self), size=size, mem_size=size, mem_ptr=0, pmem_id=0)
 
     def give(self, size: int) -> None:
         size = -(-size // 512) * 512
@@ -129,6 +131,20 @@ class MemoryPool:
 
 
 pools: list[MemoryPool] = []
+
+
+hooks: list = []
+
+
+class MemoryHook:
+    """`cupy.cuda.MemoryHook`."""
+
+    def __enter__(self):
+        hooks.append(self)
+        return self
+
+    def __exit__(self, *error):
+        hooks.remove(self)
 
 
 class PoolOfCurrent:
@@ -170,6 +186,17 @@ class MemoryPointer:
 
     def __int__(self):
         return self.ptr
+
+
+class PinnedMemoryPointer(bytearray):
+    """`cupy.cuda.PinnedMemoryPointer`."""
+
+
+def empty_like_pinned(a, dtype=None, order="K", subok=None, shape=None):
+    """`cupyx.empty_like_pinned`."""
+    like = np.empty_like(a, dtype, order)
+    flat = np.frombuffer(PinnedMemoryPointer(max(like.nbytes, 1)), like.dtype, like.size)
+    return np.ndarray(like.shape, like.dtype, flat, 0, like.strides)
 
 
 class Stream:
@@ -318,6 +345,7 @@ def cuda() -> types.ModuleType:
     made.__path__ = []
     made.Device, made.Stream, made.ExternalStream, made.Event, made.Graph = Device, Stream, ExternalStream, Event, Graph
     made.MemoryPool, made.MemoryPointer, made.Memory = MemoryPool, MemoryPointer, Memory
+    made.PinnedMemoryPointer, made.MemoryHook = PinnedMemoryPointer, MemoryHook
     made.get_current_stream, made.get_elapsed_time = current_stream, get_elapsed_time
     made.get_device_id = lambda: state.device
     made.is_available = lambda: count > 0
@@ -336,4 +364,5 @@ def restart(devices: int) -> None:
     pools[:] = [MemoryPool() for _ in range(max(devices, 1))]
     state.device = 0
     state.streams.clear()
+    hooks.clear()
     journal.clear()

@@ -124,6 +124,18 @@ def _take(a, indices, axis=None, out=None):
     return made(np.take(bare(a), plain, axis, mode="wrap"))
 
 
+def _matmul(a, b, *, out=None):
+    """`cupy.matmul`: of half precision too, added up in float32."""
+    x, y = bare(a), bare(b)
+    dtype = np.result_type(x, y)
+    wide = np.float32 if dtype.itemsize == 2 and dtype.kind in "fV" else dtype
+    result = np.matmul(x.astype(wide, copy=False), y.astype(wide, copy=False)).astype(dtype, copy=False)
+    if out is None:
+        return made(result)
+    out._host[...] = result
+    return out
+
+
 def _as_strided(x, shape=None, strides=None):
     return ndarray(x.shape if shape is None else shape, x.dtype, x.data, x.strides if strides is None else strides)
 
@@ -136,7 +148,7 @@ def _cupy() -> types.ModuleType:
         assert f"cupy.{name}" in names(), f"cupy has no {name}"
         setattr(cupy, name, getattr(np, name))
     cupy.bool = np.bool_
-    cupy.take = _take
+    cupy.take, cupy.matmul = _take, _matmul
     cupy.asnumpy = lambda a, stream=None, order="C", out=None, *, blocking=True: a.get(stream, order, out)
     cupy.get_default_memory_pool = devices.PoolOfCurrent
     cupy.from_dlpack = _from_dlpack
@@ -242,8 +254,7 @@ def _cupyx() -> types.ModuleType:
     cupyx.scatter_max = lambda a, slices, value: scattered(np.maximum, a, slices, value)
     cupyx.scatter_min = lambda a, slices, value: scattered(np.minimum, a, slices, value)
     cupyx.rsqrt = ufunc("rsqrt", lambda x, **options: 1 / np.sqrt(x, **options), 1, 1)
-    cupyx.empty_pinned = lambda shape, dtype=float, order="C": np.empty(shape, dtype, order)
-    cupyx.empty_like_pinned = lambda a, dtype=None, order="K", subok=None, shape=None: np.empty_like(a, dtype, order)
+    cupyx.empty_like_pinned = devices.empty_like_pinned
     for name in [n for n in vars(cupyx) if not n.startswith("_")]:
         assert f"cupyx.{name}" in names(), f"cupyx has no {name}"
     cupyx.scipy = types.ModuleType("cupyx.scipy")
