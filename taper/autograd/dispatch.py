@@ -12,8 +12,10 @@ from numpy import asarray, generic, ndarray
 
 from .. import dtypes
 from ..backends import NAMESPACES, cpu, namespace_of
+from ..backends.cuda import driver
 from ..backends.making import making
 from ..backends.quiet import QUIET, enter, leave
+from ..errors import OutOfMemoryError
 from ..ops.movement import astype
 from ..ops.operator import AS_IS, FLOAT, Operator, Plan
 from .inplace import cannot_cast, legacy_name
@@ -69,6 +71,12 @@ def apply(operator: Operator, *inputs, **attrs):
         if operator.promote is not AS_IS and len(arrays) == 2:
             raise cannot_broadcast(operator, *[a if hasattr(a, "shape") else asarray(a) for a in arrays]) from None
         raise RuntimeError(f"{operator.name}: {error}") from None
+    except MemoryError as error:
+        if not driver.is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"CUDA out of memory ({operator.name}). {error} Use smaller batches, or taper.cuda.empty_cache()."
+        ) from None
     finally:
         leave(token)
     aux, several = (), operator.outputs is None

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import OutOfMemoryError
+from ..backends.cuda import driver
 from .. import dtypes
 from ..autograd.tape import Variable
 from ..backends.device import device
@@ -314,6 +316,8 @@ def explained(function, path: str, method: bool = False):
 
 def _too_large(path: str, error: MemoryError | OverflowError) -> RuntimeError:
     """PyTorch's class for what memory, or a number's type, does not hold."""
+    if isinstance(error, MemoryError) and driver.is_out_of_memory(error):
+        return OutOfMemoryError(f"CUDA out of memory ({path}). {error} Use smaller batches, or taper.cuda.empty_cache().")
     if isinstance(error, MemoryError):
         return RuntimeError(f"{path}: can't allocate memory: {error}. Use smaller tensors.")
     return RuntimeError(f"{path}: value cannot be converted without overflow: {error}")

@@ -105,7 +105,11 @@ def equal(input, other) -> bool:
     only_tensors("equal", input=input, other=other)
     if input._array.dtype != other._array.dtype and {input._array.dtype.kind, other._array.dtype.kind} - set("biufcV"):
         return False
-    return input._array.shape == other._array.shape and bool((input._array == other._array).all())
+    if input._array.shape != other._array.shape:
+        return False
+    if input._array.__class__ is other._array.__class__ is np.ndarray:
+        return bool((input._array == other._array).all())
+    return apply(ops.eq, input, other).all().item()
 
 
 def isclose(input, other, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False):

@@ -234,7 +234,7 @@ class Tensor(
 
     def new(self, *args, device=None):
         """The legacy constructor with this tensor's dtype: `x.new(2, 3)` is uninitialised, `x.new([1, 2])` has data."""
-        return constructed("Tensor", self.dtype, args, device)
+        return constructed("Tensor", self.dtype, args, self.device if device is None else device)
 
     def detach(self):
         """The same memory without history."""

@@ -20,6 +20,9 @@ def gpu(request):
         yield
 
 
+DRAWN = {"bernoulli", "poisson", "normal_by_mean", "normal_by_deviation", "normal_by_both"}
+
+
 class OnGPU:
     """Taper as the tables call it, with everything that is made made on a GPU."""
 
@@ -47,7 +50,10 @@ def test_value_is_the_cpus(case, gpu):
         found = on_gpu(case, value(case, dtype))
         for f in found:
             assert not isinstance(f, taper.Tensor) or f.is_cuda or f.ndim == 0, f"{case.name}: a result is on {f.device}"
-        same(case, dtype, found, expected)
+        if DRAWN & set(case.exercises):  # a GPU's numbers are its own; test_philox.py looks at them
+            assert [(f.dtype, f.shape) for f in found] == [(e.dtype, e.shape) for e in expected]
+        else:
+            same(case, dtype, found, expected)
 
 
 @each_case

@@ -59,7 +59,7 @@ for _name in (
     _module = _portable[_name]
     globals().update({name: getattr(_module, name) for name in _module.__all__})
 
-resample = resampling.resample
+resample, window = resampling.resample, views.window
 owner, address, whole, seen_as = views.owner, views.address, views.whole, views.seen_as
 
 

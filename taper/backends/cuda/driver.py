@@ -192,3 +192,9 @@ def watch_memory(grown) -> None:
 
     _watch.append(Watch())
     _watch[0].__enter__()
+
+
+def is_out_of_memory(error: MemoryError) -> bool:
+    """Whether it is a GPU's memory that did not suffice."""
+    cupy = sys.modules.get("cupy")
+    return cupy is not None and isinstance(error, cupy.cuda.memory.OutOfMemoryError)

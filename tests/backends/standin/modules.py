@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import sys
 import types
 
@@ -169,7 +170,23 @@ def _from_dlpack(array, *, device=None, copy=None):
         raise ValueError("the object is not on a GPU")
     if isinstance(array, ndarray):
         return array.view()
-    return made(np.from_dlpack(array))
+    with devices.Device(number):
+        shared = ndarray.__new__(ndarray)
+        host = np.from_dlpack(_AsOfCPU(array))
+        memory = (ctypes.c_char * host.nbytes).from_address(host.__array_interface__["data"][0])
+        memory.owner = host
+        shared._own(np.frombuffer(memory, host.dtype).reshape(host.shape))
+        return shared
+
+
+class _AsOfCPU:
+    """What holds its elements in the CPU's memory, after all."""
+
+    def __init__(self, array):
+        self.__dlpack__ = array.__dlpack__
+
+    def __dlpack_device__(self):
+        return 1, 0
 
 
 class _LinalgChecks:
