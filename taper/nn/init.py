@@ -224,7 +224,7 @@ def orthogonal_(tensor, gain: float = 1, generator=None):
     q, r = namespace_of(drawn).linalg.qr(drawn.T if rows < columns else drawn)
     q = q * np.sign(np.diagonal(r))
     with no_grad():
-        tensor.copy_(wrap(np.ascontiguousarray(q.T if rows < columns else q).reshape(tensor.shape)))
+        tensor.copy_(wrap((q.T if rows < columns else q).reshape(tensor.shape)))
         return tensor.mul_(gain)
 
 

@@ -152,6 +152,19 @@ def fork_rng(devices=None, enabled: bool = True, device_type: str = "cpu"):
                 g.stream.set_state(state)
 
 
+def all_states() -> list[tuple[Generator, object]]:
+    """The default generators of all devices that are in use, with their states: what `restore` takes."""
+    if driver.in_use():
+        generator_on(Device("cuda", driver.current()))
+    return [(g, g.get_state()) for g in (default_generator, *_on_devices.values())]
+
+
+def restore(states: list[tuple[Generator, object]]) -> None:
+    """Let generators continue from states."""
+    for generator, state in states:
+        generator.set_state(state)
+
+
 def stream_of(generator: Generator | None, where: Device = CPU) -> MT19937Stream:
     """The stream to draw numbers on a device from: a generator's, or the default one's. RuntimeError for another kind."""
     if generator is None:

@@ -52,6 +52,11 @@ def count() -> int:
         return 0
 
 
+def in_use() -> bool:
+    """Whether a GPU has been asked for."""
+    return f"{__package__}.arrays" in sys.modules
+
+
 def unavailable() -> AssertionError:
     """The error for a GPU that is wanted where none can be used. It says which of both is missing."""
     missing = "it has CuPy, but no driver with a device" if installed() else f"CuPy is not installed ({INSTALL})"

@@ -167,7 +167,7 @@ def _resampled_bytes(x: np.ndarray, size, factors, mode: str, align: bool, antia
         scaled = weights * 2**places
         whole = np.where(scaled < 0, np.trunc(scaled - 0.5), np.trunc(scaled + 0.5)).astype(np.int64)
         sums = np.moveaxis(x, axis, -1).astype(np.int64) @ brought(x, whole.T) + (1 << (places - 1))
-        x = np.ascontiguousarray(np.moveaxis(np.clip(sums >> places, 0, 255).astype(np.uint8), -1, axis))
+        x = np.moveaxis(np.clip(sums >> places, 0, 255).astype(np.uint8), -1, axis).copy()
     return x
 
 

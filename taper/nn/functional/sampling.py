@@ -168,5 +168,5 @@ def _picked(input, places: list[np.ndarray]):
         inside &= within
     output = flat.shape[1:]
     index = np.broadcast_to(flat.reshape(n, 1, -1), (n, c, prod(output)))
-    out = input.reshape(n, c, prod(sizes)).gather(2, wrap(np.ascontiguousarray(index))).reshape(n, c, *output)
+    out = input.reshape(n, c, prod(sizes)).gather(2, wrap(index.copy())).reshape(n, c, *output)
     return out if inside.all() else out * wrap(inside.astype(input._array.dtype)[:, None])
