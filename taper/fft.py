@@ -11,17 +11,17 @@ import math
 
 import numpy as np
 
-from .tensor.factory import leaf, place
 from . import dtypes
 from .autograd import casting
 from .autograd.dispatch import apply, beside, into
 from .autograd.inplace import legacy_name
-from .autograd.tape import Variable, wrap
+from .autograd.tape import Variable
 from .ops import fourier as ops
 from .tensor import dims
 from .tensor.arguments import check_functions
 from .tensor.arrangement import roll
 from .tensor.complex_numbers import conj
+from .tensor.factory import leaf, place
 from .tensor.joining import cat
 
 __all__ = [

@@ -61,9 +61,11 @@ from .streams import (
 
 make_graphed_callables = refusing(
     "make_graphed_callables",
-    lambda: NotImplementedError("make_graphed_callables: use taper.compile, which makes one program of a step.")
-    if _driver.count()
-    else _driver.unavailable(),
+    lambda: (
+        NotImplementedError("make_graphed_callables: use taper.compile, which makes one program of a step.")
+        if _driver.count()
+        else _driver.unavailable()
+    ),
 )
 
 

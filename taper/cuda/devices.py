@@ -152,9 +152,7 @@ def get_arch_list() -> list[str]:
 
 def get_gencode_flags() -> str:
     """The compiler's flags for this machine's GPUs."""
-    return " ".join(
-        f"-gencode compute=compute_{a.removeprefix('sm_')},code={a}" for a in get_arch_list()
-    )
+    return " ".join(f"-gencode compute=compute_{a.removeprefix('sm_')},code={a}" for a in get_arch_list())
 
 
 def ipc_collect() -> None:

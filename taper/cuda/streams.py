@@ -6,7 +6,7 @@ from typing import Any
 
 from ..backends.cuda import driver
 from ..backends.device import device as _device
-from ..tensor.factory import place_of
+from ..backends.transfer import place_of
 from .devices import current_device, number_of, set_device, with_gpu
 
 
@@ -172,7 +172,9 @@ class CUDAGraph:
     def __new__(cls, *args, **kwargs):
         if not driver.count():
             raise RuntimeError("torch.cuda.CUDAGraph requires CUDA support: taper.compile makes one program of a step.")
-        raise NotImplementedError("CUDAGraph: Taper does not record eager work. taper.compile makes one program of a step.")
+        raise NotImplementedError(
+            "CUDAGraph: Taper does not record eager work. taper.compile makes one program of a step."
+        )
 
     def replay(self) -> None:
         """Run the recorded work."""

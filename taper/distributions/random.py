@@ -6,10 +6,10 @@ quantile.
 
 from __future__ import annotations
 
-from ..backends.transfer import place_of
 from ..autograd.function import Function, once_differentiable
 from ..autograd.tape import wrap
 from ..backends import namespace_of
+from ..backends.transfer import place_of
 from ..tensor.random import stream_of
 
 

@@ -11,9 +11,9 @@ from functools import wraps
 
 import numpy as np
 
-from ..backends import namespace_of
 from ..autograd.modes import no_grad
 from ..autograd.tape import changed, wrap
+from ..backends import namespace_of
 from ..tensor import empty_like
 from ..tensor.random import randperm
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..autograd.tape import AccumulateGrad, Variable, alias
+from ..backends.transfer import place_of
 from ..tensor.core import Tensor
-from ..tensor.factory import element_type, made_at, place, place_of
+from ..tensor.factory import element_type, made_at, place
 from ..tensor.printing import parameter_repr
 
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.transfer import moved, place_of
 from ..autograd.modes import enable_grad
 from ..autograd.tape import Handle, changed, elsewhere, wrap
 from ..backends import namespace_of
 from ..backends.cpu.large import LARGE_PARAMETER, Native
 from ..backends.quiet import QUIET, enter, leave
+from ..backends.transfer import moved, place_of
 from ..tensor.core import Tensor
 
 BLOCK = 16384

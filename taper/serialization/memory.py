@@ -114,7 +114,6 @@ class Held:
             return self._place
         return (_address(self.owner), self.owner.nbytes) if self.owner.nbytes else (id(self.owner), 0)
 
-
     def _fetched(self, array) -> np.ndarray:
         """A view, like that of a GPU's array, of a copy of its memory on the CPU."""
         whole, start = memory_of(array)

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.device import CPU
-from ..backends.transfer import moved
 from .. import dtypes
 from ..autograd.tape import Variable, wrap
+from ..backends.device import CPU
+from ..backends.transfer import moved
 from ..tensor.factory import place
 from .archive import filled
 from .atomic import replacing

@@ -7,15 +7,15 @@ import math
 
 import numpy as np
 
-from .factory import leaf, place
 from .. import dtypes
 from ..autograd.dispatch import apply, beside, into, viewed
 from ..autograd.inplace import assign
-from ..autograd.tape import Variable, wrap
+from ..autograd.tape import Variable
 from ..errors import dim_out_of_range
 from ..ops import indexing
 from ..ops import movement as ops
 from . import dims
+from .factory import leaf, place
 from .memory import clone
 from .shape import check_tensor, expanded, reshaped, sizes_of, unsqueeze
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backends import namespace_of
 from ..autograd.dispatch import apply, beside, binary, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.tape import Variable, elsewhere, wrap
+from ..backends import namespace_of
 from ..ops import comparison as ops
 
 __all__ = [
@@ -160,7 +160,9 @@ def _reflected_integers(function, name: str):
     def method(self, other):
         if not isinstance(other, int):
             return NotImplemented
-        return function(beside(self, np.asarray(other, self._array.dtype if not isinstance(other, bool) else None)), self)
+        return function(
+            beside(self, np.asarray(other, self._array.dtype if not isinstance(other, bool) else None)), self
+        )
 
     method.__name__ = name
     return method

@@ -16,8 +16,9 @@ from ..autograd.tape import Variable, alias, counter_of, node_of, wrap
 from ..backends import namespace_of
 from ..backends.device import CPU
 from ..backends.making import making
+from ..backends.transfer import place_of
 from ..errors import warn
-from .factory import check_layout, element_type, leaf, made_at, place, place_of, sequence_of, size_of
+from .factory import check_layout, element_type, leaf, made_at, place, sequence_of, size_of
 from .literals import array_of, check_array
 
 __all__ = [
@@ -156,7 +157,7 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
             f"requested buffer length ({count * np_dtype.itemsize} bytes) after offset ({offset} bytes) must not be "
             f"greater than actual buffer length ({size} bytes)"
         )
-    return leaf(np.frombuffer(buffer, np_dtype, count, offset), requires_grad, where)
+    return leaf(np.frombuffer(buffer, np_dtype, count, offset), requires_grad)
 
 
 def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import assign, inplace, legacy_name
-from ..autograd.tape import Variable, wrap
+from ..autograd.tape import Variable
 from ..ops import cumulative as ops
 from ..ops import sorting
 from ..ops.movement import astype

@@ -7,7 +7,6 @@ import numpy as np
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import legacy_name
-from ..autograd.tape import wrap
 from ..dtypes import HALF
 from ..ops import linalg as ops
 from . import return_types

@@ -11,7 +11,7 @@ from ..autograd.tape import AccumulateGrad, Variable, wrap
 from ..backends.cuda import driver
 from ..backends.device import CPU, Default, device
 from ..backends.making import making
-from ..backends.transfer import moved, place_of
+from ..backends.transfer import moved
 from .formats import strided
 
 

@@ -10,12 +10,12 @@ from operator import index as as_int
 
 import numpy as np
 
-from ..backends.transfer import moved, place_of
 from ..autograd.dispatch import apply, viewed
 from ..autograd.inplace import assign, check_writable, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, changed, elsewhere, node_of, wrap
 from ..backends import namespace_of
+from ..backends.transfer import moved, place_of
 from ..errors import warn
 from ..ops import indexing as ops
 from ..ops.movement import astype
@@ -333,7 +333,9 @@ def __setitem__(self, index, value):
             except IndexError as error:
                 raise _explained(error, view, spec, positions) from None
             except ValueError as error:
-                raise RuntimeError(f"shape mismatch: value tensor of shape {list(getattr(source, 'shape', ()))}: {error}") from None
+                raise RuntimeError(
+                    f"shape mismatch: value tensor of shape {list(getattr(source, 'shape', ()))}: {error}"
+                ) from None
         changed(self)
         return
     view = self if basic is None else viewed(_named(basic), self, index=basic)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .creation import ones_like
 from ..autograd.casting import in_lower_precision
 from ..autograd.dispatch import apply, beside, into
-from ..autograd.tape import wrap
 from ..ops import linalg as ops
 from .arrangement import tril
+from .creation import ones_like
 from .joining import cat
 from .matrix_checks import check_floating, check_sides, check_tensor, check_two_dims
 from .products import matmul

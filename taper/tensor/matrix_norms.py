@@ -6,16 +6,16 @@ import math
 
 import numpy as np
 
-from .factory import on_host
 from .. import dtypes
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, beside, brought, into
 from ..autograd.inplace import legacy_name
-from ..autograd.tape import Variable, wrap
+from ..autograd.tape import wrap
 from ..backends import namespace_of
 from ..ops import reduction as reductions
 from . import dims
 from .factorizations import eigvalsh, svdvals
+from .factory import on_host
 from .matrix_checks import check_sides, check_tensor, check_two_dims
 from .norms import norm as vector_or_all
 from .reduction import amax, amin, sum

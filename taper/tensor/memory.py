@@ -22,7 +22,6 @@ from .storage import storage, untyped_storage
 __all__ = ["clone", "as_strided", "as_strided_", "detach", "resize_as_"]
 
 
-
 def clone(input, *, memory_format=preserve_format):
     """A copy with its own memory, in the same memory order if that is dense. Differentiable."""
     array = input._array

@@ -20,9 +20,10 @@ from ..backends.cuda import driver
 from ..backends.device import CPU
 from ..backends.device import device as Device
 from ..backends.streams import MT19937Stream
+from ..backends.transfer import place_of
 from ..errors import mismatch
 from ..ops import random as ops
-from .factory import check_layout, element_type, leaf, place, place_of, sequence_of, size_of
+from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
 from .outputs import placed
 
 __all__ = [

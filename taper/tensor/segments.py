@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from ..autograd.dispatch import apply, beside
+from ..autograd.tape import Variable
 from ..backends.device import CPU
 from ..backends.transfer import moved
-from ..autograd.dispatch import apply, beside
-from ..autograd.tape import Variable, wrap
 from ..ops import indexing as ops
 from .shape import check_tensor, expanded, reshaped
 
@@ -61,7 +61,9 @@ def segment_reduce(
     source = reshaped(data, (rows, n, math.prod(rest)))
     index = expanded(beside(data, owner[:, :, None]), source._array.shape)
     start = np.full((rows, pieces + 1, math.prod(rest)), _START[reduce] if initial is None else initial, array.dtype)
-    made = apply(ops.reduce_at, beside(data, start), source, index, axis=1, how=_HOW[reduce], include_self=True)[:, :pieces]
+    made = apply(ops.reduce_at, beside(data, start), source, index, axis=1, how=_HOW[reduce], include_self=True)[
+        :, :pieces
+    ]
     made = reshaped(made, (*lead, pieces, *rest))
     if reduce != "mean":
         return made

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autograd.dispatch import apply, beside, binary, into, unary
 from ..autograd.inplace import assign, inplace
-from ..autograd.tape import next_sequence, wrap
+from ..autograd.tape import next_sequence
 from ..ops import special as ops
 from .activation import log_softmax, logit, softmax
 from .elementwise import exp2, expm1, log1p, round, sigmoid, xlogy

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, beside
-from ..autograd.tape import Variable, wrap
+from ..autograd.tape import Variable
 from ..dtypes import HALF
 from ..errors import warn
 from ..ops import fourier as ops

@@ -6,13 +6,12 @@ import math
 
 import numpy as np
 
-from .factory import on_host
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import legacy_name
-from ..autograd.tape import Variable, wrap
 from ..ops import linalg as ops
 from . import return_types
+from .factory import on_host
 from .matrix_checks import (
     SINGULAR,
     UNSOLVABLE,

@@ -7,13 +7,13 @@ from numbers import Number
 
 import numpy as np
 
-from ..backends.transfer import moved, place_of
 from .. import dtypes
 from ..autograd.dispatch import apply
 from ..autograd.inplace import assign, check_writable, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, changed, elsewhere, node_of, wrap
 from ..backends.quiet import QUIET, enter, leave
+from ..backends.transfer import moved, place_of
 from ..ops import movement as ops
 from .creation import tensor
 from .memory import as_strided, storage_offset, stride

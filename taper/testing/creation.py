@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from ..backends.transfer import moved
 from .. import dtypes
 from ..autograd.tape import AccumulateGrad, wrap
+from ..backends.transfer import moved
 from ..tensor.factory import place, size_of
 from ..tensor.formats import channels_last, channels_last_3d
 from ..tensor.random import default_generator

@@ -10,7 +10,7 @@ import pytest
 
 import taper
 
-from ..ops.test_cases import CASES, ERRORS, _derivatives, each_case, outputs, same, tensors, tolerances, values
+from ..ops.test_cases import ERRORS, _derivatives, each_case, outputs, same, tensors, values
 from .gpus import PLACES, gpus
 
 
@@ -49,7 +49,9 @@ def test_value_is_the_cpus(case, gpu):
         expected = outputs(case, taper, tensors(taper, case.inputs, dtype))
         found = on_gpu(case, value(case, dtype))
         for f in found:
-            assert not isinstance(f, taper.Tensor) or f.is_cuda or f.ndim == 0, f"{case.name}: a result is on {f.device}"
+            assert not isinstance(f, taper.Tensor) or f.is_cuda or f.ndim == 0, (
+                f"{case.name}: a result is on {f.device}"
+            )
         if DRAWN & set(case.exercises):  # a GPU's numbers are its own; test_philox.py looks at them
             assert [(f.dtype, f.shape) for f in found] == [(e.dtype, e.shape) for e in expected]
         else:

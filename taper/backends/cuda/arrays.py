@@ -12,11 +12,10 @@ import cupy
 from cupyx.scipy import special as _special
 
 from .. import NAMESPACES
-from .. import cpu as _cpu
+from .. import transfer as _transfer
 from ..cpu import large as _large
 from ..device import device as _device
 from ..portable import Portable as _Portable
-from ..transfer import moved
 from . import choosing, elementwise, indexing, library, reduce, resampling, views
 
 _EVERYTHING = 1 << 62  # of what the CPU takes in blocks for its caches
@@ -52,14 +51,34 @@ _portable["cross_entropy"]._starts = _portable["cross_entropy"]._starts.__wrappe
 
 globals().update({name: value for name, value in vars(library).items() if not name.startswith("_")})
 for _name in (
-    *("attention", "choosing", "complex", "conversion", "convolution", "counting", "cross_entropy", "ctc", "cumulative"),
-    *("fourier", "incomplete_integrals", "indexing", "linear", "loss", "matrices", "normalization", "pooling", "reduce"),
+    *(
+        "attention",
+        "choosing",
+        "complex",
+        "conversion",
+        "convolution",
+        "counting",
+        "cross_entropy",
+        "ctc",
+        "cumulative",
+    ),
+    *(
+        "fourier",
+        "incomplete_integrals",
+        "indexing",
+        "linear",
+        "loss",
+        "matrices",
+        "normalization",
+        "pooling",
+        "reduce",
+    ),
     *("softmax", "sorting", "special", "symmetric", "triangular", "views", "windows"),
 ):
     _module = _portable[_name]
     globals().update({name: getattr(_module, name) for name in _module.__all__})
 
-resample, window = resampling.resample, views.window
+resample, window, moved = resampling.resample, views.window, _transfer.moved
 owner, address, whole, seen_as = views.owner, views.address, views.whole, views.seen_as
 
 

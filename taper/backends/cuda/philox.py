@@ -80,7 +80,9 @@ class PhiloxStream(MT19937Stream):
         start, self.used = self.used, self.used + blocks
         with self._there():
             counters = np.arange(blocks, dtype=numpy.uint64) + numpy.uint64(start)
-            return np.stack(philox(counters, (self.initial_seed & WORD, self.initial_seed >> 32)), axis=1).reshape(-1)[:n]
+            return np.stack(philox(counters, (self.initial_seed & WORD, self.initial_seed >> 32)), axis=1).reshape(-1)[
+                :n
+            ]
 
     def long_words(self, n: int):
         """n words of 64 bits."""

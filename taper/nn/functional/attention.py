@@ -6,17 +6,16 @@ import math
 
 import numpy as np
 
-from ...tensor.selection import where
-from ...tensor.creation import full_like, zeros_like
 from ...autograd.casting import in_lower_precision
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
-from ...autograd.tape import wrap
 from ...ops.attention import attention
 from ...tensor.activation import softmax
+from ...tensor.creation import full_like, zeros_like
 from ...tensor.factory import leaf
 from ...tensor.joining import cat
 from ...tensor.products import linear, matmul
+from ...tensor.selection import where
 from .dropout import dropout
 from .padding import pad
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...tensor.factory import on_host
 from ...autograd.casting import in_float32
 from ...autograd.dispatch import apply, beside
-from ...autograd.tape import Variable, wrap
 from ...ops.ctc import ctc
+from ...tensor.factory import on_host
 
 
 @in_float32
@@ -31,10 +30,7 @@ def ctc_loss(
     batched = log_probs._array.ndim == 3
     x = log_probs if batched else log_probs.unsqueeze(1)
     steps, n, classes = x._array.shape
-    lengths = [
-        np.asarray(on_host(v), np.int64).reshape(-1)
-        for v in (input_lengths, target_lengths)
-    ]
+    lengths = [np.asarray(on_host(v), np.int64).reshape(-1) for v in (input_lengths, target_lengths)]
     for name, found in zip(("input_lengths", "target_lengths"), lengths):
         if found.size != n:
             raise RuntimeError(f"{name} must be of size batch_size")

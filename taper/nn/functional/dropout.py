@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...backends import namespace_of
 from ...autograd.dispatch import beside
 from ...autograd.inplace import assign, cannot_cast, legacy_name
 from ...autograd.tape import elsewhere, wrap
+from ...backends import namespace_of
 from ...backends.transfer import place_of
 from ...errors import warn
 from ...tensor.random import stream_of

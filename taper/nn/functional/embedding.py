@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...tensor.factory import on_host
 from ...autograd.dispatch import apply, beside
 from ...autograd.tape import changed, wrap
 from ...backends import namespace_of
 from ...ops import indexing as ops
+from ...tensor.factory import on_host
 
 
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
@@ -122,7 +122,11 @@ def embedding_bag(
     if mode == "max":
         return _largest(rows, bags, taken, count)
     total = apply(
-        ops.add_rows, rows.index_select(0, beside(rows, taken)), beside(rows, bags), axis=0, shape=(len(count), table.shape[1])
+        ops.add_rows,
+        rows.index_select(0, beside(rows, taken)),
+        beside(rows, bags),
+        axis=0,
+        shape=(len(count), table.shape[1]),
     )
     return total if mode == "sum" else total / beside(total, np.maximum(count, 1).reshape(-1, 1).astype(table.dtype))
 

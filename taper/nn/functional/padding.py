@@ -8,7 +8,6 @@ import numpy as np
 
 from ...autograd import casting
 from ...autograd.dispatch import apply, beside
-from ...autograd.tape import wrap
 from ...backends.cpu.resampling import taps_at
 from ...ops.indexing import put_part
 from ...ops.resampling import resample

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...backends.transfer import place_of
 from ...autograd.inplace import assign
 from ...autograd.tape import wrap
+from ...backends.transfer import place_of
 from ...tensor.activation import leaky_relu, softmax
 from ...tensor.random import stream_of
 from ...tensor.scattering import scatter
@@ -21,7 +21,9 @@ def rrelu(input, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool 
     if training:
         slopes = np.ones_like(array)
         negative = array <= 0
-        slopes[negative] = stream_of(None, place_of(array)).uniform(int(negative.sum()), lower, upper, np.dtype(np.float64))
+        slopes[negative] = stream_of(None, place_of(array)).uniform(
+            int(negative.sum()), lower, upper, np.dtype(np.float64)
+        )
         result = where(input > 0, input, input * wrap(slopes))
     else:
         result = leaky_relu(input, (lower + upper) / 2)

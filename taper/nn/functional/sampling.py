@@ -7,9 +7,9 @@ from math import prod
 
 import numpy as np
 
-from ...autograd.dispatch import beside
 from ... import dtypes
 from ...autograd.casting import in_float32
+from ...autograd.dispatch import beside
 from ...autograd.tape import wrap
 from ...errors import warn
 from ...tensor.products import matmul

@@ -9,7 +9,7 @@ import types
 import numpy as np
 
 from . import devices
-from .devices import Device, Memory, MemoryPointer
+from .devices import Memory, MemoryPointer
 from .names import inside, names
 
 SCALARS = (bool, int, float, complex, np.generic)
@@ -214,8 +214,11 @@ class ndarray:
         if dtype is None:
             return made(self._host.view(), self)
         dtype = np.dtype(dtype)
-        if dtype.itemsize != self.itemsize and self.ndim and not self._host.flags.c_contiguous and (
-            self._host.strides[-1] != self.itemsize
+        if (
+            dtype.itemsize != self.itemsize
+            and self.ndim
+            and not self._host.flags.c_contiguous
+            and (self._host.strides[-1] != self.itemsize)
         ):
             raise ValueError("To change to a dtype of a different size, the last axis must be contiguous")
         return made(self._host.view(dtype), self)
@@ -321,7 +324,9 @@ def _indexed(shape: tuple, index):
     arrays = sum(isinstance(p, ndarray) for p in parts)
     if masks and arrays > 1:
         raise ValueError("currently, CuPy only supports slices that consist of one boolean array.")
-    used = sum(p.ndim if isinstance(p, ndarray) and p.dtype == bool else p is not None and p is not Ellipsis for p in parts)
+    used = sum(
+        p.ndim if isinstance(p, ndarray) and p.dtype == bool else p is not None and p is not Ellipsis for p in parts
+    )
     found, axis = [], 0
     for p in parts:
         if p is Ellipsis:

@@ -219,7 +219,9 @@ def _telling(found):
         except np.linalg.LinAlgError:
             if _LinalgChecks.raises:
                 raise
-            raise AssertionError("cuSOLVER failed, and nobody would have noticed: use cupyx.errstate(linalg='raise')") from None
+            raise AssertionError(
+                "cuSOLVER failed, and nobody would have noticed: use cupyx.errstate(linalg='raise')"
+            ) from None
 
     call.__name__, call.__module__ = found.__name__, found.__module__
     return call

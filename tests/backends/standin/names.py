@@ -32,7 +32,7 @@ def _signature(text: str) -> inspect.Signature:
     """The signature that was written down; defaults that are names stand as strings."""
     text = re.sub(r"=(?!None|True|False|-?[\d.]|['\"])([\w.]+)", r"='\1'", text)
     scope: dict = {}
-    exec(f"def f{text}: pass", scope)  # noqa: S102
+    exec(f"def f{text}: pass", scope)
     return inspect.signature(scope["f"])
 
 
