@@ -218,7 +218,8 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
     if out is not None and wanted is None:
         wanted = out._array.dtype
     value = array_of(fill_value, wanted, copy=True)
-    array = made_at(where, np.full, shape, value[()], dtype=value.dtype)
+    number = value[()] if value.dtype.kind != "V" else float(value)
+    array = made_at(where, np.full, shape, number, dtype=value.dtype)
     return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
 
 
