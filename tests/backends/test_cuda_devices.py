@@ -382,3 +382,42 @@ def test_without_cupy_it_says_how_to_install_it(monkeypatch):
     monkeypatch.setattr(driver, "installed", lambda: False)
     with pytest.raises(AssertionError, match=r"pip install taper\[cuda\]"):
         taper.zeros(2, device="cuda")
+
+
+def test_a_tensor_lives_until_a_stream_is_done_with_it():
+    with gpus("standin"):
+        from taper.backends.cuda import driver
+
+        x, stream = taper.ones(3, device="cuda"), taper.cuda.Stream()
+        x.record_stream(stream)
+        assert driver._under_way[-1][1] is x._array
+        taper.ones(2).record_stream(stream)
+
+
+def test_data_parallel_computes_where_the_module_is(gpu):
+    model = taper.nn.DataParallel(taper.nn.Linear(3, 2).cuda())
+    out = model(taper.ones(4, 3))
+    assert out.is_cuda and next(iter(model.state_dict())) == "module.weight"
+
+
+def test_the_accelerator_is_the_gpu(gpu):
+    assert taper.accelerator.is_available() and taper.accelerator.device_count() == taper.cuda.device_count()
+    assert taper.accelerator.current_accelerator() == taper.device("cuda")
+    assert taper.accelerator.current_device_index() == 0
+    with taper.accelerator.device_index(0):
+        taper.accelerator.synchronize()
+    assert taper.accelerator.memory_allocated() == taper.cuda.memory_allocated()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: x.to_sparse().cuda(),
+        lambda x: taper.cuda.CUDAGraph(),
+        lambda x: taper.cuda.memory_snapshot(),
+        lambda x: taper.cuda.make_graphed_callables(lambda: x, ()),
+    ],
+)
+def test_what_is_not_there_says_what_to_do(gpu, call):
+    with pytest.raises(NotImplementedError, match="Use|use|taper.compile"):
+        call(taper.ones(2, 2))

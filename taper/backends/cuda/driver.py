@@ -120,6 +120,14 @@ _under_way: list[tuple] = []
 """(mark in the stream, source) of copies that may not be finished: until then the source must stay."""
 
 
+def keep_for(array, stream) -> None:
+    """Keep an array until a stream has done what is in it now."""
+    import cupy
+
+    _under_way[:] = [(mark, held) for mark, held in _under_way if not mark.done]
+    _under_way.append((stream.record(cupy.cuda.Event(disable_timing=True)), array))
+
+
 def _beside_other_work(array: numpy.ndarray):
     """A copy of pinned memory that the GPU makes while the CPU goes on."""
     import cupy
@@ -127,8 +135,7 @@ def _beside_other_work(array: numpy.ndarray):
     made = cupy.empty(array.shape, dtype=array.dtype)
     stream = cupy.cuda.get_current_stream()
     made.set(array, stream=stream)
-    _under_way[:] = [(mark, source) for mark, source in _under_way if not mark.done]
-    _under_way.append((stream.record(cupy.cuda.Event(disable_timing=True)), array))
+    keep_for(array, stream)
     return made
 
 
