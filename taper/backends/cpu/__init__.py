@@ -9,6 +9,7 @@ globals().update({name: value for name, value in vars(numpy).items() if not name
 
 from ..transfer import moved
 from .attention import *
+from .capability import *
 from .choosing import *
 from .complex import *
 from .conversion import *
@@ -25,6 +26,7 @@ from .loss import *
 from .matrices import *
 from .normalization import *
 from .pooling import *
+from .recurrence import *
 from .reduce import *
 from .resampling import *
 from .softmax import *
