@@ -131,7 +131,7 @@ class TypedStorage(UntypedStorage):
 
 def _memory(what, dtype: np.dtype) -> np.ndarray:
     """New memory for so many elements or for these; an array is taken as it is."""
-    if isinstance(what, np.ndarray):
+    if isinstance(what, np.ndarray) or place_of(what) is not CPU:
         return what
     return np.empty(what, dtype) if isinstance(what, int) else np.array(list(what), dtype)
 

@@ -20,10 +20,18 @@ from . import choosing, elementwise, indexing, library, reduce, resampling, view
 
 _EVERYTHING = 1 << 62  # of what the CPU takes in blocks for its caches
 
+
+def _never(*arguments) -> bool:
+    """Whether a native program of the CPU's pays."""
+    return False
+
+
 _portable = _Portable(
     library,
     instead={"elementwise": elementwise, "large": _large, "resampling": resampling},
     better={
+        "attention": {"_pays": _never},
+        "recurrence": {"_pays": _never, "_xp": sys.modules[__name__]},
         "choosing": {"where": choosing.where, "kept": choosing.kept, "dropped": choosing.dropped},
         "convolution": {"BLOCK_BYTES": 1 << 28},
         "cross_entropy": {"FEW": 0},
@@ -71,6 +79,7 @@ for _name in (
         "matrices",
         "normalization",
         "pooling",
+        "recurrence",
         "reduce",
     ),
     *("softmax", "sorting", "special", "symmetric", "triangular", "views", "windows"),

@@ -89,9 +89,10 @@ class PhiloxStream(MT19937Stream):
         words = self.words(2 * n).reshape(n, 2)
         return (words[:, 0] << numpy.uint64(32)) | words[:, 1]
 
-    def floats(self, n: int):
-        """n float32 numbers in [0, 1), of 24 bits."""
-        return (self.words(n) & numpy.uint64(0xFFFFFF)).astype(numpy.float32) * numpy.float32(2.0**-24)
+    def floats(self, n: int, low: float = 0.0, span: float = 1.0):
+        """n float32 numbers in [low, low + span), of 24 bits."""
+        share = (self.words(n) & numpy.uint64(0xFFFFFF)).astype(numpy.float32) * numpy.float32(2.0**-24)
+        return share if low == 0.0 and span == 1.0 else share * numpy.float32(span) + numpy.float32(low)
 
     def doubles(self, n: int):
         """n float64 numbers in [0, 1), of 53 bits."""
