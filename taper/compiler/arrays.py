@@ -128,6 +128,14 @@ def ones(shape, dtype=None, **options):
 empty = zeros
 
 
+def zeros_beside(x, shape):
+    return full(shape, 0, x.dtype)
+
+
+def triangle_beside(x):
+    return _xp.tri(*x.shape[-2:], dtype=bool)
+
+
 def zeros_like(x, dtype=None, **options):
     return full_like(x, 0, dtype)
 
