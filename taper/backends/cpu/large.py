@@ -108,6 +108,11 @@ def is_last(x: ndarray, axis: int) -> bool:
     return axis in (-1, x.ndim - 1) and x.shape[-1] >= WIDE
 
 
+def has_rows(x: ndarray, width: int) -> bool:
+    """Whether an array of rows of `width` elements goes the native way row by row."""
+    return width >= WIDE and x.__class__ is ndarray and x.size >= ROWS and Native.rows is not None and x.dtype.kind == "f"
+
+
 def by_rows(formula: Callable, xp, x, *others_and_axis):
     """`formula(xp, x, *others, axis)` of arrays of one shape, natively if they are NumPy's and the axis is their last."""
     if x.__class__ is ndarray and x.size >= ROWS and Native.rows is not None and x.dtype.kind == "f":
