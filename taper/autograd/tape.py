@@ -545,7 +545,7 @@ def record(operator: Operator, inputs, attrs: dict, mask: int, result, aux, shap
         elif kind == Plan.OUTPUT:
             value = SavedOutput(result if isinstance(result, Variable) else result[where])
         elif kind == Plan.ATTR:
-            value = attrs[where] if where != "needs" else tuple(needs(t) for t in inputs)
+            value = attrs[where] if where != "needs" else tuple([mask >> i & 1 == 1 for i in range(len(inputs))])
         elif kind == Plan.AUX:
             value = aux[where]
         elif operator.variadic and where == len(operator.inputs) - 1:
