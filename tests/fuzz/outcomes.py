@@ -32,7 +32,7 @@ def attempt(function, *args):
     """The function's result, or its error."""
     try:
         return function(*args)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other side must do the same
+    except Exception as error:
         return error
 
 
