@@ -11,7 +11,7 @@ from operator import index as as_int
 import numpy as np
 
 from ..autograd.dispatch import apply, viewed
-from ..autograd.inplace import assign, check_writable, legacy_name
+from ..autograd.inplace import assign, check_writable, legacy_name, refuse_overlap
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, changed, node_of, wrap
 from ..backends import namespace_of
@@ -313,8 +313,10 @@ def __setitem__(self, index, value):
         view = array if basic is None else array[basic]
         if spec is None:
             check_overlap(view)
-            source = value._array if isinstance(value, Variable) else value
-            put(view, ..., _fitted(source, view.ndim))
+            source = _fitted(value._array if isinstance(value, Variable) else value, view.ndim)
+            if isinstance(value, Variable):
+                refuse_overlap(view, source)
+            put(view, ..., source)
         else:
             _check_masks(view, spec, positions)
             source = _values(value, array.dtype, positions)
