@@ -12,6 +12,7 @@ import sys
 import warnings
 import weakref
 from collections.abc import Callable
+from ctypes import ArgumentError
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -55,12 +56,16 @@ class Compiled(Wrapper):
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args, **kwargs):
-        for i, step in enumerate(self.steps):
-            result = step.call(args, kwargs)
-            if result is not MISS:
-                if i:
-                    self.steps.insert(0, self.steps.pop(i))
-                return step.eagerly(self.function, args, kwargs) if result is EAGER else result
+        try:
+            for i, step in enumerate(self.steps):
+                result = step.call(args, kwargs)
+                if result is not MISS:
+                    if i:
+                        self.steps.insert(0, self.steps.pop(i))
+                    return step.eagerly(self.function, args, kwargs) if result is EAGER else result
+        except ArgumentError:
+            # Another thread captures, and has put something else in place of a learning rate.
+            pass
         return self._missed(args, kwargs)
 
     def __copy__(self) -> Compiled:
@@ -102,18 +107,22 @@ class Compiled(Wrapper):
         if self.eager_reason is not None or recording.graph is not None:
             return self.function(*args, **kwargs)
         with capturing:
+            # Perhaps another thread has made the program meanwhile, or hid what is needed as long as it captured.
+            for step in list(self.steps):
+                result = step.call(args, kwargs)
+                if result is not MISS:
+                    return step.eagerly(self.function, args, kwargs) if result is EAGER else result
             try:
                 step = self.compile_for(args, kwargs)
             except Uninitialised as problem:
                 return self._uninitialised(problem, args, kwargs)
             except CaptureError as problem:
                 return self._not_captured(problem, args, kwargs)
-        result = step.call(args, kwargs)
-        if result is EAGER:
-            return step.eagerly(self.function, args, kwargs)
-        if result is MISS:
-            return self._not_captured(CaptureError("the arguments do not fit the program made for them"), args, kwargs)
-        return result
+            result = step.call(args, kwargs)
+            if result is MISS:
+                problem = CaptureError("the arguments do not fit the program made for them")
+                return self._not_captured(problem, args, kwargs)
+        return step.eagerly(self.function, args, kwargs) if result is EAGER else result
 
     def compile_for(self, args: tuple, kwargs: dict) -> Step:
         """Capture and compile for these arguments."""
