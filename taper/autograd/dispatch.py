@@ -18,6 +18,7 @@ from ..ops.movement import astype
 from ..ops.operator import AS_IS, FLOAT, Operator, Plan
 from .inplace import cannot_cast, legacy_name
 from .modes import is_grad_enabled
+from .shortage import out_of_memory
 from .tape import (
     OutputOf,
     SavedOutput,
@@ -57,6 +58,8 @@ def apply(operator: Operator, *inputs, **attrs):
         if operator.promote is not AS_IS and len(arrays) == 2:
             raise cannot_broadcast(operator, *map(asarray, arrays)) from None
         raise RuntimeError(f"{operator.name}: {error}") from None
+    except MemoryError as error:
+        raise out_of_memory(operator.name, error, arrays) from None
     finally:
         leave(token)
     aux, several = (), operator.outputs is None
@@ -264,6 +267,8 @@ def unary(operator: Operator, doc: str = "", *, check=None):
         token = enter(QUIET)
         try:
             made = forward(cpu, array)
+        except MemoryError as error:
+            raise out_of_memory(operator.name, error, (array,)) from None
         finally:
             leave(token)
         result = wrap(made if made.__class__ is ndarray else asarray(made))
@@ -422,6 +427,8 @@ def binary(
         token = enter(QUIET)
         try:
             array = forward(cpu, a, b)
+        except MemoryError as error:
+            raise out_of_memory(operator.name, error, (a, b)) from None
         except ValueError:
             raise cannot_broadcast(operator, a, b) from None
         finally:

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..autograd.shortage import out_of_memory
 from .capture import ORDINARY, captured, capturing, located
 from .engine import look_at_machine
 from .errors import CaptureError, Uninitialised
@@ -49,13 +50,16 @@ class Compiled(Wrapper):
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args, **kwargs):
-        for i, step in enumerate(self.steps):
-            result = step.call(args, kwargs)
-            if result is not MISS:
-                if i:
-                    self.steps.insert(0, self.steps.pop(i))
-                return self.function(*args, **kwargs) if result is EAGER else result
-        return self._missed(args, kwargs)
+        try:
+            for i, step in enumerate(self.steps):
+                result = step.call(args, kwargs)
+                if result is not MISS:
+                    if i:
+                        self.steps.insert(0, self.steps.pop(i))
+                    return self.function(*args, **kwargs) if result is EAGER else result
+            return self._missed(args, kwargs)
+        except MemoryError as error:
+            raise out_of_memory(f"the compiled {self._name()}", error) from None
 
     def __get__(self, instance, owner=None):
         if instance is None:

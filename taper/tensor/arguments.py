@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..autograd.shortage import out_of_memory
 from ..autograd.tape import Variable
 from ..backends.device import device
 from .argument_names import ELSEWHERE, NAMES, QUICK, UNCHECKED_METHODS
@@ -315,7 +316,7 @@ def explained(function, path: str, method: bool = False):
 def _too_large(path: str, error: MemoryError | OverflowError) -> RuntimeError:
     """PyTorch's class for what memory, or a number's type, does not hold."""
     if isinstance(error, MemoryError):
-        return RuntimeError(f"{path}: can't allocate memory: {error}. Use smaller tensors.")
+        return out_of_memory(path, error)
     return RuntimeError(f"{path}: value cannot be converted without overflow: {error}")
 
 
