@@ -7,6 +7,7 @@ alone is a group of one, and needs no MPI.
 from __future__ import annotations
 
 from . import constants
+from .bucket import GradBucket
 from .collectives import (
     all_gather,
     all_gather_coalesced,
@@ -61,7 +62,7 @@ from .objects import (
     send_object_list,
 )
 from .point_to_point import P2POp, batch_isend_irecv, irecv, isend, recv, send
-from .reduction import Backend, ReduceOp
+from .reduction import Backend, ReduceOp, get_default_backend_for_device
 from .rendezvous import destroy_process_group, init_process_group
 from .work import Work
 

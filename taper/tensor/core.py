@@ -46,6 +46,7 @@ from .operators import OperatorMethods
 from .products import ProductMethods
 from .random import RandomMethods
 from .reduction import ReductionMethods
+from .removed import RemovedMethods
 from .scattering import ScatteringMethods
 from .selection import SelectionMethods
 from .shape import ShapeMethods
@@ -78,6 +79,7 @@ class Tensor(
     ProductMethods,
     RandomMethods,
     ReductionMethods,
+    RemovedMethods,
     ScatteringMethods,
     SelectionMethods,
     ShapeMethods,
@@ -235,6 +237,23 @@ class Tensor(
     def new(self, *args, device=None):
         """The legacy constructor with this tensor's dtype: `x.new(2, 3)` is uninitialised, `x.new([1, 2])` has data."""
         return constructed("Tensor", self.dtype, args, device)
+
+    def as_subclass(self, cls):
+        """The same memory and history as a tensor of another class. TypeError for a class that is none of tensors."""
+        if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+            raise TypeError(
+                "Creating a Tensor subclass from a class that does not inherit from Tensor is not possible. Make sure your "
+                "class inherits from Tensor."
+            )
+        source = self.view_as(self) if self.requires_grad else self
+        made = Variable.__new__(cls)
+        made._array, made._node = source._array, source._node
+        made._counter = alias(source, source._array)._counter
+        return made
+
+    def module_load(self, other, assign: bool = False):
+        """What `load_state_dict` puts in the place of this tensor for `other`: itself with its values, or `other`."""
+        return other.detach() if assign else self.copy_(other).detach()
 
     def detach(self):
         """The same memory without history."""

@@ -549,9 +549,19 @@ def attention(q, k, v, mask, drop, scale, causal):
     return None, _attention.weights_of(_xp, q, k, mask, scale, causal)
 
 
-def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
+def attention_grad(g, q, k, v, mask, drop, out, weights, scale, causal, needs):
     """The gradients of q, k, v and mask."""
     return _attention.slopes(_xp, g, q, k, v, drop, weights, scale, needs)
+
+
+def recurrence(cell, x, h, c, w, b, project, sizes, reverse):
+    """A recurrent layer's results and what it keeps for its gradient."""
+    return cell.unrolled(_xp, x, h, c, w, b, project, sizes, reverse)
+
+
+def recurrence_grad(cell, gradients, before_h, before_c, saved, w, project, sizes, reverse):
+    """The gradients of the gates' shares, of the first states, and of each h as it was projected."""
+    return cell.unrolled_grad(_xp, gradients, before_h, before_c, saved, w, project, sizes, reverse)
 
 
 def tri(rows, columns, dtype):

@@ -8,6 +8,7 @@ import numpy
 globals().update({name: value for name, value in vars(numpy).items() if not name.startswith("_")})
 
 from .attention import *
+from .capability import *
 from .choosing import *
 from .complex import *
 from .conversion import *
@@ -24,6 +25,7 @@ from .loss import *
 from .matrices import *
 from .normalization import *
 from .pooling import *
+from .recurrence import *
 from .reduce import *
 from .resampling import *
 from .softmax import *
