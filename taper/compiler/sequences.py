@@ -12,7 +12,6 @@ from ..native import team
 from ..native.machine import Machine, host
 from ..native.sequence import (
     QUERIES,
-    WIDEST,
     Attention,
     Recurrence,
     emit_attention,
@@ -218,7 +217,7 @@ def _attended(q, k, v, mask, drop, scale, causal: bool):
     arrays = [a for a in (q, k, v, drop) if a is not None]
     if recording.graph is not None or q.dtype.name not in ("float32", "float64"):
         return None
-    if any(a.__class__ is not np.ndarray or a.dtype != q.dtype for a in arrays) or max(q.shape[-1], v.shape[-1]) > WIDEST:
+    if any(a.__class__ is not np.ndarray or a.dtype != q.dtype for a in arrays):
         return None
     length, keys = q.shape[-2], k.shape[-2]
     if mask is not None:

@@ -7,7 +7,7 @@ gradients are finished before the next; those of the queries are added up.
 
 "Batch" is one pair of matrices, whatever leading dimensions there are; where it begins in each array is told by a table,
 and lengths, batches and strides are numbers found at run time. Blocks are copied to the stack, with zeros up to whole
-vectors and tiles.
+vectors and tiles: the caller sees to it that features are not so many that these blocks are large.
 """
 
 from __future__ import annotations
@@ -34,9 +34,6 @@ lse is (batch, length), and so is work, in rows of `Attention.work` and blocks o
 
 QUERIES, KEYS = 64, 128
 """Rows of a block of queries and of a block of keys."""
-
-WIDEST = 256
-"""Features of queries, or of values, at most: blocks of them lie on the stack."""
 
 
 @dataclass(frozen=True)
