@@ -48,7 +48,16 @@ class Recurrent(Routine):
     def names(self) -> tuple[str, ...]:
         two = CELLS[self.cell].states == 2
         if self.backward:
-            return ("g", "g_h", *(["g_c"] if two else []), "before_h", *(["before_c"] if two else []), "saved", "w", "sizes")
+            return (
+                "g",
+                "g_h",
+                *(["g_c"] if two else []),
+                "before_h",
+                *(["before_c"] if two else []),
+                "saved",
+                "w",
+                "sizes",
+            )
         return ("x", "h", *(["c"] if two else []), "w", *(["b"] if self.bias else []), "sizes")
 
     @property
@@ -230,6 +239,11 @@ def recurrence_grad(xp, cell, gradients, before_h, before_c, saved, w, project, 
         return cell.unrolled_grad(xp, gradients, before_h, before_c, saved, w, project, sizes, reverse)
     routine = Recurrent(cell.name, tuple(sizes), reverse, backward=True)
     given = dict(zip(("g", "g_h", "g_c"), gradients))
-    found = dict(zip(routine.results, _run(routine, {**given, "before_h": before_h, "before_c": before_c, "saved": saved, "w": w})))
+    found = dict(
+        zip(
+            routine.results,
+            _run(routine, {**given, "before_h": before_h, "before_c": before_c, "saved": saved, "w": w}),
+        )
+    )
     first = tuple(found[n] for n in ("d_h", "d_c") if n in found)
     return found["dx"], found.get("dr", found["dx"]), first, None

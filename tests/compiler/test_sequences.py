@@ -122,7 +122,9 @@ def test_recurrent_nodes(name, backward):
     arrays = {}
     for n in routine.names:
         rows = total if n in ("x", "g", "before_h", "before_c", "saved") else batch
-        shape = {"w": (cell.gates * hidden, hidden), "b": (cell.gates * hidden,)}.get(n, (rows, wide.get(n, 1) * hidden))
+        shape = {"w": (cell.gates * hidden, hidden), "b": (cell.gates * hidden,)}.get(
+            n, (rows, wide.get(n, 1) * hidden)
+        )
         arrays[n] = rng.uniform(-0.5, 0.5, shape).astype("float32")
     arrays["sizes"] = np.array(sizes)
     evaluated(routine, arrays, [(s, np.dtype("float32")) for s in routine.shapes(hidden)])
@@ -131,7 +133,9 @@ def test_recurrent_nodes(name, backward):
 @pytest.mark.parametrize("backward", [False, True], ids=["forward", "backward"])
 def test_attention_nodes(backward):
     rng = np.random.default_rng(0)
-    arrays = {n: rng.standard_normal(s).astype("float32") for n, s in dict(q=(3, 9, 5), k=(1, 7, 5), v=(3, 7, 6)).items()}
+    arrays = {
+        n: rng.standard_normal(s).astype("float32") for n, s in dict(q=(3, 9, 5), k=(1, 7, 5), v=(3, 7, 6)).items()
+    }
     sizes = ((3,), 9, 7, 5, 6)
 
     def routine(arrays, backward):

@@ -33,7 +33,9 @@ def encoder(T, kind: str):
         def __init__(self):
             super().__init__()
             self.embedding = T.nn.Embedding(11, 16)
-            layer = T.nn.TransformerEncoderLayer(16, 4, 32, dropout=0.0, batch_first=True, norm_first=kind == "norm first")
+            layer = T.nn.TransformerEncoderLayer(
+                16, 4, 32, dropout=0.0, batch_first=True, norm_first=kind == "norm first"
+            )
             self.layers = T.nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
             self.out = T.nn.Linear(16, 11)
 
