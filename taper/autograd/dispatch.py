@@ -7,6 +7,7 @@ float32 and float64 without any conversion (a small operation is mostly dispatch
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 
 from numpy import asarray, generic, ndarray
 
@@ -14,9 +15,10 @@ from .. import dtypes
 from ..backends import cpu, namespace_of
 from ..backends.making import making
 from ..backends.quiet import QUIET, enter, leave
+from ..errors import warn
 from ..ops.movement import astype
 from ..ops.operator import AS_IS, FLOAT, Operator, Plan
-from .inplace import cannot_cast, legacy_name
+from .inplace import cannot_cast, check_single, legacy_name
 from .modes import is_grad_enabled
 from .tape import (
     OutputOf,
@@ -37,6 +39,15 @@ SHORTCUTS: dict = {}
 """Functions that run an operator without `apply`, as code: operator's name. A profile looks for them."""
 
 _SCALARS = frozenset((bool, int, float, complex))
+_REAL = frozenset((bool, int, float))
+
+
+class Parts(Exception):
+    """What `apply` met in an array's place: several arrays, whose `each` runs an operator on every one of them."""
+
+    def __init__(self, array):
+        super().__init__(type(array).__name__)
+        self.array = array
 
 
 def apply(operator: Operator, *inputs, **attrs):
@@ -44,12 +55,13 @@ def apply(operator: Operator, *inputs, **attrs):
     if operator.promote is not AS_IS:
         inputs = promoted(operator, inputs)
     arrays = [t._array if isinstance(t, Variable) else t for t in inputs]
-    xp = _common_namespace(operator, arrays)
-    half = None
-    if not operator.half_native:
-        half = next((a.dtype for a in arrays if a is not None and getattr(a, "dtype", None) in dtypes.HALF), None)
-        if half is not None:
-            arrays = [xp.astype(a, F32) if getattr(a, "dtype", None) in dtypes.HALF else a for a in arrays]
+    try:
+        xp = _common_namespace(operator, arrays)
+    except Parts as found:
+        return found.array.each(operator, inputs, attrs)
+    half = None if operator.half_native else _half_of(arrays)
+    if half is not None:
+        arrays = [xp.astype(a, F32) if getattr(a, "dtype", None) in dtypes.HALF else a for a in arrays]
     token = enter(QUIET)
     try:
         out = operator.forward(xp, *arrays, **attrs)
@@ -65,12 +77,15 @@ def apply(operator: Operator, *inputs, **attrs):
         out, aux = out[:count], out[count:]
         if operator.outputs == 1:
             out = out[0]
-    results = out if out.__class__ in (tuple, list) else (out,)
-    made = [wrap(_as_array(xp, a, half)) for a in results]
-    if is_grad_enabled() and operator.differentiable:
+    if out.__class__ is ndarray and half is None:
+        made = [wrap(out)]
+    else:
+        results = out if out.__class__ in (tuple, list) else (out,)
+        made = [wrap(_as_array(xp, a, half)) for a in results]
+    if operator.differentiable and is_grad_enabled():
         mask = 0
         for i, t in enumerate(inputs):
-            if isinstance(t, Variable) and node_of(t) is not None:
+            if isinstance(t, Variable) and (t._node if t._view is None else node_of(t)) is not None:
                 mask |= 1 << i
         if mask and (operator.joint is not None or operator.plan(mask).steps):
             _attach(operator, inputs, attrs, mask, made, aux, half, several)
@@ -88,8 +103,9 @@ def _attach(operator, inputs, attrs, mask, made, aux, half, several) -> None:
     shapes = None
     if operator.broadcasts:
         shape = made[0]._array.shape
-        if any(isinstance(t, Variable) and t._array.shape != shape for t in inputs):
-            shapes = tuple(t._array.shape if isinstance(t, Variable) else () for t in inputs)
+        inputs_shapes = [t._array.shape if isinstance(t, Variable) else () for t in inputs]
+        if any([s != shape and isinstance(t, Variable) for s, t in zip(inputs_shapes, inputs)]):
+            shapes = tuple(inputs_shapes)
     node = record(operator, inputs, attrs, mask, made if several else made[0], aux, shapes, half)
     if several:
         node.results = [(t._array.shape, t._array.dtype) for t in made]
@@ -97,6 +113,15 @@ def _attach(operator, inputs, attrs, mask, made, aux, half, several) -> None:
             t._node = OutputOf(node, i)
     else:
         made[0]._node = node
+
+
+def _half_of(arrays: list):
+    """The dtype of the first array in half precision, None without one."""
+    for a in arrays:
+        dtype = getattr(a, "dtype", None)
+        if dtype is not F32 and dtype in dtypes.HALF:
+            return dtype
+    return None
 
 
 def _as_array(xp, value, half):
@@ -122,7 +147,11 @@ def _mixed_namespace(operator: Operator, arrays: list):
     """The namespace of arrays of several kinds. A captured step turns arrays that it meets into constants."""
     found = None
     for a in arrays:
-        if a is None or a.__class__ in _SCALARS or hasattr(a, "node_as"):
+        if a is None or a.__class__ in _SCALARS:
+            continue
+        if hasattr(a, "each"):
+            raise Parts(a)
+        if hasattr(a, "node_as"):
             continue
         xp = namespace_of(a)
         if found is None or xp is found:
@@ -185,8 +214,10 @@ def memory_owner(array):
     return array
 
 
-def promoted(operator: Operator, inputs: tuple) -> list:
+def promoted(operator: Operator, inputs: tuple) -> Sequence:
     """The inputs in the dtype in which the operator computes; tensors are converted by the recorded `astype`."""
+    if _is_settled(inputs) and not (operator.refuses and "f" in operator.refuses):
+        return inputs
     plain = [t._array if isinstance(t, Variable) else _value(_number(operator, t)) for t in inputs if t is not None]
     common = dtypes.result_type(plain)
     if operator.promote is FLOAT and dtypes.category(common) < dtypes.FLOATING:
@@ -202,6 +233,21 @@ def promoted(operator: Operator, inputs: tuple) -> list:
         else:
             made.append(_scalar(_number(operator, t), common))
     return made
+
+
+def _is_settled(inputs: tuple) -> bool:
+    """Whether all tensors have float32, or all float64, and numbers are real: nothing is to be converted."""
+    common = None
+    for t in inputs:
+        if isinstance(t, Variable):
+            dtype = t._array.dtype
+            if dtype is not common:
+                if common is not None or (dtype is not F32 and dtype is not F64):
+                    return False
+                common = dtype
+        elif t is not None and t.__class__ not in _REAL:
+            return False
+    return common is not None
 
 
 def refused(operator: Operator, np_dtype) -> NotImplementedError:
@@ -313,7 +359,7 @@ def only_tensors(function: str, **arguments) -> None:
 
 
 def into(out: Variable, result: Variable) -> Variable:
-    """Put a result where `out=` says: `out` is resized to the result's shape and keeps its dtype."""
+    """Put a result where `out=` says: `out` is resized to the result's shape, with a warning, and keeps its dtype."""
     if not isinstance(out, Variable):
         raise TypeError(f"argument 'out' must be Tensor, not {out.__class__.__name__}.")
     if is_grad_enabled() and (node_of(out) is not None or node_of(result) is not None):
@@ -324,8 +370,15 @@ def into(out: Variable, result: Variable) -> Variable:
     if dtypes.category(result._array.dtype) > dtypes.category(out._array.dtype):
         raise cannot_cast(result._array.dtype, out._array.dtype)
     if out._array.shape != result._array.shape:
+        if out._array.size:
+            warn(
+                f"An output with one or more elements was resized since it had shape {list(out._array.shape)}, which does "
+                f"not match the required output shape {list(result._array.shape)}. Give an `out` of that shape, or of no "
+                "elements: out.resize_(0)."
+            )
         out._array = namespace_of(result._array).astype(result._array, out._array.dtype, copy=True)
     else:
+        check_single(out._array)
         out._array[...] = result._array
     changed(out)
     return out

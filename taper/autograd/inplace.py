@@ -86,14 +86,18 @@ def legacy_name(np_dtype) -> str:
     return _LEGACY[dtypes.from_numpy(np_dtype).name]
 
 
-def check_writable(t: Variable) -> None:
-    """Refuse to change a leaf that requires grad (or a view of one) while recording, and memory that overlaps itself."""
-    array = t._array
+def check_single(array) -> None:
+    """RuntimeError for memory that overlaps itself: where elements are one, none can be written."""
     if array.size and 0 in array.strides and any(s == 0 and n > 1 for s, n in zip(array.strides, array.shape)):
         raise RuntimeError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
         )
+
+
+def check_writable(t: Variable) -> None:
+    """Refuse to change a leaf that requires grad (or a view of one) while recording, and memory that overlaps itself."""
+    check_single(t._array)
     if not is_grad_enabled():
         return
     node = node_of(t)

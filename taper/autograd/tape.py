@@ -410,6 +410,10 @@ class AccumulateGrad:
     edges = ()
     next_functions = ()
 
+    def __lt__(self, other) -> bool:
+        # Leaves whose last gradients come from one node have one place in the engine's heap, in any order.
+        return False
+
     def __init__(self, leaf: Variable):
         self._leaf = weakref.ref(leaf)
         self.seq = next_sequence()
@@ -423,6 +427,19 @@ class AccumulateGrad:
 
     def name(self) -> str:
         return "AccumulateGrad"
+
+
+awaited: dict[int, weakref.ref] = {}
+"""The ends of the tape, by identity, that someone waits for: backward reaches them as early as it can."""
+
+
+def await_leaf(end: AccumulateGrad) -> dict:
+    """The hooks of a leaf that run when its gradient has been added; backward is to hurry to it from now on."""
+    if end.after is None:
+        key = id(end)
+        end.after = {}
+        awaited[key] = weakref.ref(end, lambda _: awaited.pop(key, None))
+    return end.after
 
 
 class OutputOf:
@@ -503,12 +520,13 @@ def record(operator: Operator, inputs, attrs: dict, mask: int, result, aux, shap
             value = attrs[where] if where != "needs" else tuple(needs(t) for t in inputs)
         elif kind == Plan.AUX:
             value = aux[where]
+        elif operator.variadic and where == len(operator.inputs) - 1:
+            value = tuple([_fact(kind, t) for t in inputs[where:]])
         else:
-            facts = tuple(_fact(kind, t) for t in inputs)
-            value = facts[where:] if operator.variadic and where == len(operator.inputs) - 1 else facts[where]
+            value = _fact(kind, inputs[where])
         saved.append(value)
         versions.append(held)
-    edges = tuple(node_of(t) if isinstance(t, Variable) else None for t in inputs)
+    edges = tuple([node_of(t) if isinstance(t, Variable) else None for t in inputs])
     return cls(plan, edges, saved, versions, shapes, half)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..backends import NAMESPACES, cpu
 from ..ops import attention as _attention
+from . import halved
 from . import routines as _routines
 from .computing import FUNCTIONS, applied, found, matmul, outside, reduced  # noqa: F401
 from .convolution import *
@@ -27,7 +28,7 @@ from .normalization import *
 from .numbers import Number
 from .pooling import *
 from .positions import *
-from .recording import graph
+from .recording import graph, recording
 from .resampling import *
 from .symbol import Symbol, kind_of, made, node_for, operand, symbol_of
 
@@ -35,7 +36,7 @@ _xp = sys.modules[__name__]
 
 TRACED = frozenset(
     "softmax log_softmax logsumexp variance mean_of vector_norm squared_error channel_sums batch_norm_grad "
-    "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad rms_norm rms_norm_grad "
+    "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad layer_norm_slope rms_norm rms_norm_grad "
     "affine add_product isneginf isposinf".split()
 )
 """Functions of the CPU namespace that are plain array code."""
@@ -104,7 +105,8 @@ def full_like(x, value, dtype=None, **options):
     dtype = np.dtype(dtype or x.dtype)
     g = graph()
     node = value.node_as(g, dtype) if hasattr(value, "node_as") else g.cast(node_for(value), dtype)
-    return made(g.expand(node, x.shape), np.empty_like(x.shadow, dtype) if isinstance(x, Symbol) else None)
+    turned = isinstance(x, Symbol) and not x.flags.c_contiguous
+    return made(g.expand(node, x.shape), np.empty_like(x.shadow, dtype) if turned else None)
 
 
 def full(shape, value, dtype=None, **options):
@@ -291,7 +293,7 @@ def attention(q, k, v, mask, drop, scale, causal):
     if made is not None:
         return made
     weights = _attention.weights_of(_xp, q, k, mask, scale, causal)
-    return matmul(weights if drop is None else weights * drop, v), weights
+    return halved.matmul(weights if drop is None else weights * drop, v), weights
 
 
 def attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal, needs):
@@ -300,7 +302,7 @@ def attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal, needs):
             made = _routines.attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal)
             return (*(d if need else None for d, need in zip(made, needs)), None, None)
         kept = _attention.weights_of(_xp, q, k, mask, scale, causal)
-    return _attention.slopes(_xp, g, q, k, v, drop, kept, scale, needs)
+    return _attention.slopes(halved if recording.gpu else _xp, g, q, k, v, drop, kept, scale, needs)
 
 
 def recurrence(cell, x, h, c, w, b, project, sizes, reverse):

@@ -90,7 +90,8 @@ class BackwardProgram:
         self.results = [None if n is None else g.copied(new[n]) for n in self.gradients.nodes]
         nodes = [n for n in self.results if n is not None]
         self.program = self.home.program(g, nodes, {})
-        self.bound = Bound(self.program, self.leaves, nodes, home=self.home)
+        # A program may make other nodes of its results.
+        self.bound = Bound(self.program, self.leaves, self.program.results, home=self.home)
 
     def run(self, given: list[np.ndarray], saved: list[np.ndarray]) -> list[np.ndarray | None]:
         """The gradients of what is wanted."""

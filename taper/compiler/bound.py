@@ -33,12 +33,12 @@ class Bound:
         """The native entrance, where one call is the whole program."""
         if not self.program.enters:
             return None
-        from .entry import Entrance, enterable
+        from .entry import PATIENCE, Entrance, enterable
 
         slot = self.program.slot
         nodes = (*self.reads, *self.makes)
         self.used = [i for i, n in enumerate(nodes) if n in slot]
-        if not enterable(self.program, len(self.used), 0):
+        if self.program.work > PATIENCE or not enterable(self.program, len(self.used), 0):
             return None
         if self.flag is not None:
             self.program.slots[slot[self.flag]] = self.refused.ctypes.data

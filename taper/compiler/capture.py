@@ -28,6 +28,7 @@ from .homes import HOST, Home, home_of
 from .numbers import FixedNumberNeeded, Number, Question
 from .reach import Held, Reach, called, reach
 from .recording import recording
+from .surroundings import Randomness
 from .symbol import Memory, Symbol, constant_symbol, made
 from .trees import flatten, rebuild
 
@@ -178,6 +179,7 @@ class Capture:
         ]
         given_tensors = {id(v): v for v in leaves if isinstance(v, Variable) and id(v) not in behind}
         tensors = [*found.tensors, *given_tensors.values()]
+        randomness = Randomness(found.randoms)
         with self._symbols(tensors, arguments) as before, self._numbers(found), self._generators(found):
             given = [self._argument(v, i) for i, v in enumerate(leaves)]
             args, kwargs = rebuild(tree, given)
@@ -185,11 +187,17 @@ class Capture:
                 result = self.function(*args, **kwargs)
                 outputs, result_tree = self._outputs(result, tensors, before, arguments)
                 effects = self._effects(tensors, before, arguments)
-                _no_shared_memory(before)
+                _no_shared_memory(before, self.home or HOST)
                 gradients = self._gradients(outputs, tensors, before)
             finally:
                 problem = found.changed()
                 found.restore()
+                drawn = randomness.drawn()
+        if drawn:
+            raise CaptureError(
+                "the function draws random numbers from Python's or NumPy's generator, which a program cannot do. "
+                "Draw with taper.rand or taper.randint, or draw outside and pass the number as an argument"
+            )
         if problem is not None:
             raise Uninitialised(f"the function changes {problem}, which a program cannot do")
         assumed = {id(t) for t, state in zip(tensors, before) if state.assumed}
@@ -262,7 +270,7 @@ class Capture:
             for t, state in zip(tensors, before):
                 home = home_of(state.array)
                 if self.home is None:
-                    self.home = home
+                    self.home, recording.gpu = home, home.gpu
                 elif home is not self.home:
                     raise CaptureError("a step that uses tensors on several devices is not captured")
                 if state.array.dtype.kind == "c":
@@ -286,7 +294,7 @@ class Capture:
         finally:
             for t, state in zip(tensors, before):
                 state.put_back(t)
-            recording.graph = None
+            recording.graph, recording.gpu = None, False
             making.constant = making.shared = None
             self.graph.source = _nowhere
 
@@ -412,7 +420,7 @@ def _spent(t: Variable) -> bool:
     return False
 
 
-def _no_shared_memory(before: list[_State]) -> None:
+def _no_shared_memory(before: list[_State], home: Home) -> None:
     """CaptureError if a tensor is changed whose memory another one that is used looks at: each would have its own."""
     used: dict[int, list[tuple[np.ndarray, Memory]]] = {}
     for state in before:
@@ -425,7 +433,7 @@ def _no_shared_memory(before: list[_State]) -> None:
     for group in used.values():
         for i, (a, memory) in enumerate(group):
             for b, other in group[i + 1 :]:
-                if (memory.changes or other.changes) and np.may_share_memory(a, b):
+                if (memory.changes or other.changes) and home.share_memory(a, b):
                     raise CaptureError(
                         "two tensors share memory and the step changes one of them in place; make the other one of it inside"
                     )
@@ -535,8 +543,14 @@ def captured(function: Callable, args: tuple, kwargs: dict, patient: bool = Fals
                 continue
             except Uninitialised as error:
                 raise Uninitialised(str(located(error, function))) from error
-            except (CaptureError, *ORDINARY) as error:
+            except CaptureError as error:
                 raise located(error, function) from error
+            except ORDINARY as error:
+                if not capture.numbered:
+                    raise located(error, function) from error
+                # Perhaps something takes plain numbers alone: then the program is for their present values.
+                fixed |= capture.numbered
+                continue
             if assume and any(
                 s.kind == "grad" and id(s.tensor) in step.grads_assumed and s.tensor._grad is None
                 for s in capture.sources.values()

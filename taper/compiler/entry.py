@@ -233,11 +233,10 @@ class Share:
 
 
 def enterable(program: Program, arrays: int, numbers: int) -> bool:
-    """Whether a program runs in one native call from Python, without looks at interruptions."""
+    """Whether a program may run in one native call from Python."""
     return (
         len(program.segments) == 1
         and program.segments[0].host is None
-        and program.work < PATIENCE
         and readable()
         and arrays <= MOST
         and numbers <= MOST

@@ -25,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -44,6 +45,9 @@ _OWN = ("positive", "settle", "check")
 
 _NEUTRAL = dict(sum=0, prod=1, any=False, all=True)
 """What reductions make of nothing."""
+
+ANY = 999_983
+"""A number of rows, or elements of a vector, of which each is a chunk: a kernel of so many serves for any number of them."""
 
 _SMALL = 65536
 """Elements up to which constants are compared."""
@@ -118,9 +122,12 @@ class Interned:
 
 @dataclass
 class Graph:
-    """Makes nodes. `source` tells where in the user's program the node being made comes from."""
+    """Makes nodes. `source` tells where in the user's program the node being made comes from; `exchanges` are the nodes that
+    begin an exchange with other processes, `notes` what layers above remember until the capture ends."""
 
     nodes: list[Node] = field(default_factory=list)
+    exchanges: list[Node] = field(default_factory=list)
+    notes: dict[object, Any] = field(default_factory=dict)
     known: dict[tuple, Node] = field(default_factory=dict)
     source: Callable[[], str | None] = lambda: None
 

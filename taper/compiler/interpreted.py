@@ -6,6 +6,7 @@ import numpy as np
 
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
+from .undo import Undo
 
 
 class InterpretedProgram:
@@ -39,6 +40,11 @@ class InterpretedProgram:
                 arrays[node][...] = value
         if refused is not None and refused:
             return False
-        for array, value in overwritten:
-            array[...] = value
+        undo = Undo([a for a, _ in overwritten], [np.empty_like(a) for a, _ in overwritten])
+        try:
+            for array, value in overwritten:
+                array[...] = value
+        except BaseException:
+            undo.put_back()
+            raise
         return True

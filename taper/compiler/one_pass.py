@@ -1,59 +1,60 @@
-"""Elementwise formulas over arrays of any size, natively and in one pass over memory.
+"""Formulas over any number of elements, or of rows, natively and in one pass over memory.
 
-A formula is captured once, on vectors of a length that stands for any (`lower/loops.py`): its kernel is told how many
-elements there are at each call.
+A formula is captured once, on arrays whose first dimension stands for any length (`lower/loops.py`): its kernel is told at
+each call how long it is.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 
 from .entry import BRIEF, SHARED, Entrance, enterable
 from .errors import CaptureError
-from .graph import Graph, Node
-from .lower.loops import ANY
+from .graph import ANY, Graph, Node
 from .program import Program
 
 
 class OnePass:
-    """The program of a formula: of `inputs` with ANY elements, or one that meets all of the others, a result with ANY."""
+    """The program of a formula: of `inputs`, some with a first dimension of ANY, results that all have it."""
 
     def __init__(self, graph: Graph, inputs: list[Node], results: list[Node | None], tree, checks: list[Node]):
-        if len(results) != 1 or results[0] is None or results[0].shape != (ANY,) or checks:
-            raise CaptureError("no elementwise formula")
-        result = graph.copied(results[0])
-        self.program = program = Program(graph, [result], {})
+        if checks or any(r is None or r.shape[:1] != (ANY,) for r in results):
+            raise CaptureError("no formula of elements, or of rows")
+        made = [graph.copied(r) for r in results]
+        self.several = tree is not None
+        self.program = program = Program(graph, made, {})
         if [e.chunks for e in program.entries] != [ANY] or any(s.host is not None for s in program.segments):
             raise CaptureError("more than one kernel")
         slot = program.slot
         self.used = [i for i, n in enumerate(inputs) if n in slot]
-        nodes = [*[inputs[i] for i in self.used], result]
+        nodes = [*[inputs[i] for i in self.used], *made]
         if not enterable(program, len(nodes), 0):
             raise CaptureError("arrays that are not passed as objects")
         specs = [(slot[n], None, n.dtype, False) for n in nodes]
-        self.dtype, self.each = result.dtype, program.work / ANY
+        self.made = [(n.shape[1:], n.dtype) for n in made]
+        self.each = program.work / ANY
         self.quick, self.long = (Entrance(program, specs, np.zeros(1), 0, None, brief) for brief in (True, False))
         self.lock = threading.Lock()
 
-    def run(self, given: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-        """The result, of `shape`, for contiguous arrays of that shape and such without dimensions."""
-        out = np.empty(shape, self.dtype)
+    def run(self, given: Sequence[np.ndarray], length: int):
+        """The result, or the results, of `length`, for contiguous arrays of that length and such of no such dimension."""
+        out = [np.empty((length, *tail), dtype) for tail, dtype in self.made]
         arrays = [given[i] for i in self.used]
-        size = out.size
-        work = size * self.each
+        work = length * self.each
         with self.lock:
-            self.program.code[0, 2] = size
+            self.program.code[0, 2] = length
             if work < BRIEF:
-                self.quick.enter(self.quick.address, *arrays, out)
+                self.quick.enter(self.quick.address, *arrays, *out)
             elif work < SHARED:
                 self.long.words[7] = 1
-                self.long.enter(self.long.address, *arrays, out)
+                self.long.enter(self.long.address, *arrays, *out)
             else:
                 with self.long.share():
-                    self.long.enter(self.long.address, *arrays, out)
-        return out
+                    self.long.enter(self.long.address, *arrays, *out)
+        return out if self.several else out[0]
 
 
 def is_single(x: np.ndarray) -> bool:
@@ -80,8 +81,9 @@ def prepared(arrays: list[np.ndarray]) -> tuple[list[np.ndarray], tuple[int, ...
         full = [a.transpose(order) for a in full]
         shape = full[0].shape
     rest = iter(full)
-    return [a[(0,) * a.ndim + (...,)] if one else _in_order(next(rest)) for a, one in zip(arrays, single)], shape, order
+    return [a[(0,) * a.ndim + (...,)] if one else in_order(next(rest)) for a, one in zip(arrays, single)], shape, order
 
 
-def _in_order(x: np.ndarray) -> np.ndarray:
+def in_order(x: np.ndarray) -> np.ndarray:
+    """An array in C order."""
     return x if x.flags.c_contiguous else np.ascontiguousarray(x)

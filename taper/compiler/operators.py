@@ -9,6 +9,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from math import prod
 
 import numpy as np
 
@@ -19,13 +21,11 @@ from .bound import RAN, Bound
 from .entry import SHARED
 from .errors import CaptureError
 from .evaluate import evaluate
-from .graph import Graph, Node
+from .graph import ANY, Graph, Node
 from .numbers import Number
-from .lower.loops import ANY
-from .one_pass import OnePass, is_single, prepared
+from .one_pass import OnePass, in_order, is_single, prepared
 from .program import Program
 from .recording import recording
-from .sequences import attention, attention_grad, recurrence, recurrence_grad
 from .symbol import Symbol, made
 from .trees import flatten, rebuild
 
@@ -129,8 +129,34 @@ def elementwise(formula: Callable, args: tuple, attrs: dict):
     program = _kept(tuple(key), lambda: _captured(formula, args, attrs, likes, OnePass, _changes))
     if program is None:
         return NotImplemented
-    made = program.run(given, shape)
+    made = program.run(given, prod(shape)).reshape(shape)
     return made if order is None else made.transpose(np.argsort(order).tolist())
+
+
+def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
+    """`formula(xp, *along, *args)` of arrays of rows, `along`, by a program for any number of them.
+
+    The formula must be one of each row by itself, its results of as many rows. NotImplemented where it stays NumPy's.
+    """
+    if recording.graph is not None:
+        return NotImplemented
+    given = [in_order(a) for a in along]
+    key: list = [formula]
+    for a in given:
+        key += a.shape[1:], a.dtype
+    for a in args:
+        if isinstance(a, np.ndarray):
+            key += a.shape, a.dtype
+            given.append(in_order(a))
+        else:
+            key += a.__class__, a
+    program = _kept(tuple(key), lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never))
+    return NotImplemented if program is None else program.run(given, len(along[0]))
+
+
+def _row_shapes(given: list[np.ndarray], along: int) -> list[tuple]:
+    shapes = [(ANY, *a.shape[1:]) if i < along else a.shape for i, a in enumerate(given)]
+    return [(shape, shape) for shape in shapes]
 
 
 def _changes(value) -> bool:
@@ -223,6 +249,17 @@ def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, chang
 
 def lend() -> None:
     """Let the CPU namespace run large kernels natively; `native_available` says that machine code can be made."""
-    Native.run, Native.elementwise, Native.update = run, elementwise, update
-    Native.recurrence, Native.recurrence_grad = recurrence, recurrence_grad
-    Native.attention, Native.attention_grad = attention, attention_grad
+    Native.run, Native.elementwise, Native.rows, Native.update = run, elementwise, rows, update
+    Native.recurrence, Native.recurrence_grad = _of_sequences("recurrence"), _of_sequences("recurrence_grad")
+    Native.attention, Native.attention_grad = _of_sequences("attention"), _of_sequences("attention_grad")
+
+
+def _of_sequences(name: str) -> Callable:
+    """A kernel of `sequences.py`, which is imported when it is first called."""
+
+    def first(*args):
+        function = getattr(import_module(f"{__package__}.sequences"), name)
+        setattr(Native, name, function)
+        return function(*args)
+
+    return first

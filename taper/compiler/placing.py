@@ -5,9 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from .graph import SEVERAL, Graph, Node
-from .lower.kernels import Kernel
+
+if TYPE_CHECKING:
+    from .lower.kernels import Kernel
+
+
+class Scratch:
+    """Working memory of one kernel, or of two that follow one another; size in bytes."""
+
+    def __init__(self, size: int):
+        self.size = size
 
 
 @dataclass

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import sys
 import types
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -21,13 +20,14 @@ from ..autograd.tape import Variable
 from ..dtypes import dtype as Dtype
 from ..tensor.random import Generator
 from .errors import CaptureError
+from .surroundings import is_consumed, is_library, is_random
 
 LIMIT = 200_000
 """Objects looked at before giving up."""
 
 _PLAIN = (
     str, bytes, bytearray, bool, int, float, complex, type(None), type, np.ndarray, np.generic, np.dtype, Dtype, range,
-    slice, types.ModuleType, types.BuiltinFunctionType, TapeNode, memoryview, types.CodeType, types.GeneratorType,
+    slice, types.ModuleType, types.BuiltinFunctionType, TapeNode, memoryview, types.CodeType,
 )  # fmt: skip
 _PACKAGE = __name__.partition(".")[0]
 
@@ -55,6 +55,8 @@ class Held:
         now = self.container
         if isinstance(now, types.CellType):
             return _same(now.cell_contents, self.values[0])
+        if isinstance(now, type):
+            return _same(now.__dict__.get(self.keys[0], Held), self.values[0])
         if not isinstance(now, (dict, list)):
             return _same(getattr(now, self.keys[0], Held), self.values[0])
         if self.size is not None and len(now) != self.size:
@@ -97,6 +99,8 @@ class Reach:
     inner: dict[int, bool] = field(default_factory=dict)
     named: list[tuple[object, object, set[str]]] = field(default_factory=list)
     attributes: list[tuple[object, str, object]] = field(default_factory=list)
+    classes: set[type] = field(default_factory=set)
+    randoms: list = field(default_factory=list)
     watched: Watched | None = None
     unstepped: bool = False
 
@@ -188,6 +192,9 @@ class Reach:
         for names, name, value in self.globals:
             if not _same(names.get(name), value):
                 return f"the global variable {name!r}"
+        for owner, name, value in self.attributes:
+            if isinstance(owner, type) and not _same(owner.__dict__.get(name), value):
+                return f"the class attribute {owner.__name__}.{name}"
         return None
 
     def restore(self) -> None:
@@ -204,6 +211,9 @@ class Reach:
         for names, name, value in self.globals:
             if names.get(name) is not value:
                 names[name] = value
+        for owner, name, value in self.attributes:
+            if isinstance(owner, type) and owner.__dict__.get(name) is not value:
+                setattr(owner, name, value)
 
 
 def _is_plain(value) -> bool:
@@ -272,7 +282,8 @@ def _follow_classes(item, state: dict, followed: set[str], found: Reach) -> None
             for name in (found.names & vars(cls).keys()) - followed - state.keys():
                 followed.add(name)
                 value = vars(cls)[name]
-                if not isinstance(value, (types.FunctionType, staticmethod, classmethod, property)):
+                # What has __get__ computes a value from the object; it is looked at where its class is.
+                if not hasattr(type(value), "__get__"):
                     found.attributes.append((item, name, value))
 
 
@@ -284,7 +295,7 @@ def _users_own(item) -> bool:
         name = item.__module__
     else:
         return False
-    return name.partition(".")[0] not in (_PACKAGE, "numpy", *_LIBRARY, *sys.stdlib_module_names)
+    return not _ours(name) and not is_library(name)
 
 
 def _follow(found: Reach, stack: list) -> bool:
@@ -301,11 +312,17 @@ def _follow(found: Reach, stack: list) -> bool:
             if isinstance(owner, type):
                 if isinstance(value, property):
                     stack += [f for f in (value.fget, value.fset) if f is not None]
+                    continue
+                if isinstance(value, functools.cached_property):
+                    stack.append(value.func)
+                    continue
+                if isinstance(value, types.GetSetDescriptorType):
+                    continue
                 elif isinstance(value, classmethod):
                     value = value.__func__
                 elif isinstance(value, (types.FunctionType, staticmethod)) or name in found.names:
-                    value = value.__func__ if isinstance(value, staticmethod) else value
                     found.attributes.append((owner, name, value))
+                    value = value.__func__ if isinstance(value, staticmethod) else value
             elif isinstance(owner, types.ModuleType):
                 found.globals.append((state, name, value))
             stack.append(value)
@@ -333,9 +350,16 @@ def _look(item, found: Reach, stack: list) -> None:
         stack.extend(item)
     elif isinstance(item, types.FunctionType):
         if not _ours(item.__module__):
-            _look_at_function(item, found, stack)
+            _look_at_function(item, found, stack, is_library(item.__module__))
         elif item.__closure__:
             stack.extend(c.cell_contents for c in item.__closure__ if _filled(c))
+    elif is_random(item):
+        found.randoms.append(item)
+    elif is_consumed(item):
+        raise CaptureError(
+            f"the function takes from an iterator ({type(item).__name__}), which a program cannot do. "
+            "Take the next element outside and pass it as an argument"
+        )
     elif isinstance(item, types.MethodType):
         stack += [item.__func__, item.__self__]
     elif isinstance(item, (type, types.ModuleType)):
@@ -360,12 +384,22 @@ def _look(item, found: Reach, stack: list) -> None:
                 found.inner.update((id(v), whole) for v in state.values() if isinstance(v, (dict, list)))
             if _ours(type(item).__module__):
                 stack.extend(reversed(list(state.values())))
+            elif is_library(type(item).__module__) and hasattr(type(item), "__getattr__"):
+                # The words of such an object are no attributes of it: settings of a program, for instance.
+                stack.extend(state.values())
             else:
                 found.named.append((item, state, set()))
         for cls in type(item).__mro__:
-            if _users_own(cls) and not any(owner is cls for owner, _, _ in found.named):
+            if cls in found.classes:
+                continue
+            found.classes.add(cls)
+            if _users_own(cls):
                 # What made the object is no part of using it.
                 found.named.append((cls, vars(cls), {"__init__", "__new__", "__post_init__"}))
+            elif is_library(cls.__module__):
+                read = {name: v for name, v in vars(cls).items() if isinstance(v, (property, functools.cached_property))}
+                found.named.append((cls, read, set()))
+        for cls in type(item).__mro__:
             for name in _slots(cls):
                 value = getattr(item, name, None)
                 if value is not None and not isinstance(value, _PLAIN):
@@ -393,8 +427,8 @@ def _filled(cell: types.CellType) -> bool:
     return True
 
 
-def _look_at_function(function: types.FunctionType, found: Reach, stack: list) -> None:
-    """The closure, the defaults and the named globals of a function."""
+def _look_at_function(function: types.FunctionType, found: Reach, stack: list, library: bool) -> None:
+    """The closure, the defaults and, unless it is a library's, the named globals of a function."""
     for cell in function.__closure__ or ():
         if _filled(cell):
             found.cells.append((cell, cell.cell_contents))
@@ -404,7 +438,7 @@ def _look_at_function(function: types.FunctionType, found: Reach, stack: list) -
     names = function.__globals__
     mentioned = names_in(function.__code__)
     found.names.update(mentioned, words_in(function.__code__))
-    for name in mentioned:
+    for name in () if library else mentioned:
         if name in names:
             value = names[name]
             if not isinstance(value, types.ModuleType):

@@ -11,7 +11,7 @@ from ..backends import cpu
 from ..backends.cpu.attention import WIDEST
 from ..ops.attention import scores_of, slopes, weights_of
 from ..ops.recurrence import CELLS
-from .recording import graph
+from .recording import graph, recording
 from .symbol import Symbol, made, symbol_of
 
 __all__ = ["Attending", "Recurrent", "Routine", "attention", "attention_grad", "recurrence", "recurrence_grad"]
@@ -174,6 +174,8 @@ def attention(q, k, v, mask, drop, scale, causal):
     arrays = {n: a for n, a in dict(q=q, k=k, v=v, mask=mask, drop=drop).items() if a is not None}
     if length * keys < (LARGE_CAUSAL if causal else LARGE) or q.dtype.name not in ("float32", "float64"):
         return None
+    if recording.gpu:
+        return None
     if max(q.shape[-1], v.shape[-1]) > WIDEST or (mask is not None and (mask.ndim < 2 or mask.shape[-1] != keys)):
         return None
     if any(a.dtype != q.dtype for n, a in arrays.items() if n != "mask" or a.dtype.kind != "b"):
@@ -216,6 +218,7 @@ def _is_native(project, sizes, *arrays) -> bool:
     first = arrays[0].dtype
     return (
         project is None
+        and not recording.gpu
         and len(sizes) > 1
         and sum(sizes) > 0
         and first.name in ("float32", "float64")
@@ -224,7 +227,7 @@ def _is_native(project, sizes, *arrays) -> bool:
 
 
 def recurrence(xp, cell, x, h, c, w, b, project, sizes, reverse):
-    """`Cell.unrolled` of symbols: one node, but for single steps and projections."""
+    """`Cell.unrolled` of symbols: one node, but for single steps, projections, and on a GPU."""
     if not _is_native(project, sizes, x, h, c, w, b):
         return cell.unrolled(xp, x, h, c, w, b, project, sizes, reverse)
     routine = Recurrent(cell.name, tuple(sizes), reverse, b is not None)

@@ -26,6 +26,7 @@ from .graph import LEAVES, Graph, Node, reached, the_dtype
 from .numbers import RELATIONS
 from .reach import Held
 from .trees import flatten, rebuild
+from .undo import Undo
 
 MISS = object()
 """What a step returns for a call that is not its own."""
@@ -404,7 +405,9 @@ class Step:
             tests.append(f"len({name}) != {held.size}" if held.size else name)
         for i, (key, value) in enumerate(zip(held.keys, held.values)):
             scope[f"{name}_{i}"] = value
-            if not isinstance(held.container, (types.CellType, list, dict)):
+            if isinstance(held.container, type):
+                read = f"{name}.__dict__.get({key!r}, MISS)"
+            elif not isinstance(held.container, (types.CellType, list, dict)):
                 read = f"getattr({name}, {key!r}, MISS)"
             elif isinstance(held.container, types.CellType):
                 read = f"{name}.cell_contents"
@@ -481,11 +484,11 @@ class Step:
         numbers = [self._number(n) for n in self.number_nodes]
         if not program.enters:
             return self._run_general(numbers)
-        from .entry import Entrance, enterable
+        from .entry import PATIENCE, Entrance, enterable
 
         if self.flag is not None:
             program.slots[program.slot[self.flag]] = self.refused.ctypes.data
-        if not enterable(program, len(objects), len(numbers)):
+        if program.work > PATIENCE or not enterable(program, len(objects), len(numbers)):
             return self._run_general(numbers)
         refused = None if self.flag is None else self.refused
         way = Entrance(program, [o[1:] for o in objects], self.numbers, len(numbers), refused)
@@ -503,6 +506,19 @@ class Step:
         self.nodes = [n for _, n in self.passed]
         values = "".join(v + ", " for v in numbers)
         return [*lines, f"ran = general(arrays, ({values}))", "if ran != 1: return EAGER if ran else MISS"]
+
+    def eagerly(self, function, args: tuple, kwargs: dict):
+        """What the eager engine says of values that an operator refuses; what it has overwritten by then is put back."""
+        leaves, _ = flatten((args, kwargs))
+        owners = [leaves[s.place] if s.kind == "argument" else s.tensor for s, _ in self.written]
+        tensors = [t._grad if s.kind == "grad" else t for t, (s, _) in zip(owners, self.written)]
+        arrays = [t._array for t in tensors if t is not None]
+        undo = Undo(arrays, [np.empty_like(a) for a in arrays])
+        try:
+            return function(*args, **kwargs)
+        except BaseException:
+            undo.put_back()
+            raise
 
     def general(self, arrays: dict[Node, np.ndarray], numbers: tuple) -> int:
         """Run with host nodes between native calls, or with looks at interruptions: 1, 0 for a miss, 2 if refused."""

@@ -98,6 +98,10 @@ class CastMethods:
         place_on_gpu(device)
         return self._apply(lambda t: t.cuda(device))
 
+    def xpu(self, device=None):
+        """Everything on an Intel GPU. AssertionError: none is usable."""
+        raise AssertionError("Torch not compiled with XPU enabled: use the device 'cpu'.")
+
     def to_empty(self, *, device, recurse: bool = True):
         """Everything on another device with memory that is not initialised."""
         return self._apply(lambda t: empty_like(t, device=device), recurse)

@@ -45,3 +45,18 @@ def _at_home(storage: Storage, location: str) -> Storage:
         f"don't know how to restore data location of torch.storage.UntypedStorage (tagged with {location}): pass "
         "map_location='cpu' to load it into the CPU's memory"
     )
+
+
+def default_restore_location(storage, location: str):
+    """The storage, if it was saved from the CPU or where `location` begins with "cpu". RuntimeError for another place."""
+    return _at_home(storage, location)
+
+
+def location_tag(storage) -> str:
+    """Where a storage is, as files say it: "cpu"."""
+    return "cpu"
+
+
+def normalize_storage_type(storage_type):
+    """The storage class itself: PyTorch has the GPU's under other names."""
+    return storage_type

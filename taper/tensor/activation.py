@@ -102,13 +102,12 @@ def selu(input, inplace: bool = False):
     return assign(input, result) if inplace else result
 
 
-def gelu(input, approximate: str = "none"):
+def gelu(input, approximate: str = "none", *, out=None):
     """input * Phi(input), Phi the normal distribution function (Hendrycks and Gimpel 2016), or its "tanh" approximation."""
-    if approximate == "none":
-        return _gelu(input)
-    if approximate != "tanh":
+    if approximate not in ("none", "tanh"):
         raise RuntimeError("approximate argument must be either none or tanh.")
-    return _gelu_tanh(input)
+    result = _gelu(input) if approximate == "none" else _gelu_tanh(input)
+    return result if out is None else into(out, result)
 
 
 def silu(input, inplace: bool = False):
@@ -123,9 +122,10 @@ def mish(input, inplace: bool = False):
     return assign(input, result) if inplace else result
 
 
-def softplus(input, beta: float = 1.0, threshold: float = 20.0):
+def softplus(input, beta: float = 1.0, threshold: float = 20.0, *, out=None):
     """log(1 + exp(beta * input)) / beta; the input itself where beta * input exceeds the threshold."""
-    return apply(ops.softplus, input, beta=beta, threshold=threshold)
+    result = apply(ops.softplus, input, beta=beta, threshold=threshold)
+    return result if out is None else into(out, result)
 
 
 def softsign(input):
@@ -167,16 +167,18 @@ def hardswish(input, inplace: bool = False):
     return assign(input, result) if inplace else result
 
 
-def hardshrink(input, lambd: float = 0.5):
+def hardshrink(input, lambd: float = 0.5, *, out=None):
     """The input, 0 within [-lambd, lambd]."""
-    return apply(ops.hardshrink, input, lambd=lambd)
+    result = apply(ops.hardshrink, input, lambd=lambd)
+    return result if out is None else into(out, result)
 
 
-def softshrink(input, lambd: float = 0.5):
+def softshrink(input, lambd: float = 0.5, *, out=None):
     """The input moved towards 0 by lambd. RuntimeError for a negative lambd."""
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd}.")
-    return apply(ops.softshrink, input, lambd=lambd)
+    result = apply(ops.softshrink, input, lambd=lambd)
+    return result if out is None else into(out, result)
 
 
 def threshold(input, threshold: float, value: float, inplace: bool = False):
@@ -185,9 +187,9 @@ def threshold(input, threshold: float, value: float, inplace: bool = False):
     return assign(input, result) if inplace else result
 
 
-def logsigmoid(input):
+def logsigmoid(input, *, out=None):
     """log(sigmoid(input)) without overflow."""
-    return _logsigmoid(input)
+    return _logsigmoid(input, out=out)
 
 
 def logit(input, eps=None, *, out=None):
@@ -236,18 +238,20 @@ def _soft(operator, input, dim, dtype, name: str):
     return apply(operator, input, axis=axis)
 
 
-def softmax(input, dim=None, _stacklevel: int = 3, dtype=None):
+def softmax(input, dim=None, _stacklevel: int = 3, dtype=None, *, out=None):
     """exp(input) / sum(exp(input)) along a dimension: non-negative, sums to 1."""
     if isinstance(_stacklevel, dtypes.dtype):
         dtype = _stacklevel
-    return _soft(ops.softmax, input, dim, dtype, "softmax")
+    result = _soft(ops.softmax, input, dim, dtype, "softmax")
+    return result if out is None else into(out, result)
 
 
-def log_softmax(input, dim=None, _stacklevel: int = 3, dtype=None):
+def log_softmax(input, dim=None, _stacklevel: int = 3, dtype=None, *, out=None):
     """log(softmax(input)) along a dimension, without overflow."""
     if isinstance(_stacklevel, dtypes.dtype):
         dtype = _stacklevel
-    return _soft(ops.log_softmax, input, dim, dtype, "log_softmax")
+    result = _soft(ops.log_softmax, input, dim, dtype, "log_softmax")
+    return result if out is None else into(out, result)
 
 
 def softmin(input, dim=None, _stacklevel: int = 3, dtype=None):

@@ -122,7 +122,8 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
     ("clamp clamp_ clip clip_", {"tensor or number or None": "min max"}),
     ("clamp_max clamp_max_ clamp_min clamp_min_", {"tensor or number": "min max"}),
     (
-        "tensor as_tensor asarray new_tensor sparse_coo_tensor segment_reduce map_ save load frombuffer",
+        "tensor as_tensor asarray new_tensor sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_compressed_tensor "
+        "segment_reduce map_ save load frombuffer",
         {"anything": "data indices values size other tensor"},
     ),
     ("combinations", {"int": "r"}),
@@ -187,7 +188,7 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
         "as_strided as_strided_ as_strided_scatter as_strided_copy empty_strided new_empty_strided",
         {"sequence of ints": "stride", "int or None": "storage_offset"},
     ),
-    ("std var std_mean var_mean", {"number or None": "correction"}),
+    ("std var std_mean var_mean", {"number or None": "correction", "bool or ints or None": "dim"}),
     ("cov", {"int": "correction"}),
     ("istft", {"bool": "center", "int or None": "length"}),
     ("narrow narrow_copy", {"int": "length"}),
@@ -256,6 +257,22 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
     ("binary_cross_entropy huber_loss l1_loss mse_loss", {"tensor by its size or None": "weight"}),
 ]
 """Functions (by name, or by path where only one of that name is meant) and what is different in them."""
+
+EXACT_OUT = frozenset(
+    """addmm addmv addbmm baddbmm bmm dot mv mm matmul vdot complex polar cross cummax cummin diag frexp isin
+    lu_solve lu_unpack quantile nanquantile softmax log_softmax aminmax amax amin argmax argmin
+    nn.functional.avg_pool2d nn.functional.avg_pool3d nn.functional.linear nn.functional.logsigmoid
+    nn.functional.softshrink nn.functional.hardshrink nn.functional.gelu nn.functional.softplus ormqr
+    float_power qr triangular_solve nan_to_num svd index_copy index_add index_reduce
+    scatter scatter_add scatter_reduce histogram histc bucketize searchsorted msort renorm take_along_dim tril triu
+    tensordot logcumsumexp where norm linalg.cross linalg.det linalg.cholesky linalg.cholesky_ex linalg.vecdot
+    linalg.eigh linalg.eigvalsh linalg.ldl_factor linalg.ldl_factor_ex linalg.ldl_solve linalg.multi_dot linalg.norm
+    linalg.matrix_norm linalg.qr linalg.slogdet linalg.vector_norm linalg.lu_factor linalg.lu_factor_ex linalg.lu
+    linalg.lu_solve linalg.inv linalg.inv_ex linalg.solve linalg.solve_ex linalg.solve_triangular linalg.svd
+    linalg.svdvals round""".split()
+)
+"""Functions whose `out=` must have the result's dtype exactly, beside those that see to it themselves (`outputs.placed`);
+elsewhere the result is converted if it may be."""
 
 QUICK = frozenset(
     """abs_ add add_ addcdiv_ addcmul_ all any argmax argmin as_tensor atleast_1d atleast_2d atleast_3d broadcast_to bfloat16

@@ -9,6 +9,7 @@ would be felt is left out; it refuses by itself, where what it does with a wrong
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from inspect import CO_VARARGS
 from types import FunctionType
 from typing import Any
@@ -18,9 +19,10 @@ import numpy as np
 from .. import dtypes
 from ..autograd.tape import Variable
 from ..backends.device import device
-from .argument_names import ELSEWHERE, NAMES, QUICK, UNCHECKED_METHODS
+from .argument_names import ELSEWHERE, EXACT_OUT, NAMES, QUICK, UNCHECKED_METHODS
 from .core import Tensor
 from .formats import layout, memory_format
+from .outputs import placed
 from .random import Generator
 from .size import Size
 
@@ -139,13 +141,14 @@ KINDS = {
     "floats": Kind("tuple of floats", (), lambda v: isinstance(v, (list, tuple)) and all(map(_is_float, v)), _numbers),
     "int": Kind("int", (int,), _is_int, _number),
     "ints": Kind("tuple of ints", (int,), lambda v: _is_int(v) or _are_ints(v), _numbers),
+    "bool or ints": Kind("tuple of ints", (bool, int), lambda v: _is_int(v) or _are_ints(v), _numbers),
     "sequence of ints": Kind("tuple of ints", (), _are_ints, _numbers),
     "ints or gaps": Kind("tuple of ints", (int,), lambda v: _is_int(v) or _are_ints(_without_gaps(v)), _numbers),
     "bool": Kind("bool", (bool,), _nothing),
     "str": Kind("str", (str,), lambda v: isinstance(v, str)),
     "str or ints": Kind("tuple of ints", (str, int), lambda v: isinstance(v, str) or _is_int(v) or _are_ints(v), _numbers),
     "str or number": Kind("str", (str, int, float), lambda v: isinstance(v, str) or _is_number(v)),
-    "dtype": Kind("torch.dtype", (dtypes.dtype,), lambda v: isinstance(v, type) and v in (float, int, bool, complex), _dtype),
+    "dtype": Kind("torch.dtype", (dtypes.dtype, dtypes.AbsentType), lambda v: isinstance(v, type) and v in (float, int, bool, complex), _dtype),
     "device": Kind("torch.device", (device, str, int), lambda v: isinstance(v, str) or _is_int(v)),
     "layout": Kind("torch.layout", (layout,), _nothing),
     "memory format": Kind("torch.memory_format", (memory_format,), _nothing),
@@ -319,6 +322,25 @@ def _too_large(path: str, error: MemoryError | OverflowError) -> RuntimeError:
     return RuntimeError(f"{path}: value cannot be converted without overflow: {error}")
 
 
+def _exactly(function):
+    """The function with an `out=` that must have the result's dtype."""
+
+    @wraps(function)
+    def call(*args, out=None, **kwargs):
+        if out is None:
+            return function(*args, **kwargs)
+        result = function(*args, **kwargs)
+        several = isinstance(result, (tuple, list))
+        targets, values = (out, result) if several else ((out,), (result,))
+        if len(targets) != len(values):
+            raise TypeError(f"{function.__name__}(): argument 'out' must be a tuple of {len(values)} Tensors")
+        for target, value in zip(targets, values):
+            placed(target, value)
+        return (result.__class__(out) if hasattr(result, "_fields") else out) if several else out
+
+    return call
+
+
 def _as(function, call):
     call.__name__, call.__qualname__, call.__doc__ = function.__name__, function.__qualname__, function.__doc__
     call.__wrapped__ = function
@@ -340,6 +362,8 @@ def check_functions(namespace: dict[str, Any], names) -> None:
         value = namespace[name]
         if _is_open(name, value):
             path = f"{room}.{name}".lstrip(".")
+            if path in EXACT_OUT:
+                value = _exactly(value)
             namespace[name] = made = (explained if name in QUICK else checked)(value, path)
             # Files name a function by its module: there it must be the same object.
             made.__module__, made.__qualname__ = module, name

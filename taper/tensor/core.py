@@ -15,6 +15,7 @@ from ..autograd.tape import (
     OutputOf,
     Variable,
     alias,
+    await_leaf,
     counter_of,
     extras_of,
     node_of,
@@ -45,6 +46,7 @@ from .operators import OperatorMethods
 from .products import ProductMethods
 from .random import RandomMethods
 from .reduction import ReductionMethods
+from .removed import RemovedMethods
 from .scattering import ScatteringMethods
 from .selection import SelectionMethods
 from .shape import ShapeMethods
@@ -77,6 +79,7 @@ class Tensor(
     ProductMethods,
     RandomMethods,
     ReductionMethods,
+    RemovedMethods,
     ScatteringMethods,
     SelectionMethods,
     ShapeMethods,
@@ -235,6 +238,23 @@ class Tensor(
         """The legacy constructor with this tensor's dtype: `x.new(2, 3)` is uninitialised, `x.new([1, 2])` has data."""
         return constructed("Tensor", self.dtype, args, device)
 
+    def as_subclass(self, cls):
+        """The same memory and history as a tensor of another class. TypeError for a class that is none of tensors."""
+        if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+            raise TypeError(
+                "Creating a Tensor subclass from a class that does not inherit from Tensor is not possible. Make sure your "
+                "class inherits from Tensor."
+            )
+        source = self.view_as(self) if self.requires_grad else self
+        made = Variable.__new__(cls)
+        made._array, made._node = source._array, source._node
+        made._counter = alias(source, source._array)._counter
+        return made
+
+    def module_load(self, other, assign: bool = False):
+        """What `load_state_dict` puts in the place of this tensor for `other`: itself with its values, or `other`."""
+        return other.detach() if assign else self.copy_(other).detach()
+
     def detach(self):
         """The same memory without history."""
         return alias(self, self._array)
@@ -279,9 +299,7 @@ class Tensor(
         node = node_of(self)
         if not isinstance(node, AccumulateGrad):
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-        if node.after is None:
-            node.after = {}
-        return Handle(node.after, hook)
+        return Handle(await_leaf(node), hook)
 
     @property
     def _version(self) -> int:

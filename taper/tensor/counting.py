@@ -52,16 +52,19 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     return _different(ops.unique_consecutive, input, dim, return_inverse, return_counts)
 
 
-def isin(elements, test_elements, *, assume_unique=False, invert=False):
+def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
     """Whether each element occurs in `test_elements`; either may be a number. assume_unique makes no difference."""
     given = [t for t in (elements, test_elements) if isinstance(t, Variable)]
     if not given or not all(isinstance(t, (Variable, int, float)) for t in (elements, test_elements)):
         kinds = f"({type(elements).__name__}, {type(test_elements).__name__})"
         raise TypeError(f"isin() received an invalid combination of arguments - got {kinds}; make one of them a tensor")
+    if bool in (elements.__class__, test_elements.__class__):
+        raise RuntimeError("Unsupported input type encountered for isin(): Bool")
     for t in given:
         if t._array.dtype.kind in "bc":
             raise RuntimeError(f"Unsupported input type encountered for isin(): {legacy_name(t._array.dtype)}")
-    return apply(ops.isin, elements, test_elements, invert=bool(invert))
+    result = apply(ops.isin, elements, test_elements, invert=bool(invert))
+    return result if out is None else into(out, result)
 
 
 def _range(array, low: float, high: float, name: str) -> tuple[float, float]:

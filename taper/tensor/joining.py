@@ -67,6 +67,8 @@ def cat(tensors, dim: int = 0, *, out=None, **named):
     shape = found[0]._array.shape
     if shape and shape != (0,) and all([x._array.shape == shape for x in found]):
         result = apply(movement.cat, *found, axis=dims.one(dim, len(shape)))
+        if out is not None and dtypes.category(result._array.dtype) > dtypes.category(out._array.dtype):
+            raise TypeError(f"torch.cat(): input types can't be cast to the desired output type {out.dtype}")
         return placed(out, result, *found, exact=False)
     # A tensor of shape (0,) fits beside every other, for the sake of old programs.
     sized = [x for x in found if x._array.shape != (0,)]

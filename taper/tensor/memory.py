@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from operator import index
 
 import numpy as np
@@ -130,6 +131,8 @@ def stride(self, dim=None):
 def storage_offset_of(array: np.ndarray) -> int:
     """Where in its memory an array starts, in elements."""
     owner = memory_owner(array)
+    if hasattr(owner, "check_whole"):
+        owner.check_whole()
     if not array.size or owner is array:
         return 0
     return (address(array) - address(owner)) // array.itemsize
@@ -180,6 +183,19 @@ def resize_(self, *sizes, memory_format=None):
     return self
 
 
+def resize(self, *sizes):
+    """This tensor in another shape of as many elements. Deprecated for `reshape`."""
+    warnings.warn("non-inplace resize is deprecated", stacklevel=2)
+    shape = size_of(sizes, "resize")
+    if math.prod(shape) != self._array.size:
+        raise RuntimeError(
+            f"requested resize to {'x'.join(map(str, shape))} ({math.prod(shape)} elements in total), but the given tensor has "
+            f"a size of {'x'.join(map(str, self._array.shape))} ({self._array.size} elements). autograd's resize can only "
+            "change the shape of a given tensor, while preserving the number of elements."
+        )
+    return self.reshape(shape)
+
+
 def resize_as_(self, other, memory_format=None):
     """Give this tensor the shape of `other`; new memory beyond the old is uninitialised. Returns it."""
     return resize_(self, other._array.shape)
@@ -224,6 +240,7 @@ class MemoryMethods:
     dim = ndimension = dim
     element_size = element_size
     is_set_to = is_set_to
+    resize = resize
     resize_ = resize_
     resize_as_ = resize_as_
     set_ = set_

@@ -11,11 +11,11 @@ from .writing import check_overlap
 __all__: list[str] = []
 
 
-def placed(out, result, *inputs, exact: bool = True):
+def placed(out, result, *inputs, exact: bool = True, single: bool = False):
     """Put a result into `out`, unless it is None; returns it.
 
-    RuntimeError if `out` has another dtype (where `exact`), if its elements share memory, or if it shares memory with
-    one of the inputs.
+    RuntimeError if `out` has another dtype (where `exact`) or shares memory with one of the inputs; and
+    where its elements share memory, if it has the result's shape or, `single`, in any case.
     """
     if out is None:
         return result
@@ -23,7 +23,8 @@ def placed(out, result, *inputs, exact: bool = True):
     if exact and array.dtype != result._array.dtype:
         wanted, have = legacy_name(result._array.dtype).lower(), legacy_name(array.dtype).lower()
         raise RuntimeError(f"Expected out tensor to have dtype {wanted}, but got {have} instead")
-    check_overlap(array)
+    if single:
+        check_overlap(array)
     for x in inputs:
         if _share(array, x._array):
             raise RuntimeError(

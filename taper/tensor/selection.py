@@ -95,7 +95,7 @@ def masked_select(input, mask, *, out=None):
     if mask._array.dtype.kind != "b":
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype}. Convert it: mask.bool().")
     input, mask = broadcast_tensors(input, mask)
-    return placed(out, apply(ops.masked_select, input, mask), input, mask)
+    return placed(out, apply(ops.masked_select, input, mask), input, mask, single=True)
 
 
 def masked_fill(input, mask, value):
@@ -293,12 +293,14 @@ def index_select(input, dim: int, index, *, out=None):
     index = vector(index, "index_select")
     limit = length(input, axis)
     if outside(index._array, limit):
-        raise IndexError(f"index out of range in self: index_select along dimension {axis} of size {limit}")
+        # PyTorch looks at the positions in two places, of which one knows dimension 1 alone.
+        kind, words = (RuntimeError, "INDICES element is out of DATA bounds") if axis == 1 else (IndexError, "index out of range in self")
+        raise kind(f"{words}: index_select along dimension {axis} of size {limit}")
     if input._array.ndim:
         result = apply(ops.index_select, input, index, axis=axis)
     else:
         result = reshaped(apply(ops.index_select, reshaped(input, (1,)), index, axis=0), ())
-    return placed(out, result, input, index)
+    return placed(out, result, input, index, single=True)
 
 
 def _along(axis: int, part) -> tuple:

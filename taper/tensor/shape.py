@@ -287,9 +287,16 @@ def t(input):
     return viewed(ops.t, input, axes=(1, 0) if ndim == 2 else tuple(range(ndim)))
 
 
-def permute(input, *dims_, **named):
-    """The dimensions in another order. A view. RuntimeError unless each is named once."""
+def permute(input, dims):
+    """The dimensions in another order, a list of them. A view. RuntimeError unless each is named once."""
     check_tensor(input, "permute")
+    if isinstance(dims, int):
+        raise TypeError("permute(): argument 'dims' (position 2) must be tuple of ints, not int: permute(x, (1, 0)).")
+    return permuted(input, dims)
+
+
+def permuted(input, *dims_, **named):
+    """The dimensions in another order, a list of them or one by one. A view. RuntimeError unless each is named once."""
     order = sizes_of(dims_, named, "dims", "permute")
     ndim = input._array.ndim
     if len(order) != ndim:
@@ -453,6 +460,20 @@ def reshaped_in_place(function, name: str):
     return method
 
 
+def sum_to_size(self, *size):
+    """The sum over the dimensions along which `size` has to be expanded to give this tensor's shape.
+
+    RuntimeError if it cannot be.
+    """
+    size = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+    shape = self._array.shape
+    extra = len(shape) - len(size)
+    if extra < 0 or any(n not in (1, m) for n, m in zip(size, shape[extra:])):
+        raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
+    axes = [i for i, m in enumerate(shape) if i < extra or size[i - extra] == 1 != m]
+    return reshape(self.sum(axes, keepdim=True) if axes else self, size)
+
+
 class ShapeMethods:
     """Shapes as methods and attributes."""
 
@@ -460,6 +481,7 @@ class ShapeMethods:
 
     reshape = reshape
     reshape_as = reshape_as
+    sum_to_size = sum_to_size
     view = view
     view_as = view_as
     flatten = flatten
@@ -477,7 +499,7 @@ class ShapeMethods:
     swapdims_ = reshaped_in_place(swapdims, "swapdims_")
     t = t
     t_ = reshaped_in_place(t, "t_")
-    permute = permute
+    permute = permuted
     movedim = moveaxis = movedim
     adjoint = adjoint
     expand = expand

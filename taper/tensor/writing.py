@@ -17,7 +17,7 @@ from ..ops import movement as ops
 from .creation import tensor
 from .memory import as_strided, storage_offset, stride
 
-__all__ = ["zero_"]
+__all__ = ["fill", "zero_"]
 
 
 def unrecorded(t, other=None) -> bool:
@@ -103,7 +103,8 @@ def number_for(value, np_dtype: np.dtype, name: str):
         if value.__class__ is float and not math.isfinite(value):
             raise RuntimeError(f"value cannot be converted to type {dtypes.from_numpy(np_dtype).name} without overflow")
         info = np.iinfo(np_dtype)
-        if not info.min <= value <= info.max and not (np_dtype.kind == "u" and -info.max <= value < 0):
+        wraps = np_dtype.kind == "u" and value.__class__ is not float and -info.max <= value < 0
+        if not info.min <= value <= info.max and not wraps:
             raise RuntimeError(f"value cannot be converted to type {dtypes.from_numpy(np_dtype).name} without overflow")
         return int(value) & info.max if value < 0 and np_dtype.kind == "u" else int(value)
     return value
@@ -135,6 +136,11 @@ def fill_(self, value):
         changed(self)
         return self
     return assign(self, apply(ops.fill, self, value=value))
+
+
+def fill(input, value):
+    """A tensor of the input's shape and dtype with a number, or a tensor without dimensions, in every element."""
+    return fill_(apply(ops.clone, input, order="K"), value)
 
 
 def zero_(self):

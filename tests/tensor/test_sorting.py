@@ -92,6 +92,7 @@ def test_out():
     assert values.tolist() == [1.0, 2.0, 3.0] and indices.tolist() == [1, 2, 0]
     out = taper.empty(0)
     assert taper.quantile(x, 0.5, out=out) is out and out.item() == 2.0
+    out = taper.empty(0)
     assert taper.histc(x, 2, out=out) is out and out.tolist() == [1.0, 2.0]
 
 

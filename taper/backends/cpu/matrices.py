@@ -85,12 +85,16 @@ def solve_matrix(a, b):
 def cholesky(a):
     """(L, info) with a = L L^H; info is the order of the first leading minor that is not positive, else 0."""
     try:
-        return np.linalg.cholesky(a), _no_failure(a.shape[:-2])
+        out, info = np.linalg.cholesky(a), _no_failure(a.shape[:-2])
     except np.linalg.LinAlgError:
         out, info = _one_by_one(np.linalg.cholesky, a)
         for i in np.argwhere(info):
             info[tuple(i)] = _first_bad_minor(a[tuple(i)])
-        return out, info
+    # LAPACK passes over what is not a number; its diagonal shows where it began.
+    odd = np.isnan(np.diagonal(out, axis1=-2, axis2=-1)) & (info == 0)[..., None]
+    if odd.any():
+        info = np.where(odd.any(-1), odd.argmax(-1) + 1, info).astype(np.int32)
+    return out, info
 
 
 def _first_bad_minor(a) -> int:

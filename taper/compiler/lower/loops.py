@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ...native.machine import Machine
 from ...native.text import Builder, Value, element, i64, vector
-from ..graph import Node
+from ..graph import ANY, Node
 from .access import Access
 from .emitter import Emitter, Lane, Pointer, inner_steps, register_type
 from .expression import is_reduction
@@ -27,9 +27,6 @@ BLOCK = 256
 
 CHUNK = 8192
 """Elements of a chunk, about: what a thread does between two looks at its share."""
-
-ANY = 999_983
-"""A length whose chunks are single elements: the kernel of a vector so long serves for one of any length."""
 
 
 def emit_loop(b: Builder, kernel: Kernel, pointer: Pointer, machine: Machine) -> int:
@@ -53,7 +50,7 @@ class _Kernel(Iteration):
     def chunked(self, rows: int, each: int, body: Callable[[Value], None]) -> int:
         """Loop over the rows of the chunks given; `each` elements a row. Returns the number of chunks."""
         b = self.b
-        count = max(1, CHUNK // max(each, 1))
+        count = 1 if rows == ANY else max(1, CHUNK // max(each, 1))
         if rows // count < 8 and rows * each > 4 * CHUNK // 2:
             count = max(1, rows // 8)
         chunks = math.ceil(rows / count)

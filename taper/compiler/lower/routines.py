@@ -20,11 +20,12 @@ from ...native.sequence import (
 from ...native.text import Builder, Value, i64
 from ...ops.recurrence import CELLS
 from ..graph import Node
+from ..placing import Scratch
 from ..routines import Attending, Recurrent
 from .emitter import Pointer
 from .instructions import LLVM
 from .kernels import Kernel
-from .products import Piece, Scratch
+from .products import Piece
 
 Operand = Callable[[Builder, str], "Value | None"]
 

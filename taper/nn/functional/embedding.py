@@ -8,13 +8,15 @@ from ...autograd.dispatch import apply
 from ...autograd.tape import changed, wrap
 from ...backends import namespace_of
 from ...ops import indexing as ops
+from .looked_up import note_rows
 
 
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
     """The rows of `weight` at the integers `input`. IndexError out of range.
 
     padding_idx: this row gets no gradient. max_norm: rows that are used and longer are first shortened, in place.
-    scale_grad_by_freq: a row's gradient is divided by how often it was used. sparse has no effect: gradients are dense.
+    scale_grad_by_freq: a row's gradient is divided by how often it was used. sparse: the gradient is
+    dense all the same, and knows its rows, which optim.SparseAdam asks for.
     """
     index, table = input._array, weight._array
     if index.dtype.kind not in "iu" or index.dtype.itemsize < 4:
@@ -40,6 +42,8 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
         counts = np.bincount(index.reshape(-1), minlength=table.shape[0])[index]
         share = wrap((1 / counts[..., None]).astype(table.dtype))
         out = out * share + (out * (1 - share)).detach()
+    if sparse:
+        note_rows(weight, out, index, padding_idx)
     return out
 
 
@@ -109,7 +113,7 @@ def embedding_bag(
         )
     if bounds.size and bounds[-1] > index.size:
         raise RuntimeError(f"embedding_bag: offsets must lie within the input of {index.size}, got {int(bounds.max())}")
-    rows = embedding(input.reshape(-1), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+    rows = embedding(input.reshape(-1), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)
     bags = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))

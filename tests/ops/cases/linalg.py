@@ -178,6 +178,7 @@ CASES = [
             T.linalg.cholesky_ex(positive(a))[0],
             T.linalg.cholesky_ex(-positive(a))[1],
             T.linalg.cholesky_ex(a - a)[1],
+            T.linalg.cholesky_ex(positive(a) * float("nan"))[1],
         ),
         (B,),
         ops=("cholesky",),

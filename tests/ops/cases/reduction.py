@@ -125,6 +125,18 @@ CASES = [
         ops=("var", "std"),
     ),
     Case(
+        "var.unbiased_first",
+        lambda T, x: (x.std(False), x.var(True), T.std(x, False), *T.std_mean(x, True), *T.var_mean(x, False)),
+        (X,),
+        ops=("var", "std"),
+    ),
+    Case(
+        "sum.to_size",
+        lambda T, x: (x.sum_to_size(3, 1), x.sum_to_size((2, 3, 4)), x.sum_to_size([1, 4]), x.sum_to_size(())),
+        (X,),
+        ops=("sum",),
+    ),
+    Case(
         "var.none_left",
         lambda T, x: (x[:1].var(), x.var(correction=3), x[:0].var(), x.std(correction=4)),
         (real(3),),
