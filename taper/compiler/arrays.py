@@ -37,7 +37,7 @@ _xp = sys.modules[__name__]
 TRACED = frozenset(
     "softmax log_softmax logsumexp variance mean_of vector_norm squared_error channel_sums batch_norm_grad "
     "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad layer_norm_slope rms_norm rms_norm_grad "
-    "affine add_product isneginf isposinf".split()
+    "class_exponentials affine add_product isneginf isposinf".split()
 )
 """Functions of the CPU namespace that are plain array code."""
 
@@ -126,6 +126,14 @@ def ones(shape, dtype=None, **options):
 
 
 empty = zeros
+
+
+def zeros_beside(x, shape):
+    return full(shape, 0, x.dtype)
+
+
+def triangle_beside(x):
+    return _xp.tri(*x.shape[-2:], dtype=bool)
 
 
 def zeros_like(x, dtype=None, **options):

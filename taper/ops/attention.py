@@ -29,7 +29,7 @@ def scores_of(xp, q, k, mask, scale, causal):
     scores = xp.matmul(q, xp.matrix_transpose(k)) * scale
     hidden = xp.full_like(scores, -math.inf)
     if causal:
-        scores = xp.where(xp.tri(*scores.shape[-2:], dtype=bool), scores, hidden)
+        scores = xp.where(xp.triangle_beside(scores), scores, hidden)
     if mask is not None:
         scores = xp.where(mask, scores, hidden) if mask.dtype.kind == "b" else scores + mask
     return scores

@@ -8,6 +8,9 @@ from typing import Any
 from .. import dtypes
 from ..autograd.modes import no_grad
 from ..autograd.tape import Variable
+from ..backends.cuda import driver
+from ..backends.device import CPU
+from ..backends.transfer import place_of
 from . import settings
 from .core import Tensor
 
@@ -185,7 +188,12 @@ def _places(shape: tuple):
 
 
 def record_stream(self, stream) -> None:
-    """Say that a stream uses this tensor: nothing to do without a GPU."""
+    """Keep this tensor's memory until a stream has done what is in it now: it is used there, and was made elsewhere.
+
+    Nothing to do for a tensor on the CPU.
+    """
+    if place_of(self._array) is not CPU:
+        driver.keep_for(self._array, stream._stream)
 
 
 def dequantize(self):
