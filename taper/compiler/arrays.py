@@ -293,7 +293,7 @@ def attention(q, k, v, mask, drop, scale, causal):
 
 
 def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
-    return _attention.slopes(_xp if not recording.gpu else halved, g, q, k, v, drop, weights, scale, needs)
+    return _attention.slopes(halved if recording.place.type == "cuda" else _xp, g, q, k, v, drop, weights, scale, needs)
 
 
 def recurrence(cell, x, h, c, w, b, project, sizes, reverse):

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..autograd.tape import Variable, node_of, wrap
+from ..backends.device import CPU
 from ..backends.making import making
 from ..tensor.random import Generator, default_generator
 from .backward import Gradients, captured_gradients
@@ -130,14 +131,15 @@ class _Stream:
                 raise CaptureError(f"drawing random numbers ({name}) by probabilities that are tensors is not captured")
             result = method(*args, **kwargs)
             results = list(result) if isinstance(result, tuple) else [result]
-            if not all(isinstance(r, np.ndarray) for r in results):
+            home = self._capture.home or HOST
+            if not all(isinstance(r, (np.ndarray, home.kind)) for r in results):
                 raise CaptureError(f"a random number ({name}) that is no tensor is not captured")
             self._capture.draws.append((Draw(self._generator, name, args, kwargs), nodes := []))
             symbols = []
             for i, r in enumerate(results):
                 key = len(self._capture.draws) - 1, i
                 nodes.append(self._capture.graph.leaf("draw", key, r.shape, r.dtype))
-                symbols.append(made(nodes[-1], np.empty_like(r)))
+                symbols.append(made(nodes[-1], np.empty_like(r if isinstance(r, np.ndarray) else home.stand_in(r))))
             return tuple(symbols) if isinstance(result, tuple) else symbols[0]
 
         return draw
@@ -251,6 +253,12 @@ class Capture:
 
         return fetch
 
+    def _constant(self, array) -> Symbol:
+        """A symbol for an array that the function makes, wherever it is."""
+        if isinstance(array, Symbol):
+            return array
+        return constant_symbol(array if array.__class__ is np.ndarray else home_of(array).fetch(array))
+
     def _shared(self, array: np.ndarray) -> Symbol:
         """A symbol for a NumPy array that the function makes a tensor of: the array is read at each call."""
         source = Source("tensor", tensor=wrap(array))
@@ -265,12 +273,12 @@ class Capture:
         recording.graph, recording.present = self.graph, self._present
         recording.questions, recording.checks = self.questions, self.checks
         self.graph.source = _user_line
-        making.constant, making.shared = constant_symbol, self._shared
+        making.constant, making.shared = self._constant, self._shared
         try:
             for t, state in zip(tensors, before):
                 home = home_of(state.array)
                 if self.home is None:
-                    self.home, recording.gpu = home, home.gpu
+                    self.home, recording.place = home, home.place
                 elif home is not self.home:
                     raise CaptureError("a step that uses tensors on several devices is not captured")
                 if state.array.dtype.kind == "c":
@@ -294,7 +302,7 @@ class Capture:
         finally:
             for t, state in zip(tensors, before):
                 state.put_back(t)
-            recording.graph, recording.gpu = None, False
+            recording.graph, recording.place = None, CPU
             making.constant = making.shared = None
             self.graph.source = _nowhere
 
@@ -334,7 +342,8 @@ class Capture:
 
     @contextmanager
     def _generators(self, found: Reach):
-        generators = list({id(g): g for g in (default_generator, *found.generators)}.values())
+        own = (self.home or HOST).generators()
+        generators = list({id(g): g for g in (default_generator, *own, *found.generators)}.values())
         streams = [g.stream for g in generators]
         try:
             for g, stream in zip(generators, streams):
@@ -360,7 +369,8 @@ class Capture:
             elif isinstance(v._array, Symbol):
                 outputs.append(Output(v._array.node(), node_of(v) is not None, tensor=v))
             else:
-                outputs.append(Output(self.graph.constant(np.array(v._array)), node_of(v) is not None, tensor=v))
+                array = home_of(v._array).fetch(v._array)
+                outputs.append(Output(self.graph.constant(array), node_of(v) is not None, tensor=v))
         return outputs, tree
 
     def _gradients(self, outputs, tensors, before) -> Gradients | None:

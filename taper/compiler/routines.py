@@ -98,7 +98,7 @@ def _is_native(project, sizes, *arrays) -> bool:
     first = arrays[0].dtype
     return (
         project is None
-        and not recording.gpu
+        and recording.place.type != "cuda"
         and len(sizes) > 1
         and sum(sizes) > 0
         and first.name in ("float32", "float64")

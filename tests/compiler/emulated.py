@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from taper.backends import cpu
+from taper.backends.device import device
 from taper.compiler.cuda.device import stand_in
 from taper.compiler.cuda.program import CudaProgram
 from taper.compiler.homes import Home
@@ -23,6 +24,8 @@ from taper.compiler.lower.calls import Convolve, Matmul
 from taper.native.machine import Machine, gpu
 
 from ..native import simt
+
+GPU = device("cuda", 0)
 
 
 def at(address: int, count: int, dtype) -> np.ndarray:
@@ -162,7 +165,7 @@ def home(drivers: list | None = None, **options) -> Home:
             drivers.append(driver)
         return CudaProgram(graph, results, state, driver.machine).loaded(driver)
 
-    return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, gpu=True)
+    return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, place=GPU)
 
 
 class OnCupy(Emulated):
@@ -179,6 +182,12 @@ def cupy_home(cupy, drivers: list) -> Home:
         drivers.append(OnCupy())
         return CudaProgram(graph, results, state, drivers[-1].machine).loaded(drivers[-1])
 
+    def generators() -> list:
+        from taper.tensor.random import generator_on
+
+        return [generator_on(GPU)]
+
     return Home(
-        cupy.ndarray, cupy.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, gpu=True
-    )
+        cupy.ndarray, cupy.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, cupy.asnumpy, GPU,
+        generators,
+    )  # fmt: skip

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...backends import cuda as settings
 from ...backends import namespace_of
+from ...backends.device import device
 from ...native import library
 from ...native.machine import Machine, gpu_for
 from ..homes import Home
@@ -209,21 +210,25 @@ def _dense(what: Matmul) -> tuple[int, ...]:
 
 
 @lru_cache(None)
-def device(number: int) -> Device:
-    """The GPU of a number."""
-    return Device(number)
-
-
-@lru_cache(None)
 def _home(number: int) -> Home:
-    here = device(number)
+    here = Device(number)
     cupy = here.cupy
 
     def program(graph, results, state) -> CudaProgram:
         with here.on():
             return CudaProgram(graph, results, state, here.machine).loaded(here)
 
-    return Home(cupy.ndarray, here.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, gpu=True)
+    place = device("cuda", number)
+
+    def generators() -> list:
+        from ...tensor.random import generator_on
+
+        return [generator_on(place)]
+
+    return Home(
+        cupy.ndarray, here.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, cupy.asnumpy, place,
+        generators,
+    )  # fmt: skip
 
 
 def home(array) -> Home:
