@@ -131,7 +131,7 @@ class _Stream:
                 raise CaptureError(f"drawing random numbers ({name}) by probabilities that are tensors is not captured")
             result = method(*args, **kwargs)
             results = list(result) if isinstance(result, tuple) else [result]
-            home = self._capture.home or HOST
+            home = self._capture.home
             if not all(isinstance(r, (np.ndarray, home.kind)) for r in results):
                 raise CaptureError(f"a random number ({name}) that is no tensor is not captured")
             self._capture.draws.append((Draw(self._generator, name, args, kwargs), nodes := []))
@@ -163,7 +163,7 @@ class Capture:
     actual: dict[Node, np.ndarray] = field(default_factory=dict)
     numbered: set = field(default_factory=set)
     arrays: list[Symbol] = field(default_factory=list)
-    home: Home | None = None
+    home: Home = HOST
 
     def run(self) -> Captured:
         """The captured step. CaptureError if it cannot be, and Uninitialised if it should be run once before."""
@@ -189,7 +189,7 @@ class Capture:
                 result = self.function(*args, **kwargs)
                 outputs, result_tree = self._outputs(result, tensors, before, arguments)
                 effects = self._effects(tensors, before, arguments)
-                _no_shared_memory(before, self.home or HOST)
+                _no_shared_memory(before, self.home)
                 gradients = self._gradients(outputs, tensors, before)
             finally:
                 problem = found.changed()
@@ -210,7 +210,7 @@ class Capture:
         return Captured(
             self.graph, self.sources, self.draws, self.questions, effects, outputs, result_tree, found, self.checks,
             assumed, no_grads, needing, plain, cells, found.held(self.numbered), identities, gradients,
-            self.home or HOST,
+            self.home,
         )  # fmt: skip
 
     # What the function sees in place of the real things.
@@ -275,12 +275,10 @@ class Capture:
         self.graph.source = _user_line
         making.constant, making.shared = self._constant, self._shared
         try:
+            self.home = _common_home(tensors, before, arguments)
+            recording.place = self.home.place
             for t, state in zip(tensors, before):
                 home = home_of(state.array)
-                if self.home is None:
-                    self.home, recording.place = home, home.place
-                elif home is not self.home:
-                    raise CaptureError("a step that uses tensors on several devices is not captured")
                 if state.array.dtype.kind == "c":
                     raise CaptureError("complex numbers are not captured")
                 place = arguments.get(id(t), -1)
@@ -342,7 +340,7 @@ class Capture:
 
     @contextmanager
     def _generators(self, found: Reach):
-        own = (self.home or HOST).generators()
+        own = (self.home).generators()
         generators = list({id(g): g for g in (default_generator, *own, *found.generators)}.values())
         streams = [g.stream for g in generators]
         try:
@@ -430,6 +428,22 @@ def _spent(t: Variable) -> bool:
     return False
 
 
+def _common_home(tensors: list[Variable], before: list[_State], arguments: dict[int, int]) -> Home:
+    """Where the arrays of tensors are. Beside a GPU's, a step may have tensors of one element in host memory, such as an
+    optimizer's counts of steps, that are no arguments. CaptureError for other mixtures."""
+    homes = list(dict.fromkeys(home_of(state.array) for state in before))
+    if len(homes) > 1:
+        homes = [
+            home_of(state.array)
+            for t, state in zip(tensors, before)
+            if state.array.__class__ is not np.ndarray or state.array.ndim or id(t) in arguments
+        ]
+        homes = list(dict.fromkeys(homes))
+    if len(homes) > 1:
+        raise CaptureError("a step that uses tensors on several devices is not captured")
+    return homes[0] if homes else HOST
+
+
 def _no_shared_memory(before: list[_State], home: Home) -> None:
     """CaptureError if a tensor is changed whose memory another one that is used looks at: each would have its own."""
     used: dict[int, list[tuple[np.ndarray, Memory]]] = {}
@@ -443,7 +457,8 @@ def _no_shared_memory(before: list[_State], home: Home) -> None:
     for group in used.values():
         for i, (a, memory) in enumerate(group):
             for b, other in group[i + 1 :]:
-                if (memory.changes or other.changes) and home.share_memory(a, b):
+                share_memory = np.may_share_memory if a.__class__ is np.ndarray else home.share_memory
+                if (memory.changes or other.changes) and share_memory(a, b):
                     raise CaptureError(
                         "two tensors share memory and the step changes one of them in place; make the other one of it inside"
                     )

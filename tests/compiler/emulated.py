@@ -159,11 +159,11 @@ class Emulated:
 def home(drivers: list | None = None, **options) -> Home:
     """A home of arrays that are NumPy's, whose programs run on a driver of their own; `drivers` gets these."""
 
-    def program(graph, results, state):
+    def program(graph, results, state, hosted=frozenset()):
         driver = Emulated(**options)
         if drivers is not None:
             drivers.append(driver)
-        return CudaProgram(graph, results, state, driver.machine).loaded(driver)
+        return CudaProgram(graph, results, state, driver.machine, hosted).loaded(driver)
 
     return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, place=GPU)
 
@@ -178,9 +178,9 @@ class OnCupy(Emulated):
 def cupy_home(cupy, drivers: list) -> Home:
     """A home of the arrays of CuPy's stand-in, whose programs run on a driver of their own, which `drivers` gets."""
 
-    def program(graph, results, state):
+    def program(graph, results, state, hosted=frozenset()):
         drivers.append(OnCupy())
-        return CudaProgram(graph, results, state, drivers[-1].machine).loaded(drivers[-1])
+        return CudaProgram(graph, results, state, drivers[-1].machine, hosted).loaded(drivers[-1])
 
     def generators() -> list:
         from taper.tensor.random import generator_on

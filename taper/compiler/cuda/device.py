@@ -21,7 +21,7 @@ from .program import CudaProgram
 STAGED = 8
 """Uploads that may be on their way at a time."""
 
-STAGE = 4096
+STAGE = 1 << 16
 """Bytes of one upload at most."""
 
 # cuBLAS's names of element types and of how is computed (cublas_api.h, library_types.h).
@@ -214,9 +214,9 @@ def _home(number: int) -> Home:
     here = Device(number)
     cupy = here.cupy
 
-    def program(graph, results, state) -> CudaProgram:
+    def program(graph, results, state, hosted=frozenset()) -> CudaProgram:
         with here.on():
-            return CudaProgram(graph, results, state, here.machine).loaded(here)
+            return CudaProgram(graph, results, state, here.machine, hosted).loaded(here)
 
     place = device("cuda", number)
 
