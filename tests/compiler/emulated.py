@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import inspect
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -49,6 +50,7 @@ class Emulated:
     """A driver; `done` are the things done so far: (what, ...) each; `loaded` the texts of its kernels."""
 
     machine: Machine = field(default_factory=gpu)
+    name: str = "emulated"
     backwards: bool = False
     done: list[tuple] = field(default_factory=list)
     loaded: list[str] = field(default_factory=list)
@@ -149,6 +151,14 @@ class Emulated:
             self.recording = None
         self.done.append(("capture", next(self.numbers)))
         return recorded
+
+    def seconds(self, enqueue) -> float:
+        started = time.perf_counter()
+        enqueue()
+        return time.perf_counter() - started
+
+    def limits(self, half: bool, double: bool) -> tuple[float, float]:
+        return (1e15 if half else 1e12 if double else 1e13), 1e12
 
     def replay(self, graph) -> None:
         self.done.append(("replay", [note for note, _ in graph]))

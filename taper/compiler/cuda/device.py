@@ -24,6 +24,19 @@ STAGED = 8
 STAGE = 1 << 16
 """Bytes of one upload at most."""
 
+REPEATED = 20
+"""Repetitions of what is measured."""
+
+# Numbers of cudaDeviceAttr.
+_CLOCK, _PROCESSORS, _MEMORY_CLOCK, _BUS = 13, 16, 36, 37
+
+# Operations of a multiprocessor in one cycle: in float32, in float64, and of products of half precision.
+_EACH_CYCLE = {
+    "sm_70": (128, 64, 1024), "sm_72": (128, 4, 1024), "sm_75": (128, 4, 1024), "sm_80": (128, 64, 2048),
+    "sm_86": (256, 4, 1024), "sm_87": (256, 4, 1024), "sm_89": (256, 4, 1024), "sm_90": (256, 128, 4096),
+    "sm_100": (256, 128, 8192), "sm_103": (256, 4, 8192), "sm_120": (256, 4, 1024),
+}  # fmt: skip
+
 # cuBLAS's names of element types and of how is computed (cublas_api.h, library_types.h).
 _TYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 14}
 _COMPUTE, _COMPUTE_TF32, _COMPUTE_DOUBLE = 68, 77, 70
@@ -41,6 +54,7 @@ class Device:
         with cupy.cuda.Device(number) as device:
             capability = device.compute_capability
             self.machine: Machine = gpu_for(int(capability[:-1]), int(capability[-1]))
+            self.name = cupy.cuda.runtime.getDeviceProperties(number)["name"].decode()
             # Captured on a stream of its own: the default one cannot be.
             self.stream = cupy.cuda.Stream(non_blocking=True)
         # Graphs hold the addresses of what libraries take while they are captured: nobody else may get that memory.
@@ -136,6 +150,23 @@ class Device:
 
     def replay(self, graph) -> None:
         graph.launch(self.cupy.cuda.get_current_stream())
+
+    def seconds(self, enqueue: Callable[[], None]) -> float:
+        start, stop = (self.cupy.cuda.Event() for _ in range(2))
+        start.record()
+        for _ in range(REPEATED):
+            enqueue()
+        stop.record()
+        stop.synchronize()
+        return self.cupy.cuda.get_elapsed_time(start, stop) * 1e-3 / REPEATED
+
+    def limits(self, half: bool, double: bool) -> tuple[float, float]:
+        ask, number = self.cupy.cuda.runtime.deviceGetAttribute, self.number
+        clock, processors = 1e3 * ask(_CLOCK, number), ask(_PROCESSORS, number)
+        # Two transfers a cycle of the memory's clock, of so many bits.
+        bytes = 2 * 1e3 * ask(_MEMORY_CLOCK, number) * ask(_BUS, number) / 8
+        singles, doubles, halves = _EACH_CYCLE[self.machine.cpu]
+        return clock * processors * (halves if half else doubles if double else singles), bytes
 
     # Libraries.
 

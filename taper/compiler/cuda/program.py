@@ -17,7 +17,7 @@ from ..evaluate import compute, evaluate
 from ..graph import LEAVES, PRODUCTS, SEVERAL, Graph, Node, reached, value_of
 from ..lower.calls import Call, call_of
 from ..lower.kernels import Kernel
-from ..lower.launches import Launch, fits, launches, side_by_side, written
+from ..lower.launches import Launch, has_room, independent, launches, side_by_side
 from ..lower.schedule import schedule
 from ..placing import Segment, host_results, placed, settled
 from .driver import Driver
@@ -78,25 +78,18 @@ class CudaProgram:
 
     def _emit(self) -> None:
         first = 0
-        waiting: list[Kernel] = []
-
-        def home(node: Node) -> Node:
-            return self.own.get(node, node)
+        waiting: list[list[Kernel]] = []
 
         def launch() -> None:
-            if waiting:
-                self.entries.append(side_by_side(list(waiting), self.machine, self.flag))
-                waiting.clear()
+            self.entries.extend(side_by_side(group, self.machine, self.flag) for group in waiting)
+            waiting.clear()
 
         for kernel in self.kernels:
             targets = [r.target for r in kernel.roots if r.node not in kernel.silent] or kernel.results()
             if all(n.size == 0 for n in targets):
                 continue
             if kernel.kind == "loop":
-                checked = kernel.writes_state and any(self.flag in written(k) for k in waiting)
-                if waiting and (checked or not fits(waiting, kernel, home)):
-                    launch()
-                waiting.append(kernel)
+                self._put(kernel, waiting)
                 continue
             launch()
             if kernel.kind in SEVERAL:
@@ -108,6 +101,20 @@ class CudaProgram:
                 self.entries += launches(kernel, self.machine)
         launch()
         self.segments.append(Segment(first, len(self.entries)))
+
+    def _put(self, kernel: Kernel, groups: list[list[Kernel]]) -> None:
+        """Put a loop kernel into the last of the launches to come that can take it, where no later one has to do with it."""
+
+        def home(node: Node) -> Node:
+            return self.own.get(node, node)
+
+        for group in reversed(groups):
+            if not independent(group, kernel, home, self.flag):
+                break
+            if has_room(group, kernel):
+                group.append(kernel)
+                return
+        groups.append([kernel])
 
     def _place(self) -> None:
         """Give every intermediate result a place in the arena, by how long it is needed."""
@@ -256,18 +263,22 @@ class CudaProgram:
                         self.graphs.append(graph)
                     self.driver.replay(graph)
             if segment.host is not None:
-                self._host(segment.host)
+                self.call_host(segment.host)
 
     def _entries(self, segment: Segment) -> None:
         for i in range(segment.first, segment.last):
-            entry = self.entries[i]
-            addresses = [self.addresses[n] for n in entry.items]
-            if isinstance(entry, Launch):
-                self.driver.launch(self.functions[i], entry.grid, addresses)
-            else:
-                self.driver.call(entry.what, addresses)
+            self.enqueue_entry(i)
 
-    def _host(self, kernel: Kernel) -> None:
+    def enqueue_entry(self, i: int) -> None:
+        """Enqueue one launch or call, with the arrays where the last run found them."""
+        entry = self.entries[i]
+        addresses = [self.addresses[n] for n in entry.items]
+        if isinstance(entry, Launch):
+            self.driver.launch(self.functions[i], entry.grid, addresses)
+        else:
+            self.driver.call(entry.what, addresses)
+
+    def call_host(self, kernel: Kernel) -> None:
         """Call the interpreter's part on copies in host memory."""
         node, driver = kernel.node, self.driver
         inputs = [self._fetched(n).reshape(x.shape) for n, x in zip(kernel.operands, node.inputs)]
