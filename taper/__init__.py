@@ -48,6 +48,7 @@ cfloat, cdouble = complex64, complex128
 
 from . import autograd, backends
 from .backends.cpu.large import Native as _Native
+from .backends.streams_native import Native as _NativeStreams
 from .errors import OutOfMemoryError
 from .tensor import special
 
@@ -121,7 +122,10 @@ _LENT |= dict.fromkeys(
 )
 
 
-_NATIVE = ("run", "elementwise", "rows", "update", "recurrence", "recurrence_grad")
+_NATIVE = (
+    *("run", "elementwise", "rows", "update"),
+    *("recurrence", "recurrence_grad", "attention", "attention_grad"),
+)
 
 
 def _lend_natively(which: str):
@@ -143,6 +147,19 @@ def _lend_natively(which: str):
 
 for _which in _NATIVE:
     setattr(_Native, _which, _lend_natively(_which))
+
+
+def _lend_streams():
+    """Many random numbers ask for machine code, which needs no compiler."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    found = import_module(f"{__name__}.native.streams") if find_spec("llvmlite") else None
+    _NativeStreams.kernels = found if found is not None and found.readable() else None
+    _NativeStreams.load = None
+
+
+_NativeStreams.load = _lend_streams
 
 
 def __getattr__(name: str):

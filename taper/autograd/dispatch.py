@@ -59,11 +59,9 @@ def apply(operator: Operator, *inputs, **attrs):
         xp = _common_namespace(operator, arrays)
     except Parts as found:
         return found.array.each(operator, inputs, attrs)
-    half = None
-    if not operator.half_native:
-        half = next((a.dtype for a in arrays if a is not None and getattr(a, "dtype", None) in dtypes.HALF), None)
-        if half is not None:
-            arrays = [xp.astype(a, F32) if getattr(a, "dtype", None) in dtypes.HALF else a for a in arrays]
+    half = None if operator.half_native else _half_of(arrays)
+    if half is not None:
+        arrays = [xp.astype(a, F32) if getattr(a, "dtype", None) in dtypes.HALF else a for a in arrays]
     token = enter(QUIET)
     try:
         out = operator.forward(xp, *arrays, **attrs)
@@ -79,12 +77,15 @@ def apply(operator: Operator, *inputs, **attrs):
         out, aux = out[:count], out[count:]
         if operator.outputs == 1:
             out = out[0]
-    results = out if out.__class__ in (tuple, list) else (out,)
-    made = [wrap(_as_array(xp, a, half)) for a in results]
-    if is_grad_enabled() and operator.differentiable:
+    if out.__class__ is ndarray and half is None:
+        made = [wrap(out)]
+    else:
+        results = out if out.__class__ in (tuple, list) else (out,)
+        made = [wrap(_as_array(xp, a, half)) for a in results]
+    if operator.differentiable and is_grad_enabled():
         mask = 0
         for i, t in enumerate(inputs):
-            if isinstance(t, Variable) and node_of(t) is not None:
+            if isinstance(t, Variable) and (t._node if t._view is None else node_of(t)) is not None:
                 mask |= 1 << i
         if mask and (operator.joint is not None or operator.plan(mask).steps):
             _attach(operator, inputs, attrs, mask, made, aux, half, several)
@@ -102,8 +103,9 @@ def _attach(operator, inputs, attrs, mask, made, aux, half, several) -> None:
     shapes = None
     if operator.broadcasts:
         shape = made[0]._array.shape
-        if any(isinstance(t, Variable) and t._array.shape != shape for t in inputs):
-            shapes = tuple(t._array.shape if isinstance(t, Variable) else () for t in inputs)
+        inputs_shapes = [t._array.shape if isinstance(t, Variable) else () for t in inputs]
+        if any([s != shape and isinstance(t, Variable) for s, t in zip(inputs_shapes, inputs)]):
+            shapes = tuple(inputs_shapes)
     node = record(operator, inputs, attrs, mask, made if several else made[0], aux, shapes, half)
     if several:
         node.results = [(t._array.shape, t._array.dtype) for t in made]
@@ -111,6 +113,15 @@ def _attach(operator, inputs, attrs, mask, made, aux, half, several) -> None:
             t._node = OutputOf(node, i)
     else:
         made[0]._node = node
+
+
+def _half_of(arrays: list):
+    """The dtype of the first array in half precision, None without one."""
+    for a in arrays:
+        dtype = getattr(a, "dtype", None)
+        if dtype is not F32 and dtype in dtypes.HALF:
+            return dtype
+    return None
 
 
 def _as_array(xp, value, half):

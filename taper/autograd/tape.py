@@ -520,12 +520,13 @@ def record(operator: Operator, inputs, attrs: dict, mask: int, result, aux, shap
             value = attrs[where] if where != "needs" else tuple(needs(t) for t in inputs)
         elif kind == Plan.AUX:
             value = aux[where]
+        elif operator.variadic and where == len(operator.inputs) - 1:
+            value = tuple([_fact(kind, t) for t in inputs[where:]])
         else:
-            facts = tuple(_fact(kind, t) for t in inputs)
-            value = facts[where:] if operator.variadic and where == len(operator.inputs) - 1 else facts[where]
+            value = _fact(kind, inputs[where])
         saved.append(value)
         versions.append(held)
-    edges = tuple(node_of(t) if isinstance(t, Variable) else None for t in inputs)
+    edges = tuple([node_of(t) if isinstance(t, Variable) else None for t in inputs])
     return cls(plan, edges, saved, versions, shapes, half)
 
 

@@ -105,7 +105,8 @@ def full_like(x, value, dtype=None, **options):
     dtype = np.dtype(dtype or x.dtype)
     g = graph()
     node = value.node_as(g, dtype) if hasattr(value, "node_as") else g.cast(node_for(value), dtype)
-    return made(g.expand(node, x.shape), np.empty_like(x.shadow, dtype) if isinstance(x, Symbol) else None)
+    turned = isinstance(x, Symbol) and not x.flags.c_contiguous
+    return made(g.expand(node, x.shape), np.empty_like(x.shadow, dtype) if turned else None)
 
 
 def full(shape, value, dtype=None, **options):
@@ -292,7 +293,7 @@ def attention(q, k, v, mask, drop, scale, causal):
     return halved.matmul(weights if drop is None else weights * drop, v), weights
 
 
-def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
+def attention_grad(g, q, k, v, mask, drop, out, weights, scale, causal, needs):
     return _attention.slopes(halved if recording.place.type == "cuda" else _xp, g, q, k, v, drop, weights, scale, needs)
 
 

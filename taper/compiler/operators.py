@@ -251,6 +251,7 @@ def lend() -> None:
     """Let the CPU namespace run large kernels natively; `native_available` says that machine code can be made."""
     Native.run, Native.elementwise, Native.rows, Native.update = run, elementwise, rows, update
     Native.recurrence, Native.recurrence_grad = _of_sequences("recurrence"), _of_sequences("recurrence_grad")
+    Native.attention, Native.attention_grad = _of_sequences("attention"), _of_sequences("attention_grad")
 
 
 def _of_sequences(name: str) -> Callable:

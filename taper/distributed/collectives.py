@@ -18,7 +18,7 @@ from .errors import DistBackendError
 from .groups import ProcessGroup, chosen
 from .reduction import ReduceOp
 from .watch import current
-from .work import Work
+from .work import Work, facts_of
 
 
 def single(value: Any, name: str) -> None:
@@ -115,7 +115,10 @@ def all_reduce(tensor, op=ReduceOp.SUM, group=None, async_op: bool = False):
         return None
     array = _memory(tensor)
     part = members.transport.all_reduce(array, op)
-    return _ended(Work(members, "all_reduce", [part], [tensor], lambda: _written(tensor, array)), async_op)
+    return _ended(
+        Work(members, "all_reduce", [part], [tensor], lambda: _written(tensor, array), facts=facts_of(array, op)),
+        async_op,
+    )
 
 
 def all_reduce_coalesced(tensors, op=ReduceOp.SUM, group=None, async_op: bool = False):
@@ -131,7 +134,9 @@ def all_reduce_coalesced(tensors, op=ReduceOp.SUM, group=None, async_op: bool = 
         for t, a in zip(tensors, arrays):
             _written(t, a)
 
-    return _ended(Work(members, "all_reduce_coalesced", parts, tensors, finish), async_op)
+    return _ended(
+        Work(members, "all_reduce_coalesced", parts, tensors, finish, facts=facts_of(*arrays[:1], op=op)), async_op
+    )
 
 
 def reduce(tensor, dst=None, op=ReduceOp.SUM, group=None, async_op: bool = False, group_dst=None):
@@ -144,7 +149,7 @@ def reduce(tensor, dst=None, op=ReduceOp.SUM, group=None, async_op: bool = False
     array = _memory(tensor)
     part = members.transport.reduce(array, op, to)
     finish = (lambda: _written(tensor, array)) if members.rank() == to else None
-    return _ended(Work(members, "reduce", [part], [tensor], finish), async_op)
+    return _ended(Work(members, "reduce", [part], [tensor], finish, facts=facts_of(array, op, to)), async_op)
 
 
 def broadcast(tensor, src=None, group=None, async_op: bool = False, group_src=None):
@@ -161,7 +166,7 @@ def broadcast(tensor, src=None, group=None, async_op: bool = False, group_src=No
     array = _memory(tensor)
     part = members.transport.broadcast(array, source)
     finish = None if members.rank() == source else lambda: _written(tensor, array)
-    return _ended(Work(members, "broadcast", [part], [tensor], finish), async_op)
+    return _ended(Work(members, "broadcast", [part], [tensor], finish, facts=facts_of(array, root=source)), async_op)
 
 
 def all_gather(tensor_list, tensor, group=None, async_op: bool = False):
@@ -175,7 +180,10 @@ def all_gather(tensor_list, tensor, group=None, async_op: bool = False):
     array = _memory(tensor)
     out = np.empty((members.size(), array.size), array.dtype)
     part = members.transport.all_gather(out, array)
-    return _ended(Work(members, "all_gather", [part], tensor_list, lambda: _spread(tensor_list, out)), async_op)
+    return _ended(
+        Work(members, "all_gather", [part], tensor_list, lambda: _spread(tensor_list, out), facts=facts_of(array)),
+        async_op,
+    )
 
 
 def all_gather_coalesced(output_tensor_lists, input_tensor_list, group=None, async_op: bool = False):
@@ -196,7 +204,14 @@ def all_gather_into_tensor(output_tensor, input_tensor, group=None, async_op: bo
     _check_sizes("all_gather_into_tensor", output_tensor, input_tensor, members.size())
     out, array = _memory(output_tensor), _memory(input_tensor)
     part = members.transport.all_gather(out, array)
-    work = Work(members, "all_gather_into_tensor", [part], output_tensor, lambda: _written(output_tensor, out))
+    work = Work(
+        members,
+        "all_gather_into_tensor",
+        [part],
+        output_tensor,
+        lambda: _written(output_tensor, out),
+        facts=facts_of(array),
+    )
     return _ended(work, async_op)
 
 
@@ -228,7 +243,7 @@ def gather(tensor, gather_list=None, dst=None, group=None, async_op: bool = Fals
         raise ValueError("Argument ``gather_list`` must NOT be specified on non-destination ranks.")
     part = members.transport.gather(out, array, to)
     finish = None if out is None else lambda: _spread(gather_list, out)
-    return _ended(Work(members, "gather", [part], gather_list, finish), async_op)
+    return _ended(Work(members, "gather", [part], gather_list, finish, facts=facts_of(array, root=to)), async_op)
 
 
 def scatter(tensor, scatter_list=None, src=None, group=None, async_op: bool = False, group_src=None):
@@ -249,7 +264,8 @@ def scatter(tensor, scatter_list=None, src=None, group=None, async_op: bool = Fa
         raise ValueError("Argument ``scatter_list`` must NOT be specified on non-source ranks.")
     array = _memory(tensor)
     part = members.transport.scatter(array, parts, source)
-    return _ended(Work(members, "scatter", [part], [tensor], lambda: _written(tensor, array)), async_op)
+    facts = facts_of(array, root=source)
+    return _ended(Work(members, "scatter", [part], [tensor], lambda: _written(tensor, array), facts=facts), async_op)
 
 
 def reduce_scatter(output, input_list, op=ReduceOp.SUM, group=None, async_op: bool = False):
@@ -262,7 +278,10 @@ def reduce_scatter(output, input_list, op=ReduceOp.SUM, group=None, async_op: bo
     _alike(input_list, output, "reduce_scatter")
     out = _memory(output)
     part = members.transport.reduce_scatter(out, _rows(input_list), op)
-    return _ended(Work(members, "reduce_scatter", [part], [output], lambda: _written(output, out)), async_op)
+    facts = facts_of(out, op)
+    return _ended(
+        Work(members, "reduce_scatter", [part], [output], lambda: _written(output, out), facts=facts), async_op
+    )
 
 
 def reduce_scatter_tensor(output, input, op=ReduceOp.SUM, group=None, async_op: bool = False):
@@ -275,7 +294,10 @@ def reduce_scatter_tensor(output, input, op=ReduceOp.SUM, group=None, async_op: 
     _check_sizes("reduce_scatter_tensor", input, output, members.size())
     out = _memory(output)
     part = members.transport.reduce_scatter(out, _memory(input), op)
-    return _ended(Work(members, "reduce_scatter_tensor", [part], [output], lambda: _written(output, out)), async_op)
+    work = Work(
+        members, "reduce_scatter_tensor", [part], [output], lambda: _written(output, out), facts=facts_of(out, op)
+    )
+    return _ended(work, async_op)
 
 
 def all_to_all(output_tensor_list, input_tensor_list, group=None, async_op: bool = False):

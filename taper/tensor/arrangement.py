@@ -63,9 +63,16 @@ def tile(input, *sizes, **named):
     return _repeated(input, (1,) * (input._array.ndim - len(counts)) + counts)
 
 
-def flip(input, *dims_, **named):
-    """The order reversed along dimensions. A copy."""
+def flip(input, dims):
+    """The order reversed along a list of dimensions. A copy."""
     check_tensor(input, "flip")
+    if isinstance(dims, int):
+        raise TypeError(f"flip(): argument 'dims' (position 2) must be tuple of ints, not int: flip(x, ({dims},)).")
+    return flipped(input, dims)
+
+
+def flipped(input, *dims_, **named):
+    """The order reversed along dimensions, a list of them or one by one. A copy."""
     axes = dims.several(tuple(sizes_of(dims_, named, "dims", "flip")), input._array.ndim, "flip") or ()
     return apply(ops.flip, input, axes=axes)
 
@@ -287,7 +294,7 @@ class ArrangementMethods:
 
     repeat = repeat
     tile = tile
-    flip = flip
+    flip = flipped
     fliplr = fliplr
     flipud = flipud
     roll = roll

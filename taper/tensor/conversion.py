@@ -373,11 +373,17 @@ def to_dlpack(tensor):
     return __dlpack__(tensor)
 
 
+def chalf(self, memory_format=None):
+    """NotImplementedError: complex numbers of 32 bits are not part of Taper; use cfloat."""
+    return to(self, dtypes.ABSENT["complex32"])
+
+
 class ConversionMethods:
     """Conversions, and Python's protocols for numbers, copies and arrays."""
 
     __slots__ = ()
 
+    chalf = chalf
     to = to
     type = type
     type_as = type_as

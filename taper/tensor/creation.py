@@ -383,9 +383,18 @@ def linspace(
     np_dtype = element_type(dtype, "linspace", _type_between(start, end) if out is None else out._array.dtype)
     _refuse_bool("linspace", np_dtype)
     if np_dtype.kind in "iu":
-        start, end = int(start), int(end)
+        start, end = _whole(start, np_dtype), _whole(end, np_dtype)
     array = _evenly(start, end, steps, np_dtype, "linspace")
     return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+
+
+def _whole(bound, np_dtype: np.dtype) -> int:
+    """A bound as an element of an integer dtype. RuntimeError where it is none; whole negative ones wrap."""
+    limits = np.iinfo(np_dtype)
+    least = -limits.max if limits.min == 0 and isinstance(bound, int) else limits.min
+    if not least <= bound <= limits.max:
+        raise RuntimeError(f"value cannot be converted to type {np_dtype.name}_t without overflow: {bound}")
+    return int(bound)
 
 
 def _bound(value):
@@ -417,7 +426,7 @@ def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str, fused: bool =
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     if steps <= 1:
-        return np.full(steps, start, np_dtype)
+        return np.full(steps, start).astype(np_dtype)
     if np_dtype.kind in "iu":
         return np.trunc(_evenly(start, end, steps, np.dtype(np.float64), name)).astype(np_dtype)
     number = np_dtype.type

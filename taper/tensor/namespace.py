@@ -549,7 +549,7 @@ def attention(q, k, v, mask, drop, scale, causal):
     return None, _attention.weights_of(_xp, q, k, mask, scale, causal)
 
 
-def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
+def attention_grad(g, q, k, v, mask, drop, out, weights, scale, causal, needs):
     """The gradients of q, k, v and mask."""
     return _attention.slopes(_xp, g, q, k, v, drop, weights, scale, needs)
 

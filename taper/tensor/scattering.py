@@ -48,6 +48,10 @@ def _checked(x, dim: int, index, src, name: str) -> tuple:
         return axis, src
     check_ranks(x, index, name, axis)
     have, want = src._array.shape or (1,), index._array.shape or (1,)
+    if src._array.ndim and len(have) < len(want) and all(n >= m for n, m in zip(have, want)):
+        raise IndexError(
+            f"Dimension out of range: {name} got an index of {len(want)} dimensions and a src of {len(have)}"
+        )
     if len(have) != len(want):
         raise RuntimeError(
             f"Index tensor must have the same number of dimensions as src tensor; {name} got "

@@ -293,7 +293,9 @@ def index_select(input, dim: int, index, *, out=None):
     index = vector(index, "index_select")
     limit = length(input, axis)
     if outside(index._array, limit):
-        raise IndexError(f"index out of range in self: index_select along dimension {axis} of size {limit}")
+        # PyTorch looks at the positions in two places, of which one knows dimension 1 alone.
+        kind, words = (RuntimeError, "INDICES element is out of DATA bounds") if axis == 1 else (IndexError, "index out of range in self")
+        raise kind(f"{words}: index_select along dimension {axis} of size {limit}")
     if input._array.ndim:
         result = apply(ops.index_select, input, index, axis=axis)
     else:

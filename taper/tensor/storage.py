@@ -159,7 +159,8 @@ class _LegacyStorage(type):
         """A copy of an object's bytes as elements; byte_order: "little", "big" or "native", needed unless elements are bytes."""
         wide = cls.dtype.itemsize > 1
         if wide and byte_order not in ("little", "big", "native"):
-            raise ValueError(f"{cls.__name__}.from_buffer: invalid byte_order {byte_order!r}: give 'little', 'big' or 'native'")
+            kind = RuntimeError if byte_order is None else ValueError
+            raise kind(f"{cls.__name__}.from_buffer: invalid byte_order {byte_order!r}: give 'little', 'big' or 'native'")
         numbers = np.frombuffer(buffer, cls.dtype.np).copy()
         swapped = wide and byte_order != "native" and byte_order != sys.byteorder
         return TypedStorage(numbers.byteswap() if swapped else numbers, cls.dtype)

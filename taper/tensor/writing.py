@@ -103,7 +103,8 @@ def number_for(value, np_dtype: np.dtype, name: str):
         if value.__class__ is float and not math.isfinite(value):
             raise RuntimeError(f"value cannot be converted to type {dtypes.from_numpy(np_dtype).name} without overflow")
         info = np.iinfo(np_dtype)
-        if not info.min <= value <= info.max and not (np_dtype.kind == "u" and -info.max <= value < 0):
+        wraps = np_dtype.kind == "u" and value.__class__ is not float and -info.max <= value < 0
+        if not info.min <= value <= info.max and not wraps:
             raise RuntimeError(f"value cannot be converted to type {dtypes.from_numpy(np_dtype).name} without overflow")
         return int(value) & info.max if value < 0 and np_dtype.kind == "u" else int(value)
     return value

@@ -264,3 +264,21 @@ def test_cross_entropy_refuses_what_is_no_class(monkeypatch, all_native):
     target = taper.tensor([1] * 9 + [7])
     with pytest.raises(IndexError, match="Target 7 is out of bounds"):
         taper.nn.functional.cross_entropy(taper.zeros(10, 7), target)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "layer_norm"])
+def test_long_rows(name, all_native):
+    # A program for any number of rows: a million of them would be far more than there is of memory.
+    functional = taper.nn.functional
+    function = {
+        "softmax": lambda x: functional.softmax(x, -1),
+        "log_softmax": lambda x: functional.log_softmax(x, -1),
+        "layer_norm": lambda x: functional.layer_norm(x, x.shape[-1:]),
+    }[name]
+    rows = np.random.default_rng(8).standard_normal((2, 300_007))
+    found, wanted = (taper.from_numpy(a).requires_grad_() for a in (rows.astype(np.float32), rows))
+    for x in (found, wanted):
+        (function(x) * taper.arange(x.shape[-1]) / x.shape[-1]).sum().backward()
+    np.testing.assert_allclose(found.grad.numpy(), wanted.grad.numpy(), rtol=1e-3, atol=2e-3)
+    np.testing.assert_allclose(function(found).detach().numpy(), function(wanted).detach().numpy(), rtol=1e-4, atol=1e-5)
+    assert all(all_native.values()) or name == "layer_norm"  # such rows are split among chunks

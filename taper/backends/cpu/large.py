@@ -36,6 +36,7 @@ class Native:
     run(formula, args, attrs): `formula(xp, *args, **attrs)` by a program for these shapes. elementwise: the same of an
     elementwise formula, by a program for all sizes. rows: `formula(xp, *along, *args)` of arrays `along` of rows, by a
     program for any number of rows. update: see `optim/optimizer.py`. recurrence, recurrence_grad: see `recurrence.py`.
+    attention, attention_grad: see `attention.py`.
     """
 
     run: Callable[..., Any] | None = None
@@ -44,6 +45,8 @@ class Native:
     update: Callable[..., Any] | None = None
     recurrence: Callable[..., Any] | None = None
     recurrence_grad: Callable[..., Any] | None = None
+    attention: Callable[..., Any] | None = None
+    attention_grad: Callable[..., Any] | None = None
 
 
 def _large(x, *others) -> bool:

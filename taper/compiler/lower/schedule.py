@@ -226,7 +226,9 @@ class _Scheduler:
         ends = set(self.ends.values())
         for node in self.nodes:
             if node.op in SEVERAL:
-                self.add(Kernel(node.op, [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
+                # A routine has code for processors only; beside a GPU the host computes it.
+                kind = "host" if self.library else node.op
+                self.add(Kernel(kind, [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
             elif node not in self.stored and node not in self.ends or node in ends:
                 continue
             elif node.op == "part":
