@@ -94,7 +94,7 @@ class Emulated:
         b = matrices(addresses[1], what.k, what.n, what.stack, what.b, what.dtype)
         out = at(addresses[2], what.count * what.m * what.n, what.out)
         wide = np.result_type(out.dtype, np.float32)
-        out[...] = np.matmul(a.astype(wide), b.astype(wide)).astype(out.dtype).ravel()
+        out[...] = (wide.type(what.scale) * np.matmul(a.astype(wide), b.astype(wide))).astype(out.dtype).ravel()
 
     def convolve(self, what: Convolve, addresses) -> None:
         wide = np.float64 if what.dtype == "float64" else np.float32

@@ -183,7 +183,7 @@ class Device:
         size, out_size = (4 if t in ("float32",) else 8 if t == "float64" else 2 for t in (what.dtype, what.out))
         a, b, c = addresses
         double = what.dtype == "float64"
-        one, zero = (np.array(x, np.float64 if double else np.float32) for x in (1, 0))
+        scale, zero = (np.array(x, np.float64 if double else np.float32) for x in (what.scale, 0))
         compute = _COMPUTE_DOUBLE if double else _COMPUTE
         if what.dtype == "float32" and settings.matmul.allow_tf32:
             compute = _COMPUTE_TF32
@@ -192,7 +192,7 @@ class Device:
         for at_a, at_b, at_c, (step_a, step_b, step_c), count in stacks(what):
             cublas.gemmStridedBatchedEx(
                 handle, int(what.b.transposed), int(what.a.transposed), what.n, what.m, what.k,
-                one.ctypes.data, b + at_b * size, kind, what.b.leading, step_b,
+                scale.ctypes.data, b + at_b * size, kind, what.b.leading, step_b,
                 a + at_a * size, kind, what.a.leading, step_a,
                 zero.ctypes.data, c + at_c * out_size, out_kind, what.n, step_c, count, compute, _DEFAULT,
             )  # fmt: skip
