@@ -48,18 +48,24 @@ cfloat, cdouble = complex64, complex128
 
 from . import autograd, backends
 from .backends.cpu.large import Native as _Native
+from .backends.streams_native import Native as _NativeStreams
 from .errors import OutOfMemoryError
 from .tensor import special
 
 # These rooms are opened when first asked for, so that `import taper` stays quick.
 _ROOMS = (
     *(
+        "_C",
+        "_dynamo",
+        "_higher_order_ops",
+        "_inductor",
         "_six",
         "_tensor",
         "_utils",
         "accelerator",
         "amp",
         "ao",
+        "classes",
         "compat",
         "compiler",
         "cpu",
@@ -69,7 +75,7 @@ _ROOMS = (
     ),
     "export",
     *("fft", "func", "functional", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "mtia"),
-    *("multiprocessing", "nested", "nn", "numa", "onnx", "optim", "overrides", "package", "profiler", "quantization"),
+    *("multiprocessing", "nested", "nn", "numa", "onnx", "optim", "overrides", "package", "profiler", "quantization", "quasirandom"),
     *("serialization", "signal", "sparse", "testing", "types", "utils", "version", "vision", "viz", "xpu"),
 )
 _LENT = {"save": "serialization", "load": "serialization"}
@@ -94,6 +100,14 @@ _LENT |= dict.fromkeys(
     "amp.autocast_mode",
 )
 _LENT |= {"GradScaler": "amp", "vmap": "func", "Future": "futures", "fork": "jit", "wait": "jit"}
+_LENT |= {"ScriptModule": "jit", "cond": "_higher_order_ops"}
+_LENT |= dict.fromkeys(
+    (
+        *("get_device_module", "Stream", "Node", "PyTorchFileReader", "PyTorchFileWriter", "TensorType"),
+        *("per_channel_affine", "per_channel_symmetric", "per_tensor_affine", "per_tensor_symmetric"),
+    ),
+    "_C",
+)
 _LENT |= {"spmm": "sparse", "dsmm": "sparse", "hspmm": "sparse"}
 _LENT |= {"is_anomaly_enabled": "autograd"}
 _LENT |= dict.fromkeys(("adaptive_max_pool1d", "constant_pad_nd", "conv_tbc", "rms_norm", "rrelu"), "nn.functional")
@@ -108,21 +122,44 @@ _LENT |= dict.fromkeys(
 )
 
 
+_NATIVE = (
+    *("run", "elementwise", "rows", "update"),
+    *("recurrence", "recurrence_grad", "attention", "attention_grad"),
+)
+
+
 def _lend_natively(which: str):
     """The first large array asks for the compiler; until then it is not imported."""
 
     def first(*args):
         from importlib import import_module
 
-        import_module(f"{__name__}.compiler.operators").lend()
+        if import_module(f"{__name__}.compiler.engine").native_available():
+            import_module(f"{__name__}.compiler.operators").lend()
+        else:
+            for name in _NATIVE:
+                setattr(_Native, name, None)
         lent = getattr(_Native, which)
         return NotImplemented if lent is None else lent(*args)
 
     return first
 
 
-for _which in ("run", "elementwise", "update"):
+for _which in _NATIVE:
     setattr(_Native, _which, _lend_natively(_which))
+
+
+def _lend_streams():
+    """Many random numbers ask for machine code, which needs no compiler."""
+    from importlib import import_module
+    from importlib.util import find_spec
+
+    found = import_module(f"{__name__}.native.streams") if find_spec("llvmlite") else None
+    _NativeStreams.kernels = found if found is not None and found.readable() else None
+    _NativeStreams.load = None
+
+
+_NativeStreams.load = _lend_streams
 
 
 def __getattr__(name: str):
@@ -130,6 +167,8 @@ def __getattr__(name: str):
 
     if name in _ROOMS:
         return import_module(f"{__name__}.{name}")
+    if name in _dtypes.ABSENT or name == "chalf":
+        return _dtypes.ABSENT["complex32" if name == "chalf" else name]
     if name in _LENT:
         found = getattr(import_module(f"{__name__}.{_LENT[name]}"), name)
         globals()[name] = found

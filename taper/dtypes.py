@@ -80,6 +80,40 @@ complex64  = dtype("complex64",  np.dtype(np.complex64),        COMPLEX)
 complex128 = dtype("complex128", np.dtype(np.complex128),       COMPLEX)
 # fmt: on
 
+
+class AbsentType(dtype):
+    """A type that programs name and tensors cannot have: making or converting one raises NotImplementedError."""
+
+    __slots__ = ("instead",)
+
+    def __init__(self, name: str, bits: int, category: int, signed: bool, instead: str):
+        self.name, self.itemsize, self.category = name, max(bits // 8, 1), category
+        self.is_floating_point, self.is_complex, self.is_signed = category == FLOATING, category == COMPLEX, signed
+        self.instead = instead
+
+    def _refuse(self):
+        raise NotImplementedError(f"torch.{self.name} is not part of Taper. {self.instead}")
+
+    np = property(_refuse)  # pyright: ignore
+    kind = property(_refuse)  # pyright: ignore
+
+
+def _absent():
+    floats = "Use bfloat16, or float32."
+    for name in ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu"):
+        yield AbsentType(name, 8, FLOATING, name != "float8_e8m0fnu", floats)
+    yield AbsentType("float4_e2m1fn_x2", 8, FLOATING, True, floats)
+    yield AbsentType("complex32", 32, COMPLEX, True, "Use complex64.")
+    for n in range(1, 8):
+        yield AbsentType(f"uint{n}", 8, INTEGER, False, "Use uint8.")
+        yield AbsentType(f"int{n}", 8, INTEGER, True, "Use int8.")
+    for name, bits, signed in (("qint8", 8, 1), ("quint8", 8, 0), ("qint32", 32, 1), ("quint4x2", 8, 0), ("quint2x4", 8, 0)):
+        yield AbsentType(name, bits, INTEGER, bool(signed), "Taper does not quantize: compute in float32 or bfloat16.")
+
+
+ABSENT = {d.name: d for d in _absent()}
+"""PyTorch's other types, by name."""
+
 ALL = (
     *(bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64),
     *(float16, bfloat16, float32, float64, complex64, complex128),

@@ -15,7 +15,7 @@ from .tensor.sparse_coo import SparseTensor, sparse_coo_tensor
 
 __all__ = ["addmm", "check_sparse_tensor_invariants", "log_softmax", "mm", "softmax", "spdiags", "sum"]
 
-_INSTEAD = "Taper's sparse tensors have the layout sparse_coo: use taper.sparse_coo_tensor."
+_INSTEAD = "Use taper.sparse_coo_tensor or taper.sparse_csr_tensor."
 SparseSemiStructuredTensor = refused("sparse.SparseSemiStructuredTensor", _INSTEAD)
 to_sparse_semi_structured = refused("sparse.to_sparse_semi_structured", _INSTEAD)
 

@@ -16,6 +16,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "functional",
     "graph",
     "grad",
@@ -32,9 +33,9 @@ __all__ = [
 
 
 def __getattr__(name: str):
-    # Profiling is rare: opened when first asked for.
-    if name == "profiler":
+    # Rarely used: opened when first asked for.
+    if name in ("forward_ad", "profiler", "profiler_legacy"):
         from importlib import import_module
 
-        return import_module(f"{__name__}.profiler")
+        return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

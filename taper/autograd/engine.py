@@ -2,20 +2,23 @@
 
 A node is created after the nodes of its inputs, so taking the pending node with the highest sequence number is a right
 order: when a node's turn comes, everything that adds to its gradient has run. One heap, no recursion, no first pass,
-except where gradients of chosen inputs are asked for: then nodes that do not lead to them are left out.
+except where gradients of chosen inputs are asked for (then nodes that do not lead to them are left out), and where someone
+waits for the gradients of leaves: a leaf is older than what is computed from it, and its turn would come at the very end.
 """
 
 from __future__ import annotations
 
 import heapq
 import sys
+import threading
+from collections.abc import Callable
 
 from numpy import ndarray
 
 from ..backends import namespace_of
 from ..backends.quiet import QUIET, enter, leave
 from .modes import _grad
-from .tape import AccumulateGrad, OutputOf, Variable, anomaly_enabled, node_of, wrap
+from .tape import AccumulateGrad, OutputOf, Variable, anomaly_enabled, awaited, elsewhere, node_of, wrap
 
 
 def run(roots, gradients, *, retain_graph: bool, create_graph: bool, wanted=None) -> list:
@@ -27,15 +30,47 @@ def run(roots, gradients, *, retain_graph: bool, create_graph: bool, wanted=None
     before = _grad.get()
     _grad.set(create_graph)
     token = enter(QUIET)
+    made = _Backward(retain_graph, create_graph, wanted)
+    running = _running.passes
+    running.append(made)
     try:
-        return _Backward(retain_graph, create_graph, wanted).run(roots, gradients)
+        found = made.run(roots, gradients)
+        for call in made.last:
+            call()
+        return found
     finally:
+        running.pop()
         leave(token)
         _grad.set(before)
 
 
+class _Running(threading.local):
+    """The passes that this thread is in, the innermost last."""
+
+    def __init__(self):
+        self.passes: list[_Backward] = []
+
+
+_running = _Running()
+
+
+def passing() -> object:
+    """The backward pass that this thread is in, the innermost; None outside of backward."""
+    return _running.passes[-1] if _running.passes else None
+
+
+def at_end(call: Callable[[], None]) -> None:
+    """Call this when the backward pass that is going on is done, unless it fails. RuntimeError outside of backward."""
+    if not _running.passes:
+        raise RuntimeError("Final callbacks can only be installed during backward pass.")
+    passing = _running.passes[-1]
+    passing.last = [*passing.last, call]
+
+
 class _Backward:
-    """One pass: the gradients that wait, by node, and the heap of nodes in order."""
+    """One pass: the gradients that wait, by node, the heap of nodes in order, and what is called at the end."""
+
+    last: list[Callable[[], None]] | tuple = ()
 
     def __init__(self, retain_graph: bool, create_graph: bool, wanted):
         self.retain_graph, self.create_graph = retain_graph, create_graph
@@ -55,6 +90,8 @@ class _Backward:
         edges = [node_of(t) for t in roots]
         if self.captures:
             self.leading = leading_to(self.captures, edges)
+        elif awaited:
+            hurry(edges)
         for edge, g in zip(edges, gradients):
             self.add(edge, g if self.create_graph else g._array)
         if not (self.captures or self.create_graph or anomaly_enabled()):
@@ -103,7 +140,7 @@ class _Backward:
                     pending[edge] = r
                     push(heap, (-edge.seq, edge))
                 else:
-                    pending[edge] = have + r
+                    pending[edge] = have + r if r.__class__ is ndarray else added(have, r)
             if release:
                 node.release()
 
@@ -139,14 +176,14 @@ class _Backward:
                 slots = pending[node] = [None] * len(node.results)
                 heapq.heappush(self.heap, (-node.seq, node))
             have = slots[edge.index]
-            slots[edge.index] = g if have is None else have + g
+            slots[edge.index] = g if have is None else added(have, g)
             return
         have = pending.get(edge)
         if have is None:
             pending[edge] = g
             heapq.heappush(self.heap, (-edge.seq, edge))
         else:
-            pending[edge] = have + g
+            pending[edge] = added(have, g)
 
     def complete(self, node, slots: list) -> tuple:
         """The gradients of all results of a node, zeros for those that nothing used (None where zeros are not wanted)."""
@@ -156,7 +193,11 @@ class _Backward:
             zeros = lambda shape, dtype: wrap(xp.zeros(shape, dtype=dtype))
         else:
             xp = namespace_of(some)
-            zeros = lambda shape, dtype: xp.zeros(shape, dtype=dtype)
+
+            def zeros(shape, dtype):
+                with elsewhere((some,)):
+                    return xp.zeros(shape, dtype=dtype)
+
         return tuple(zeros(*spec) if s is None and spec is not None else s for s, spec in zip(slots, node.results))
 
     def before(self, node, g):
@@ -198,6 +239,35 @@ class _Backward:
 
 def _tuple(value) -> tuple:
     return value if isinstance(value, tuple) else (value,)
+
+
+def added(have, g):
+    """The sum of two gradients, arrays or tensors, where they are."""
+    if g.__class__ is ndarray or isinstance(g, Variable):
+        return have + g
+    with elsewhere((g,)):
+        return have + g
+
+
+def hurry(edges) -> None:
+    """Give the leaves that someone waits for their turn right after the last node that adds to their gradient."""
+    stack = [e.node if e.__class__ is OutputOf else e for e in edges if e is not None]
+    seen = set(stack)
+    last: dict[AccumulateGrad, int] = {}
+    while stack:
+        node = stack.pop()
+        for edge in node.edges:
+            if edge is None:
+                continue
+            child = edge.node if edge.__class__ is OutputOf else edge
+            if child.__class__ is AccumulateGrad:
+                if child.after and node.seq < last.get(child, node.seq + 1):
+                    last[child] = node.seq
+            elif child not in seen:
+                seen.add(child)
+                stack.append(child)
+    for leaf, seq in last.items():
+        leaf.seq = seq - 0.5
 
 
 def leading_to(captures: dict, edges) -> set:
@@ -244,19 +314,27 @@ def add_to_grad(t: Variable, g, create_graph: bool) -> None:
     if g.__class__ is not ndarray or g.dtype is not t._array.dtype:
         g = as_gradient_of(t, g)
     if have is not None:
-        have._array += g
+        if g.__class__ is ndarray:
+            have._array += g
+        else:
+            with elsewhere((g,)):
+                have._array += g
         if have._counter is not None:
             have._counter[0] += 1
+    elif owned(g):
+        t._grad = wrap(g)
     else:
-        t._grad = wrap(g if owned(g) else namespace_of(g).asarray(g).copy())
+        with elsewhere((g,)):
+            t._grad = wrap(namespace_of(g).asarray(g).copy())
 
 
 def as_gradient_of(t: Variable, g):
     """A gradient as an array of the dtype of `t`; of a complex gradient a real tensor takes the real part."""
     dtype = t._array.dtype
-    if g.dtype != dtype:
-        g = namespace_of(g).astype(g.real if g.dtype.kind == "c" and dtype.kind != "c" else g, dtype)
-    return namespace_of(g).asarray(g)
+    with elsewhere((g,)):
+        if g.dtype != dtype:
+            g = namespace_of(g).astype(g.real if g.dtype.kind == "c" and dtype.kind != "c" else g, dtype)
+        return namespace_of(g).asarray(g)
 
 
 def owned(g) -> bool:

@@ -163,7 +163,7 @@ class FunctionNode(Node):
         return f"<torch.autograd.function.{self.name()} object at {id(self):#x}>"
 
 
-class Function:
+class Function(FunctionCtx):
     """The base class of operations with a backward of one's own: static methods `forward` and `backward`.
 
     `forward(ctx, *args)` computes, without recording; or `forward(*args)` with `setup_context(ctx, inputs, output)`.
@@ -187,6 +187,13 @@ class Function:
         raise NotImplementedError(
             "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward "
             "mode AD."
+        )
+
+    @staticmethod
+    def jvp(ctx, *grad_inputs):
+        """Compute the outputs' tangents: accepted, and never called. Products with tangents are derived from `backward`."""
+        raise NotImplementedError(
+            "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
         )
 
     @classmethod

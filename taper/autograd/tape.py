@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import traceback
 import weakref
+from contextlib import nullcontext
 from contextvars import ContextVar
 
 from numpy import ndarray
@@ -132,8 +133,26 @@ def how_viewed(t: Variable) -> tuple[Operator, dict]:
 
 def address(array) -> int:
     """Where an array's first element is."""
-    # A captured array has a place by its shadow.
-    return getattr(array, "shadow", array).__array_interface__["data"][0]
+    if array.__class__ is not ndarray:
+        if hasattr(array, "shadow"):
+            array = array.shadow  # a captured array has a place by its shadow
+        elif hasattr(namespace_of(array), "address"):
+            return namespace_of(array).address(array)
+    return array.__array_interface__["data"][0]
+
+
+def elsewhere(arrays):
+    """The scope in which arrays are worked on: that of their device, where it is not the current one."""
+    for a in arrays:
+        if a is not None:
+            if a.__class__ is not ndarray:
+                enter = getattr(namespace_of(a), "elsewhere", None)
+                return (enter(arrays) if enter is not None else None) or _HERE
+            break
+    return _HERE
+
+
+_HERE = nullcontext()
 
 
 class SavedOutput:
@@ -180,6 +199,12 @@ class Node:
     def run(self, g, differentiable: bool) -> tuple:
         """The gradients of the inputs, None where none is wanted. `g` and the result are arrays, or tensors if
         `differentiable`."""
+        if differentiable:
+            return self._run(g, True)
+        with elsewhere(g if g.__class__ is tuple else (g,)):
+            return self._run(g, False)
+
+    def _run(self, g, differentiable: bool) -> tuple:
         saved = self.saved
         if saved is None:
             raise RuntimeError(
@@ -218,7 +243,10 @@ class Node:
         """(edge, gradient) of the inputs that want one, as arrays: `run`, for most nodes by a function made once a plan."""
         plan = self.plan
         if plan is not None and self.half is None and self.saved is not None and not plan.general:
-            return (plan.flow or _made_flow(plan))(self, g, cpu if g.__class__ is ndarray else namespace_of(g))
+            if g.__class__ is ndarray:
+                return (plan.flow or _made_flow(plan))(self, g, cpu)
+            with elsewhere((g,)):
+                return (plan.flow or _made_flow(plan))(self, g, namespace_of(g))
         return [(e, r) for e, r in zip(self.edges, self.run(g, False)) if e is not None and r is not None]
 
     def _values(self, differentiable: bool) -> list:
@@ -259,7 +287,7 @@ class Node:
         inputs = [kept[Plan.INPUT, i] for i in range(len(op.inputs))]
         attrs = {name: kept[Plan.ATTR, name] for name in op.attrs}
         results = op.forward(_Upper.namespace, *inputs, **attrs)
-        return results[op.outputs :]
+        return results[len(results) - len(op.aux) :]
 
     def _modified(self, array, now: int, then: int) -> RuntimeError:
         return RuntimeError(
@@ -414,6 +442,10 @@ class AccumulateGrad:
     edges = ()
     next_functions = ()
 
+    def __lt__(self, other) -> bool:
+        # Leaves whose last gradients come from one node have one place in the engine's heap, in any order.
+        return False
+
     def __init__(self, leaf: Variable):
         self._leaf = weakref.ref(leaf)
         self.seq = next_sequence()
@@ -438,6 +470,19 @@ def hooks_of(t: Variable) -> tuple:
     if node.extras is not None:
         found += [*node.extras.hooks.values(), node.extras.prehooks, node.extras.post_hooks]
     return tuple(hook for hooks in found for hook in hooks.values())
+
+
+awaited: dict[int, weakref.ref] = {}
+"""The ends of the tape, by identity, that someone waits for: backward reaches them as early as it can."""
+
+
+def await_leaf(end: AccumulateGrad) -> dict:
+    """The hooks of a leaf that run when its gradient has been added; backward is to hurry to it from now on."""
+    if end.after is None:
+        key = id(end)
+        end.after = {}
+        awaited[key] = weakref.ref(end, lambda _: awaited.pop(key, None))
+    return end.after
 
 
 class OutputOf:
@@ -518,12 +563,13 @@ def record(operator: Operator, inputs, attrs: dict, mask: int, result, aux, shap
             value = attrs[where] if where != "needs" else tuple(needs(t) for t in inputs)
         elif kind == Plan.AUX:
             value = aux[where]
+        elif operator.variadic and where == len(operator.inputs) - 1:
+            value = tuple([_fact(kind, t) for t in inputs[where:]])
         else:
-            facts = tuple(_fact(kind, t) for t in inputs)
-            value = facts[where:] if operator.variadic and where == len(operator.inputs) - 1 else facts[where]
+            value = _fact(kind, inputs[where])
         saved.append(value)
         versions.append(held)
-    edges = tuple(node_of(t) if isinstance(t, Variable) else None for t in inputs)
+    edges = tuple([node_of(t) if isinstance(t, Variable) else None for t in inputs])
     return cls(plan, edges, saved, versions, shapes, half)
 
 

@@ -25,7 +25,6 @@ Size: TypeAlias = int | Sequence[int]
 
 _F32, _F64, _I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 _WIDE_RANGE = 1 << 28  # from here on an integer is made from 64 bits
-_EXP_OVERFLOW = math.log(np.finfo(_F64).max)
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 
 _LARGEST = {np.dtype(t): float(ml_dtypes.finfo(t).max) for t in (np.float16, bfloat16.np, np.float32, np.float64)}
@@ -51,21 +50,21 @@ class MT19937Stream(MersenneTwister):
         dtype = np.dtype(dtype)
         if dtype.kind == "c":
             return _complex(self.uniform, size, low, high, dtype)
-        _check_floating("check_uniform_bounds", dtype)
+        check_floating("check_uniform_bounds", dtype)
         low, high = float(low), float(high)
         if low != 0.0 or high != 1.0:
             _check_uniform(low, high, dtype)
         size, n = _shape_and_count(size)
-        out = self.doubles(n) if dtype == _F64 else self.floats(n)
-        if low != 0.0 or high != 1.0:
-            if dtype == _F64:
-                out = fused_multiply_add(out, high - low, low)
-            else:
-                # float32 has the product in 48 bits, so float64 rounds the sum and nothing else
-                first, last = _F32.type(low), _F32.type(high)
-                out = (out.astype(_F64) * float(last - first) + float(first)).astype(_F32)
-        elif dtype.itemsize >= 4:
-            return out.reshape(size)
+        if dtype == _F64:
+            out = self.doubles(n)
+        else:
+            first, last = _F32.type(low), _F32.type(high)
+            out = self.floats(n, float(first), float(last - first))
+        if low == 0.0 and high == 1.0:
+            if dtype.itemsize >= 4:
+                return out.reshape(size)
+        elif dtype == _F64:
+            out = fused_multiply_add(out, high - low, low)
         out = out.astype(dtype, copy=False)
         reached = out == dtype.type(high)  # by rounding
         if reached.any():
@@ -83,7 +82,7 @@ class MT19937Stream(MersenneTwister):
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
         if dtype.kind == "c":
             return _complex(self.normal, size, mean, std / math.sqrt(2), dtype)
-        _check_floating("normal_kernel_cpu", dtype)
+        check_floating("normal_kernel_cpu", dtype)
         size, n = _shape_and_count(size)
         if n < GROUP:
             return _cast(self._serial_normals(n, mean, std), dtype).reshape(size)
@@ -111,7 +110,7 @@ class MT19937Stream(MersenneTwister):
         if not std >= 0.0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
         dtype = np.dtype(dtype)
-        _check_floating("normal_kernel_cpu", dtype)
+        check_floating("normal_kernel_cpu", dtype)
         size, n = _shape_and_count(size)
         return _cast(self._serial_normals(n, mean, std), dtype).reshape(size)
 
@@ -137,9 +136,9 @@ class MT19937Stream(MersenneTwister):
         if not std > 0.0:
             raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
         dtype = np.dtype(dtype)
-        _check_floating("log_normal_cpu", dtype)
+        check_floating("log_normal_cpu", dtype)
         size, n = _shape_and_count(size)
-        return _cast(libm(_exp, self._serial_normals(n, mean, std)), dtype).reshape(size)
+        return _cast(libm("exp", self._serial_normals(n, mean, std)), dtype).reshape(size)
 
     def integers(self, size: Size, low: int, high: int, dtype=_I64) -> np.ndarray:
         """Integers in [low, high), of any integer, boolean or floating dtype: `randint`, `random_(low, high)`."""
@@ -182,14 +181,14 @@ class MT19937Stream(MersenneTwister):
         dtype = np.dtype(dtype)
         size, n = _shape_and_count(size)
         if dtype.kind == "b":
-            draws = self.words(n) & np.uint64(1)
+            draws = self.words(n).astype(np.uint64) & np.uint64(1)
         elif dtype in _DIGITS:
-            draws = self.long_words(n) if dtype == _F64 else self.words(n)
+            draws = self.long_words(n) if dtype == _F64 else self.words(n).astype(np.uint64)
             draws %= np.uint64((1 << _DIGITS[dtype]) + 1)
         elif dtype.kind == "u" and dtype.itemsize > 1:
             raise NotImplementedError(f'"random_kernel_cpu" not implemented for {dtype.name}; give random_ both bounds')
         else:
-            draws = self.long_words(n) if dtype == _I64 else self.words(n)
+            draws = self.long_words(n) if dtype == _I64 else self.words(n).astype(np.uint64)
             draws &= np.uint64(np.iinfo(dtype).max)
         return _cast(draws.view(_I64), dtype).reshape(size)
 
@@ -201,7 +200,10 @@ class MT19937Stream(MersenneTwister):
                 draws %= np.uint64(count)
             values = (draws + np.uint64(low % (1 << 64))).view(_I64)
         else:
-            values = (self.words(n).astype(np.uint32) % np.uint32(count)).astype(_I64)
+            draws = self.words(n)
+            # NumPy divides several numbers at a time, but takes remainders one by one.
+            draws -= draws // np.uint32(count) * np.uint32(count)
+            values = draws.astype(_I64)
             if low:
                 values += low
         return _cast(values, dtype).reshape(size)
@@ -211,10 +213,10 @@ class MT19937Stream(MersenneTwister):
         if n < 0:
             raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
         dtype = np.dtype(dtype)
-        _check_counts(n, dtype)
+        check_counts(n, dtype)
         offsets = np.zeros(n, _I64)
         if n > 1:
-            offsets[:-1] = self.words(n - 1).view(_I64) % np.arange(n, 1, -1)
+            offsets[:-1] = self.words(n - 1) % np.arange(n, 1, -1, np.uint64 if n >> 32 else np.uint32)
         return _cast(shuffled(offsets), dtype)
 
     def bernoulli(self, size: Size, p: float, dtype=_F32) -> np.ndarray:
@@ -239,9 +241,9 @@ class MT19937Stream(MersenneTwister):
         if not rate > 0.0:
             raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
         dtype = np.dtype(dtype)
-        _check_continuous("Exponential", dtype)
+        check_continuous("Exponential", dtype)
         size, n = _shape_and_count(size)
-        return _cast(-1.0 / rate * libm(math.log1p, -self.doubles(n)), dtype).reshape(size)
+        return _cast(-1.0 / rate * libm("log1p", -self.doubles(n)), dtype).reshape(size)
 
     def geometric(self, size: Size, p: float, dtype=_F32) -> np.ndarray:
         """The trials up to the first success, ceil(log(u) / log(1 - p)), in any real dtype but bool."""
@@ -251,16 +253,16 @@ class MT19937Stream(MersenneTwister):
         if dtype.kind == "b":
             raise NotImplementedError("\"geometric_cpu\" not implemented for 'bool'")
         size, n = _shape_and_count(size)
-        return _cast(np.ceil(libm(_log, self.doubles(n)) / math.log1p(-p)), dtype).reshape(size)
+        return _cast(np.ceil(libm("log", self.doubles(n)) / math.log1p(-p)), dtype).reshape(size)
 
     def cauchy(self, size: Size, median: float = 0.0, sigma: float = 1.0, dtype=_F32) -> np.ndarray:
         """median + sigma tan(pi (u - 1/2))."""
         if not sigma > 0.0:
             raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
         dtype = np.dtype(dtype)
-        _check_continuous("Cauchy", dtype)
+        check_continuous("Cauchy", dtype)
         size, n = _shape_and_count(size)
-        tangent = libm(math.tan, math.pi * (self.doubles(n) - 0.5))
+        tangent = libm("tan", math.pi * (self.doubles(n) - 0.5))
         return _cast(fused_multiply_add(tangent, float(sigma), float(median)), dtype).reshape(size)
 
     def multinomial(self, weights: np.ndarray, n: int, replacement: bool = False) -> np.ndarray:
@@ -268,7 +270,7 @@ class MT19937Stream(MersenneTwister):
 
         weights: (categories,) or (rows, categories), floating, non-negative.
         """
-        _check_weights(weights, n, replacement)
+        check_weights(weights, n, replacement)
         rows = weights.reshape(-1, weights.shape[-1])
         picked = self._with_replacement(rows, n) if replacement and n > 1 else self._without_replacement(rows, n)
         return picked.reshape(*weights.shape[:-1], n)
@@ -290,7 +292,7 @@ class MT19937Stream(MersenneTwister):
             scores = rows / self.exponential(rows.shape, dtype=rows.dtype)
         if n == 1:
             return scores.argmax(axis=1, keepdims=True)
-        return np.argsort(-scores, axis=1, kind="stable")[:, :n]
+        return _order_of_largest(scores, n)
 
     def poisson(self, rates: np.ndarray) -> np.ndarray:
         """Poisson numbers of these rates, in their shape and dtype (floating)."""
@@ -323,6 +325,18 @@ class MT19937Stream(MersenneTwister):
         return float(self._serial_normals(1, 0.0, 1.0)[0])
 
 
+def _order_of_largest(scores: np.ndarray, n: int) -> np.ndarray:
+    """Where each row has its n largest, from the largest on; of equal ones the first comes first."""
+    falling = -scores
+    if n > falling.shape[1] // 8:
+        return np.argsort(falling, axis=1, kind="stable")[:, :n]
+    order = np.empty((len(falling), n), _I64)
+    for row, places in zip(falling, order):
+        candidates = np.flatnonzero(~(row > np.partition(row, n - 1)[n - 1]))
+        places[:] = candidates[np.argsort(row[candidates], kind="stable")[:n]]
+    return order
+
+
 def _shape_and_count(size):
     if isinstance(size, int):
         return (size,), size
@@ -333,14 +347,6 @@ def _complex(draw, size, first, second, dtype):
     size, _ = _shape_and_count(size)
     part = _F32 if dtype.itemsize == 8 else _F64
     return draw((*size, 2), first, second, part).view(dtype).reshape(size)
-
-
-def _log(u):
-    return math.log(u) if u > 0.0 else -math.inf
-
-
-def _exp(x):
-    return math.exp(x) if x < _EXP_OVERFLOW else math.inf
 
 
 def _cast(values, dtype):
@@ -375,7 +381,7 @@ def _check_bounds(dtype, **bounds):
             raise RuntimeError(f"{name} is out of bounds for {dtype.name}")
 
 
-def _check_counts(n, dtype):
+def check_counts(n, dtype):
     if dtype.kind == "b" or (dtype.kind == "u" and dtype.itemsize > 1):
         raise NotImplementedError(f"\"randperm\" not implemented for '{dtype.name}'")
     most = (1 << _DIGITS[dtype]) + 1 if dtype in _DIGITS else int(np.iinfo(dtype).max) + 1
@@ -383,12 +389,12 @@ def _check_counts(n, dtype):
         raise RuntimeError(f"n cannot be greater than {most} for {dtype.name}, got {n}")
 
 
-def _check_floating(kernel, dtype):
+def check_floating(kernel, dtype):
     if dtype not in _DIGITS:
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{dtype.name}': give a floating dtype")
 
 
-def _check_continuous(name, dtype):
+def check_continuous(name, dtype):
     if dtype not in _DIGITS:
         raise RuntimeError(
             f"{name} distribution is a continuous probability distribution. dtype must be a floating point but you "
@@ -410,7 +416,7 @@ def _check_uniform(low, high, dtype):
         )
 
 
-def _check_weights(weights, n, replacement):
+def check_weights(weights, n, replacement):
     if weights.ndim not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
     if weights.dtype not in _DIGITS:

@@ -13,6 +13,8 @@ import math
 
 import numpy as np
 
+from .streams_native import exact_kernels, kernels
+
 GROUP = 16
 """Samples are made in groups: eight radii, eight angles."""
 
@@ -60,7 +62,11 @@ def _high_half(x):
 
 
 def transform(uniforms: np.ndarray, mean: float, std: float) -> np.ndarray:
-    """Normal samples of uniforms' dtype. uniforms: (16 n,) float32 or float64 in [0, 1)."""
+    """Normal samples of uniforms' dtype. uniforms: (16 n,) float32 or float64 in [0, 1), which may be overwritten."""
+    native = kernels(uniforms.size, 60) if uniforms.dtype == _F32 else None
+    if native and native.fused():
+        native.normals(uniforms, *_single(mean, std))
+        return uniforms
     pairs = uniforms.reshape(-1, 2, GROUP // 2)
     out = np.empty_like(pairs)
     rows = max(1, _BLOCK // (GROUP // 2))
@@ -72,15 +78,36 @@ def transform(uniforms: np.ndarray, mean: float, std: float) -> np.ndarray:
 
 
 def _fill_float64(out, u1, u2, mean, std):
-    radius = np.sqrt(-2.0 * libm(math.log, u1))
+    radius = np.sqrt(-2.0 * libm("log", u1))
     theta = _TWO_PI * u2
-    out[:, 0] = fused_multiply_add(radius * libm(math.cos, theta), std, mean)
-    out[:, 1] = fused_multiply_add(radius * libm(math.sin, theta), std, mean)
+    out[:, 0] = fused_multiply_add(radius * libm("cos", theta), std, mean)
+    out[:, 1] = fused_multiply_add(radius * libm("sin", theta), std, mean)
 
 
-def libm(function, x: np.ndarray) -> np.ndarray:
-    """The C library's function of each element: NumPy's own vector versions differ from it in the last bit."""
-    return np.fromiter(map(function, x.ravel().tolist()), _F64, x.size).reshape(x.shape)
+def libm(name: str, x: np.ndarray) -> np.ndarray:
+    """The C library's function of each element of a float64 array: NumPy's vector versions differ in the last bit.
+
+    name: "log", "log1p", "exp", "sin", "cos" or "tan".
+    """
+    native = exact_kernels(x.size, 45)
+    if native and native.finds(name):
+        out = np.array(x, order="C")
+        native.each(name, out)
+        return out
+    return np.fromiter(map(_LIBM.get(name) or getattr(math, name), x.ravel().tolist()), _F64, x.size).reshape(x.shape)
+
+
+def _log(u: float) -> float:
+    return math.log(u) if u > 0.0 else -math.inf
+
+
+def _exp(x: float) -> float:
+    return math.exp(x) if x < _EXP_OVERFLOW else math.inf
+
+
+# Where C has a value, and Python an error.
+_LIBM = {"log": _log, "exp": _exp}
+_EXP_OVERFLOW = math.log(np.finfo(_F64).max)
 
 
 def _fill_float32(out, u1, u2, mean, std):

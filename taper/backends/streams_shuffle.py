@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .streams_native import exact_kernels
+
 _FEW = 256  # below this a plain loop is quicker
 
 
@@ -19,7 +21,12 @@ def shuffled(offsets: np.ndarray) -> np.ndarray:
             j = i + offset
             order[i], order[j] = order[j], order[i]
         return np.array(order, np.int64)
-    return _without_loop(offsets)
+    native = exact_kernels(n, 50)
+    if native is None:
+        return _without_loop(offsets)
+    numbers = np.arange(n)
+    native.swaps(numbers, offsets)
+    return numbers
 
 
 def _without_loop(offsets):

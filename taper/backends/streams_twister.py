@@ -10,7 +10,10 @@ import operator
 
 import numpy as np
 
+from .streams_native import exact_kernels, kernels
+
 _WORDS = 624
+_COST = 4  # nanoseconds of a draw
 _LOW_24, _LOW_53 = (1 << 24) - 1, (1 << 53) - 1
 _UNIT_24, _UNIT_53 = 2.0**-24, 2.0**-53
 _INT64_MIN = -(1 << 63)
@@ -94,22 +97,36 @@ class MersenneTwister:
         self._next_float_normal = float(record["float"]) if record["has_float"] else None
 
     def words(self, n: int) -> np.ndarray:
-        """n draws of 32 bits, in (n,) uint64."""
-        return self._bits.random_raw(n)
+        """n draws of 32 bits: (n,) uint32."""
+        native = exact_kernels(n, _COST)
+        return native.draw("words", self._bits, n) if native else self._bits.random_raw(n).astype(np.uint32)
 
     def long_words(self, n: int) -> np.ndarray:
         """n draws of 64 bits: (n,) uint64."""
+        native = exact_kernels(n, 2 * _COST)
+        if native:
+            return native.draw("longs", self._bits, n)
         halves = self._bits.random_raw(2 * n)
         return (halves[0::2] << np.uint64(32)) | halves[1::2]
 
-    def floats(self, n: int) -> np.ndarray:
-        """(n,) uniform float32 in [0, 1): the low 24 of 32 bits."""
+    def floats(self, n: int, low: float = 0.0, span: float = 1.0) -> np.ndarray:
+        """(n,) uniform float32, low + span u: u in [0, 1) are the low 24 of 32 bits. low, span: floats of 32 bits."""
+        native = (exact_kernels if span == 1.0 and low == 0.0 else kernels)(n, _COST)
+        if native:
+            return native.draw("floats", self._bits, n, span, low)
         draws = self._bits.random_raw(n).astype(np.int32)
         draws &= _LOW_24
-        return np.multiply(draws, _UNIT_24, dtype=np.float32)
+        units = np.multiply(draws, _UNIT_24, dtype=np.float32)
+        if span == 1.0 and low == 0.0:
+            return units
+        # float64 holds the product, so it rounds the sum and nothing else.
+        return (units.astype(np.float64) * span + low).astype(np.float32)
 
     def doubles(self, n: int) -> np.ndarray:
         """(n,) uniform float64 in [0, 1): the low 53 of 64 bits."""
+        native = exact_kernels(n, 2 * _COST)
+        if native:
+            return native.draw("doubles", self._bits, n)
         draws = self.long_words(n).view(np.int64)
         draws &= _LOW_53
         return np.multiply(draws, _UNIT_53, dtype=np.float64)

@@ -56,6 +56,8 @@ class Compiled(Wrapper):
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args, **kwargs):
+        if set_stance.eager:
+            return self.function(*args, **kwargs)
         try:
             for i, step in enumerate(self.steps):
                 result = step.call(args, kwargs)
@@ -101,6 +103,17 @@ class Compiled(Wrapper):
 
             self._stages = step, stages(step, self.function)
         return self._stages[1]
+
+    def stages_for(self, device: str) -> Stages:
+        """The texts of the program that was used last as it is for GPUs of an architecture, such as "sm_90", PTX included.
+
+        No GPU is needed. RuntimeError if there is no program, ValueError for an architecture that is not known.
+        """
+        if not self.steps:
+            return self.stages
+        from .stages import stages
+
+        return stages(self.steps[0], self.function, device)
 
     def _missed(self, args: tuple, kwargs: dict):
         """No program fits: make one, or run eagerly."""
@@ -226,6 +239,49 @@ def disable(fn=None, recursive: bool = True):
         return fn(*args, **kwargs)
 
     return outside
+
+
+def is_exporting() -> bool:
+    """Whether a program is made for use outside: False."""
+    return False
+
+
+class set_stance:
+    """Whether what is compiled is compiled: "default", or "force_eager" to run it as it is; at once, or as a scope or decorator.
+
+    NotImplementedError for PyTorch's other stances: eager_on_recompile, fail_on_recompile, eager_then_compile.
+    """
+
+    eager = False
+
+    def __init__(self, stance: str = "default", *, skip_guard_eval_unsafe: bool = False, force_backend=None):
+        known = ("eager_on_recompile", "fail_on_recompile", "eager_then_compile")
+        if stance in known or force_backend is not None:
+            raise NotImplementedError(f"set_stance: {force_backend or stance!r} is not part of Taper: use default or force_eager")
+        if stance not in ("default", "force_eager"):
+            raise RuntimeError(f"invalid torch.compile stance '{stance}'")
+        self._before, self._now = set_stance.eager, stance == "force_eager"
+        set_stance.eager = self._now
+
+    def __enter__(self) -> None:
+        set_stance.eager = self._now
+
+    def __exit__(self, *error) -> None:
+        set_stance.eager = self._before
+
+    def __call__(self, fn: Callable) -> Callable:
+        set_stance.eager = self._before
+
+        @functools.wraps(fn)
+        def inside(*args, **kwargs):
+            with self:
+                return fn(*args, **kwargs)
+
+        return inside
+
+
+def cudagraph_mark_step_begin() -> None:
+    """Say that a step begins: nothing to do without a GPU."""
 
 
 def reset() -> None:

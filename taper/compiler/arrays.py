@@ -16,6 +16,8 @@ import numpy as np
 
 from ..backends import NAMESPACES, cpu
 from ..ops import attention as _attention
+from . import halved
+from . import routines as _routines
 from .computing import FUNCTIONS, applied, found, matmul, outside, reduced  # noqa: F401
 from .convolution import *
 from .elementwise import ELEMENTWISE
@@ -26,7 +28,7 @@ from .normalization import *
 from .numbers import Number
 from .pooling import *
 from .positions import *
-from .recording import graph
+from .recording import graph, recording
 from .resampling import *
 from .symbol import Symbol, kind_of, made, node_for, operand, symbol_of
 
@@ -34,7 +36,7 @@ _xp = sys.modules[__name__]
 
 TRACED = frozenset(
     "softmax log_softmax logsumexp variance mean_of vector_norm squared_error channel_sums batch_norm_grad "
-    "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad rms_norm rms_norm_grad "
+    "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad layer_norm_slope rms_norm rms_norm_grad "
     "affine add_product isneginf isposinf".split()
 )
 """Functions of the CPU namespace that are plain array code."""
@@ -103,7 +105,8 @@ def full_like(x, value, dtype=None, **options):
     dtype = np.dtype(dtype or x.dtype)
     g = graph()
     node = value.node_as(g, dtype) if hasattr(value, "node_as") else g.cast(node_for(value), dtype)
-    return made(g.expand(node, x.shape), np.empty_like(x.shadow, dtype) if isinstance(x, Symbol) else None)
+    turned = isinstance(x, Symbol) and not x.flags.c_contiguous
+    return made(g.expand(node, x.shape), np.empty_like(x.shadow, dtype) if turned else None)
 
 
 def full(shape, value, dtype=None, **options):
@@ -123,6 +126,14 @@ def ones(shape, dtype=None, **options):
 
 
 empty = zeros
+
+
+def zeros_beside(x, shape):
+    return full(shape, 0, x.dtype)
+
+
+def triangle_beside(x):
+    return _xp.tri(*x.shape[-2:], dtype=bool)
 
 
 def zeros_like(x, dtype=None, **options):
@@ -287,11 +298,19 @@ def _einsum_dots(spec, operands):
 
 def attention(q, k, v, mask, drop, scale, causal):
     weights = _attention.weights_of(_xp, q, k, mask, scale, causal)
-    return matmul(weights if drop is None else weights * drop, v), weights
+    return halved.matmul(weights if drop is None else weights * drop, v), weights
 
 
-def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
-    return _attention.slopes(_xp, g, q, k, v, drop, weights, scale, needs)
+def attention_grad(g, q, k, v, mask, drop, out, weights, scale, causal, needs):
+    return _attention.slopes(_xp if not recording.gpu else halved, g, q, k, v, drop, weights, scale, needs)
+
+
+def recurrence(cell, x, h, c, w, b, project, sizes, reverse):
+    return _routines.recurrence(_xp, cell, x, h, c, w, b, project, sizes, reverse)
+
+
+def recurrence_grad(cell, gradients, before_h, before_c, saved, w, project, sizes, reverse):
+    return _routines.recurrence_grad(_xp, cell, gradients, before_h, before_c, saved, w, project, sizes, reverse)
 
 
 # Losses of class indices: a target is found by comparing, which fuses with what is taken off there.

@@ -7,7 +7,6 @@ what is cheap to compute again (movement, comparisons, casts) is not saved, but 
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +15,9 @@ from ..autograd.backward import grad
 from ..autograd.function import Function
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, wrap
-from .engine import program_of
-from .graph import MOVEMENTS, Graph, Node, reached
+from .bound import Bound
+from .graph import MOVEMENTS, SEVERAL, Graph, Node, reached
+from .homes import Home
 from .symbol import made
 
 CHEAP = frozenset(
@@ -51,8 +51,8 @@ def captured_gradients(graph: Graph, results: list[tuple[int, Variable]], wanted
 class BackwardProgram:
     """The backward pass: `saved` are the nodes of the forward graph whose values it takes."""
 
-    def __init__(self, gradients: Gradients):
-        self.gradients = gradients
+    def __init__(self, gradients: Gradients, home: Home):
+        self.gradients, self.home = gradients, home
         results = [n for n in gradients.nodes if n is not None]
         after: set[Node] = set()
         for node in reached(results):
@@ -70,12 +70,11 @@ class BackwardProgram:
             if node.op in CHEAP:
                 again.add(node)
                 stack.extend(node.inputs)
-            elif node.op == "part" or node.op != "host":
+            elif node.op not in SEVERAL:
                 self.saved.append(node)
         self.saved.sort(key=lambda n: n.number)
         self.graph = Graph()
         self._rebuild(results, after | again)
-        self.lock = threading.Lock()
 
     def _rebuild(self, results: list[Node], computed: set[Node]) -> None:
         """The same nodes in a graph of their own, over leaves for what is given and saved."""
@@ -90,20 +89,16 @@ class BackwardProgram:
         g.source = lambda: None
         self.leaves = [new[n] for n in (*self.gradients.given, *self.saved)]
         self.results = [None if n is None else g.copied(new[n]) for n in self.gradients.nodes]
-        self.program = program_of(g, [n for n in self.results if n is not None], {})
+        nodes = [n for n in self.results if n is not None]
+        self.program = self.home.program(g, nodes, {})
+        # A program may make other nodes of its results.
+        self.bound = Bound(self.program, self.leaves, self.program.results, home=self.home)
 
     def run(self, given: list[np.ndarray], saved: list[np.ndarray]) -> list[np.ndarray | None]:
         """The gradients of what is wanted."""
-        arrays: dict[Node, np.ndarray] = {}
-        for node, array in zip(self.leaves, (*given, *saved)):
-            arrays[node] = np.ascontiguousarray(array, dtype=node.dtype).reshape(node.shape)
-        made_results = [None if n is None else np.empty(n.shape, n.dtype) for n in self.results]
-        for node, array in zip(self.results, made_results):
-            if node is not None:
-                arrays[node] = array
-        with self.lock:
-            self.program.run(arrays)
-        return made_results
+        made = [None if n is None else self.home.empty(n.shape, n.dtype) for n in self.results]
+        self.bound.run((*given, *saved), [a for a in made if a is not None])
+        return made
 
 
 class CompiledFunction(Function):

@@ -25,6 +25,7 @@ from .backward import Gradients, captured_gradients
 from .errors import CaptureError, Uninitialised
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
+from .homes import HOST, Home, home_of
 from .numbers import FixedNumberNeeded, Number, Question
 from .reach import Held, Reach, called, reach
 from .recording import recording
@@ -100,6 +101,7 @@ class Captured:
     held: list[Held]
     identities: list[tuple[int, int | Variable]]
     gradients: Gradients | None = None
+    home: Home = HOST
 
 
 @dataclass
@@ -160,6 +162,7 @@ class Capture:
     actual: dict[Node, np.ndarray] = field(default_factory=dict)
     numbered: set = field(default_factory=set)
     arrays: list[Symbol] = field(default_factory=list)
+    home: Home | None = None
 
     def run(self) -> Captured:
         """The captured step. CaptureError if it cannot be, and Uninitialised if it should be run once before."""
@@ -185,7 +188,7 @@ class Capture:
                 result = self.function(*args, **kwargs)
                 outputs, result_tree = self._outputs(result, tensors, before, arguments)
                 effects = self._effects(tensors, before, arguments)
-                _no_shared_memory(before)
+                _no_shared_memory(before, self.home or HOST)
                 gradients = self._gradients(outputs, tensors, before)
             finally:
                 problem = found.changed()
@@ -206,6 +209,7 @@ class Capture:
         return Captured(
             self.graph, self.sources, self.draws, self.questions, effects, outputs, result_tree, found, self.checks,
             assumed, no_grads, needing, plain, cells, found.held(self.numbered), identities, gradients,
+            self.home or HOST,
         )  # fmt: skip
 
     # What the function sees in place of the real things.
@@ -265,29 +269,33 @@ class Capture:
         making.constant, making.shared = constant_symbol, self._shared
         try:
             for t, state in zip(tensors, before):
-                if state.array.__class__ is not np.ndarray:
-                    raise CaptureError(f"tensors on {type(state.array).__name__} are not captured")
+                home = home_of(state.array)
+                if self.home is None:
+                    self.home, recording.gpu = home, home.gpu
+                elif home is not self.home:
+                    raise CaptureError("a step that uses tensors on several devices is not captured")
                 if state.array.dtype.kind == "c":
                     raise CaptureError("complex numbers are not captured")
                 place = arguments.get(id(t), -1)
                 source = Source("argument", place=place) if place >= 0 else Source("tensor", tensor=t)
-                t._array = Symbol(Memory(None, self._leaf(source, state.array)), state.array)
+                t._array = Symbol(Memory(None, self._leaf(source, state.array)), home.stand_in(state.array))
                 state.symbol, state.source = t._array, source
                 grad = state.grad
                 if grad is None and self.assume_grads and t._node is not None and t.is_leaf and place < 0:
                     grad = state.assumed_grad = wrap(state.array)
                     state.assumed = True
-                if grad is not None and grad._array.__class__ is np.ndarray:
+                if grad is not None and grad._array.__class__ is home.kind:
                     state.grad_array = grad._array
                     origin = Source("grad", tensor=t)
-                    grad._array = Symbol(Memory(None, self._leaf(origin, state.grad_array)), state.grad_array)
+                    shadow = home.stand_in(state.grad_array)
+                    grad._array = Symbol(Memory(None, self._leaf(origin, state.grad_array)), shadow)
                     state.grad_symbol = grad._array
                     t._grad = grad
             yield before
         finally:
             for t, state in zip(tensors, before):
                 state.put_back(t)
-            recording.graph = None
+            recording.graph, recording.gpu = None, False
             making.constant = making.shared = None
             self.graph.source = _nowhere
 
@@ -413,7 +421,7 @@ def _spent(t: Variable) -> bool:
     return False
 
 
-def _no_shared_memory(before: list[_State]) -> None:
+def _no_shared_memory(before: list[_State], home: Home) -> None:
     """CaptureError if a tensor is changed whose memory another one that is used looks at: each would have its own."""
     used: dict[int, list[tuple[np.ndarray, Memory]]] = {}
     for state in before:
@@ -426,7 +434,7 @@ def _no_shared_memory(before: list[_State]) -> None:
     for group in used.values():
         for i, (a, memory) in enumerate(group):
             for b, other in group[i + 1 :]:
-                if (memory.changes or other.changes) and np.may_share_memory(a, b):
+                if (memory.changes or other.changes) and home.share_memory(a, b):
                     raise CaptureError(
                         "two tensors share memory and the step changes one of them in place; make the other one of it inside"
                     )

@@ -20,7 +20,7 @@ _SILENT = frozenset(("cast", "constant", "number", "positive", "settle", "check"
 
 def computed(kernel: Kernel) -> list[Node]:
     """The nodes whose values a kernel computes, in the order in which the function made them."""
-    if kernel.kind in ("host", "scatter"):
+    if kernel.kind in ("host", "scatter", "routine"):
         return [kernel.node]
     own = kernel.own()
     found: set[Node] = set()
@@ -50,6 +50,8 @@ def flops(kernel: Kernel) -> int:
 
 
 def _flops(node: Node) -> int:
+    if node.op == "routine":
+        return node.attrs[0].flops(node)
     operand = node.inputs[-1] if node.inputs else node
     if not operand.dtype.name.startswith(("float", "bfloat")):
         return 0
@@ -73,7 +75,7 @@ def _flops(node: Node) -> int:
 
 def traffic(kernel: Kernel) -> int:
     """Bytes that a kernel must read and write, each once; not what it packs for itself."""
-    if kernel.kind == "host":
+    if kernel.kind in ("host", "routine"):
         return sum(n.bytes for n in kernel.operands) + sum(n.bytes for n in kernel.parts or [kernel.node])
     if kernel.kind == "scatter":
         return sum(n.bytes for n in kernel.operands) + kernel.node.bytes
@@ -94,7 +96,7 @@ def traffic(kernel: Kernel) -> int:
 
 def double(kernel: Kernel) -> bool:
     """Whether a kernel computes in float64."""
-    return any(n.dtype == "float64" for n in operations(kernel) if n.size > 1)
+    return any(n.dtype == "float64" for n in (*operations(kernel), *kernel.parts) if n.size > 1)
 
 
 def fused(kernel: Kernel) -> list[str]:
@@ -107,6 +109,8 @@ def what(kernel: Kernel) -> str:
     named = operations(kernel)
     if kernel.kind == "host":
         return f"host {_host_name(kernel.node)} {_shape(kernel.parts[0].shape if kernel.parts else kernel.node.shape)}"
+    if kernel.kind == "routine":
+        return kernel.node.attrs[0].title
     if kernel.kind == "scatter":
         return f"scatter {_shape(kernel.node.inputs[0].shape)} into {_shape(kernel.node.shape)}"
     if kernel.kind == "product":
@@ -165,6 +169,8 @@ def _name(node: Node) -> str:
         return "relu"
     if node.op == "add" and any(_is_bias(x, node) for x in node.inputs):
         return "bias"
+    if node.op == "routine":
+        return node.attrs[0].title
     return _host_name(node) if node.op == "host" else node.op
 
 

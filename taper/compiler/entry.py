@@ -12,7 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..native import library
+from ..native import library, team
+from .program import Program
 
 HEAD = object.__basicsize__
 """Bytes before an array's own fields: data, nd, dimensions, strides, base, descr, flags."""
@@ -23,6 +24,19 @@ overwrites what the caller sees, and the address of the flag that forbids to run
 
 SPEC = 4
 """An array's spec: its slot, how many dimensions (-1: not checked), its dtype's number, the address of its shape."""
+
+MOST = 64
+"""Arrays, and numbers, that one call passes."""
+
+BRIEF = 20_000
+"""Nanoseconds of work below which the interpreter is not freed: freeing and taking it back costs as much."""
+
+SHARED = 300_000
+"""Nanoseconds of estimated work from which a single operator is shared between threads: between operators the team falls
+asleep, and waking it takes some fifty thousand."""
+
+PATIENCE = 50_000_000
+"""Nanoseconds of work after which a program looks whether it is interrupted."""
 
 FOREIGN = ">" if sys.byteorder == "little" else "<"
 """How a dtype says that its bytes are in the other order. Not all equal dtypes are one object: their numbers are equal."""
@@ -158,20 +172,75 @@ def _address(arrays: int, numbers: int, name: str) -> int:
     return library.compiled(_text(arrays, numbers, name), [name])[0]
 
 
-class Record:
-    """The tables that one program's entrance reads."""
+class Entrance:
+    """One program's way in: `enter(address, arrays..., numbers...)` returns 1 if it ran, 2 if its flag forbade it, 0 if an
+    array is unfit.
 
-    def __init__(self, slots: np.ndarray, specs: list[tuple[int, tuple | None, np.dtype, bool]], numbers: np.ndarray):
-        self.numbers = numbers
-        self.shapes = [np.array(shape or (0,), np.int64) for _, shape, _, _ in specs]
+    specs: for each array its slot, the shape that it must have (None: not looked at), its dtype, whether it is written.
+    brief: the call keeps the interpreter, so that no other call of the program can run meanwhile; others need a lock, and
+    those with `threads` the team besides (`share`).
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        specs: list[tuple[int, tuple | None, np.dtype, bool]],
+        numbers: np.ndarray,
+        count: int,
+        refused: np.ndarray | None,
+        brief: bool | None = None,
+    ):
+        self.brief = program.work < BRIEF and not program.threads if brief is None else brief
+        self.threads = program.threads
+        self.enter = entrance(len(specs), count, self.brief)
+        shapes = [np.array(shape or (0,), np.int64) for _, shape, _, _ in specs]
         rows = []
-        for (slot, shape, dtype, written), dims in zip(specs, self.shapes):
+        for (slot, shape, dtype, written), dims in zip(specs, shapes):
             flags = WRITEABLE if written else CONTIGUOUS
             rows.append((slot, -1 if shape is None else len(shape), dtype.num, dims.ctypes.data, flags))
-        self.specs = np.array(rows or [(0,) * (SPEC + 1)], np.int64)
-        self.words = np.zeros(WORDS, np.int64)
-        self.words[0], self.words[1], self.words[2] = slots.ctypes.data, self.specs.ctypes.data, numbers.ctypes.data
-        self.address = self.words.ctypes.data
+        table = np.array(rows or [(0,) * (SPEC + 1)], np.int64)
+        self.words = words = np.zeros(WORDS, np.int64)
+        self._kept = program, numbers, refused, shapes, table
+        words[0], words[1], words[2] = program.slots.ctypes.data, table.ctypes.data, numbers.ctypes.data
+        words[3], words[4], words[6] = team.team().address, program.code.ctypes.data, program.segments[-1].last
+        words[7], words[8] = 1, team._code()[0]
+        words[9] = words[6] if refused is None else program.commit
+        words[10] = 0 if refused is None else refused.ctypes.data
+        self.address = words.ctypes.data
+
+    def share(self) -> Share:
+        """The team for one run, or this thread alone if the team is busy."""
+        return Share(self.words)
+
+
+class Share:
+    """Holds the team while a program runs, if nobody else does."""
+
+    __slots__ = ("words", "crew")
+
+    def __init__(self, words: np.ndarray):
+        self.words = words
+
+    def __enter__(self):
+        crew = team.team()
+        self.crew = crew if crew.lock.acquire(blocking=False) else None
+        self.words[3] = crew.address
+        self.words[7] = crew.ready(team.threads()) if self.crew is not None else 1
+
+    def __exit__(self, *error):
+        if self.crew is not None:
+            self.crew.lock.release()
+
+
+def enterable(program: Program, arrays: int, numbers: int) -> bool:
+    """Whether a program may run in one native call from Python."""
+    return (
+        len(program.segments) == 1
+        and program.segments[0].host is None
+        and readable()
+        and arrays <= MOST
+        and numbers <= MOST
+    )
 
 
 @lru_cache(None)

@@ -71,6 +71,8 @@ def compute(node: Node, x: list):
         return made
     if op == "host":
         return attrs[0].value(*x)
+    if op == "routine":
+        return attrs[0].evaluate(*x)
     if op == "part":
         return x[0][attrs[0]]
     raise NotImplementedError(f"evaluate: no meaning for {node!r}")

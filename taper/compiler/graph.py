@@ -16,6 +16,7 @@ one node and equality is identity; a graph is what its results reach, so dead co
     window_max ...                              what windows over the last dimensions hold (windows.py)
     resample                                    sums of elements at known places of the last dimensions
     take scatter                                rows picked by an index; rows added up where an index says
+    routine part                                a kernel over sequences (routines.py), and one of its results
     host part                                   anything else: a NumPy function, and one of its results
 """
 
@@ -24,6 +25,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -33,6 +35,9 @@ from .windows import Axes, shape_of
 REDUCTIONS = ("sum", "prod", "max", "min", "any", "all", "argmax", "argmin")
 MOVEMENTS = ("reshape", "permute", "expand", "slice")
 LEAVES = ("input", "number", "draw", "constant")
+SEVERAL = ("host", "routine")
+"""Nodes with several results, which are their parts."""
+
 PRODUCTS = ("matmul", "conv", "conv_input", "conv_weight")
 
 _OWN = ("positive", "settle", "check")
@@ -40,6 +45,9 @@ _OWN = ("positive", "settle", "check")
 
 _NEUTRAL = dict(sum=0, prod=1, any=False, all=True)
 """What reductions make of nothing."""
+
+ANY = 999_983
+"""A number of rows, or elements of a vector, of which each is a chunk: a kernel of so many serves for any number of them."""
 
 _SMALL = 65536
 """Elements up to which constants are compared."""
@@ -114,9 +122,12 @@ class Interned:
 
 @dataclass
 class Graph:
-    """Makes nodes. `source` tells where in the user's program the node being made comes from."""
+    """Makes nodes. `source` tells where in the user's program the node being made comes from; `exchanges` are the nodes that
+    begin an exchange with other processes, `notes` what layers above remember until the capture ends."""
 
     nodes: list[Node] = field(default_factory=list)
+    exchanges: list[Node] = field(default_factory=list)
+    notes: dict[object, Any] = field(default_factory=dict)
     known: dict[tuple, Node] = field(default_factory=dict)
     source: Callable[[], str | None] = lambda: None
 
@@ -351,7 +362,14 @@ class Graph:
 
     def host(self, function: Callable, inputs: tuple[Node, ...], results: list[tuple[tuple, np.dtype]]) -> list[Node]:
         """The results of `function(*arrays)`, run by the interpreter; `results` are their shapes and dtypes."""
-        whole = self.make("host", inputs, (Interned(function), tuple(results)), (), np.dtype(np.int64))
+        return self._parts_of(self.make("host", inputs, (Interned(function), tuple(results)), (), np.dtype(np.int64)))
+
+    def routine(self, routine, inputs: tuple[Node, ...], results: list[tuple[tuple, np.dtype]]) -> list[Node]:
+        """The results of a routine; `results` are their shapes and dtypes."""
+        return self._parts_of(self.make("routine", inputs, (routine, tuple(results)), (), np.dtype(np.int64)))
+
+    def _parts_of(self, whole: Node) -> list[Node]:
+        results = whole.attrs[1]
         return [self.make("part", (whole,), (i,), shape, dtype) for i, (shape, dtype) in enumerate(results)]
 
 

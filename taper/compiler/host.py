@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -49,6 +50,35 @@ def host_as(function: Callable, shape: tuple[int, ...], dtype, *args, **kwargs) 
     name = getattr(function, "__name__", "host")
     (node,) = _nodes(function, name, template, leaves, [(tuple(shape), np.dtype(dtype))])
     return made(node)
+
+
+def collective_as(name: str, function: Callable, shape: tuple[int, ...], dtype, symbol: Symbol, begins: bool) -> Symbol:
+    """`host_as` of a function that exchanges with other processes, called `name` in programs.
+
+    Those of a program that begin an exchange run in the order in which they are captured. Where a program is only measured they do nothing: the
+    other processes do not measure theirs as often.
+    """
+    shape, dtype = tuple(shape), np.dtype(dtype)
+
+    def run(*arrays):
+        return [np.zeros(shape, dtype)] if rehearsal.going_on else [function(*arrays)]
+
+    run.__name__ = name
+    g = graph()
+    before = (g.exchanges[-1],) if begins and g.exchanges else ()
+    (node,) = g.host(run, (symbol.node(), *before), [(shape, dtype)])
+    if begins:
+        g.exchanges.append(node)
+    return made(node)
+
+
+class Rehearsal(threading.local):
+    """Whether this thread runs a program to measure it."""
+
+    going_on = False
+
+
+rehearsal = Rehearsal()
 
 
 def values_decide(name: str) -> CaptureError:

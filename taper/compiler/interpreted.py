@@ -12,6 +12,7 @@ from .undo import Undo
 class InterpretedProgram:
     """What `program.Program` is, run by NumPy node by node."""
 
+    enters = False
     threads = 0
     work = 0.0
 
@@ -25,12 +26,11 @@ class InterpretedProgram:
         self.slot = {n: i for i, n in enumerate(dict.fromkeys(nodes))}
         self.slots = np.zeros(len(self.slot) + 1, np.int64)
 
-    def run(self, arrays: dict[Node, np.ndarray]) -> None:
-        """Run everything. `arrays` are those of leaves, outputs and overwritten inputs."""
-        self.execute(arrays, np.zeros((), bool))
+    def run(self, arrays: dict[Node, np.ndarray], refused: np.ndarray | None = None) -> bool:
+        """Run everything. `arrays` are those of leaves, outputs and overwritten inputs.
 
-    def execute(self, arrays: dict[Node, np.ndarray], refused: np.ndarray) -> bool:
-        """Run. False, and nothing overwritten, if the flag `refused` gets set."""
+        False, and nothing overwritten, if the flag `refused` gets set.
+        """
         values = evaluate(self.results, {n: a for n, a in arrays.items() if n.op in LEAVES})
         overwritten = []
         for node, value in zip(self.results, values):
@@ -38,7 +38,7 @@ class InterpretedProgram:
                 overwritten.append((arrays[self.state[node]], np.array(value)))
             else:
                 arrays[node][...] = value
-        if refused:
+        if refused is not None and refused:
             return False
         undo = Undo([a for a, _ in overwritten], [np.empty_like(a) for a, _ in overwritten])
         try:

@@ -1,86 +1,89 @@
-"""Elementwise formulas over arrays of any size, natively and in one pass over memory.
+"""Formulas over any number of elements, or of rows, natively and in one pass over memory.
 
-A formula is captured once, on vectors of LENGTH elements. Its kernel works in chunks that do not know how many there are,
-so whole chunks are computed where they lie, and what is left over in a chunk of its own, filled up with what was there.
+A formula is captured once, on arrays whose first dimension stands for any length (`lower/loops.py`): its kernel is told at
+each call how long it is.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 
+from .entry import BRIEF, SHARED, Entrance, enterable
 from .errors import CaptureError
-from .graph import Graph, Node
-from .lower.loops import CHUNK
+from .graph import ANY, Graph, Node
 from .program import Program
-
-LENGTH = 1 << 20
-"""Elements of the vectors for which a formula is compiled, and that one native call computes at most."""
-
-FEW = 4
-"""Chunks up to which one thread computes them all."""
 
 
 class OnePass:
-    """The program of a formula: of `inputs` with LENGTH elements, or one that meets all of the others, a result with LENGTH."""
+    """The program of a formula: of `inputs`, some with a first dimension of ANY, results that all have it."""
 
     def __init__(self, graph: Graph, inputs: list[Node], results: list[Node | None], tree, checks: list[Node]):
-        if len(results) != 1 or results[0] is None or results[0].shape != (LENGTH,) or checks:
-            raise CaptureError("no elementwise formula")
-        self.inputs, self.result = inputs, graph.copied(results[0])
-        self.program = program = Program(graph, [self.result], {})
-        if [e.chunks * CHUNK for e in program.entries] != [LENGTH] or any(s.host is not None for s in program.segments):
+        if checks or any(r is None or r.shape[:1] != (ANY,) for r in results):
+            raise CaptureError("no formula of elements, or of rows")
+        made = [graph.copied(r) for r in results]
+        self.several = tree is not None
+        self.program = program = Program(graph, made, {})
+        if [e.chunks for e in program.entries] != [ANY] or any(s.host is not None for s in program.segments):
             raise CaptureError("more than one kernel")
-        self.ends = {n: np.zeros(CHUNK, n.dtype) for n in (*inputs, self.result) if n.ndim}
+        slot = program.slot
+        self.used = [i for i, n in enumerate(inputs) if n in slot]
+        nodes = [*[inputs[i] for i in self.used], *made]
+        if not enterable(program, len(nodes), 0):
+            raise CaptureError("arrays that are not passed as objects")
+        specs = [(slot[n], None, n.dtype, False) for n in nodes]
+        self.made = [(n.shape[1:], n.dtype) for n in made]
+        self.each = program.work / ANY
+        self.quick, self.long = (Entrance(program, specs, np.zeros(1), 0, None, brief) for brief in (True, False))
         self.lock = threading.Lock()
 
-    def run(self, given: list[np.ndarray]) -> np.ndarray:
-        """The result for contiguous arrays, those with dimensions all of one shape."""
-        shape = next(a.shape for a, n in zip(given, self.inputs) if n.ndim)
-        out = np.empty(shape, self.result.dtype)
-        arrays = [*given, out]
-        flat = [(n, a.reshape(-1)) for n, a in zip((*self.inputs, self.result), arrays)]
-        whole = out.size // CHUNK * CHUNK
+    def run(self, given: Sequence[np.ndarray], length: int):
+        """The result, or the results, of `length`, for contiguous arrays of that length and such of no such dimension."""
+        out = [np.empty((length, *tail), dtype) for tail, dtype in self.made]
+        arrays = [given[i] for i in self.used]
+        work = length * self.each
         with self.lock:
-            for start in range(0, whole, LENGTH):
-                self._call(min(whole - start, LENGTH) // CHUNK, [(n, a[start:] if n.ndim else a) for n, a in flat])
-            if whole < out.size:
-                for node, array in flat[:-1]:
-                    if node.ndim:
-                        self.ends[node][: out.size - whole] = array[whole:]
-                self._call(1, [(n, self.ends.get(n, a)) for n, a in flat])
-                flat[-1][1][whole:] = self.ends[self.result][: out.size - whole]
-        return out
-
-    def _call(self, chunks: int, arrays: list[tuple[Node, np.ndarray]]) -> None:
-        program = self.program
-        for node, array in arrays:
-            at = program.slot.get(node)
-            if at is not None:
-                program.slots[at] = array.ctypes.data
-        program.code[0, 2] = chunks
-        program.threads = int(chunks > FEW)
-        program.native(0, 1)
+            self.program.code[0, 2] = length
+            if work < BRIEF:
+                self.quick.enter(self.quick.address, *arrays, *out)
+            elif work < SHARED:
+                self.long.words[7] = 1
+                self.long.enter(self.long.address, *arrays, *out)
+            else:
+                with self.long.share():
+                    self.long.enter(self.long.address, *arrays, *out)
+        return out if self.several else out[0]
 
 
 def is_single(x: np.ndarray) -> bool:
     """Whether all elements of an array are one, seen in a larger shape, or it has no dimensions."""
-    return x.size > 1 and not any(x.strides) or x.ndim == 0
+    return x.ndim == 0 or not x.flags.c_contiguous and x.size > 1 and not any(x.strides)
 
 
-def prepared(arrays: list[np.ndarray]) -> tuple[list[np.ndarray], list[int] | None] | None:
+def prepared(arrays: list[np.ndarray]) -> tuple[list[np.ndarray], tuple[int, ...], list[int] | None] | None:
     """Arrays contiguous in the order of memory that NumPy would give the result, those of a single element as just that.
 
-    Also the order of axes, None where that is the usual one. None altogether if shapes differ or all are single.
+    Also the shape of the others, and the order of axes, None where that is the usual one. None altogether if shapes
+    differ or all are single.
     """
-    full = [a for a in arrays if not is_single(a)]
-    if not full or any(a.shape != full[0].shape for a in arrays if a.ndim):
+    single = [is_single(a) for a in arrays]
+    full = [a for a, one in zip(arrays, single) if not one]
+    if not full:
         return None
-    order = None
+    shape, order = full[0].shape, None
+    if any(a.shape != shape for a in arrays if a.ndim):
+        return None
     if not full[0].flags.c_contiguous:
         strides = full[0].strides
         order = sorted(range(len(strides)), key=lambda i: -abs(strides[i]))
         full = [a.transpose(order) for a in full]
+        shape = full[0].shape
     rest = iter(full)
-    return [np.asarray(a[(0,) * a.ndim]) if is_single(a) else np.ascontiguousarray(next(rest)) for a in arrays], order
+    return [a[(0,) * a.ndim + (...,)] if one else in_order(next(rest)) for a, one in zip(arrays, single)], shape, order
+
+
+def in_order(x: np.ndarray) -> np.ndarray:
+    """An array in C order."""
+    return x if x.flags.c_contiguous else np.ascontiguousarray(x)

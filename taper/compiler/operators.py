@@ -9,18 +9,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from importlib import import_module
+from math import prod
 
 import numpy as np
 
 from ..backends import cpu
 from ..backends.cpu.large import Native
 from . import arrays
-from .engine import native_available
+from .bound import RAN, Bound
+from .entry import SHARED
 from .errors import CaptureError
 from .evaluate import evaluate
-from .graph import Graph, Node
+from .graph import ANY, Graph, Node
 from .numbers import Number
-from .one_pass import LENGTH, OnePass, is_single, prepared
+from .one_pass import OnePass, in_order, is_single, prepared
 from .program import Program
 from .recording import recording
 from .symbol import Symbol, made
@@ -28,10 +31,6 @@ from .trees import flatten, rebuild
 
 LIMIT = 512
 """Programs kept in memory; beyond that all are forgotten (their code stays on disk)."""
-
-SHARED = 300_000
-"""Nanoseconds of estimated work from which a single operator is shared between threads: between operators the team falls
-asleep, and waking it takes some fifty thousand."""
 
 _programs: dict[tuple, Fused | OnePass | None] = {}
 _making = threading.Lock()
@@ -56,23 +55,13 @@ class Fused:
         if self.program.work < SHARED:
             self.program.threads = 0
         self.overwrites = bool(overwritten)
-        self.lock = threading.Lock()
+        self.made = [] if overwritten else [(n.shape, n.dtype) if isinstance(n, Node) else None for n in self.results]
+        self.bound = Bound(self.program, inputs, [] if overwritten else nodes, self.flag)
 
     def run(self, given: list[np.ndarray]):
         """The results for these arrays; NotImplemented if they hold what the kernel refuses."""
-        values: dict[Node, np.ndarray] = {}
-        for node, array in zip(self.inputs, given):
-            values[node] = np.ascontiguousarray(array)
-        fresh = [] if self.overwrites else [np.empty(n.shape, n.dtype) if isinstance(n, Node) else n for n in self.results]
-        for node, array in zip(self.results, fresh):
-            if isinstance(node, Node):
-                values[node] = array
-        refused = np.zeros((), bool)
-        if self.flag is not None:
-            values[self.flag] = refused
-        with self.lock:
-            self.program.run(values)
-        if refused:
+        fresh = [None if made is None else np.empty(*made) for made in self.made]
+        if self.bound.run(given, [a for a in fresh if a is not None]) != RAN:
             return NotImplemented
         return None if self.overwrites else rebuild(self.tree, fresh)
 
@@ -94,14 +83,25 @@ def run(formula: Callable, args: tuple, attrs: dict):
     """`formula(xp, *args, **attrs)` by a program for arrays of these shapes; NotImplemented where it stays NumPy's."""
     if recording.graph is not None:
         return NotImplemented
-    arrays = [a for a in args if isinstance(a, np.ndarray)]
-    single = [is_single(a) for a in arrays]
-    key = formula, cpu.winograd, *[(a.shape, a.dtype, one) for a, one in zip(arrays, single)], *_options(args, attrs, _never)
-    shapes = [(() if one else a.shape, a.shape) for a, one in zip(arrays, single)]
-    fused = _kept(key, lambda: _captured(formula, args, attrs, shapes, Fused, _never))
-    if fused is None:
-        return NotImplemented
-    return fused.run([a[(0,) * a.ndim] if one else a for a, one in zip(arrays, single)])
+    given: list[np.ndarray] = []
+    key: list = [formula, cpu.winograd, *attrs]
+    for a in (*args, *attrs.values()) if attrs else args:
+        if isinstance(a, np.ndarray):
+            if is_single(a):
+                key += a.shape, a.dtype, True
+                a = a[(0,) * a.ndim + (...,)]
+            else:
+                key += a.shape, a.dtype
+            given.append(a)
+        else:
+            key += a.__class__, a
+    fused = _kept(tuple(key), lambda: _captured(formula, args, attrs, _shapes(args), Fused, _never))
+    return NotImplemented if fused is None else fused.run(given)
+
+
+def _shapes(args: tuple) -> list[tuple]:
+    """How each array is given, and how a formula sees it."""
+    return [(() if is_single(a) else a.shape, a.shape) for a in args if isinstance(a, np.ndarray)]
 
 
 def elementwise(formula: Callable, args: tuple, attrs: dict):
@@ -115,14 +115,48 @@ def elementwise(formula: Callable, args: tuple, attrs: dict):
     found = prepared(arrays)
     if found is None:
         return NotImplemented
-    given, order = found
-    shapes = [((LENGTH,) if x.ndim else (), (LENGTH,) if a.ndim else ()) for x, a in zip(given, arrays)]
-    key = formula, *[(a.dtype, *like) for a, like in zip(arrays, shapes)], *_options(args, attrs, _changes)
-    program = _kept(key, lambda: _captured(formula, args, attrs, shapes, OnePass, _changes))
+    given, shape, order = found
+    likes = [((ANY,) if x.ndim else (), (ANY,) if a.ndim else ()) for x, a in zip(given, arrays)]
+    key = [formula, *attrs]
+    for a, like in zip(arrays, likes):
+        key += a.dtype, like
+    for v in (*args, *attrs.values()):
+        if _changes(v):
+            key.append(Number)
+            given.append(np.array(v))
+        elif not isinstance(v, np.ndarray):
+            key += v.__class__, v
+    program = _kept(tuple(key), lambda: _captured(formula, args, attrs, likes, OnePass, _changes))
     if program is None:
         return NotImplemented
-    made = program.run([*given, *[np.array(v) for v in (*args, *attrs.values()) if _changes(v)]])
+    made = program.run(given, prod(shape)).reshape(shape)
     return made if order is None else made.transpose(np.argsort(order).tolist())
+
+
+def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
+    """`formula(xp, *along, *args)` of arrays of rows, `along`, by a program for any number of them.
+
+    The formula must be one of each row by itself, its results of as many rows. NotImplemented where it stays NumPy's.
+    """
+    if recording.graph is not None:
+        return NotImplemented
+    given = [in_order(a) for a in along]
+    key: list = [formula]
+    for a in given:
+        key += a.shape[1:], a.dtype
+    for a in args:
+        if isinstance(a, np.ndarray):
+            key += a.shape, a.dtype
+            given.append(in_order(a))
+        else:
+            key += a.__class__, a
+    program = _kept(tuple(key), lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never))
+    return NotImplemented if program is None else program.run(given, len(along[0]))
+
+
+def _row_shapes(given: list[np.ndarray], along: int) -> list[tuple]:
+    shapes = [(ANY, *a.shape[1:]) if i < along else a.shape for i, a in enumerate(given)]
+    return [(shape, shape) for shape in shapes]
 
 
 def _changes(value) -> bool:
@@ -131,12 +165,6 @@ def _changes(value) -> bool:
 
 def _never(value) -> bool:
     return False
-
-
-def _options(args: tuple, attrs: dict, changes: Callable) -> list:
-    """What tells programs of one formula apart beside its arrays."""
-    values = [*[None if isinstance(a, np.ndarray) else a for a in args], *attrs.values()]
-    return [*attrs, *[Number if changes(v) else (v.__class__, v) for v in values]]
 
 
 def _kept(key: tuple, make: Callable):
@@ -220,8 +248,18 @@ def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, chang
 
 
 def lend() -> None:
-    """Let the CPU namespace run large kernels natively, where machine code can be made."""
-    if native_available():
-        Native.run, Native.elementwise, Native.update = run, elementwise, update
-    else:
-        Native.run = Native.elementwise = Native.update = None
+    """Let the CPU namespace run large kernels natively; `native_available` says that machine code can be made."""
+    Native.run, Native.elementwise, Native.rows, Native.update = run, elementwise, rows, update
+    Native.recurrence, Native.recurrence_grad = _of_sequences("recurrence"), _of_sequences("recurrence_grad")
+    Native.attention, Native.attention_grad = _of_sequences("attention"), _of_sequences("attention_grad")
+
+
+def _of_sequences(name: str) -> Callable:
+    """A kernel of `sequences.py`, which is imported when it is first called."""
+
+    def first(*args):
+        function = getattr(import_module(f"{__package__}.sequences"), name)
+        setattr(Native, name, function)
+        return function(*args)
+
+    return first

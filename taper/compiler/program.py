@@ -8,31 +8,24 @@ host node needs the interpreter, or a check may refuse, the call is cut in two.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
-import math
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..native import cache, library, team
 from ..native.machine import Machine, host
-from ..native.text import Builder, Module, Value, i64
 from .errors import CaptureError
 from .evaluate import compute
 from .graph import LEAVES, Graph, Node, reached, value_of
-from .lower.convolutions import convolution_pieces
-from .lower.kernels import Kernel
-from .lower.loops import emit_loop
-from .lower.products import Scratch, emit_scatter, product_pieces
-from .lower.resampling import resampling_pieces
-from .lower.schedule import schedule
-from .lower.windows import window_pieces
+from .placing import Scratch, Segment, host_results, placed, settled, with_copies
 from .recall import keep, key_of, recalled
 from .undo import SHARE, Undo
-from .windows import WINDOWS
+
+if TYPE_CHECKING:
+    from .lower.kernels import Kernel
 
 ALIGN = 64
 PARALLEL = 40_000
@@ -68,20 +61,14 @@ class Entry:
         return self.flops / 150 + self.bytes / 12
 
 
-@dataclass
-class Segment:
-    """Entries first to last in one native call, then a host kernel, if any."""
-
-    first: int
-    last: int
-    host: Kernel | None = None
-
-
 class Program:
     """The machine code of a graph: `results` are its values, of which those in `state` overwrite inputs.
 
     outputs: nodes whose arrays the caller gives at each run. leaves: inputs, numbers and draws that are read.
     """
+
+    enters = True
+    """Whether generated code may enter it without this class (entry.py)."""
 
     def __init__(self, graph: Graph, results: list[Node], state: dict[Node, Node], machine: Machine | None = None):
         self.machine = machine or host()
@@ -108,7 +95,7 @@ class Program:
         if self._kernels is None:
             entries, segments = self.entries, self.segments
             self.entries, self.segments = [], []
-            self._kernels, _ = schedule(self.results, self.state)
+            self._kernels, _ = _scheduled(self.results, self.state)
             self._emit()
             for mine, made in zip(entries, self.entries):
                 mine.kernel, mine.text = made.kernel, made.text
@@ -119,22 +106,8 @@ class Program:
 
     def _schedule(self) -> list[int]:
         """Find the kernels. Returns the places of results that have to be settled at the end."""
-        self._kernels, unsafe = schedule(self.results, self.state)
-        places: list[int] = []
-        while unsafe:
-            # Another order of running may make further results unsafe.
-            found = [i for i, r in enumerate(self.results) if r in unsafe]
-            assert not set(found) & set(places), unsafe
-            self._settle(found)
-            places += found
-            self._kernels, unsafe = schedule(self.results, self.state)
+        self.results, self.state, self._kernels, places = settled(self.graph, self.results, self.state, _scheduled)
         return places
-
-    def _settle(self, places: list[int]) -> None:
-        """Put copies in place of results that would overwrite an input too soon."""
-        settled = {self.results[i]: self.graph.copied(self.results[i], "settle") for i in places}
-        self.results = [settled.get(r, r) for r in self.results]
-        self.state = {settled.get(r, r): old for r, old in self.state.items()}
 
     def _content(self, settled: list[int]) -> dict:
         """The program as data."""
@@ -160,7 +133,7 @@ class Program:
         """Take the entries from what was kept; False if their code is no longer there."""
         if any(not (name in _loaded or cache.has(code)) for name, code, *_ in content["entries"]):
             return False
-        self._settle(content["settled"])
+        self.results, self.state = with_copies(self.graph, self.results, self.state, content["settled"])
         order = reached([*self.results, *self.state.values()])
         areas = [Scratch(size) for size in content["areas"]]
 
@@ -178,6 +151,8 @@ class Program:
         return True
 
     def _emit(self) -> None:
+        from .emission import emitted
+
         first = 0
         for kernel in self.kernels:
             if kernel.kind == "host":
@@ -203,7 +178,7 @@ class Program:
                     lives.setdefault(item, [time, time])[1] = time
                 time += 1
             if segment.host is not None:
-                for item in (*segment.host.operands, *_host_results(segment.host)):
+                for item in (*segment.host.operands, *host_results(segment.host)):
                     lives.setdefault(item, [time, time])[1] = time
                 time += 1
         for item in lives:
@@ -219,7 +194,7 @@ class Program:
             for item in lives
             if (isinstance(item, Scratch) or item.op not in LEAVES) and item not in own and item not in self.state
         ]
-        self.offsets, self.arena_size = placed({i: (lives[i][0], lives[i][1], _bytes(i)) for i in planned})
+        self.offsets, self.arena_size = placed({i: (lives[i][0], lives[i][1], bytes_of(i)) for i in planned}, ALIGN)
         self.constants = [n for n in self.slot if isinstance(n, Node) and n.op == "constant"]
         self._mark_meetings()
 
@@ -238,7 +213,7 @@ class Program:
             for item in items:
                 if item in self.offsets:
                     start = self.offsets[item]
-                    found.add(("arena", start, start + max(_bytes(item), 1)))
+                    found.add(("arena", start, start + max(bytes_of(item), 1)))
                 else:
                     found.add(("slot", self.slot[item], self.slot[item] + 1))
             return found
@@ -292,7 +267,7 @@ class Program:
         """The entry from which nothing interrupts the program, and the inputs that are overwritten before."""
         early: dict[Node, None] = {}
         for segment in self.segments[:-1]:
-            for item in (*(w for e in self.entries[: segment.last] for w in e.writes), *_host_results(segment.host)):
+            for item in (*(w for e in self.entries[: segment.last] for w in e.writes), *host_results(segment.host)):
                 if item in self.state:
                     early[self.state[item]] = None
         stop, room = max(self.segments[-1].first, self.commit), 12 * SHARE * self.work
@@ -318,13 +293,16 @@ class Program:
         base = -self.arena.ctypes.data % ALIGN
         return self.arena[base + start : base + start + node.bytes].view(node.dtype).reshape(node.shape)
 
-    def run(self, arrays: dict[Node, np.ndarray]) -> None:
-        """Run everything. `arrays` are those of leaves, outputs and overwritten inputs; contiguous."""
+    def run(self, arrays: dict[Node, np.ndarray], refused: np.ndarray | None = None) -> bool:
+        """Run everything. `arrays` are those of leaves, outputs and overwritten inputs; contiguous.
+
+        False, and nothing overwritten, if the flag `refused` gets set.
+        """
         for node, array in arrays.items():
             at = self.slot.get(node)
             if at is not None:
                 self.slots[at] = array.ctypes.data
-        self.execute(arrays, np.zeros((), bool))
+        return self.execute(arrays, np.zeros((), bool) if refused is None else refused)
 
     def execute(self, arrays: dict[Node, np.ndarray], refused: np.ndarray) -> bool:
         """Run with the slots as they are. False, and nothing overwritten, if the flag `refused` gets set."""
@@ -393,7 +371,7 @@ class Program:
         with np.errstate(all="ignore"):
             made = compute(node, inputs)
         results = made if node.op == "host" else [made]
-        for target in _host_results(kernel):
+        for target in host_results(kernel):
             value = results[target.attrs[0] if target.op == "part" else 0]
             if np.shape(value) != target.shape:
                 raise CaptureError(f"{node!r} gave another shape than at capture: {np.shape(value)}")
@@ -401,36 +379,19 @@ class Program:
                 self.array(target, arrays)[...] = value
 
 
-def _host_results(kernel: Kernel) -> list[Node]:
-    if kernel.node.op != "host":
-        return [kernel.node]
-    return [p for p in kernel.parts if p.op == "part"]
+def _scheduled(results: list[Node], state: dict[Node, Node]):
+    from .lower.schedule import schedule
+
+    return schedule(results, state)
 
 
-def _bytes(item) -> int:
+def bytes_of(item) -> int:
     return item.size if isinstance(item, Scratch) else item.bytes
 
 
 def _meet(a: set, b: set) -> bool:
     """Whether two sets of places overlap."""
     return any(k == l and s < f and t < e for k, s, e in a for l, t, f in b)
-
-
-def placed(lives: dict[object, tuple[int, int, int]]) -> tuple[dict[object, int], int]:
-    """Offsets in one arena for (first use, last use, bytes), so that what lives at the same time does not overlap."""
-    offsets: dict[object, int] = {}
-    taken: list[tuple[int, int, int, int]] = []
-    for item, (first, last, size) in sorted(lives.items(), key=lambda x: -x[1][2]):
-        size = math.ceil(max(size, 1) / ALIGN) * ALIGN
-        rivals = sorted((start, end) for a, z, start, end in taken if a <= last and first <= z)
-        at = 0
-        for start, end in rivals:
-            if at + size <= start:
-                break
-            at = max(at, end)
-        offsets[item] = at
-        taken.append((first, last, at, at + size))
-    return offsets, max((end for *_, end in taken), default=0)
 
 
 def _named(text: str) -> str:
@@ -442,51 +403,10 @@ def _name_of(text: str) -> str:
     return "k" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
-    """A kernel's code, and that of what must run before it."""
-    table: list[object] = []
-
-    def slot(b: Builder, item) -> Value:
-        if item not in table:
-            table.append(item)
-        cell = b.load("ptr", b.offset(b.args[0], i64(table.index(item)), "ptr"))
-        return b.load("ptr", cell)
-
-    if kernel.kind == "product":
-        pieces = product_pieces if kernel.node.op == "matmul" else convolution_pieces
-        pieces = {**dict.fromkeys(WINDOWS, window_pieces), "resample": resampling_pieces}.get(kernel.node.op, pieces)
-        made: list[Entry] = []
-        for piece in pieces(kernel, slot, machine):
-            table.clear()
-            module = Module(fused=machine.fused)
-            piece.emit(module, "KERNEL")
-            reads, writes = set(piece.reads), set(piece.writes)
-            if piece.finishes:
-                reads |= kernel.loads() - kernel.given()
-                writes |= _written(kernel)
-            made.append(_entry(kernel, module, table, piece.chunks, reads, writes, piece.flops))
-        return made
-    module = Module(fused=machine.fused)
-    b = Builder(module, "KERNEL", ["ptr", "i64", "i64"])
-    if kernel.kind == "scatter":
-        chunks = emit_scatter(b, kernel, slot, machine)
-        reads, writes = set(kernel.operands), {kernel.node}
-    else:
-        chunks = emit_loop(b, kernel, slot, machine)
-        reads, writes = kernel.loads(), _written(kernel)
-    b.finish()
-    flops = sum(r.node.size for r in kernel.roots) * 8
-    return [_entry(kernel, module, table, chunks, reads, writes, max(flops, kernel.space.size * 4))]
-
-
-def _written(kernel: Kernel) -> set:
-    return {r.target for r in kernel.roots if r.into is not None or r.node not in kernel.silent}
-
-
-def _entry(kernel, module, table, chunks, reads, writes, flops) -> Entry:
-    reads = {n for n in reads if n in table or isinstance(n, Scratch)}
-    size = sum(_bytes(x) for x in (*reads, *writes))
-    return Entry(kernel, str(module), list(table), chunks, reads, writes, flops, size)
-
-
-assert Callable and ctypes and field
+def address_of(text: str, machine: Machine) -> int:
+    """Where a kernel's code is, compiled and loaded if it is not yet."""
+    name = _name_of(text)
+    with _loading:
+        if name not in _loaded:
+            _loaded[name] = library.load(library.object_code(_named(text), machine), [name])[0]
+        return _loaded[name]

@@ -41,7 +41,7 @@ def key_of(order: list[Node], results: list[Node], state: dict[Node, Node], mach
     places = {n: i for i, n in enumerate(order)}
     lines = []
     for node in order:
-        if node.op in ("host", "part"):
+        if node.op == "host":
             return None
         if node.op == "constant":
             array = value_of(node)

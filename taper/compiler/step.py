@@ -21,7 +21,6 @@ from ..autograd.tape import Handle, Variable, changed, hooks_of, wrap
 from ..autograd.tape import Node as TapeNode
 from .backward import BackwardProgram, CompiledFunction
 from .capture import Captured, Effect, Output, Source
-from .engine import native_available, program_of
 from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached, the_dtype
@@ -41,13 +40,6 @@ _HELD = np.empty(0, np.float32)
 ALONE, ALONE_ARRAY = 3, 2
 """What sys.getrefcount says in the generated code of a tensor that only the step's list and a variable hold, and of an array
 that only its tensor holds."""
-
-BRIEF = 20_000
-"""Nanoseconds of work below which the interpreter is not freed: freeing and taking it back costs as much."""
-
-PATIENCE = 50_000_000
-"""Nanoseconds of work after which a program looks whether it is interrupted."""
-
 
 FEW = 8
 """Entries of a container that are looked at one by one in the generated code."""
@@ -75,7 +67,8 @@ class Step:
         self.default = dtypes.get_default_dtype()
         self.autocast = autocast()
         self._results()
-        self.program = program_of(captured.graph, self.results, self.state)
+        self.home = captured.home
+        self.program = self.home.program(captured.graph, self.results, self.state)
         self._rename()
         self._bind()
         self.call = self._written()
@@ -92,7 +85,7 @@ class Step:
         self.written: list[tuple[Source, Node]] = []
         self.cleared: list[Source] = []
         gradients = self.captured.gradients
-        self.backward = None if gradients is None else BackwardProgram(gradients)
+        self.backward = None if gradients is None else BackwardProgram(gradients, self.captured.home)
         for output in self.captured.outputs:
             if isinstance(output, Output) and output.value is not None:
                 node = g.copied(output.value)
@@ -174,14 +167,14 @@ class Step:
         for node, t in self.by_reference:
             array = t._array
             if (
-                array.__class__ is not np.ndarray
+                array.__class__ is not self.home.kind
                 or array.shape != node.shape
                 or array.dtype != node.dtype
                 or not array.flags.c_contiguous
             ):
                 return False
             at = self.program.slot.get(node)
-            if at is not None:
+            if at is not None and self.program.enters:
                 self.program.slots[at] = array.ctypes.data
             bound.append(array)
         self.bound = bound
@@ -255,9 +248,9 @@ class Step:
         body += self._after()
         body.append(f"return {self._result()}")
         scope.update(
-            MISS=MISS, EAGER=EAGER, empty=np.empty, wrap=wrap, ndarray=np.ndarray, contiguous=np.ascontiguousarray, step=self,
-            grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, dtypes=dtypes, changed=changed,
-            share_memory=np.may_share_memory, same_dtype=same_dtype, autocast=autocast,
+            MISS=MISS, EAGER=EAGER, empty=self.home.empty, wrap=wrap, ndarray=self.home.kind, contiguous=self.home.contiguous,
+            step=self, grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, dtypes=dtypes,
+            changed=changed, share_memory=self.home.share_memory, same_dtype=same_dtype, autocast=autocast,
         )  # fmt: skip
         text = "def call(args, kwargs):\n" + "\n".join(" " + line for part in body for line in part.split("\n"))
         self.source = text
@@ -342,9 +335,10 @@ class Step:
             if self.draws and value._array.flags.c_contiguous:
                 # What the native side would refuse must be known before anything is drawn.
                 lines.append(f"if not x{i}.flags.c_contiguous: return MISS")
-            if node is None or node not in self.program.slot or self.draws:
+            read = node is not None and node in self.program.slot
+            if not read or self.draws:
                 lines.append(f"if x{i}.shape != X{i} or x{i}.dtype != Y{i}: return MISS")
-            elif not value._array.flags.c_contiguous:
+            if read and not value._array.flags.c_contiguous:
                 # The program reads a copy; what it writes goes back.
                 scope[f"XS{i}"] = value._array.strides
                 lines += [f"if x{i}.strides != XS{i}: return MISS", f"y{i} = x{i}", f"x{i} = contiguous(y{i})"]
@@ -504,37 +498,21 @@ class Step:
         """The lines that run the program."""
         program, scope = self.program, self.scope
         numbers = [self._number(n) for n in self.number_nodes]
-        if not native_available():
+        if not program.enters:
             return self._run_general(numbers)
-        from ..native import team
-        from .entry import Record, entrance, readable
+        from .entry import PATIENCE, Entrance, enterable
 
-        simple = len(program.segments) == 1 and readable() and len(objects) <= 64 and len(numbers) <= 64
-        last = program.segments[-1].last
         if self.flag is not None:
             program.slots[program.slot[self.flag]] = self.refused.ctypes.data
-        if simple and program.work < PATIENCE:
-            record = Record(program.slots, [o[1:] for o in objects], self.numbers)
-            brief = program.work < BRIEF and not program.threads
-            enter = entrance(len(objects), len(numbers), brief)
-            crew = team.team()
-            words = record.words
-            words[3], words[4], words[5], words[6] = crew.address, program.code.ctypes.data, 0, last
-            words[7], words[8] = 1, team._code()[0]
-            if self.flag is not None:
-                words[5 + 4], words[10] = program.commit, self.refused.ctypes.data
-            else:
-                words[9] = last
-            scope.update(enter=enter, record=record, R=record.address, lock=self.lock, share=self.share)
-            call = "enter(" + ", ".join(["R", *[o[0] for o in objects], *numbers]) + ")"
-            outcome = ["if ran != 1: return EAGER if ran else MISS"]
-            if brief:
-                return [f"ran = {call}", *outcome]
-            if not program.threads:
-                return ["with lock:", f" ran = {call}", *outcome]
-            self.record, self.team = record, team
-            return ["with lock, share() as words:", f" ran = {call}", *outcome]
-        return self._run_general(numbers)
+        if program.work > PATIENCE or not enterable(program, len(objects), len(numbers)):
+            return self._run_general(numbers)
+        refused = None if self.flag is None else self.refused
+        way = Entrance(program, [o[1:] for o in objects], self.numbers, len(numbers), refused)
+        scope.update(enter=way.enter, R=way.address, lock=self.lock, way=way)
+        lines = [f"ran = enter({', '.join(['R', *[o[0] for o in objects], *numbers])})"]
+        if not way.brief:
+            lines = ["with lock, way.share():" if way.threads else "with lock:", f" {lines[0]}"]
+        return [*lines, "if ran != 1: return EAGER if ran else MISS"]
 
     def _run_general(self, numbers: list[str]) -> list[str]:
         """The lines that run the program from arrays by node."""
@@ -558,10 +536,6 @@ class Step:
             undo.put_back()
             raise
 
-    def share(self):
-        """The team for one run, or this thread alone if the team is busy."""
-        return _Share(self.record, self.team)
-
     def general(self, arrays: dict[Node, np.ndarray], numbers: tuple) -> int:
         """Run with host nodes between native calls, or with looks at interruptions: 1, 0 for a miss, 2 if refused."""
         program = self.program
@@ -571,20 +545,15 @@ class Step:
                 if array.shape != node.shape or array.dtype != node.dtype or not array.flags.c_contiguous:
                     if written or array.shape != node.shape or array.dtype != node.dtype:
                         return 0
-                    arrays[node] = np.ascontiguousarray(array)
+                    arrays[node] = self.home.contiguous(array)
             self.numbers[: len(numbers)] = numbers
             for (node, _), array in zip(self.by_reference, self.bound):
                 arrays[node] = array
             for node, value in zip(self.number_nodes, numbers):
                 arrays[node] = np.asarray(value, np.float64)
-            numbered = {n: a for n, a in arrays.items() if n.op != "number"}
-            for node, array in numbered.items():
-                at = program.slot.get(node)
-                if at is not None:
-                    program.slots[at] = array.ctypes.data
             if self.flag is not None:
                 arrays[self.flag] = self.refused
-            return 1 if program.execute(arrays, self.refused) else 2
+            return 1 if program.run(arrays, self.refused) else 2
 
     def _after(self) -> list[str]:
         """Lines that hand out gradients and count changes."""
@@ -671,25 +640,3 @@ def same_dtype(array: np.ndarray) -> np.ndarray:
     """The array with the one object for its dtype, which the native side knows it by."""
     dtype = the_dtype(array.dtype)
     return array if dtype is array.dtype else array.view(dtype)
-
-
-class _Share:
-    """Holds the team while a program runs, if nobody else does."""
-
-    __slots__ = ("record", "crew", "team")
-
-    def __init__(self, record, team):
-        self.record, self.team = record, team
-
-    def __enter__(self):
-        team = self.team
-        crew = team.team()
-        self.crew = crew if crew.lock.acquire(blocking=False) else None
-        words = self.record.words
-        words[3] = crew.address
-        words[7] = crew.ready(team.threads()) if self.crew is not None else 1
-        return words
-
-    def __exit__(self, *error):
-        if self.crew is not None:
-            self.crew.lock.release()

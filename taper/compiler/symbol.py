@@ -29,6 +29,9 @@ _LOOKS = (
     "outside of the compiled function, or choose with taper.where instead of `if`."
 )
 
+_LARGE = 1 << 26
+"""Elements from which a shadow has no memory."""
+
 
 class Memory:
     """A block of memory: its present value. `fetch` makes the first one, when it is first read."""
@@ -259,7 +262,8 @@ class Symbol:
             return self
         if dtype.kind == "c" or self.dtype.kind == "c":
             raise CaptureError("complex numbers are not captured")
-        return made(graph().cast(self.node(), dtype), np.empty_like(self.shadow, dtype, order=order))
+        ordered = order == "C" or (order == "K" and self.flags.c_contiguous)
+        return made(graph().cast(self.node(), dtype), None if ordered else np.empty_like(self.shadow, dtype, order=order))
 
     def view(self, dtype=None, *args) -> Symbol:
         if dtype is None or np.dtype(dtype) == self.dtype:
@@ -375,7 +379,19 @@ def _parts(index, ndim: int):
 
 def made(node: Node, shadow: np.ndarray | None = None) -> Symbol:
     """A symbol of its own memory with a node's value; `shadow` gives other strides than C order."""
-    return Symbol(Memory(node), np.empty(node.shape, node.dtype) if shadow is None else shadow)
+    return Symbol(Memory(node), _blank(node.shape, node.dtype) if shadow is None else shadow)
+
+
+def _blank(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """A shadow in C order. Any number of long rows would be terabytes, so there is no memory behind a large one."""
+    size = math.prod(shape)
+    if size < _LARGE:
+        return np.empty(shape, dtype)
+    strides, step = [], size * dtype.itemsize
+    for n in shape:
+        step //= n
+        strides.append(step)
+    return np.lib.stride_tricks.as_strided(np.empty((), dtype), shape, strides)
 
 
 def symbol_of(value) -> Symbol:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..native import team
 from .graph import Node
+from .host import rehearsal
 from .lower.kernels import Kernel
 from .program import Program
 from .step import Step
@@ -73,6 +74,7 @@ def timed(program: Program, arrays: dict[Node, np.ndarray]) -> Times:
     found = Times()
     kept = program.slots.copy()
     refused = np.zeros((), bool)
+    rehearsal.going_on = True
     try:
         for node, array in arrays.items():
             at = program.slot.get(node)
@@ -85,6 +87,7 @@ def timed(program: Program, arrays: dict[Node, np.ndarray]) -> Times:
                 found.hosts[segment.host] = _least(lambda kernel=segment.host: program.run_host(kernel, arrays), 3)
         found.whole = _least(lambda: program.execute(arrays, refused), 3 if sum(found.entries) > 0.05 else 10)
     finally:
+        rehearsal.going_on = False
         program.slots[:] = kept
     return found
 

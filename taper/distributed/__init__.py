@@ -7,6 +7,7 @@ alone is a group of one, and needs no MPI.
 from __future__ import annotations
 
 from . import constants
+from .bucket import GradBucket
 from .collectives import (
     all_gather,
     all_gather_coalesced,
@@ -25,6 +26,7 @@ from .collectives import (
     scatter,
 )
 from .constants import default_pg_timeout
+from .device_mesh import DeviceMesh, init_device_mesh
 from .errors import DistBackendError, DistError, DistNetworkError, DistStoreError
 from .groups import (
     GroupMember,
@@ -60,7 +62,7 @@ from .objects import (
     send_object_list,
 )
 from .point_to_point import P2POp, batch_isend_irecv, irecv, isend, recv, send
-from .reduction import Backend, ReduceOp
+from .reduction import Backend, ReduceOp, get_default_backend_for_device
 from .rendezvous import destroy_process_group, init_process_group
 from .work import Work
 
@@ -68,7 +70,7 @@ _all_gather_base = all_gather_single = all_gather_into_tensor
 _reduce_scatter_base = reduce_scatter_single = reduce_scatter_tensor
 
 # What needs several processes can be imported, and says so when used.
-_REFUSED = ("DeviceMesh", "init_device_mesh", "TCPStore", "FileStore", "HashStore", "PrefixStore", "Store")
+_REFUSED = ("TCPStore", "FileStore", "HashStore", "PrefixStore", "Store")
 _ROOMS = (
     *("algorithms", "autograd", "checkpoint", "device_mesh", "distributed_c10d", "elastic", "fsdp", "launcher", "nn"),
     *("optim", "pipelining", "rpc", "run", "tensor", "utils"),

@@ -1,22 +1,8 @@
-"""`torch.distributed._tensor`, which is not part of Taper: its names can be imported, and say what to use instead."""
+"""`torch.distributed._tensor`, the former name of `torch.distributed.tensor`."""
 
 from __future__ import annotations
 
-from ..refusal import room
+from .tensor import DeviceMesh, DTensor, Placement, Replicate, Shard, distribute_tensor, init_device_mesh
+from .tensor import __getattr__ as __getattr__
 
-_INSTEAD = "Use plain tensors and the collectives of taper.distributed."
-
-__getattr__ = room(
-    __name__,
-    _INSTEAD,
-    (
-        "DTensor",
-        "DeviceMesh",
-        "Partial",
-        "Replicate",
-        "Shard",
-        "distribute_module",
-        "distribute_tensor",
-        "init_device_mesh",
-    ),
-)
+__all__ = ["DTensor", "DeviceMesh", "Placement", "Replicate", "Shard", "distribute_tensor", "init_device_mesh"]

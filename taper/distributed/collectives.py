@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from ..autograd.tape import Variable, changed
+from .captured import captured_all_reduce, captured_broadcast, capturing, participants
 from .errors import DistBackendError
 from .groups import ProcessGroup, chosen
 from .reduction import ReduceOp
 from .watch import current
-from .work import Work
+from .work import Work, facts_of
 
 
 def single(value: Any, name: str) -> None:
@@ -105,20 +106,25 @@ def _rows(tensors: list) -> np.ndarray:
 
 
 def all_reduce(tensor, op=ReduceOp.SUM, group=None, async_op: bool = False):
-    """The sum (or another reduction) of all processes' tensors, in place."""
+    """The sum (or another reduction) of all processes' tensors, in place. In compiled functions it is part of the program."""
+    if capturing() and isinstance(tensor, Variable):
+        return captured_all_reduce(tensor, op, group, async_op)
     single(tensor, "tensor")
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return None
     array = _memory(tensor)
     part = members.transport.all_reduce(array, op)
-    return _ended(Work(members, "all_reduce", [part], [tensor], lambda: _written(tensor, array)), async_op)
+    return _ended(
+        Work(members, "all_reduce", [part], [tensor], lambda: _written(tensor, array), facts=facts_of(array, op)),
+        async_op,
+    )
 
 
 def all_reduce_coalesced(tensors, op=ReduceOp.SUM, group=None, async_op: bool = False):
     """`all_reduce` of several tensors."""
     _several(tensors, "tensors")
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return None
     arrays = [_memory(t) for t in tensors]
@@ -128,39 +134,45 @@ def all_reduce_coalesced(tensors, op=ReduceOp.SUM, group=None, async_op: bool = 
         for t, a in zip(tensors, arrays):
             _written(t, a)
 
-    return _ended(Work(members, "all_reduce_coalesced", parts, tensors, finish), async_op)
+    return _ended(
+        Work(members, "all_reduce_coalesced", parts, tensors, finish, facts=facts_of(*arrays[:1], op=op)), async_op
+    )
 
 
 def reduce(tensor, dst=None, op=ReduceOp.SUM, group=None, async_op: bool = False, group_dst=None):
     """`all_reduce` of which one process gets the result; the others' tensors are left as they were."""
     single(tensor, "tensor")
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return None
     to = root(members, dst, group_dst, "dst", 0 if members.size() == 1 else None)
     array = _memory(tensor)
     part = members.transport.reduce(array, op, to)
     finish = (lambda: _written(tensor, array)) if members.rank() == to else None
-    return _ended(Work(members, "reduce", [part], [tensor], finish), async_op)
+    return _ended(Work(members, "reduce", [part], [tensor], finish, facts=facts_of(array, op, to)), async_op)
 
 
 def broadcast(tensor, src=None, group=None, async_op: bool = False, group_src=None):
-    """One process's tensor for all, in place."""
-    single(tensor, "tensor")
+    """One process's tensor for all, in place. In compiled functions it is part of the program."""
+    captured = capturing() and isinstance(tensor, Variable)
+    if not captured:
+        single(tensor, "tensor")
     members = chosen(group)
     if members is None:
         return None
     source = root(members, src, group_src, "src", 0 if members.size() == 1 else None)
+    if captured:
+        return captured_broadcast(tensor, source, members, async_op)
     array = _memory(tensor)
     part = members.transport.broadcast(array, source)
     finish = None if members.rank() == source else lambda: _written(tensor, array)
-    return _ended(Work(members, "broadcast", [part], [tensor], finish), async_op)
+    return _ended(Work(members, "broadcast", [part], [tensor], finish, facts=facts_of(array, root=source)), async_op)
 
 
 def all_gather(tensor_list, tensor, group=None, async_op: bool = False):
     """All processes' tensors, into a list of tensors."""
     single(tensor, "tensor")
-    members = chosen(group)
+    members = participants(group)
     _several(tensor_list, "tensor_list", None if members is None else members.size())
     if members is None:
         return None
@@ -168,14 +180,17 @@ def all_gather(tensor_list, tensor, group=None, async_op: bool = False):
     array = _memory(tensor)
     out = np.empty((members.size(), array.size), array.dtype)
     part = members.transport.all_gather(out, array)
-    return _ended(Work(members, "all_gather", [part], tensor_list, lambda: _spread(tensor_list, out)), async_op)
+    return _ended(
+        Work(members, "all_gather", [part], tensor_list, lambda: _spread(tensor_list, out), facts=facts_of(array)),
+        async_op,
+    )
 
 
 def all_gather_coalesced(output_tensor_lists, input_tensor_list, group=None, async_op: bool = False):
     """`all_gather` of several tensors; output_tensor_lists[i][j] is process i's j-th."""
     for number, tensor in enumerate(input_tensor_list):
         all_gather([row[number] for row in output_tensor_lists], tensor, group)
-    members = chosen(group)
+    members = participants(group)
     return Work(members, "all_gather_coalesced", []).in_background() if async_op and members is not None else None
 
 
@@ -183,13 +198,20 @@ def all_gather_into_tensor(output_tensor, input_tensor, group=None, async_op: bo
     """All processes' tensors, one after the other in one tensor."""
     single(output_tensor, "output_tensor")
     single(input_tensor, "input_tensor")
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return None
     _check_sizes("all_gather_into_tensor", output_tensor, input_tensor, members.size())
     out, array = _memory(output_tensor), _memory(input_tensor)
     part = members.transport.all_gather(out, array)
-    work = Work(members, "all_gather_into_tensor", [part], output_tensor, lambda: _written(output_tensor, out))
+    work = Work(
+        members,
+        "all_gather_into_tensor",
+        [part],
+        output_tensor,
+        lambda: _written(output_tensor, out),
+        facts=facts_of(array),
+    )
     return _ended(work, async_op)
 
 
@@ -206,7 +228,7 @@ def _check_sizes(what: str, large: Variable, small: Variable, times: int) -> Non
 def gather(tensor, gather_list=None, dst=None, group=None, async_op: bool = False, group_dst=None):
     """`all_gather` of which one process gets the result."""
     single(tensor, "tensor")
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return None
     to = root(members, dst, group_dst, "dst")
@@ -221,13 +243,13 @@ def gather(tensor, gather_list=None, dst=None, group=None, async_op: bool = Fals
         raise ValueError("Argument ``gather_list`` must NOT be specified on non-destination ranks.")
     part = members.transport.gather(out, array, to)
     finish = None if out is None else lambda: _spread(gather_list, out)
-    return _ended(Work(members, "gather", [part], gather_list, finish), async_op)
+    return _ended(Work(members, "gather", [part], gather_list, finish, facts=facts_of(array, root=to)), async_op)
 
 
 def scatter(tensor, scatter_list=None, src=None, group=None, async_op: bool = False, group_src=None):
     """A tensor for each process, from one process's list."""
     single(tensor, "tensor")
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return None
     source = root(members, src, group_src, "src")
@@ -242,38 +264,45 @@ def scatter(tensor, scatter_list=None, src=None, group=None, async_op: bool = Fa
         raise ValueError("Argument ``scatter_list`` must NOT be specified on non-source ranks.")
     array = _memory(tensor)
     part = members.transport.scatter(array, parts, source)
-    return _ended(Work(members, "scatter", [part], [tensor], lambda: _written(tensor, array)), async_op)
+    facts = facts_of(array, root=source)
+    return _ended(Work(members, "scatter", [part], [tensor], lambda: _written(tensor, array), facts=facts), async_op)
 
 
 def reduce_scatter(output, input_list, op=ReduceOp.SUM, group=None, async_op: bool = False):
     """The reductions of all processes' lists, one of them for each process."""
     single(output, "output")
-    members = chosen(group)
+    members = participants(group)
     _several(input_list, "input_list", None if members is None else members.size())
     if members is None:
         return None
     _alike(input_list, output, "reduce_scatter")
     out = _memory(output)
     part = members.transport.reduce_scatter(out, _rows(input_list), op)
-    return _ended(Work(members, "reduce_scatter", [part], [output], lambda: _written(output, out)), async_op)
+    facts = facts_of(out, op)
+    return _ended(
+        Work(members, "reduce_scatter", [part], [output], lambda: _written(output, out), facts=facts), async_op
+    )
 
 
 def reduce_scatter_tensor(output, input, op=ReduceOp.SUM, group=None, async_op: bool = False):
     """The reduction of all processes' tensors, a part of it for each process."""
     single(output, "output")
     single(input, "input")
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return None
     _check_sizes("reduce_scatter_tensor", input, output, members.size())
     out = _memory(output)
     part = members.transport.reduce_scatter(out, _memory(input), op)
-    return _ended(Work(members, "reduce_scatter_tensor", [part], [output], lambda: _written(output, out)), async_op)
+    work = Work(
+        members, "reduce_scatter_tensor", [part], [output], lambda: _written(output, out), facts=facts_of(out, op)
+    )
+    return _ended(work, async_op)
 
 
 def all_to_all(output_tensor_list, input_tensor_list, group=None, async_op: bool = False):
     """A tensor from each process for each process; sizes may differ."""
-    members = chosen(group)
+    members = participants(group)
     count = None if members is None else members.size()
     _several(output_tensor_list, "output_tensor_list", count)
     _several(input_tensor_list, "input_tensor_list", count)
@@ -304,7 +333,7 @@ def all_to_all_single(
     """`all_to_all` of the parts of one tensor; split sizes are rows, by default as many for each process."""
     single(output, "output")
     single(input, "input")
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return None
     _same_dtype("all_to_all_single", output._array, input._array)
@@ -333,7 +362,7 @@ def _counts(t: Variable, sizes: Any, processes: int) -> list[int]:
 
 def barrier(group=None, async_op: bool = False, device_ids=None):
     """Wait until all processes are here."""
-    members = chosen(group)
+    members = participants(group)
     return None if members is None else _ended(Work(members, "barrier", [members.transport.barrier()]), async_op)
 
 
@@ -342,7 +371,7 @@ def monitored_barrier(group=None, timeout: timedelta | None = None, wait_all_ran
 
     All that are missing are named, whatever `wait_all_ranks` is.
     """
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return
     work = Work(members, "monitored_barrier", [members.transport.barrier()])

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .captured import participants
 from .collectives import root
-from .groups import ProcessGroup, chosen
+from .groups import ProcessGroup
 from .work import Work
 
 
@@ -42,14 +43,14 @@ def _gathered(group: ProcessGroup, value: Any, name: str, to: int | None = None)
 
 def all_gather_object(object_list, obj, group=None) -> None:
     """All processes' objects, into a list that has a place for each."""
-    members = chosen(group)
+    members = participants(group)
     if members is not None:
         object_list[: members.size()] = _gathered(members, obj, "all_gather_object")
 
 
 def gather_object(obj, object_gather_list=None, dst=None, group=None, group_dst=None) -> None:
     """`all_gather_object` of which one process gets the result."""
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return
     to = root(members, dst, group_dst, "dst")
@@ -64,7 +65,7 @@ def gather_object(obj, object_gather_list=None, dst=None, group=None, group_dst=
 
 def broadcast_object_list(object_list, src=None, group=None, device=None, group_src=None, use_batch=False) -> None:
     """One process's objects for all, in place; the lists have one length."""
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return
     source = root(members, src, group_src, "src")
@@ -89,7 +90,7 @@ def scatter_object_list(
     scatter_object_output_list, scatter_object_input_list=None, src=None, group=None, group_src=None
 ) -> None:
     """An object for each process, from one process's list; it becomes the output list's first."""
-    members = chosen(group)
+    members = participants(group)
     if not isinstance(scatter_object_output_list, list) or not scatter_object_output_list:
         raise ValueError("Expected argument scatter_object_output_list to be a list of size at least 1.")
     if members is None:
@@ -115,7 +116,7 @@ def scatter_object_list(
 
 def send_object_list(object_list, dst=None, group=None, device=None, group_dst=None, use_batch=False) -> None:
     """Send objects to another process, which calls `recv_object_list` with a list as long."""
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return
     to = root(members, dst, group_dst, "dst", None)
@@ -127,7 +128,7 @@ def send_object_list(object_list, dst=None, group=None, device=None, group_dst=N
 
 def recv_object_list(object_list, src=None, group=None, device=None, group_src=None, use_batch=False) -> int:
     """Receive objects from another process, by default from any, in place; returns which. -1 for no member."""
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return -1
     source = None if src is None and group_src is None else root(members, src, group_src, "src", None)

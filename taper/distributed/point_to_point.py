@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..autograd.tape import changed
+from .captured import participants
 from .collectives import root, single
-from .groups import ProcessGroup, chosen, default_group
+from .groups import ProcessGroup, default_group
 from .work import Work
 
 
@@ -20,7 +21,7 @@ def _alone(group: ProcessGroup, what: str) -> None:
 
 def _sent(tensor: Any, dst: int | None, group: Any, tag: int, group_dst: int | None, what: str) -> Work | None:
     single(tensor, "tensor")
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return None
     _alone(members, what)
@@ -36,7 +37,7 @@ def _sent(tensor: Any, dst: int | None, group: Any, tag: int, group_dst: int | N
 
 def _received(tensor: Any, src: int | None, group: Any, tag: int, group_src: int | None, what: str) -> Work | None:
     single(tensor, "tensor")
-    members = chosen(group)
+    members = participants(group)
     if members is None:
         return None
     _alone(members, what)

@@ -9,13 +9,17 @@ from __future__ import annotations
 import warnings
 from typing import Any, Final
 
+from ..futures import Future
 from ..refusal import refused
-from . import annotations
+from .annotations import (
+    BroadcastingList1 as _first_broadcasting_list,  # `annotations` itself is the __future__ feature here
+)
 
 __all__ = [
     "Attribute",
     "Error",
     "Final",
+    "Future",
     "ScriptFunction",
     "ScriptModule",
     "TracerWarning",
@@ -23,6 +27,7 @@ __all__ = [
     "export",
     "fork",
     "freeze",
+    "fuser",
     "ignore",
     "interface",
     "is_scripting",
@@ -139,6 +144,20 @@ def isinstance(obj: Any, target_type: Any) -> bool:
     return _isinstance(obj, target_type)
 
 
+class fuser:
+    """A scope with a way of joining TorchScript's operators, "fuser0" to "fuser3": accepted, there is no TorchScript."""
+
+    def __init__(self, name: str):
+        if name not in ("fuser0", "fuser1", "fuser2", "fuser3"):
+            raise Exception(f"unrecognized fuser option (name: {name})")
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error) -> None:
+        pass
+
+
 def onednn_fusion_enabled() -> bool:
     """Whether oneDNN fuses: False."""
     return False
@@ -159,8 +178,6 @@ class optimized_execution:
 
 def fork(func: Any, *args: Any, **kwargs: Any):
     """A future of func(*args, **kwargs), which is computed at once."""
-    from ..futures import Future
-
     made = Future()
     made.set_result(func(*args, **kwargs))
     return made

@@ -86,6 +86,16 @@ def assembly(text: str, machine: Machine | None = None) -> str:
         return target_machine(machine).emit_assembly(optimised(parsed(text, machine), machine))
 
 
+def ptx(text: str, machine: Machine) -> str:
+    """The PTX of a module for a GPU, from the cache where it is there already."""
+    key = cache.key(text, machine)
+    found = cache.get(key)
+    if found is None:
+        found = assembly(text, machine).encode()
+        cache.put(key, found)
+    return found.decode()
+
+
 class _Engine:
     """Loaded code lives as long as the process: addresses stay valid without anybody counting."""
 

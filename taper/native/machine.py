@@ -11,6 +11,12 @@ import llvmlite.binding as llvm
 # Instruction sets by the names of the x86-64 psABI, and one for 64-bit ARM: vector bits, vector registers.
 LEVELS = {"x86-64": (128, 16), "x86-64-v2": (128, 16), "x86-64-v3": (256, 16), "x86-64-v4": (512, 32)}
 
+# NVIDIA's architectures, and the version of PTX that first knows each: drivers from then on take it.
+GPUS = {
+    "sm_70": 60, "sm_72": 61, "sm_75": 63, "sm_80": 70, "sm_86": 71, "sm_87": 74, "sm_89": 78, "sm_90": 78, "sm_100": 86,
+    "sm_103": 88, "sm_120": 87,
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -33,7 +39,12 @@ class Machine:
     @property
     def fused(self) -> bool:
         """Whether x y + z in one rounding is an instruction."""
-        return self.vector_bits > 128 or self.triple.startswith(("aarch64", "arm64"))
+        return self.vector_bits > 128 or self.triple.startswith(("aarch64", "arm64", "nvptx"))
+
+    @property
+    def gpu(self) -> bool:
+        """Whether a lane is a thread, of which a kernel has many: code is written for one."""
+        return self.triple.startswith("nvptx")
 
     def lanes(self, type: str) -> int:
         """How many numbers of an LLVM type fit into a register."""
@@ -84,6 +95,24 @@ def level(name: str, triple: str | None = None, l1: int = 32 << 10, l2: int = 1 
     triple = triple or "x86_64-unknown-linux-gnu"
     flags = "-prefer-256-bit" if bits == 512 else ""
     return Machine(triple, name, flags, bits, registers, bits == 512, False, l1, l2, l3)
+
+
+def gpu(name: str = "sm_90") -> Machine:
+    """The GPUs of an architecture: one of GPUS. ValueError for other names."""
+    if name not in GPUS:
+        raise ValueError(f"unknown GPU architecture {name!r}: expected one of {', '.join(GPUS)}")
+    return Machine("nvptx64-nvidia-cuda", name, f"+ptx{GPUS[name]}", 0, 255, False, False, 128 << 10, 40 << 20, 0)
+
+
+def gpu_for(major: int, minor: int) -> Machine:
+    """The machine of a compute capability: its own architecture, or the last one before it that is known.
+
+    PTX for an architecture runs on all later ones.
+    """
+    known = [name for name in GPUS if int(name[3:]) <= 10 * major + minor]
+    if not known:
+        raise ValueError(f"a GPU of compute capability {major}.{minor} is too old: 7.0 is the least")
+    return gpu(max(known, key=lambda name: int(name[3:])))
 
 
 def _caches() -> tuple[int, int, int]:

@@ -82,11 +82,13 @@ class Module:
 
     fused: whether the machine multiplies and adds in one rounding (`Machine.fused`); where it does not, error terms
     of products are found by splitting, since an emulated `fma` is a slow call.
+    modulo: whether `frem` is exact there, as C's; where it is not, vector_math/modulo.py is.
     """
 
     functions: list[str] = field(default_factory=list)
     declarations: dict[str, str] = field(default_factory=dict)
     fused: bool = True
+    modulo: bool = True
 
     def __str__(self) -> str:
         return "\n".join([*self.declarations.values(), "", *self.functions])
@@ -152,14 +154,17 @@ class Builder:
         self.counter += 1
         return f"{name}{self.counter}"
 
+    def signature(self) -> str:
+        """The function's arguments."""
+        return ", ".join(map(str, self.args))
+
     def finish(self, result: Value | None = None) -> None:
         """Return `result` and add the function to the module."""
         self.lines.append("  ret void" if result is None else f"  ret {result}")
-        arguments = ", ".join(map(str, self.args))
         self.module.functions.append(
             "\n".join(
                 [
-                    f"define {self.linkage}{self.returns} @{self.name}({arguments}) {self.attributes} {{",
+                    f"define {self.linkage}{self.returns} @{self.name}({self.signature()}) {self.attributes} {{",
                     "entry:",
                     *self.places,
                     *self.lines,
@@ -308,7 +313,7 @@ class Builder:
 
     def offset(self, pointer: Value, index: Value, of: str) -> Value:
         """The address of element `index` of an array of `of`."""
-        return self.emit("ptr", f"getelementptr inbounds {of}, {pointer}, {index}")
+        return self.emit(pointer.type, f"getelementptr inbounds {of}, {pointer}, {index}")
 
     def load(self, type: str, pointer: Value, align: int | None = None) -> Value:
         align = align or max(1, BITS[element(type)] // 8)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from ..backends.cpu.large import by_rows
 from .elementwise import conj, sgn_of
 from .operator import ARITHMETIC, FLOAT, op
 
@@ -76,11 +77,19 @@ logit = op("logit", lambda xp, x, *, eps: _logit(xp, x, eps), promote=FLOAT, fus
            x=lambda xp, g, x, eps: _logit_slope(xp, g, x, eps))
 
 softmax = op("softmax", lambda xp, x, *, axis: xp.softmax(x, axis), promote=FLOAT, refuses="c",
-             x=lambda xp, g, out, axis: out * (g - xp.sum(g * out, axis=axis, keepdims=True)))
+             x=lambda xp, g, out, axis: by_rows(_softmax_slope, xp, g, out, axis))
 
 log_softmax = op("log_softmax", lambda xp, x, *, axis: xp.log_softmax(x, axis), promote=FLOAT, refuses="c",
-                 x=lambda xp, g, out, axis: g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True))
+                 x=lambda xp, g, out, axis: by_rows(_log_softmax_slope, xp, g, out, axis))
 # fmt: on
+
+
+def _softmax_slope(xp, g, out, axis):
+    return out * (g - xp.sum(g * out, axis=axis, keepdims=True))
+
+
+def _log_softmax_slope(xp, g, out, axis):
+    return g - xp.exp(out) * xp.sum(g, axis=axis, keepdims=True)
 
 
 def _softplus(xp, x):

@@ -38,7 +38,7 @@ class Operator:
 
     __slots__ = (
         *("name", "forward", "inputs", "variadic", "attrs", "rules", "joint", "promote", "outputs", "aux", "view"),
-        *("grad_name", "half_native", "broadcasts", "part", "plans", "code", "refuses", "fused"),
+        *("grad_name", "half_native", "broadcasts", "part", "plans", "code", "refuses", "fused", "differentiable"),
     )
 
     def __init__(
@@ -69,15 +69,12 @@ class Operator:
         self.inputs, self.variadic, self.attrs = _parameters(forward)
         self.joint = joint
         self.rules = rules
+        self.differentiable = joint is not None or any(rule is not None for rule in rules.values())
         self.grad_name = grad_name or "".join(p.capitalize() for p in name.split("_")) + "Backward0"
         self.plans: dict[int, Plan] = {}
         unknown = set(rules) - set(self.inputs)
         if unknown:
             raise TypeError(f"{name}: rules for {sorted(unknown)}, but the inputs are {self.inputs}")
-
-    @property
-    def differentiable(self) -> bool:
-        return self.joint is not None or any(rule is not None for rule in self.rules.values())
 
     def plan(self, mask: int) -> Plan:
         """What the tape keeps and later runs when the inputs in `mask` (bit i: input i) need a gradient."""

@@ -10,16 +10,19 @@ import copy
 import itertools
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..autograd.modes import enable_grad
-from ..autograd.tape import Handle, changed, wrap
+from ..autograd.tape import Handle, changed, elsewhere, wrap
 from ..backends import namespace_of
 from ..backends.cpu.large import LARGE_PARAMETER, Native
 from ..backends.quiet import QUIET, enter, leave
+from ..backends.transfer import moved, place_of
+from ..distributed.tensor.dtensor import DTensor, opened
 from ..tensor.core import Tensor
 
 BLOCK = 16384
@@ -59,6 +62,10 @@ class Optimizer:
     slots: tuple[str, ...] = ()
     counts_steps = True
     """Whether the state holds "step", the number of updates of the parameter."""
+    elementwise = True
+    """Whether `step` treats every element by itself, so that each process can take it for its part of a sharded parameter.
+    Not assumed of a subclass with a `step` of its own."""
+    _sharded = False
 
     def __init__(self, params, defaults: dict[str, Any]):
         self.defaults = defaults
@@ -89,6 +96,7 @@ class Optimizer:
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
         if "step" in cls.__dict__:
+            cls.elementwise = cls.__dict__.get("elementwise", False)
             cls.step = _with_hooks(cls.__dict__["step"])
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -133,6 +141,30 @@ class Optimizer:
         if not known.isdisjoint(map(id, params)):
             raise ValueError("some parameters appear in more than one parameter group")
         self.param_groups.append(param_group)
+        self._sharded = self._sharded or any(isinstance(p, DTensor) for p in params)
+
+    @contextmanager
+    def on_shards(self) -> Iterator[None]:
+        """A scope in which sharded parameters, their gradients and their state stand for this process's parts; the state
+        that is made in it is sharded as they are."""
+        shards = [p for group in self.param_groups for p in group["params"] if isinstance(p, DTensor)]
+        states = [v for p in shards if p in self.state for v in self.state[p].values()]
+        with opened([*shards, *(p._grad for p in shards), *states]):
+            yield
+        for p in shards:
+            shape = p.to_local()._array.shape
+            for name, value in self.state[p].items() if p in self.state else ():
+                if type(value) is Tensor and value._array.ndim and value._array.shape == shape:
+                    self.state[p][name] = p.like(value)
+
+    def _step_on_shards(self, step: Callable, closure: Callable | None = None, **kwargs: Any):
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with self.on_shards():
+            step(self, **kwargs)
+        return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of all parameters, or fill them with zeros if not `set_to_none`."""
@@ -160,7 +192,8 @@ class Optimizer:
                 for p in group["params"]:
                     g = p._grad
                     if g is not None:
-                        self._update_parameter(p, g._array, group)
+                        with elsewhere((p._array,)):
+                            self._update_parameter(p, g._array, group)
         finally:
             leave(token)
         return loss
@@ -352,7 +385,10 @@ def _with_hooks(step: Callable) -> Callable:
                         f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {replaced}."
                     )
                 args, kwargs = replaced
-        result = step(self, *args, **kwargs)
+        if self._sharded and self.elementwise:
+            result = self._step_on_shards(step, *args, **kwargs)
+        else:
+            result = step(self, *args, **kwargs)
         for hook in (*self._step_post_hooks.values(), *_global_post_hooks.values()):
             hook(self, args, kwargs)
         return result
@@ -385,14 +421,18 @@ def _store(old, new) -> None:
 
 def _fitted(p: Tensor, value):
     """Loaded state of a parameter: tensors copied in the parameter's dtype, the step counter as it is."""
+    if isinstance(p, DTensor) and isinstance(value, Tensor) and value.ndim:
+        # The whole state of one process, or the shards that this run saved.
+        return value.clone() if isinstance(value, DTensor) else p.layout_of(value)
     if isinstance(value, Tensor):
         array = value._array
         # Counters and running products are numbers of their own precision, not of the parameter's.
         same = array.dtype == p._array.dtype or array.dtype.kind in "biu" or (array.ndim == 0 and p._array.ndim > 0)
-        return wrap(array.copy() if same else array.astype(p._array.dtype))
+        array = array.copy() if same else array.astype(p._array.dtype)
+        return wrap(moved(array, place_of(p._array)) if array.ndim else array)
     if isinstance(value, dict):
         return {
-            k: wrap(np.array(v._array)) if k == "step" and isinstance(v, Tensor) else _fitted(p, v)
+            k: wrap(v._array.copy()) if k == "step" and isinstance(v, Tensor) else _fitted(p, v)
             for k, v in value.items()
         }
     if isinstance(value, (list, tuple)):

@@ -11,6 +11,7 @@ import numpy as np
 from ..autograd.modes import enable_grad
 from ..autograd.tape import changed
 from ..distributed import Work, gather_object
+from ..distributed.captured import refuse
 from ..distributed.groups import default_group, get_rank
 from ..tensor.core import Tensor
 from .optimizer import Optimizer
@@ -94,6 +95,7 @@ class ZeroRedundancyOptimizer(Optimizer):
         group = self.process_group
         if group.size() == 1:
             return
+        refuse("ZeroRedundancyOptimizer: its step is not captured. Call it outside of the compiled function.")
         by_dtype: dict[Any, list[list[Tensor]]] = {}
         for held in self.param_groups:
             for p in held["params"]:

@@ -1,8 +1,9 @@
 """Checkpoints of several processes: each writes its share, any number of processes reads them again.
 
 A checkpoint is a folder: files `__RANK_0.ID.distcp` in the format of `save`, and `.metadata`, which says which file has
-what. Files are written and synced under new names; the checkpoint exists when `.metadata` has been replaced, and the
-files of the one before are removed then. So a folder that is saved to again holds a whole checkpoint at every moment.
+what. Of a tensor that is sharded each process writes its rows, and reads those it asks for, whoever wrote them. Files are
+written and synced under new names; the checkpoint exists when `.metadata` has been replaced, and the files of the
+one before are removed then. So a folder that is saved to again holds a whole checkpoint at every moment.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ from typing import Any
 from ..autograd.modes import no_grad
 from ..autograd.tape import Variable
 from ..distributed import all_gather_object, get_rank, get_world_size, is_initialized, new_group
+from ..distributed.tensor import DTensor
 from ..errors import CheckpointError
 from .checkpoint import Snapshot
 from .checkpoint import load as read_file
 from .checkpoint import save as save_file
 
 METADATA = ".metadata"
+_FORMATS = (1, 2)
+"""1: names and files. 2: also sharded tensors, as pieces that are named (name, first row, row after the last)."""
 
 
 class FileSystemWriter:
@@ -74,11 +78,26 @@ def _plain(state_dict: dict) -> dict:
     }
 
 
+def _pieces(mine: dict[str, Any]) -> dict[Any, Any]:
+    """What this process can write: of sharded tensors its rows, under a name that says which."""
+    found: dict[Any, Any] = {}
+    for name, value in mine.items():
+        if not isinstance(value, DTensor):
+            found[name] = value
+        elif not any(p.is_shard() for p in value.placements):
+            found[name] = value.to_local()
+        elif span := value.span():
+            found[name, span.start, span.stop] = value.to_local()
+    return found
+
+
 class _Plan:
     """What each process writes: what several hold, one of them writes, so that all write about as much."""
 
     def __init__(self, state_dict: dict, alone: bool, group: Any):
-        mine = {_name(path): value for path, value in _leaves(_plain(state_dict))}
+        named = {_name(path): value for path, value in _leaves(_plain(state_dict))}
+        mine = _pieces(named)
+        shapes = {name: tuple(v.shape) for name, v in named.items() if isinstance(v, DTensor) and name not in mine}
         self.alone, self.group = alone, group
         self.rank = 0 if alone else get_rank(group)
         size = 1 if alone else get_world_size(group)
@@ -86,14 +105,17 @@ class _Plan:
             key: value.numel() * value.element_size() if isinstance(value, Variable) else 0
             for key, value in mine.items()
         }
-        everyone = self.gathered(held)
-        holders: dict[str, list[int]] = {}
+        everyone, self.shapes = [], {}
+        for keys, theirs in self.gathered((held, shapes)):
+            everyone.append(keys)
+            self.shapes.update(theirs)
+        holders: dict[Any, list[int]] = {}
         for rank, keys in enumerate(everyone):
             for key in keys:
                 holders.setdefault(key, []).append(rank)
         load, self.owner = [0] * size, {}
         sizes = {key: max(keys.get(key, 0) for keys in everyone) for key in holders}
-        for key in sorted(holders, key=lambda k: (-sizes[k], k)):
+        for key in sorted(holders, key=lambda k: (-sizes[k], str(k))):
             rank = min(holders[key], key=lambda r: load[r])
             self.owner[key] = rank
             load[rank] += sizes[key] + 1
@@ -122,9 +144,13 @@ class _Plan:
         self._agree(problem, folder)
         if self.rank == 0:
             try:
-                save_file(
-                    {"format": 1, "files": {key: self.file(r) for key, r in self.owner.items()}}, folder / METADATA
+                files = {key: self.file(r) for key, r in self.owner.items()}
+                content = (
+                    {"format": 2, "files": files, "shapes": self.shapes}
+                    if self.shapes
+                    else {"format": 1, "files": files}
                 )
+                save_file(content, folder / METADATA)
             except (OSError, RuntimeError) as error:
                 problem = f"{type(error).__name__}: {error}"
         self._agree(problem, folder)
@@ -212,18 +238,30 @@ def load(
     folder = _folder(checkpoint_id, storage_reader, planner)
     if not (folder / METADATA).exists():
         raise CheckpointError(f"'{folder}' holds no checkpoint: it has no {METADATA}")
-    files = read_file(folder / METADATA)["files"]
+    files, shapes, pieces = _contents(folder)
     plain = _plain(state_dict)
-    wanted: dict[str, list[tuple]] = {}
-    for path, _ in _leaves(plain):
+    wanted: dict[str, list[tuple[tuple, Any]]] = {}
+    for path, have in list(_leaves(plain)):
         name = _name(path)
-        if name not in files:
+        if name in files:
+            wanted.setdefault(files[name], []).append((path, name))
+        elif name in shapes:
+            whole = _fillable(plain, path, have, name, shapes[name])
+            span = whole.span() if isinstance(whole, DTensor) else range(shapes[name][0])
+            for first, end in pieces.get(name, ()):
+                if first < span.stop and end > span.start:
+                    wanted.setdefault(files[name, first, end], []).append((path, (name, first, end)))
+        else:
             raise CheckpointError(f"Missing key in checkpoint state_dict: {name} is not in '{folder}'")
-        wanted.setdefault(files[name], []).append(path)
-    for file, paths in wanted.items():
+    for file, parts in wanted.items():
         found = read_file(folder / file)
-        for path in paths:
-            _set(plain, path, found[_name(path)])
+        for path, key in parts:
+            if key not in found:
+                raise CheckpointError(f"the checkpoint '{folder}' is damaged: {file} has no {key}")
+            if isinstance(key, tuple):
+                _fill(plain, path, key, found[key], shapes[key[0]])
+            else:
+                _set(plain, path, found[key])
     for key, value in state_dict.items():
         if hasattr(value, "load_state_dict"):
             value.load_state_dict(plain[key])
@@ -231,9 +269,58 @@ def load(
             state_dict[key] = plain[key]
 
 
-def _set(state: Any, path: tuple, value: Any) -> None:
+def _contents(folder: Path) -> tuple[dict[Any, str], dict[str, tuple], dict[str, list[tuple[int, int]]]]:
+    """Which file has what, the shapes of sharded tensors, and the rows of their pieces. CheckpointError if that is damaged."""
+    found = read_file(folder / METADATA)
+    if not isinstance(found, dict) or found.get("format") not in _FORMATS or not isinstance(found.get("files"), dict):
+        raise CheckpointError(
+            f"'{folder / METADATA}' is no description of a checkpoint that this version of Taper reads"
+        )
+    pieces: dict[str, list[tuple[int, int]]] = {}
+    for key in found["files"]:
+        if isinstance(key, tuple) and len(key) == 3 and key[0] in found.get("shapes", {}):
+            name, first, end = key
+            pieces.setdefault(name, []).append((first, end))
+    return found["files"], found.get("shapes", {}), pieces
+
+
+def _at(state: Any, path: tuple) -> Any:
     for key in path[:-1]:
         state = state[key]
+    return state
+
+
+def _fillable(state: Any, path: tuple, have: Any, name: str, shape: tuple) -> Any:
+    """The tensor that takes a sharded tensor's rows: the one that is there, or a new one in the place of what is no tensor."""
+    if not isinstance(have, Variable):
+        made = _at(state, path)[path[-1]] = _Unread()
+        return made
+    if tuple(have.shape) != tuple(shape):
+        raise CheckpointError(f"{name} has shape {tuple(shape)} in the checkpoint, not {tuple(have.shape)}")
+    return have
+
+
+class _Unread:
+    """The place of a tensor whose dtype is known with its first piece."""
+
+
+def _fill(state: Any, path: tuple, key: tuple[str, int, int], value: Variable, shape: tuple) -> None:
+    """Copy a piece's rows into what takes them."""
+    holder, (_, first, end) = _at(state, path), key
+    have = holder[path[-1]]
+    if isinstance(have, _Unread):
+        have = holder[path[-1]] = value.new_empty(shape)
+    if tuple(value.shape) != (end - first, *shape[1:]):
+        raise CheckpointError(f"{_name(path)}: rows {first} to {end} of {shape} have shape {tuple(value.shape)}")
+    span = have.span() if isinstance(have, DTensor) else range(shape[0])
+    start, stop = max(first, span.start), min(end, span.stop)
+    local = have.to_local() if isinstance(have, DTensor) else have
+    with no_grad():
+        local[start - span.start : stop - span.start].copy_(value[start - first : stop - first])
+
+
+def _set(state: Any, path: tuple, value: Any) -> None:
+    state = _at(state, path)
     have = state[path[-1]]
     if not isinstance(have, Variable):
         state[path[-1]] = value

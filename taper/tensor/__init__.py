@@ -32,17 +32,20 @@ from .printing import set_printoptions
 from .products import *
 from .random import *
 from .reduction import *
+from .removed import *
 from .scattering import *
 from .segments import *
 from .selection import *
 from .settings import *
 from .shape import *
 from .sorting import *
+from .sparse_compressed import *
 from .sparse_coo import sparse_coo_tensor
 from .special import digamma, erf, erfc, erfinv, i0, igamma, igammac, lgamma, mvlgamma, polygamma, sinc
 from .spectrum import *
 from .spellings import *
 from .statistics import *
+from .storage import *
 from .systems import *
 from .threads import *
 from .windows import *

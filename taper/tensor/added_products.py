@@ -16,6 +16,8 @@ from .products import (
     check_stacks,
     check_tensors,
     check_vectors,
+    is_sparse,
+    matmul,
     outer,
     type_name,
 )
@@ -48,6 +50,9 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
         raise cannot_multiply("addmm", a, b)
     check_expandable(input, (a[0], b[1]))
     _one_dtype(input, mat1, mat2)
+    if is_sparse(mat1._array) or is_sparse(mat2._array):
+        result = beta * input + alpha * matmul(mat1, mat2)
+        return result if out is None else into(out, result)
     check_multipliable("addmm_impl_cpu_", mat1)
     result = apply(ops.addmm, input, mat1, mat2, beta=beta, alpha=alpha)
     return result if out is None else into(out, result)

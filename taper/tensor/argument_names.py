@@ -122,7 +122,8 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
     ("clamp clamp_ clip clip_", {"tensor or number or None": "min max"}),
     ("clamp_max clamp_max_ clamp_min clamp_min_", {"tensor or number": "min max"}),
     (
-        "tensor as_tensor asarray new_tensor sparse_coo_tensor segment_reduce map_ save load frombuffer",
+        "tensor as_tensor asarray new_tensor sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_compressed_tensor "
+        "segment_reduce map_ save load frombuffer",
         {"anything": "data indices values size other tensor"},
     ),
     ("combinations", {"int": "r"}),

@@ -18,7 +18,9 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.tape import Variable
+from ..backends.cuda import driver
 from ..backends.device import device
+from ..errors import OutOfMemoryError
 from .argument_names import ELSEWHERE, EXACT_OUT, NAMES, QUICK, UNCHECKED_METHODS
 from .core import Tensor
 from .formats import layout, memory_format
@@ -148,7 +150,7 @@ KINDS = {
     "str": Kind("str", (str,), lambda v: isinstance(v, str)),
     "str or ints": Kind("tuple of ints", (str, int), lambda v: isinstance(v, str) or _is_int(v) or _are_ints(v), _numbers),
     "str or number": Kind("str", (str, int, float), lambda v: isinstance(v, str) or _is_number(v)),
-    "dtype": Kind("torch.dtype", (dtypes.dtype,), lambda v: isinstance(v, type) and v in (float, int, bool, complex), _dtype),
+    "dtype": Kind("torch.dtype", (dtypes.dtype, dtypes.AbsentType), lambda v: isinstance(v, type) and v in (float, int, bool, complex), _dtype),
     "device": Kind("torch.device", (device, str, int), lambda v: isinstance(v, str) or _is_int(v)),
     "layout": Kind("torch.layout", (layout,), _nothing),
     "memory format": Kind("torch.memory_format", (memory_format,), _nothing),
@@ -317,6 +319,10 @@ def explained(function, path: str, method: bool = False):
 
 def _too_large(path: str, error: MemoryError | OverflowError) -> RuntimeError:
     """PyTorch's class for what memory, or a number's type, does not hold."""
+    if isinstance(error, MemoryError) and driver.is_out_of_memory(error):
+        return OutOfMemoryError(
+            f"CUDA out of memory ({path}). {error} Use smaller batches, or taper.cuda.empty_cache()."
+        )
     if isinstance(error, MemoryError):
         return RuntimeError(f"{path}: can't allocate memory: {error}. Use smaller tensors.")
     return RuntimeError(f"{path}: value cannot be converted without overflow: {error}")

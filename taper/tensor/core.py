@@ -15,6 +15,7 @@ from ..autograd.tape import (
     OutputOf,
     Variable,
     alias,
+    await_leaf,
     counter_of,
     extras_of,
     node_of,
@@ -22,6 +23,7 @@ from ..autograd.tape import (
     wrap,
 )
 from ..backends import device
+from ..backends.transfer import place_of
 from ..errors import warn
 from . import printing
 from .activation import ActivationMethods
@@ -45,6 +47,7 @@ from .operators import OperatorMethods
 from .products import ProductMethods
 from .random import RandomMethods
 from .reduction import ReductionMethods
+from .removed import RemovedMethods
 from .scattering import ScatteringMethods
 from .selection import SelectionMethods
 from .shape import ShapeMethods
@@ -77,6 +80,7 @@ class Tensor(
     ProductMethods,
     RandomMethods,
     ReductionMethods,
+    RemovedMethods,
     ScatteringMethods,
     SelectionMethods,
     ShapeMethods,
@@ -139,7 +143,7 @@ class Tensor(
     @property
     def device(self) -> device.device:
         """Where the elements live."""
-        return device.CPU
+        return device.CPU if self._array.__class__ is np.ndarray else place_of(self._array)
 
     @property
     def requires_grad(self) -> bool:
@@ -233,7 +237,24 @@ class Tensor(
 
     def new(self, *args, device=None):
         """The legacy constructor with this tensor's dtype: `x.new(2, 3)` is uninitialised, `x.new([1, 2])` has data."""
-        return constructed("Tensor", self.dtype, args, device)
+        return constructed("Tensor", self.dtype, args, self.device if device is None else device)
+
+    def as_subclass(self, cls):
+        """The same memory and history as a tensor of another class. TypeError for a class that is none of tensors."""
+        if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+            raise TypeError(
+                "Creating a Tensor subclass from a class that does not inherit from Tensor is not possible. Make sure your "
+                "class inherits from Tensor."
+            )
+        source = self.view_as(self) if self.requires_grad else self
+        made = Variable.__new__(cls)
+        made._array, made._node = source._array, source._node
+        made._counter = alias(source, source._array)._counter
+        return made
+
+    def module_load(self, other, assign: bool = False):
+        """What `load_state_dict` puts in the place of this tensor for `other`: itself with its values, or `other`."""
+        return other.detach() if assign else self.copy_(other).detach()
 
     def detach(self):
         """The same memory without history."""
@@ -279,9 +300,7 @@ class Tensor(
         node = node_of(self)
         if not isinstance(node, AccumulateGrad):
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
-        if node.after is None:
-            node.after = {}
-        return Handle(node.after, hook)
+        return Handle(await_leaf(node), hook)
 
     @property
     def _version(self) -> int:
@@ -303,6 +322,14 @@ class Tensor(
         """The same memory as a NumPy array. RuntimeError if the tensor requires grad, unless `force`."""
         if not force and node_of(self) is not None:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        where = self.device
+        if where is not device.CPU:
+            if not force:
+                raise TypeError(
+                    f"can't convert {where} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
+                    "memory first."
+                )
+            return self.detach().cpu().numpy()
         if self._array.dtype == dtypes.bfloat16.np:
             raise TypeError("Got unsupported ScalarType BFloat16")
         counter_of(self)

@@ -30,14 +30,16 @@ sparse_csr = layout("sparse_csr")
 sparse_csc = layout("sparse_csc")
 sparse_bsr = layout("sparse_bsr")
 sparse_bsc = layout("sparse_bsc")
+jagged = layout("jagged")
 
 preserve_format = memory_format("preserve_format")
-contiguous_format = memory_format("contiguous_format")
+contiguous_format = legacy_contiguous_format = memory_format("contiguous_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 
 RANKS = {channels_last: 4, channels_last_3d: 5}
 """The dimensions of the tensors that these formats are for."""
+
 
 def check_memory_format(value) -> None:
     """TypeError for what is no memory format."""
@@ -54,8 +56,10 @@ __all__ = [
     "sparse_csc",
     "sparse_bsr",
     "sparse_bsc",
+    "jagged",
     "preserve_format",
     "contiguous_format",
+    "legacy_contiguous_format",
     "channels_last",
     "channels_last_3d",
 ]

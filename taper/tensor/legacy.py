@@ -9,14 +9,22 @@ from ..autograd.tape import Variable, alias, wrap
 from .conversion import legacy_type
 from .creation import tensor
 from .factory import place, size_of
+from .storage import TypedStorage, UntypedStorage
 
 
 def constructed(name: str, dtype: dtypes.dtype, args: tuple, device=None) -> Variable:
     """What a legacy constructor makes of sizes, of data, or of a tensor."""
-    place(device)
+    where = place(device)
+    if where.type != "cpu":
+        return constructed(name, dtype, args, "cpu").to(where)
     if not args:
         return wrap(np.empty(0, dtype.np))
     first = args[0]
+    if isinstance(first, UntypedStorage):
+        held = first.dtype if isinstance(first, TypedStorage) else dtype
+        if held is not dtype and name != "Tensor":
+            raise TypeError(f"expected a storage of {dtype!r} (got {held!r})")
+        return wrap(first._elements().view(held.np))
     if len(args) == 1 and isinstance(first, Variable):
         if name != "Tensor" and first.dtype != dtype:
             raise TypeError(f"expected {dtype!r} (got {first.dtype!r})")

@@ -109,10 +109,15 @@ def _matrices(input, other):
     return result
 
 
+def is_sparse(array) -> bool:
+    """Whether this is no array and has products of its own."""
+    return array.__class__ is not np.ndarray and hasattr(array, "product")
+
+
 def _sparse(a, b, input, other):
     """The product where one of the matrices is no array, by that one."""
     for x in (a, b):
-        if x.__class__ is not np.ndarray and hasattr(x, "product"):
+        if is_sparse(x):
             return x.product(input, other)
     return apply(ops.matmul, input, other)
 
@@ -131,6 +136,8 @@ def matmul(input, other, *, out=None):
         raise
     if a.ndim == 2 and b.ndim == 2 and a.dtype == b.dtype and a.shape[1] == b.shape[0] and a.dtype.kind not in "bu":
         result = _matrices(input, other)
+    elif is_sparse(a) or is_sparse(b):
+        result = _sparse(a, b, input, other)
     elif a.ndim == 0 or b.ndim == 0:
         raise RuntimeError(f"both arguments to matmul need to be at least 1D, but they are {a.ndim}D and {b.ndim}D")
     elif b.ndim == 1:
@@ -233,6 +240,9 @@ def check_stacks(batch1, batch2) -> None:
 def mv(input, vec, *, out=None):
     """A matrix (n, m) times a vector (m). RuntimeError for shapes or dtypes that do not fit."""
     check_tensors("mv", input=input, vec=vec)
+    if is_sparse(input._array):
+        result = matmul(input, vec)
+        return result if out is None else into(out, result)
     check_matrix_vector(vec, input, vec)
     result = apply(ops.mv, input, vec)
     return result if out is None else into(out, result)
@@ -436,6 +446,8 @@ def linear(input, weight, bias=None, *, out=None):
     except AttributeError:
         check_tensors("linear", input=input, weight=weight)
         raise
+    if is_sparse(x):
+        return x.linear(input, weight, bias)
     if w.ndim == 2 and x.ndim and x.dtype == w.dtype and x.shape[-1] == w.shape[1] and x.dtype.kind not in "bu":
         if bias is None or (bias._array.dtype == w.dtype and bias._array.shape == w.shape[:1]):
             return _affine(input, weight, bias)

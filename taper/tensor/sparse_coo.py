@@ -160,11 +160,40 @@ class SparseTensor(Tensor):
         made = flat.index_add(0, wrap(self._flat()), self._elements).reshape(shape)
         return made if dtype is None else made.to(dtype)
 
-    def to_sparse(self, *args, **kwargs):
-        """Itself."""
-        return self
+    def to_sparse(self, *args, layout=None, **kwargs):
+        """Itself, or the same in another layout."""
+        return to_sparse(self, layout=layout)
 
     to_sparse_coo = to_sparse
+
+    def sparse_resize_(self, size, sparse_dim: int, dense_dim: int):
+        """Give an empty or growing tensor another shape. RuntimeError where elements would be lost, or dimensions change."""
+        size = tuple(int(n) for n in size)
+        if sparse_dim + dense_dim != len(size):
+            raise RuntimeError(
+                f"number of dimensions must be sparse_dim ({sparse_dim}) + dense_dim ({dense_dim}), but got {len(size)}"
+            )
+        if self._nnz() == 0:
+            self._places = wrap(np.zeros((sparse_dim, 0), np.int64))
+            self._elements = zeros((0, *size[sparse_dim:]), dtype=self._elements.dtype)
+        elif (sparse_dim, dense_dim) != (self.sparse_dim(), self.dense_dim()):
+            raise RuntimeError(
+                "changing the number of sparse or dense dimensions on a non-empty sparse tensor is not supported: call "
+                "sparse_resize_and_clear_ instead"
+            )
+        elif any(new < old for new, old in zip(size, self._array.shape)):
+            raise RuntimeError(
+                "shrinking the size of sparse dimensions on a non-empty sparse tensor is not supported: call "
+                "sparse_resize_and_clear_ instead"
+            )
+        self._array = SparseArray(size, self._elements._array.dtype)
+        return self
+
+    def sparse_resize_and_clear_(self, size, sparse_dim: int, dense_dim: int):
+        """Give the tensor another shape and no elements."""
+        self._elements = zeros((0, *self._elements.shape[1:]), dtype=self._elements.dtype)
+        self._places = wrap(np.zeros((self.sparse_dim(), 0), np.int64))
+        return self.sparse_resize_(size, sparse_dim, dense_dim)
 
     def _times(self, other):
         """The product with a dense matrix or vector."""
@@ -284,7 +313,10 @@ class SparseTensor(Tensor):
 
     def to(self, *args, **kwargs):
         """The same in another dtype or on another device."""
-        return self._with(self._elements.to(*args, **kwargs))
+        elements = self._elements.to(*args, **kwargs)
+        if elements.is_cuda:
+            raise NotImplementedError("Sparse tensors are on the CPU only. Use .to_dense().cuda().")
+        return self._with(elements)
 
     def float(self):
         """The same in float32."""
@@ -305,8 +337,9 @@ class SparseTensor(Tensor):
         return self._with(self._elements.type(dtype))
 
     def cuda(self, device=None, non_blocking=False, memory_format=None):
-        """A copy on a GPU. AssertionError where none is usable."""
+        """Refuses: NotImplementedError, or AssertionError where no GPU is usable."""
         place_on_gpu(device)
+        raise NotImplementedError("Sparse tensors are on the CPU only. Use .to_dense().cuda().")
 
     def cpu(self, memory_format=None):
         """Itself."""
@@ -445,11 +478,15 @@ SparseTensor._recording = _recording
 def to_sparse(self, sparse_dim: Any = None, *, layout=None, blocksize=None, dense_dim=None):
     """The tensor's elements that are not zero, as a sparse tensor; gradients flow through them.
 
-    sparse_dim: how many dimensions are places, the others belonging to an element. NotImplementedError for other layouts
-    than sparse_coo.
+    sparse_dim: how many dimensions are places, the others belonging to an element. layout: sparse_coo, or for a matrix
+    sparse_csr or sparse_csc. NotImplementedError for blocks.
     """
     if layout not in (None, formats.sparse_coo):
-        raise NotImplementedError(f"to_sparse: Taper has the layout sparse_coo only, not {layout}")
+        from .sparse_compressed import in_layout
+
+        return in_layout(self if isinstance(self, SparseTensor) else to_sparse(self), layout)
+    if isinstance(self, SparseTensor):
+        return self
     array = self._array
     k = array.ndim if sparse_dim is None else int(sparse_dim)
     held = (array != 0).any(axis=tuple(range(k, array.ndim))) if k < array.ndim else array != 0
@@ -482,5 +519,5 @@ def sparse_mask(self, mask):
 Tensor.to_sparse = Tensor.to_sparse_coo = to_sparse
 Tensor.to_dense = to_dense
 Tensor.sparse_mask = sparse_mask
-for _name in ("coalesce", "is_coalesced", "indices", "values", "_indices", "_values"):
+for _name in ("sparse_resize_", "sparse_resize_and_clear_", "coalesce", "is_coalesced", "indices", "values", "_indices", "_values"):
     setattr(Tensor, _name, needs_sparse(_name))

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .. import dtypes
 from ..autograd.modes import no_grad
 from ..autograd.tape import Variable
+from ..backends.cuda import driver
+from ..backends.device import CPU
+from ..backends.transfer import place_of
 from . import settings
 from .core import Tensor
 
@@ -184,10 +188,41 @@ def _places(shape: tuple):
 
 
 def record_stream(self, stream) -> None:
-    """Say that a stream uses this tensor: nothing to do without a GPU."""
+    """Keep this tensor's memory until a stream has done what is in it now: it is used there, and was made elsewhere.
+
+    Nothing to do for a tensor on the CPU.
+    """
+    if place_of(self._array) is not CPU:
+        driver.keep_for(self._array, stream._stream)
 
 
-for _method in (map_, apply_, record_stream, is_same_size):
+def dequantize(self):
+    """This tensor in float32: it is not quantised."""
+    return self.to(dtypes.float32)
+
+
+def to_padded_tensor(self, *args, **kwargs):
+    """The parts of a nested tensor in one, filled up with `padding`. NotImplementedError for this one, which has no parts."""
+    raise NotImplementedError("to_padded_tensor: this tensor is not nested. Make one with taper.nested.nested_tensor([...]).")
+
+
+def is_distributed(self) -> bool:
+    """Whether this tensor is one of several processes': False."""
+    return False
+
+
+def _of_quantized(name: str) -> Callable:
+    def asked(self):
+        raise NotImplementedError(f"{name}: the tensor is not quantised, and Taper does not quantize: use its values.")
+
+    asked.__name__ = asked.__qualname__ = name
+    asked.__doc__ = f"NotImplementedError: no tensor is quantised, so that there is no {name}."
+    return asked
+
+
+for _name in ("int_repr", "q_scale", "q_zero_point", "q_per_channel_scales", "q_per_channel_zero_points", "q_per_channel_axis"):
+    setattr(Tensor, _name, _of_quantized(_name))
+for _method in (dequantize, to_padded_tensor, is_distributed, map_, apply_, record_stream, is_same_size):
     setattr(Tensor, _method.__name__, _method)
 
 __all__ = [

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import memory_owner
+from ..autograd.dispatch import memory_of
+from ..autograd.tape import address
 from ..backends.device import CPU, device
+from ..backends.transfer import moved, place_of
 
 
 class UntypedStorage:
@@ -14,12 +19,17 @@ class UntypedStorage:
 
     __slots__ = ("_owner",)
 
-    def __init__(self, owner: np.ndarray):
-        self._owner = owner
+    def __init__(self, owner: np.ndarray | int | Sequence[int] = 0, *, device=None):
+        self._owner = _memory(owner, np.dtype(np.uint8))
+
+    @classmethod
+    def from_buffer(cls, buffer, byte_order: str | None = None) -> UntypedStorage:
+        """A copy of an object's bytes."""
+        return cls(np.frombuffer(buffer, np.uint8).copy())
 
     def data_ptr(self) -> int:
         """The address of the first byte; 0 for an empty storage."""
-        return self._owner.__array_interface__["data"][0] if self._owner.size else 0
+        return address(self._owner) if self._owner.size else 0
 
     @property
     def _cdata(self) -> int:
@@ -43,14 +53,14 @@ class UntypedStorage:
     @property
     def device(self) -> device:
         """Where the memory is."""
-        return CPU
+        return place_of(self._owner)
 
     def tolist(self) -> list:
         """The elements as Python numbers."""
         return self._elements().tolist()
 
     def _elements(self) -> np.ndarray:
-        owner = self._owner
+        owner = moved(self._owner, CPU)
         flat = owner.reshape(-1) if owner.flags.c_contiguous else owner.T.reshape(-1)
         return flat.view(np.uint8)
 
@@ -59,6 +69,30 @@ class UntypedStorage:
 
     def __iter__(self):
         return iter(self.tolist())
+
+    def __setitem__(self, index, value) -> None:
+        self._elements()[index] = value
+
+    def fill_(self, value):
+        """Set all elements; returns the storage."""
+        self._elements()[...] = value
+        return self
+
+    def copy_(self, source: UntypedStorage, non_blocking: bool | None = None):
+        """Take over another storage's elements; returns the storage."""
+        self._elements()[...] = source._elements()
+        return self
+
+    def cpu(self):
+        """The storage itself, which is on the CPU."""
+        return self
+
+    def __repr__(self) -> str:
+        rows = "".join(f" {x}\n" for x in self.tolist())
+        return f"{rows}[torch.storage.{self._kind()} of size {self.size()}]"
+
+    def _kind(self) -> str:
+        return "UntypedStorage(device=cpu)"
 
     def __eq__(self, other) -> bool:
         return isinstance(other, UntypedStorage) and self._cdata == other._cdata
@@ -72,9 +106,16 @@ class TypedStorage(UntypedStorage):
 
     __slots__ = ("dtype",)
 
-    def __init__(self, owner: np.ndarray, dtype: dtypes.dtype):
-        super().__init__(owner)
-        self.dtype = dtype
+    def __init__(self, owner: np.ndarray | int | Sequence = 0, dtype: dtypes.dtype | None = None, *, device=None):
+        self.dtype = dtypes.get_default_dtype() if dtype is None else dtype
+        self._owner = _memory(owner, self.dtype.np)
+
+    def type(self) -> str:
+        """The name of the legacy class of its dtype: torch.FloatStorage."""
+        return f"torch.{_WORDS[self.dtype.name]}Storage"
+
+    def _kind(self) -> str:
+        return f"TypedStorage(dtype={self.dtype}, device=cpu)"
 
     def element_size(self) -> int:
         """The size of an element in bytes."""
@@ -88,11 +129,76 @@ class TypedStorage(UntypedStorage):
         return UntypedStorage(self._owner)
 
 
+def _memory(what, dtype: np.dtype) -> np.ndarray:
+    """New memory for so many elements or for these; an array is taken as it is."""
+    if isinstance(what, np.ndarray) or place_of(what) is not CPU:
+        return what
+    return np.empty(what, dtype) if isinstance(what, int) else np.array(list(what), dtype)
+
+
+_WORDS = {
+    **{"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "uint8": "Byte", "int8": "Char"},
+    **{"int16": "Short", "int32": "Int", "int64": "Long", "bool": "Bool", "complex64": "ComplexFloat"},
+    **{"complex128": "ComplexDouble"},
+}
+
+
+class _LegacyStorage(type):
+    """The class of `FloatStorage` and its like: what they make are typed storages, `isinstance` asks for the dtype."""
+
+    dtype: dtypes.dtype
+
+    def __instancecheck__(cls, instance) -> bool:
+        return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype
+
+    def __call__(cls, *args, device=None) -> TypedStorage:
+        """For a size, for a sequence of numbers, or empty."""
+        if len(args) > 1:
+            raise TypeError(f"{cls.__name__}(): expected at most one positional argument, got {len(args)}")
+        return TypedStorage(*args, dtype=cls.dtype) if args else TypedStorage(0, cls.dtype)
+
+    def from_buffer(cls, buffer, byte_order: str | None = None) -> TypedStorage:
+        """A copy of an object's bytes as elements; byte_order: "little", "big" or "native", needed unless elements are bytes."""
+        wide = cls.dtype.itemsize > 1
+        if wide and byte_order not in ("little", "big", "native"):
+            kind = RuntimeError if byte_order is None else ValueError
+            raise kind(f"{cls.__name__}.from_buffer: invalid byte_order {byte_order!r}: give 'little', 'big' or 'native'")
+        numbers = np.frombuffer(buffer, cls.dtype.np).copy()
+        swapped = wide and byte_order != "native" and byte_order != sys.byteorder
+        return TypedStorage(numbers.byteswap() if swapped else numbers, cls.dtype)
+
+
+def _legacy(dtype: dtypes.dtype) -> _LegacyStorage:
+    return _LegacyStorage(
+        f"{_WORDS[dtype.name]}Storage", (), {"dtype": dtype, "__doc__": f"Storages of {dtype!r}.", "__module__": "torch"}
+    )
+
+
+FloatStorage = _legacy(dtypes.float32)
+DoubleStorage = _legacy(dtypes.float64)
+HalfStorage = _legacy(dtypes.float16)
+BFloat16Storage = _legacy(dtypes.bfloat16)
+ByteStorage = _legacy(dtypes.uint8)
+CharStorage = _legacy(dtypes.int8)
+ShortStorage = _legacy(dtypes.int16)
+IntStorage = _legacy(dtypes.int32)
+LongStorage = _legacy(dtypes.int64)
+BoolStorage = _legacy(dtypes.bool_)
+ComplexFloatStorage = _legacy(dtypes.complex64)
+ComplexDoubleStorage = _legacy(dtypes.complex128)
+
+__all__ = [
+    *("BFloat16Storage", "BoolStorage", "ByteStorage", "CharStorage", "ComplexDoubleStorage", "ComplexFloatStorage"),
+    *("DoubleStorage", "FloatStorage", "HalfStorage", "IntStorage", "LongStorage", "ShortStorage", "TypedStorage"),
+    "UntypedStorage",
+]
+
+
 def untyped_storage(self) -> UntypedStorage:
     """The memory that this tensor is a view of."""
-    return UntypedStorage(memory_owner(self._array))
+    return UntypedStorage(memory_of(self._array)[0])
 
 
 def storage(self) -> TypedStorage:
     """The memory that this tensor is a view of, as elements of its dtype."""
-    return TypedStorage(memory_owner(self._array), dtypes.from_numpy(self._array.dtype))
+    return TypedStorage(memory_of(self._array)[0], dtypes.from_numpy(self._array.dtype))

@@ -11,13 +11,14 @@ from .. import dtypes
 from ..autograd.dispatch import apply
 from ..autograd.inplace import assign, check_apart, check_writable, legacy_name
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Variable, changed, node_of, wrap
+from ..autograd.tape import Variable, changed, elsewhere, node_of, wrap
 from ..backends.quiet import QUIET, enter, leave
+from ..backends.transfer import moved, place_of
 from ..ops import movement as ops
 from .creation import tensor
 from .memory import as_strided, storage_offset, stride
 
-__all__ = ["zero_"]
+__all__ = ["fill", "zero_"]
 
 
 def unrecorded(t, other=None) -> bool:
@@ -41,7 +42,7 @@ def copy_(self, src, non_blocking: bool = False):
         )
     if unrecorded(self, src):
         check_overlap(array)
-        put(array, ..., source)
+        put(array, ..., moved(source, place_of(array), non_blocking))
         changed(self)
         return self
     check_writable(self)
@@ -54,7 +55,7 @@ def copy_(self, src, non_blocking: bool = False):
             fits = False
         if not fits:
             raise unfit(source.shape, array.shape)
-    return assign(self, apply(ops.copy, self, src))
+    return assign(self, apply(ops.copy, self, src.to(place_of(array), non_blocking=non_blocking)))
 
 
 def put(array: np.ndarray, where, source) -> None:
@@ -63,9 +64,13 @@ def put(array: np.ndarray, where, source) -> None:
     try:
         if array.dtype.kind not in "cb" and getattr(source, "dtype", array.dtype).kind == "c":
             source = source.real
-        array[where] = source
+        if array.__class__ is np.ndarray:
+            array[where] = source
+        else:
+            with elsewhere((array,)):
+                array[where] = source
     except ValueError:
-        raise unfit(np.shape(source), array.shape) from None
+        raise unfit(getattr(source, "shape", ()), array.shape) from None
     finally:
         leave(token)
 
@@ -140,16 +145,23 @@ def fill_(self, value):
     array = self._array
     value = number_for(value, array.dtype, "fill_")
     if unrecorded(self):
-        array.fill(value)
+        with elsewhere((array,)):
+            array.fill(value)
         changed(self)
         return self
     return assign(self, apply(ops.fill, self, value=value))
 
 
+def fill(input, value):
+    """A tensor of the input's shape and dtype with a number, or a tensor without dimensions, in every element."""
+    return fill_(apply(ops.clone, input, order="K"), value)
+
+
 def zero_(self):
     """Write zeros; returns the tensor."""
     if unrecorded(self):
-        self._array.fill(0)
+        with elsewhere((self._array,)):
+            self._array.fill(0)
         changed(self)
         return self
     return assign(self, apply(ops.zero, self))

@@ -6,8 +6,8 @@ from . import data
 
 # Opened when first asked for.
 _ROOMS = (
-    *("_pytree", "benchmark", "checkpoint", "cpp_extension", "dlpack", "hooks", "mobile_optimizer", "model_zoo"),
-    "tensorboard",
+    *("_pytree", "benchmark", "checkpoint", "collect_env", "cpp_extension", "dlpack", "file_baton", "flop_counter"),
+    *("hooks", "mobile_optimizer", "model_zoo", "serialization", "tensorboard"),
 )
 
 

@@ -23,6 +23,7 @@ Fuzzer = refused("utils.benchmark.Fuzzer", "Draw inputs with hypothesis, or tape
 FuzzedParameter = refused("utils.benchmark.FuzzedParameter", "Draw inputs with taper.testing.make_tensor.")
 FuzzedTensor = refused("utils.benchmark.FuzzedTensor", "Draw inputs with taper.testing.make_tensor.")
 ParameterAlias = refused("utils.benchmark.ParameterAlias", "Draw inputs with taper.testing.make_tensor.")
+op_fuzzers = refused("utils.benchmark.op_fuzzers", "Draw inputs with hypothesis, or taper.testing.make_tensor.")
 Language = refused("utils.benchmark.Language", "Statements are Python.")
 
 

@@ -1,9 +1,11 @@
 """torchvision's rooms: datasets, transforms, models, operators, utils."""
 
+from .. import __version__
 from . import datasets, io, models, ops, transforms, tv_tensors, utils
 from .pillow import get_image_backend, set_image_backend
 
 __all__ = [
+    "__version__",
     "datasets",
     "get_image_backend",
     "io",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from enum import Enum
 from pathlib import Path
 
@@ -28,6 +29,13 @@ _PIL_MODES = {
     ImageReadMode.RGB: "RGB",
     ImageReadMode.RGB_ALPHA: "RGBA",
 }
+
+
+def __getattr__(name: str):
+    if name == "image":
+        # torchvision has a package here, and these functions in its module `image`.
+        return sys.modules[__name__]
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
 
 
 def read_file(path) -> Variable:

@@ -8,6 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
+import taper
 from taper.autograd import dispatch, engine, tape
 from taper.ops import elementwise, reduction
 
@@ -73,3 +74,48 @@ def test_a_deep_graph_runs_without_recursion():
         y = mul(y, 1.0)
     backward(total(y))
     assert x._grad._array[0] == 1
+
+
+def _order(T):
+    """The order in which leaves' hooks and the nodes between them run in backward."""
+    seen = []
+    a, b, c = (T.ones(3, requires_grad=True) for _ in range(3))
+    for name, leaf in (("a", a), ("b", b), ("c", c)):
+        leaf.register_post_accumulate_grad_hook(lambda p, name=name: seen.append((name, p.grad.tolist())))
+    early = c * 5
+    h = a * 2
+    h.register_hook(lambda g: seen.append(("h", g.tolist())))
+    k = h * b + b
+    k.register_hook(lambda g: seen.append(("k", g.tolist())))
+    (k * c + early).sum().backward()
+    return seen
+
+
+def test_leaves_that_are_waited_for_come_as_soon_as_they_can():
+    """Also c, which is used early and late, comes once, with all of its gradient."""
+    found = _order(taper)
+    assert found == _order(pytest.importorskip("torch"))
+    assert [name for name, _ in found] == ["k", "b", "h", "a", "c"]
+
+
+def test_calls_at_the_end_of_backward():
+    seen = []
+    x = taper.ones(2, requires_grad=True)
+    y = x * 2
+    y.register_hook(lambda g: engine.at_end(lambda: seen.append(x.grad.tolist())))
+    y.sum().backward()
+    assert seen == [[2, 2]]
+
+    def nested(g):
+        engine.at_end(lambda: seen.append("outer"))
+        z = taper.ones(1, requires_grad=True)
+        z.register_hook(lambda g: engine.at_end(lambda: seen.append("inner")))
+        with taper.enable_grad():
+            (z * 1).sum().backward()
+
+    y = x * 2
+    y.register_hook(nested)
+    y.sum().backward()
+    assert seen[1:] == ["inner", "outer"]
+    with pytest.raises(RuntimeError, match="during backward"):
+        engine.at_end(print)

@@ -6,9 +6,9 @@ import pytest
 import taper
 from taper.backends import cpu
 from taper.backends.cpu import large
-from taper.compiler import operators
+from taper.compiler import one_pass, operators
+from taper.compiler.graph import ANY
 from taper.compiler.lower.loops import CHUNK
-from taper.compiler.one_pass import LENGTH
 from taper.ops.operator import REGISTRY
 
 pytest.importorskip("llvmlite")
@@ -82,13 +82,31 @@ def test_one_pass_is_numpys_passes(name, dtype, all_native):
     assert all(all_native.values()), "a formula stayed NumPy's"
 
 
-@pytest.mark.parametrize("n", [1, CHUNK, LENGTH, LENGTH + 1, 2 * LENGTH + CHUNK + 5])
+@pytest.mark.parametrize("n", [1, 37, CHUNK, ANY, ANY + 1, 2 * ANY + CHUNK + 5])
 def test_any_size_by_one_program(n, all_native):
     silu = REGISTRY["silu"].forward
     x = np.linspace(-9, 9, n, dtype=np.float32)
     np.testing.assert_allclose(silu(cpu, x), x / (1 + np.exp(-x.astype(np.float64))), rtol=1e-6, atol=1e-7)
     silu(cpu, np.zeros((3, 5), np.float32))
     assert len(all_native) == 1
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_same_bits_for_any_number_of_threads(name, monkeypatch, all_native):
+    monkeypatch.setattr(one_pass, "SHARED", 0)
+    monkeypatch.setattr(one_pass, "BRIEF", 0)
+    rng = np.random.default_rng(3)
+    before = taper.get_num_threads()
+    try:
+        for formula, names, attributes in formulas(name):
+            given = values(name, names, np.float32, rng)
+            found = []
+            for threads in (1, 2, 3):
+                taper.set_num_threads(threads)
+                found.append(large.fused(formula, 1)(cpu, *given, **attributes).tobytes())
+            assert len(set(found)) == 1, names
+    finally:
+        taper.set_num_threads(before)
 
 
 LAYOUTS = {
@@ -246,3 +264,21 @@ def test_cross_entropy_refuses_what_is_no_class(monkeypatch, all_native):
     target = taper.tensor([1] * 9 + [7])
     with pytest.raises(IndexError, match="Target 7 is out of bounds"):
         taper.nn.functional.cross_entropy(taper.zeros(10, 7), target)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "layer_norm"])
+def test_long_rows(name, all_native):
+    # A program for any number of rows: a million of them would be far more than there is of memory.
+    functional = taper.nn.functional
+    function = {
+        "softmax": lambda x: functional.softmax(x, -1),
+        "log_softmax": lambda x: functional.log_softmax(x, -1),
+        "layer_norm": lambda x: functional.layer_norm(x, x.shape[-1:]),
+    }[name]
+    rows = np.random.default_rng(8).standard_normal((2, 300_007))
+    found, wanted = (taper.from_numpy(a).requires_grad_() for a in (rows.astype(np.float32), rows))
+    for x in (found, wanted):
+        (function(x) * taper.arange(x.shape[-1]) / x.shape[-1]).sum().backward()
+    np.testing.assert_allclose(found.grad.numpy(), wanted.grad.numpy(), rtol=1e-3, atol=2e-3)
+    np.testing.assert_allclose(function(found).detach().numpy(), function(wanted).detach().numpy(), rtol=1e-4, atol=1e-5)
+    assert all(all_native.values()) or name == "layer_norm"  # such rows are split among chunks

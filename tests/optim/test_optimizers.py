@@ -34,6 +34,8 @@ CASES = [
     ("RMSprop", dict(lr=0.05, momentum=0.9, centered=True, weight_decay=0.1)),
     ("Rprop", dict(lr=0.05)),
     ("ASGD", dict(lr=0.05, t0=3, weight_decay=0.1)),
+    ("Adafactor", dict(lr=0.5)),
+    ("Adafactor", dict(lr=0.05, weight_decay=0.1, eps=(1e-4, 1e-2), d=1.5, beta2_decay=-0.5)),
 ]
 each = pytest.mark.parametrize(("name", "options"), CASES, ids=[f"{n}-{i}" for i, (n, _) in enumerate(CASES)])
 START = np.random.default_rng(0).standard_normal((3, 4))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 from numpy import ndarray
@@ -16,8 +17,14 @@ from numpy import ndarray
 LARGE = 1 << 20
 """Elements from which kernels run natively."""
 
-LARGE_WORK = 1 << 19
-"""Nanoseconds of NumPy's from which elementwise formulas do. A native call takes about ten thousand."""
+LARGE_WORK = 1 << 15
+"""Nanoseconds of NumPy's from which elementwise formulas do. A native call takes about five thousand."""
+
+ROWS = 1 << 11
+"""Elements from which kernels of rows run natively: NumPy takes five to ten passes, each a microsecond and more."""
+
+WIDE = 16
+"""Elements of a row from which softmax runs row by row."""
 
 LARGE_PARAMETER = 1 << 16
 """Elements from which an optimizer updates a parameter natively: parameters keep their shapes for thousands of steps."""
@@ -27,12 +34,19 @@ class Native:
     """What the layer above lends of its compiler. Each returns NotImplemented to decline.
 
     run(formula, args, attrs): `formula(xp, *args, **attrs)` by a program for these shapes. elementwise: the same of an
-    elementwise formula, by a program for all sizes. update: see `optim/optimizer.py`.
+    elementwise formula, by a program for all sizes. rows: `formula(xp, *along, *args)` of arrays `along` of rows, by a
+    program for any number of rows. update: see `optim/optimizer.py`. recurrence, recurrence_grad: see `recurrence.py`.
+    attention, attention_grad: see `attention.py`.
     """
 
     run: Callable[..., Any] | None = None
     elementwise: Callable[..., Any] | None = None
+    rows: Callable[..., Any] | None = None
     update: Callable[..., Any] | None = None
+    recurrence: Callable[..., Any] | None = None
+    recurrence_grad: Callable[..., Any] | None = None
+    attention: Callable[..., Any] | None = None
+    attention_grad: Callable[..., Any] | None = None
 
 
 def _large(x, *others) -> bool:
@@ -56,6 +70,56 @@ def accelerated(kernel: Callable, pays: Callable[..., bool] = _large) -> Callabl
         return kernel(*args)
 
     return call
+
+
+def rowwise(kernel: Callable, seen: Callable[..., tuple[int, int, tuple] | None]) -> Callable:
+    """A kernel of the rows of arrays that runs natively on more than a few elements, by a program for any number of rows.
+
+    seen(*args): how many of the first arguments have rows, how many last axes make a row, and the other arguments for
+    rows of one axis; None where the kernel is asked for something else. Results have rows of that length, or of one.
+    """
+    formula = _kernel(kernel.__name__)
+
+    @functools.wraps(kernel)
+    def call(*args):
+        x = args[0]
+        if x.__class__ is ndarray and x.size >= ROWS and x.dtype.kind == "f":
+            found = seen(*args)
+            if found is not None:
+                made = _by_rows(formula, args, *found)
+                if made is not NotImplemented:
+                    return made
+        return kernel(*args)
+
+    return call
+
+
+def _by_rows(formula: Callable, args: tuple, along: int, axes: int, others: tuple):
+    shape = args[0].shape
+    lead, width = shape[: len(shape) - axes], prod(shape[len(shape) - axes :])
+    given = tuple([a.reshape(-1, width if a.shape == shape else 1) for a in args[:along]])
+    made = NotImplemented if Native.rows is None else Native.rows(formula, given, others)
+    if made is NotImplemented:
+        return made
+    if made.__class__ is not list:
+        return made.reshape(shape)
+    return tuple([a.reshape(shape if a.shape[1] == width else (*lead, *(1,) * axes)) for a in made])
+
+
+def is_last(x: ndarray, axis: int) -> bool:
+    """Whether an axis is the last, and so long that native code gains from taking it row by row."""
+    return axis in (-1, x.ndim - 1) and x.shape[-1] >= WIDE
+
+
+def by_rows(formula: Callable, xp, x, *others_and_axis):
+    """`formula(xp, x, *others, axis)` of arrays of one shape, natively if they are NumPy's and the axis is their last."""
+    if x.__class__ is ndarray and x.size >= ROWS and x.dtype.kind == "f":
+        *others, axis = others_and_axis
+        if is_last(x, axis) and all(a.shape == x.shape for a in others):
+            made = _by_rows(formula, (x, *others), 1 + len(others), 1, (-1,))
+            if made is not NotImplemented:
+                return made
+    return formula(xp, x, *others_and_axis)
 
 
 def computed(formula: Callable, xp, x, *args):

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .large import accelerated
+from .large import accelerated, rowwise
 from .linear import column_sums
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "batch_norm_by_grad",
     "layer_norm",
     "layer_norm_grad",
+    "layer_norm_slope",
     "rms_norm",
     "rms_norm_grad",
     "channel_sums",
@@ -119,10 +120,15 @@ def _rows(x, axes):
     return x.reshape(math.prod(x.shape[: x.ndim - len(axes)]), width)
 
 
+def _flat(v):
+    return None if v is None else v.reshape(-1)
+
+
 def _row_products(x, y):
     return np.vecdot(x, y)[:, None]
 
 
+@functools.partial(rowwise, seen=lambda x, weight, bias, axes, eps: (1, len(axes), (_flat(weight), _flat(bias), (1,), eps)))
 @accelerated
 def layer_norm(x, weight, bias, axes, eps):
     """x normalised over its last axes: (out, mean, 1 / deviation)."""
@@ -144,24 +150,32 @@ def layer_norm(x, weight, bias, axes, eps):
 def layer_norm_grad(g, x, weight, mean, rstd, axes, needs):
     """The gradients of x, weight and bias, None for those not needed."""
     shape = x.shape[x.ndim - len(axes) :]
-    g, rows, mean, rstd = _rows(g, axes), _rows(x, axes), mean.reshape(-1, 1), rstd.reshape(-1, 1)
-    n = x.dtype.type(rows.shape[1])
-    dx = dweight = None
+    rows, dx, dweight = _rows(g, axes), None, None
     if needs[0] or needs[1]:
-        unit = rows - mean
-        unit *= rstd
+        dx, products = layer_norm_slope(g, x, mean, rstd, weight, axes)
     if needs[1]:
-        dweight = column_sums(g * unit).reshape(shape)
-    if needs[0]:
-        slope = g if weight is None else g * weight.reshape(-1)
-        unit *= _row_products(slope, unit) / n
-        unit += (_row_sums(slope) / n)[:, None]
-        np.subtract(slope, unit, out=unit)
-        unit *= rstd
-        dx = unit.reshape(x.shape)
-    return dx, dweight, column_sums(g).reshape(shape) if needs[2] else None
+        dweight = column_sums(_rows(products, axes)).reshape(shape)
+    return dx if needs[0] else None, dweight, column_sums(rows).reshape(shape) if needs[2] else None
 
 
+@functools.partial(
+    rowwise, seen=lambda g, x, mean, rstd, weight, axes: (4, len(axes), (_flat(weight), (1,)))
+)
+def layer_norm_slope(g, x, mean, rstd, weight, axes):
+    """The gradient of x, and the products of g and normalised x whose sums are the weight's."""
+    g, unit = _rows(g, axes), _rows(x, axes) - mean.reshape(-1, 1)
+    n = x.dtype.type(unit.shape[1])
+    unit *= rstd.reshape(-1, 1)
+    products = g * unit
+    slope = g if weight is None else g * weight.reshape(-1)
+    unit *= _row_products(slope, unit) / n
+    unit += (_row_sums(slope) / n)[:, None]
+    np.subtract(slope, unit, out=unit)
+    unit *= rstd.reshape(-1, 1)
+    return unit.reshape(x.shape), products.reshape(x.shape)
+
+
+@functools.partial(rowwise, seen=lambda x, weight, axes, eps: (1, len(axes), (_flat(weight), (1,), eps)))
 @accelerated
 def rms_norm(x, weight, axes, eps):
     """x over its root mean square on its last axes: (out, 1 / root mean square)."""

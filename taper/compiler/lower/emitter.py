@@ -170,12 +170,19 @@ class Emitter:
             value = b.load(kind, where)
         elif stride == 1:
             type = vector(kind, wide)
-            value = b.load(type, where) if self.lane.mask is None else b.masked_load(type, where, self.lane.mask)
+            if self.lane.mask is None:
+                value = b.load(type, where, self.alignment(type))
+            else:
+                value = b.masked_load(type, where, self.lane.mask)
         elif abs(stride) <= SHUFFLED and self.lane.mask is None:
             value = self.apart(kind, where, stride, wide)
         else:
             value = self.gathered(kind, where, b.mul(b.lane_numbers(vector("i64", wide)), const(stride, vector("i64", wide))))
         return self.loaded(value, node.dtype)
+
+    def alignment(self, type: str) -> int | None:
+        """To how many bytes vectors in memory are aligned; None: as their elements are."""
+        return None
 
     def apart(self, kind: str, first: Value, stride: int, wide: int) -> Value:
         """Lanes that lie a few elements apart: the vectors that hold them, shuffled, and nothing before or after read."""
@@ -214,7 +221,7 @@ class Emitter:
             value = self.spread(value)
             if stride == 1:
                 if self.lane.mask is None:
-                    b.store(value, where)
+                    b.store(value, where, self.alignment(value.type))
                 else:
                     b.masked_store(value, where, self.lane.mask)
                 return

@@ -62,7 +62,7 @@ def _truth(b: Builder, x: Value) -> Value:
 def _divide_floor(b: Builder, x: Value, y: Value, dtype) -> Value:
     if is_float(x.type):
         # As Python's: through the remainder, so that the quotient is exact.
-        rest = b.rem(x, y)
+        rest = vector_math.modulo(b, x, y)
         quotient = b.div(b.exact("fsub", x, rest), y)
         opposite = b.compare("<", b.exact("fmul", rest, y), const(0, x.type))
         wrong = b.logical("and", b.compare("!=", rest, const(0, x.type)), opposite)
@@ -88,7 +88,7 @@ def _nonzero(b: Builder, y: Value) -> Value:
 
 def _remainder(b: Builder, x: Value, y: Value, dtype) -> Value:
     if is_float(x.type):
-        rest = b.rem(x, y)
+        rest = vector_math.modulo(b, x, y)
         opposite = b.logical(
             "xor", b.compare("<", rest, const(0, x.type)), b.compare("<", y, const(0, x.type))
         )
@@ -105,7 +105,9 @@ def _remainder(b: Builder, x: Value, y: Value, dtype) -> Value:
 
 
 def _fmod(b: Builder, x: Value, y: Value, dtype) -> Value:
-    return b.rem(x, y if is_float(x.type) else _nonzero(b, y), signed=dtype.kind not in "ub")
+    if is_float(x.type):
+        return vector_math.modulo(b, x, y)
+    return b.rem(x, _nonzero(b, y), signed=dtype.kind not in "ub")
 
 
 def _sign(b: Builder, x: Value, dtype) -> Value:

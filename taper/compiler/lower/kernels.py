@@ -98,7 +98,7 @@ class NotPointwise(Exception):
 
 @dataclass(eq=False)
 class Kernel:
-    """kind: "loop", "product", "scatter" or "host"; node: the product, scatter or host node.
+    """kind: "loop", "product", "scatter", "routine" or "host"; node: the product, scatter, routine or host node.
 
     stored: the nodes that have a buffer (shared by all kernels). silent: roots that nobody reads, so that they are computed
     only as far as the others need them. operands: what a kernel that is no loop reads. beside: what a product's

@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 from ...native.machine import Machine
 from ...native.text import Builder, Value, element, i64, vector
-from ..elementwise import ELEMENTWISE
-from ..graph import MOVEMENTS, Node
+from ..graph import ANY, Node
 from .access import Access
 from .emitter import Emitter, Lane, Pointer, inner_steps, register_type
-from .expression import INDEXED, is_reduction
+from .expression import is_reduction
 from .instructions import COSTLY
-from .kernels import Kernel, Root, Walk, in_memory
+from .iteration import Iteration, levels_of
+from .kernels import Kernel, Walk, in_memory
 from .reductions import REDUCERS
 
 UNROLL = 4
@@ -41,17 +41,16 @@ def emit_loop(b: Builder, kernel: Kernel, pointer: Pointer, machine: Machine) ->
     return _Columns(b, kernel, walk, pointer, machine, space.kept - 1).emit()
 
 
-class _Kernel(Emitter):
+class _Kernel(Iteration):
     def __init__(self, b, kernel, walk, pointer, machine, vector_dim):
         super().__init__(b, kernel, walk, pointer, machine, vector_dim)
         self.width = width_of(kernel, walk, machine)
-        self.roots = [(r, a) for r, a in walk.roots if r.node not in kernel.silent]
         self.copy = 0
 
     def chunked(self, rows: int, each: int, body: Callable[[Value], None]) -> int:
         """Loop over the rows of the chunks given; `each` elements a row. Returns the number of chunks."""
         b = self.b
-        count = max(1, CHUNK // max(each, 1))
+        count = 1 if rows == ANY else max(1, CHUNK // max(each, 1))
         if rows // count < 8 and rows * each > 4 * CHUNK // 2:
             count = max(1, rows // 8)
         chunks = math.ceil(rows / count)
@@ -63,20 +62,6 @@ class _Kernel(Emitter):
         with b.loop(first, last) as loop, self.scope():
             body(loop.index)
         return chunks
-
-    def place(self, row: Value, dims: range) -> None:
-        """Set the indices of dimensions from a row number that counts through them."""
-        b = self.b
-        dims = [d for d in dims if self.extents[d] > 1]
-        for d in range(len(self.extents)):
-            if self.extents[d] == 1:
-                self.indices[d] = i64(0)
-        for i, d in enumerate(reversed(dims)):
-            if i == len(dims) - 1:
-                self.indices[d] = row
-            else:
-                self.indices[d] = b.rem(row, i64(self.extents[d]), signed=False)
-                row = b.div(row, i64(self.extents[d]), signed=False)
 
     def vectors(self, start: Value, stop: Value, exact: int | None, body: Callable[[], None], unroll: int = 1) -> None:
         """Walk the vector dimension: whole vectors, then the lanes that are left. exact: stop - start, if known."""
@@ -123,21 +108,6 @@ class _Kernel(Emitter):
                 self.lane = Lane(1, None)
                 body()
 
-    def write_roots(self, roots: list[tuple[Root, Access]]) -> None:
-        """Compute and store roots where the iteration stands; all values first, since stores may overwrite what is read."""
-        values = [self.value(r.node, self.home(r)) for r, _ in roots]
-        for (root, access), value in zip(roots, values):
-            self.store(root.target, value, access)
-
-    def home(self, root: Root) -> Access:
-        space = self.walk.space
-        return self.home_of(root.node, space)
-
-    def home_of(self, node: Node, space) -> Access:
-        if space.reduces and (is_reduction(node) or node.size != space.size):
-            return Access(0, space.rows)
-        return Access(0, space.flat)
-
 
 class _Map(_Kernel):
     """No reductions: rows of the last dimension, or blocks of it if it is the only one."""
@@ -163,6 +133,9 @@ class _Map(_Kernel):
         b = self.b
         for d in range(len(self.extents) - 1):
             self.indices[d] = i64(0)
+        if n == ANY:
+            self.vectors(b.args[1], b.args[2], None, lambda: self.write_roots(self.roots))
+            return n
         block = CHUNK
         chunks = max(1, math.ceil(n / block))
         if chunks == 1:
@@ -382,28 +355,6 @@ class _Columns(_Kernel):
                 return d, max(1, BLOCK // inside)
             inside *= extents[d]
         return -1, 1
-
-
-def levels_of(walk: Walk, own: set[Node]) -> list[list[Node]]:
-    """A kernel's reductions by how many others each waits for."""
-    depth: dict[Node, int] = {}
-
-    def below(node: Node) -> int:
-        best, stack, seen = 0, [node], set()
-        while stack:
-            x = stack.pop()
-            if x in seen:
-                continue
-            seen.add(x)
-            if x in walk.reductions and x is not node:
-                best = max(best, depth[x] + 1)
-            elif x is node or x in own or x.op in ELEMENTWISE or x.op in (*MOVEMENTS, *INDEXED, "cast"):
-                stack.extend(x.inputs)
-        return best
-
-    for node in sorted(walk.reductions, key=lambda n: n.number):
-        depth[node] = below(node)
-    return [[n for n in depth if depth[n] == level] for level in range(max(depth.values(), default=-1) + 1)]
 
 
 def costly_in(node: Node, emitter: Emitter) -> set[Node]:

@@ -11,18 +11,12 @@ from ...native.gemm.tiling import Plan
 from ...native.machine import Machine
 from ...native.text import Builder, Module, Value, const, i64, lanes, vector
 from ..graph import Node
+from ..placing import Scratch
 from .access import Access
 from .emitter import Emitter, Lane, Pointer, memory_type
 from .instructions import LLVM
 from .kernels import Kernel
 from .schedule import operand_strides
-
-
-class Scratch:
-    """Working memory of one kernel, or of two that follow one another; size in bytes."""
-
-    def __init__(self, size: int):
-        self.size = size
 
 
 @dataclass(frozen=True)
@@ -70,13 +64,13 @@ def product_plan(kernel: Kernel, machine: Machine) -> Plan:
     x, y = node.inputs
     *lead, m, n = node.shape
     k = x.shape[-1]
-    a = _strides(x, kernel.operands[0], len(lead), tuple(lead))
-    b = _strides(y, kernel.operands[1], len(lead), tuple(lead))
+    a = strides_of(x, kernel.operands[0], len(lead), tuple(lead))
+    b = strides_of(y, kernel.operands[1], len(lead), tuple(lead))
     source = "bfloat" if kernel.operands[0].dtype.name == "bfloat16" else ""
     return plan_product(Product(m, n, k, tuple(lead), LLVM[node.dtype.name], a, b, source), machine)
 
 
-def _strides(x: Node, base: Node, depth: int, lead: tuple[int, ...]) -> tuple[int, ...]:
+def strides_of(x: Node, base: Node, depth: int, lead: tuple[int, ...]) -> tuple[int, ...]:
     """An operand's strides for each leading dimension of the product and for its own last two."""
     access = operand_strides(x, base)
     own = dict(zip(range(-x.ndim, 0), zip(x.shape, access.strides)))

@@ -59,6 +59,19 @@ class Reducer:
     def column_result(self, b: Builder, cell) -> Value:
         return b.load(self.type, cell[0])
 
+    # One lane: what a thread has found, and what two threads have.
+
+    def unfinished(self, b: Builder, cell) -> tuple[Value, ...]:
+        """What a cell has come to, to be joined with what others have."""
+        return (b.load(self.type, cell[0]),)
+
+    def joined(self, b: Builder, x: tuple[Value, ...], y: tuple[Value, ...]) -> tuple[Value, ...]:
+        """Two unfinished results as one: the same whichever is the first."""
+        return (self.combine(b, x[0], y[0]),)
+
+    def finished(self, x: tuple[Value, ...]) -> Value:
+        return x[-1]
+
 
 class Sum(Reducer):
     def memory_in_blocks(self, b):
@@ -74,6 +87,13 @@ class Sum(Reducer):
 
     def column_result(self, b, cell):
         return b.load(self.type, cell[-1])
+
+    def unfinished(self, b, cell):
+        return (b.load(self.type, cell[-1]),)
+
+    def joined(self, b, x, y):
+        # Never fused with a product that one of both is: the other thread does not know its factors.
+        return (b.exact("fadd", x[0], y[0]) if is_float(self.type) else b.add(x[0], y[0]),)
 
 
 class Product(Reducer):
@@ -174,6 +194,14 @@ class ArgMax(Max):
 
     def column_result(self, b, cell):
         return b.load(vector("i64", self.width), cell[1])
+
+    def unfinished(self, b, cell):
+        return b.load(self.type, cell[0]), b.load(vector("i64", self.width), cell[1])
+
+    def joined(self, b, x, y):
+        some = b.compare(">=", x[1], const(0, x[1].type))
+        first = b.logical("and", some, self.better(b, *x, *y))
+        return b.select(first, x[0], y[0]), b.select(first, x[1], y[1])
 
 
 class ArgMin(ArgMax):

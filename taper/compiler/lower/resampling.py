@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...native.gpu import table
 from ...native.machine import Machine
 from ...native.text import Value, const, i64, literal, vector
 from .emitter import Pointer, woven
@@ -39,11 +40,11 @@ class Reading(NamedTuple):
 
 def resampling_pieces(kernel: Kernel, pointer: Pointer, machine: Machine) -> list[Piece]:
     """The kernel of a resampling."""
-    made = _Resampling(kernel, pointer, machine)
+    made = Resampling(kernel, pointer, machine)
     return [Piece(made.emit, made.chunks, frozenset(kernel.operands), frozenset(), made.flops, finishes=True)]
 
 
-class _Resampling(Images):
+class Resampling(Images):
     def __init__(self, kernel: Kernel, pointer: Pointer, machine: Machine):
         node = kernel.node
         (self.taps,) = node.attrs
@@ -57,7 +58,7 @@ class _Resampling(Images):
         self.n = read[-1]
         # Nothing is added up where each element is a copy of one: its sign stays, even that of a zero.
         self.copies = all(t is None or (t.count == 1 and not t.weights) for t in self.taps)
-        self.groups = [self.readings(q) for q in range(0, self.columns, self.width)]
+        self.groups = [] if machine.gpu else [self.readings(q) for q in range(0, self.columns, self.width)]
 
     # What each vector reads.
 
@@ -141,6 +142,46 @@ class _Resampling(Images):
         wanted = [number * w + i < self.columns for i in range(w)]
         mask = None if shift is not None or all(wanted) else mask_of(wanted)
         self.finish(b, total, self.plane, self.row, column, mask)
+
+    def one_element(self, column: Value) -> None:
+        b = self.b
+        zero = const(0, self.type)
+
+        def body(place: Value, weight: Value | None, total: Value) -> Value:
+            value = self.looked_up(column, place)
+            value = value if weight is None else b.mul(value, weight)
+            return value if self.copies else b.add(total, value)
+
+        self.finish(b, self.over_rows(body, zero), self.plane, self.row, column, None)
+
+    def looked_up(self, column: Value, place: Value) -> Value:
+        """The sum of a row's taps for one column, whose places are found in a table; place: where the row begins."""
+        b, last, zero = self.b, self.taps[-1], const(0, self.type)
+        line = b.offset(self.x, b.add(self.base, place), self.kind)
+        if last is None:
+            return b.load(self.kind, b.offset(line, column, self.kind))
+        places, weights = last.at(), last.shares()
+        at_places = table(b, "i32", places.ravel().tolist())
+        at_weights = None if weights is None else table(b, self.type, weights.ravel().tolist())
+
+        def tap(number: Value, total: Value) -> Value:
+            entry = b.add(b.mul(number, i64(last.m)), column)
+            at = b.load("i32", b.offset(at_places, entry, "i32"))
+            there = b.compare(">=", at, const(0, "i32"))
+            value = b.load(self.kind, b.offset(line, b.convert(b.select(there, at, const(0, "i32")), "i64"), self.kind))
+            if at_weights is not None:
+                value = b.mul(value, b.load(self.type, b.offset(at_weights, entry, self.type)))
+            value = b.select(there, value, zero)
+            return value if self.copies else b.add(total, value)
+
+        if last.count <= 2 * UNROLLED:
+            total = zero
+            for number in range(last.count):
+                total = tap(i64(number), total)
+            return total
+        with b.loop(i64(0), i64(last.count), i64(1), [zero]) as loop:
+            loop.values = [tap(loop.index, loop.values[0])]
+        return loop.results[0]
 
     def across(self, readings: list[Reading], place: Value, shift: Value | None) -> Value:
         """The sum of a row's taps; place: where the row begins in its plane."""

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from ..elementwise import ELEMENTWISE
-from ..graph import LEAVES, MOVEMENTS, PRODUCTS, REDUCTIONS, Node, reached
+from ..graph import LEAVES, MOVEMENTS, PRODUCTS, REDUCTIONS, SEVERAL, Node, reached
 from ..windows import WINDOWS
 from .access import Access, NotLinear, Split, steps_of, through
 from .expression import INDEXED, data_of, inline, is_reduction
@@ -29,14 +29,17 @@ Storing a float32 and loading it again takes about 0.8 ns of a core, an exponent
 """
 
 
-def schedule(results: list[Node], state: Mapping[Node, Node]) -> tuple[list[Kernel], set[Node]]:
+def schedule(
+    results: list[Node], state: Mapping[Node, Node], library: bool = False
+) -> tuple[list[Kernel], set[Node]]:
     """The kernels that compute `results`, in an order of running.
 
     state: results that are written to the memory
     of an input (the input's node), in place of its old value. Also those of them that would be written before the old
     value has been read by all: they must be settled (copied) at the end instead.
+    library: products are calls of a library, so that nothing else is computed with them.
     """
-    scheduler = _Scheduler(results, state)
+    scheduler = _Scheduler(results, state, library)
     return scheduler.run(), scheduler.unsafe
 
 
@@ -58,8 +61,10 @@ def overwritten_too_soon(order: list[Kernel], state: Mapping[Node, Node]) -> set
 
 
 class _Scheduler:
-    def __init__(self, results, state):
-        self.results, self.state = results, state
+    def __init__(self, results, state, library):
+        self.results, self.state, self.library = results, state, library
+        # What products take in half precision and multiply as float32.
+        self.widened = ("bfloat16", "float16") if library else ("bfloat16",)
         self.nodes = reached(results)
         self.users: dict[Node, list[Node]] = defaultdict(list)
         for node in self.nodes:
@@ -70,14 +75,18 @@ class _Scheduler:
         self.producer: dict[Node, Kernel] = {}
         self.pieces: dict[Node, list[Kernel]] = defaultdict(list)
         self._needs: dict[Kernel, list[Kernel]] = {}
+        self._reach: dict[Kernel, int] = {}
         self._readers: dict[Node, list[Kernel]] | None = None
         self.alive: set[Kernel] = set()
+        # Casts to half precision that a library's product ends with.
+        self.ends: dict[Node, Node] = {}
 
     def run(self) -> list[Kernel]:
         self.choose()
         self.make()
         self.alive = set(self.kernels)
-        self.join_epilogues()
+        if not self.library:
+            self.join_epilogues()
         self.join_producers()
         self.join_siblings()
         self.drop_unread()
@@ -96,7 +105,11 @@ class _Scheduler:
                 continue
             if not inline(node):
                 cost[node] = 1
-                if node.op != "host":
+                end = self.narrowed(node) if self.library and is_product(node) else None
+                if end is not None:
+                    self.ends[node] = end
+                    self.stored.add(end)
+                elif node.op not in SEVERAL:
                     self.stored.add(node)
                 for x in self.in_memory_for(node):
                     self.store(x)
@@ -114,7 +127,7 @@ class _Scheduler:
                 if node.size > 1 and (heavy and self._shared(node) or self._settled(node, cost[node], reads[node])):
                     self.stored.add(node)
                     cost[node] = 1
-        self.stored = {n for n in self.stored if n.op != "host"}
+        self.stored = {n for n in self.stored if n.op not in SEVERAL}
 
     def in_memory_for(self, node: Node) -> Iterable[Node]:
         """The operands of a node that is not computed inline, as they must lie in memory."""
@@ -125,7 +138,7 @@ class _Scheduler:
         return [self.stripped(x) for x in node.inputs]
 
     def store(self, node: Node) -> None:
-        if node.op not in LEAVES and node.op != "host":
+        if node.op not in LEAVES and node.op not in SEVERAL:
             self.stored.add(node)
 
     def stripped(self, x: Node) -> Node:
@@ -134,11 +147,20 @@ class _Scheduler:
             x = x.inputs[0]
         return x
 
+    def narrowed(self, node: Node) -> Node | None:
+        """The cast to half precision that alone uses a product of half precision, if there is one: the library rounds."""
+        half = self.operand_bases(node)[0].dtype
+        users = self.users[node]
+        while len(users) == 1 and users[0].op == "reshape" and users[0] not in self.results:
+            users = self.users[users[0]]
+        fits = len(users) == 1 and users[0].op == "cast" and users[0].dtype == half and half.name in self.widened
+        return users[0] if fits and node not in self.results else None
+
     def operand_bases(self, node: Node) -> tuple[Node, ...]:
-        """What a product's operands are strided views of; bfloat16 numbers if both are, which a matrix product widens."""
-        if node.op == "matmul":
+        """What a product's operands are strided views of; half precision if both are, which a matrix product widens."""
+        if node.op == "matmul" or self.library:
             narrow = [self.operand_base(node, i, True) for i in range(2)]
-            if all(base.dtype.name == "bfloat16" for base in narrow):
+            if narrow[0].dtype == narrow[1].dtype and narrow[0].dtype.name in self.widened:
                 return tuple(narrow)
         return tuple([self.operand_base(node, i) for i in range(len(node.inputs))])
 
@@ -146,10 +168,18 @@ class _Scheduler:
         """What an operand of a product is a strided view of: itself if no strides describe it that the product's kernel
         takes. narrow: before it was widened."""
         x = base = node.inputs[place]
-        while base.op in MOVEMENTS or (narrow and widens(base)):
+        while base.op in MOVEMENTS or (narrow and widens(base, self.widened)):
             base = base.inputs[0]
         access = operand_strides(x, base)
-        return x if access is None or not takes(node, place, access) else base
+        fits = calls_take if self.library else takes
+        if access is not None and fits(node, place, access):
+            return base
+        if narrow:
+            # What must be moved in memory is moved before it is widened.
+            whole = self.stripped(x)
+            if widens(whole, self.widened):
+                return whole.inputs[0]
+        return x
 
     def _rereads(self, node: Node, reads: set[Node]) -> bool:
         """Whether computing a node at each use reads more memory than storing it would cost."""
@@ -193,10 +223,13 @@ class _Scheduler:
     # One kernel each.
 
     def make(self) -> None:
+        ends = set(self.ends.values())
         for node in self.nodes:
-            if node.op == "host":
-                self.add(Kernel("host", [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
-            elif node not in self.stored:
+            if node.op in SEVERAL:
+                # A routine has code for processors only; beside a GPU the host computes it.
+                kind = "host" if self.library else node.op
+                self.add(Kernel(kind, [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
+            elif node not in self.stored and node not in self.ends or node in ends:
                 continue
             elif node.op == "part":
                 self.producer[node] = self.producer[node.inputs[0]]
@@ -205,7 +238,8 @@ class _Scheduler:
                 *lead, m, n = node.shape
                 extents = (_product(lead), m, n)
                 space = Space(extents, steps_of(extents), 3)
-                self.add(Kernel("product", [Root(node)], space, self.stored, node, self.operand_bases(node)))
+                root = Root(self.ends.get(node, node))
+                self.add(Kernel("product", [root], space, self.stored, node, self.operand_bases(node)))
             elif is_window(node):
                 self.make_windows(node)
             elif node.op == "scatter" and node.dtype.name in ("float32", "float64"):
@@ -219,6 +253,7 @@ class _Scheduler:
         for kernel in list(self.kernels):
             self.linear(kernel)
         self._needs.clear()
+        self._reach.clear()
         self._readers = None
 
     def make_windows(self, node: Node) -> None:
@@ -302,16 +337,32 @@ class _Scheduler:
         """Whether `kernel` needs, through others, what `on` computes; not counting the step straight from `without`."""
         seen = {kernel}
         stack = [k for k in self.needs(kernel) if not (without is kernel and k is on)]
-        first = _first(on)
+        last = _last(on)
         while stack:
             k = stack.pop()
             if k is on:
                 return True
-            # What was made before the first of its nodes can need it only to overwrite what it reads.
-            if k not in seen and (_last(k) > first or any(r.node in self.state for r in k.roots)):
+            if k not in seen and self.reach(k) >= last:
                 seen.add(k)
                 stack.extend(self.needs(k))
         return False
+
+    def reach(self, kernel: Kernel) -> int:
+        """The number of the last node among what a kernel computes and all that it needs, through others, too.
+
+        Numbers grow along single nodes, but a kernel may compute early nodes with late ones.
+        """
+        known = self._reach
+        stack = [kernel]
+        while kernel not in known:
+            k = stack[-1]
+            missing = [n for n in self.needs(k) if n not in known]
+            if missing:
+                stack.extend(missing)
+            else:
+                known[k] = max([_last(k), *[known[n] for n in self.needs(k)]])
+                stack.pop()
+        return known[kernel]
 
     def needs(self, kernel: Kernel) -> list[Kernel]:
         """The kernels whose results a kernel reads."""
@@ -400,10 +451,22 @@ class _Scheduler:
         self.kernels.remove(a)
         self.alive -= {a, b}
         self.alive.add(made)
-        self._needs.clear()
-        self._readers = None
+        self.forget({a, b})
         for n in made.results():
             self.producer[n] = made
+
+    def forget(self, gone: set[Kernel]) -> None:
+        """Forget what is known of kernels that are no more, and of all that need them."""
+        above = set(gone)
+        for k in self._reach:
+            # What a kernel needs was noted before it.
+            if not above.isdisjoint(self._needs[k]):
+                above.add(k)
+        for k in above:
+            self._reach.pop(k, None)
+        for k in [k for k, needs in self._needs.items() if k in gone or not gone.isdisjoint(needs)]:
+            del self._needs[k]
+        self._readers = None
 
     def join_epilogues(self) -> None:
         """Elementwise kernels into the products whose elements they use one by one."""
@@ -486,6 +549,7 @@ class _Scheduler:
         for k in self.kernels:
             k.writes_state = any(n in self.state for n in k.results())
         self._needs.clear()
+        self._reach.clear()
         self._readers = None
         order = self.placed(lambda k: (k.writes_state, _last(k)))
         checked = max((i for i, k in enumerate(order) if _checks(k)), default=-1)
@@ -533,10 +597,6 @@ def _last(kernel: Kernel) -> int:
     return max((n.number for n in kernel.results()), default=0)
 
 
-def _first(kernel: Kernel) -> int:
-    return min((n.number for n in kernel.results()), default=0)
-
-
 def _product(numbers) -> int:
     size = 1
     for n in numbers:
@@ -581,9 +641,30 @@ def takes(node: Node, place: int, access: Access) -> bool:
     return all(n == 1 or s == c for n, s, c in zip(shape, access.strides[2:], steps_of(shape)))
 
 
-def widens(node: Node) -> bool:
-    """Whether a node is bfloat16 numbers as float32."""
-    return node.op == "cast" and node.dtype.name == "float32" and node.inputs[0].dtype.name == "bfloat16"
+def calls_take(node: Node, place: int, access: Access) -> bool:
+    """Whether a library reads an operand that lies so: matrices by `leading`, images and weights without gaps."""
+    x = node.inputs[place]
+    if node.op != "matmul":
+        return access == Access(access.offset, steps_of(x.shape))
+    return leading(x.shape[-2:], access.strides[-2:]) is not None
+
+
+def leading(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[bool, int] | None:
+    """A matrix as BLAS has it: whether its columns lie side by side, and the step to the next row (or column).
+
+    None for one whose rows and columns both have gaps or overlap.
+    """
+    (m, n), (row, column) = shape, strides
+    if (column == 1 or n == 1) and (row >= n or m == 1):
+        return False, max(row if m > 1 else n, 1)
+    if (row == 1 or m == 1) and (column >= m or n == 1):
+        return True, max(column if n > 1 else m, 1)
+    return None
+
+
+def widens(node: Node, halves: tuple[str, ...]) -> bool:
+    """Whether a node is numbers of half precision, of one of the dtypes named, as float32."""
+    return node.op == "cast" and node.dtype.name == "float32" and node.inputs[0].dtype.name in halves
 
 
 def operand_strides(x: Node, base: Node) -> Access | None:

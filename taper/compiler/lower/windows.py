@@ -37,7 +37,7 @@ Range = tuple[Value, Value, int, "int | None"]
 
 def window_pieces(kernel: Kernel, pointer: Pointer, machine: Machine) -> list[Piece]:
     """The kernel of a node over windows."""
-    windows = _Windows(kernel, pointer, machine)
+    windows = Windows(kernel, pointer, machine)
     return [Piece(windows.emit, windows.chunks, frozenset(kernel.operands), frozenset(), windows.flops, finishes=True)]
 
 
@@ -71,31 +71,45 @@ class Images:
     flops = 0
 
     def emit(self, module: Module, name: str) -> None:
-        b = self.b = Builder(module, name, ["ptr", "i64", "i64"])
-        self.operands = [self.pointer(b, n) for n in self.kernel.operands]
-        self.x = self.operands[0]
-        self.finish = Epilogue(self.kernel, self.pointer, self.machine)
-        self.finish.begin(b)
+        b = Builder(module, name, ["ptr", "i64", "i64"])
+        self.begin(b)
         total = self.planes * self.rows
         first, last = b.mul(b.args[1], i64(self.count)), b.mul(b.args[2], i64(self.count))
         last = b.select(b.compare("<", last, i64(total)), last, i64(total))
         with b.loop(first, last) as loop:
-            self.plane = b.div(loop.index, i64(self.rows), signed=False) if self.rows > 1 else loop.index
-            self.row = b.rem(loop.index, i64(self.rows), signed=False) if self.rows > 1 else i64(0)
-            self.base = b.mul(self.plane, i64(math.prod(self.read)))
-            within, at = self.row, []
-            for size in reversed(self.written[1:-1]):
-                at.append(b.rem(within, i64(size), signed=False))
-                within = b.div(within, i64(size), signed=False)
-            self.at = [within, *reversed(at)][: len(self.written) - 1]
+            self.locate(loop.index)
             self.one_row()
         b.finish()
+
+    def begin(self, b: Builder) -> None:
+        """Find the operands, and get ready to store."""
+        self.b = b
+        self.operands = [self.pointer(b, n) for n in self.kernel.operands]
+        self.x = self.operands[0]
+        self.finish = Epilogue(self.kernel, self.pointer, self.machine)
+        self.finish.begin(b)
+
+    def locate(self, number: Value) -> None:
+        """Note where the row of a number is."""
+        b = self.b
+        self.plane = b.div(number, i64(self.rows), signed=False) if self.rows > 1 else number
+        self.row = b.rem(number, i64(self.rows), signed=False) if self.rows > 1 else i64(0)
+        self.base = b.mul(self.plane, i64(math.prod(self.read)))
+        within, at = self.row, []
+        for size in reversed(self.written[1:-1]):
+            at.append(b.rem(within, i64(size), signed=False))
+            within = b.div(within, i64(size), signed=False)
+        self.at = [within, *reversed(at)][: len(self.written) - 1]
 
     def one_row(self) -> None:
         raise NotImplementedError
 
+    def one_element(self, column: Value) -> None:
+        """A single element of the row."""
+        raise NotImplementedError
 
-class _Windows(Images):
+
+class Windows(Images):
     def __init__(self, kernel: Kernel, pointer: Pointer, machine: Machine):
         node = kernel.node
         self.op, self.axes = node.op, node.attrs[0]
@@ -109,13 +123,18 @@ class _Windows(Images):
         # Which results are computed: of a maximum its place, too, or that alone.
         self.finds = node.op == "window_place" or bool(kernel.beside)
 
-    def one_row(self) -> None:
+    def reach_rows(self) -> None:
+        """Note which rows are read for the one that is written, and where that is."""
         b = self.b
         self.ranges = [self.reached(axis, i) for axis, i in zip(self.outer, self.at)]
         # The flat position in its plane of the first element of the row that is written.
         self.own = i64(0)
         for i, step in zip(self.at, self.own_steps):
             self.own = b.add(self.own, b.mul(i, i64(step)))
+
+    def one_row(self) -> None:
+        b = self.b
+        self.reach_rows()
         start, stop, step = 0, self.span, self.width
         if step == 1 or isinstance(self.last, Even) or self.last.stride > STRIDES or self.last.kernel > TAPS:
             (self.put_one_by_one if self.op == "window_put" else self.one_by_one)()
@@ -352,37 +371,44 @@ class _Windows(Images):
     # Without vectors.
 
     def one_by_one(self) -> None:
+        with self.b.loop(i64(0), i64(self.columns)) as columns:
+            self.computed(columns.index)
+
+    def one_element(self, column: Value) -> None:
+        self.reach_rows()
+        self.computed(column)
+
+    def computed(self, column: Value) -> None:
+        """One window, or one element of windows."""
         b, kind = self.b, self.kind
-        with b.loop(i64(0), i64(self.columns)) as columns:
-            first, last, step, _ = self.reached(self.last, columns.index)
-            own = b.add(self.own, columns.index)
+        first, last, step, _ = self.reached(self.last, column)
+        own = b.add(self.own, column)
 
-            def body(row: Value, carry: Sequence[Value]) -> Sequence[Value]:
-                with b.loop(first, last, i64(step), carry) as loop:
-                    place = b.add(row, loop.index)
-                    at = b.add(self.base, place)
-                    value = b.load(kind, b.offset(self.x, at, kind))
-                    if self.op == "window_put":
-                        found = b.load(self.place_kind, b.offset(self.operands[1], at, self.place_kind))
-                        hit = b.compare("==", b.convert(found, "i64"), own)
-                        value = b.select(hit, value, const(0, self.type))
-                    if self.op in (*TRANSPOSED, "window_sum"):
-                        loop.values = [b.add(loop.values[0], value)]
-                    else:
-                        better = self.better(value, loop.values[0])
-                        loop.values = [b.select(better, value, loop.values[0])] + [
-                            b.select(better, b.convert(place, "i32"), old) for old in loop.values[1:]
-                        ]
-                return loop.results
+        def body(row: Value, carry: Sequence[Value]) -> Sequence[Value]:
+            with b.loop(first, last, i64(step), carry) as loop:
+                place = b.add(row, loop.index)
+                at = b.add(self.base, place)
+                value = b.load(kind, b.offset(self.x, at, kind))
+                if self.op == "window_put":
+                    found = b.load(self.place_kind, b.offset(self.operands[1], at, self.place_kind))
+                    hit = b.compare("==", b.convert(found, "i64"), own)
+                    value = b.select(hit, value, const(0, self.type))
+                if self.op in (*TRANSPOSED, "window_sum"):
+                    loop.values = [b.add(loop.values[0], value)]
+                else:
+                    better = self.better(value, loop.values[0])
+                    loop.values = [b.select(better, value, loop.values[0])] + [
+                        b.select(better, b.convert(place, "i32"), old) for old in loop.values[1:]
+                    ]
+            return loop.results
 
-            if self.op in (*TRANSPOSED, "window_sum"):
-                carry = [const(0, self.type)]
-            else:
-                carry = [const(self.lowest(), self.type)]
-                if self.finds:
-                    carry.append(b.convert(b.add(self.first_row(), first), "i32"))
-            self.done(self.over_rows(carry, body), columns.index, None)
-
+        if self.op in (*TRANSPOSED, "window_sum"):
+            carry = [const(0, self.type)]
+        else:
+            carry = [const(self.lowest(), self.type)]
+            if self.finds:
+                carry.append(b.convert(b.add(self.first_row(), first), "i32"))
+        self.done(self.over_rows(carry, body), column, None)
 
     def put_one_by_one(self) -> None:
         """A row of zeros on the stack, to which each window that may have its place there adds."""

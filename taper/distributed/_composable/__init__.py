@@ -1,18 +1,13 @@
-"""`torch.distributed._composable`, which is not part of Taper: its names can be imported, and say what to use instead."""
+"""`torch.distributed._composable`: the former place of `fully_shard`."""
 
 from __future__ import annotations
 
-from ...refusal import room
-
-_INSTEAD = "Every process holds the whole model: use nn.parallel.DistributedDataParallel, and ZeroRedundancyOptimizer to shard the optimizer."
-
-_ROOMS = ("fsdp",)
-_find = room(__name__, _INSTEAD, ())
+from importlib import import_module
+from typing import Any
 
 
-def __getattr__(name: str):
-    if name in _ROOMS:
-        from importlib import import_module
-
-        return import_module(f"{__name__}.{name}")
-    return _find(name)
+def __getattr__(name: str) -> Any:
+    if name in ("fsdp", "fully_shard"):
+        found = import_module(f"{__name__}.fsdp")
+        return found if name == "fsdp" else found.fully_shard
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -1,46 +1,18 @@
-"""`torch.distributed.fsdp`, which is not part of Taper: its names can be imported, and say what to use instead."""
+"""Modules whose parameters are shared out among processes. Modules lie above processes: names are looked up when used."""
 
 from __future__ import annotations
 
-from ...refusal import room
+from importlib import import_module
+from typing import Any
 
-_INSTEAD = "Every process holds the whole model: use nn.parallel.DistributedDataParallel, and ZeroRedundancyOptimizer to shard the optimizer."
-
-_ROOMS = (
-    "api",
-    "fully_sharded_data_parallel",
-    "sharded_grad_scaler",
-    "wrap",
-)
-_find = room(
-    __name__,
-    _INSTEAD,
-    (
-        "BackwardPrefetch",
-        "CPUOffload",
-        "CPUOffloadPolicy",
-        "FSDPModule",
-        "FullOptimStateDictConfig",
-        "FullStateDictConfig",
-        "FullyShardedDataParallel",
-        "LocalStateDictConfig",
-        "MixedPrecision",
-        "MixedPrecisionPolicy",
-        "OffloadPolicy",
-        "OptimStateKeyType",
-        "ShardedOptimStateDictConfig",
-        "ShardedStateDictConfig",
-        "ShardingStrategy",
-        "StateDictType",
-        "fully_shard",
-        "register_fsdp_forward_method",
-    ),
-)
+_WRITTEN = "taper.nn.parallel.sharded"
+_ROOMS = ("api", "fully_sharded_data_parallel", "sharded_grad_scaler", "wrap")
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _ROOMS:
-        from importlib import import_module
-
         return import_module(f"{__name__}.{name}")
-    return _find(name)
+    found = import_module(_WRITTEN)
+    if name in found.__all__:
+        return getattr(found, name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

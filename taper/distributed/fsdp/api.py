@@ -1,18 +1,11 @@
-"""`torch.distributed.fsdp.api`, which is not part of Taper: its names can be imported, and say what to use instead."""
+"""Names of `torch.distributed.fsdp` where PyTorch's programs also look for them."""
 
 from __future__ import annotations
 
-from ...refusal import room
+from typing import Any
 
-_INSTEAD = "Every process holds the whole model: use nn.parallel.DistributedDataParallel, and ZeroRedundancyOptimizer to shard the optimizer."
+from ...distributed import fsdp
 
-__getattr__ = room(
-    __name__,
-    _INSTEAD,
-    (
-        "FullOptimStateDictConfig",
-        "ShardedOptimStateDictConfig",
-        "ShardedStateDictConfig",
-        "StateDictType",
-    ),
-)
+
+def __getattr__(name: str) -> Any:
+    return getattr(fsdp, name)

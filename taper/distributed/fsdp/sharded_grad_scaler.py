@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from ...refusal import room
 
-_INSTEAD = "Every process holds the whole model: use nn.parallel.DistributedDataParallel, and ZeroRedundancyOptimizer to shard the optimizer."
+_INSTEAD = "Loss scaling is for float16 on GPUs: with bfloat16 (MixedPrecisionPolicy) leave it out."
 
 __getattr__ = room(__name__, _INSTEAD, ("ShardedGradScaler",))

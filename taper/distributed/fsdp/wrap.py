@@ -1,22 +1,13 @@
-"""`torch.distributed.fsdp.wrap`, which is not part of Taper: its names can be imported, and say what to use instead."""
+"""Which modules become sharded modules of their own. Modules lie above processes: names are looked up when used."""
 
 from __future__ import annotations
 
-from ...refusal import room
+from importlib import import_module
+from typing import Any
 
-_INSTEAD = "Every process holds the whole model: use nn.parallel.DistributedDataParallel, and ZeroRedundancyOptimizer to shard the optimizer."
 
-__getattr__ = room(
-    __name__,
-    _INSTEAD,
-    (
-        "CustomPolicy",
-        "ModuleWrapPolicy",
-        "always_wrap_policy",
-        "enable_wrap",
-        "lambda_auto_wrap_policy",
-        "size_based_auto_wrap_policy",
-        "transformer_auto_wrap_policy",
-        "wrap",
-    ),
-)
+def __getattr__(name: str) -> Any:
+    found = import_module("taper.nn.parallel.sharded.wrapping")
+    if name in found.__all__:
+        return getattr(found, name)
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -1,30 +1,24 @@
-"""`torch.distributed.tensor`, which is not part of Taper: its names can be imported, and say what to use instead."""
+"""Tensors of several processes, each of which holds some rows or all."""
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from ...refusal import room
+from ..device_mesh import DeviceMesh, init_device_mesh
+from .dtensor import DTensor, distribute_tensor
+from .placement import Placement, Replicate, Shard
 
-_INSTEAD = "Use plain tensors and the collectives of taper.distributed."
-
-_ROOMS = (
-    "experimental",
-    "parallel",
-)
+_ROOMS = ("experimental", "parallel")
 _find = room(
     __name__,
-    _INSTEAD,
-    (
-        "DTensor",
-        "Replicate",
-        "Shard",
-        "distribute_tensor",
-    ),
+    "Tensors are held in rows (Shard(0)) or whole (Replicate()): use distribute_tensor, and fully_shard for modules.",
+    ("Partial", "distribute_module", "empty", "full", "ones", "rand", "randn", "zeros"),
 )
 
 
 def __getattr__(name: str):
-    if name in _ROOMS:
-        from importlib import import_module
+    return import_module(f"{__name__}.{name}") if name in _ROOMS else _find(name)
 
-        return import_module(f"{__name__}.{name}")
-    return _find(name)
+
+__all__ = ["DTensor", "DeviceMesh", "Placement", "Replicate", "Shard", "distribute_tensor", "init_device_mesh"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...refusal import room
 
-_INSTEAD = "Use plain tensors and the collectives of taper.distributed."
+_INSTEAD = "Layers are not split over processes: use fully_shard, which shares parameters among them, or DistributedDataParallel."
 
 __getattr__ = room(
     __name__,

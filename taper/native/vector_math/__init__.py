@@ -16,6 +16,7 @@ from .exponential import exp, exp2, expm1
 from .hyperbolic import acosh, asinh, atanh, cosh, sigmoid, sinh, tanh
 from .inverse_trigonometric import acos, asin, atan, atan2
 from .logarithm import log, log1p, log2, log10
+from .modulo import modulo
 from .power import pow, rsqrt, sqrt
 from .trigonometric import cos, sin, tan
 
@@ -35,4 +36,4 @@ _ONE = (
 _TWO = (atan2, pow)
 
 FUNCTIONS = {f.__name__: Function(f, arity) for arity, group in ((1, _ONE), (2, _TWO)) for f in group}
-"""Every function by its name."""
+"""The functions by their names; `modulo`, which is C's fmod, stands beside them."""

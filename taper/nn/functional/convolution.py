@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ...autograd.casting import in_lower_precision
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
@@ -14,20 +16,14 @@ def _convolution(n: int):
     name = f"conv{n}d"
 
     def function(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-        stride, dilation = per_dim(stride, n, "stride", name), per_dim(dilation, n, "dilation", name)
-        x, batched = _checked(name, n, input, weight, bias, groups)
-        kernel = weight._array.shape[2:]
+        x = input
         if isinstance(padding, str):
-            x, padding = _padded_as(name, x, padding, kernel, stride, dilation)
-        else:
-            padding = per_dim(padding, n, "padding", name)
-        _refuse(name, stride, padding, dilation)
-        if x._array.shape[1] != weight._array.shape[1] * groups:
-            raise RuntimeError(
-                f"Given groups={groups}, weight of size {list(weight._array.shape)}, expected "
-                f"input{list(x._array.shape)} to have {weight._array.shape[1] * groups} channels, but got "
-                f"{x._array.shape[1]} channels instead"
-            )
+            x, padding = _padded_as(name, n, x, padding, weight._array.shape[2:], stride, dilation)
+        batched, stride, padding, dilation, _ = _settled(
+            name, n, False, *_looks(x, weight, bias), _hashable(stride), _hashable(padding), _hashable(dilation), groups
+        )
+        if not batched:
+            x = x.unsqueeze(0)
         out = apply(ops.conv, x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
         return out if batched else out.squeeze(0)
 
@@ -40,66 +36,90 @@ def _convolution(n: int):
     return in_lower_precision(function)
 
 
-def _checked(name: str, n: int, input, weight, bias, groups: int, transposed: bool = False):
-    """The input with a batch dimension, and whether it had one."""
+def _looks(input, weight, bias) -> tuple:
+    """Shapes and dtypes of a convolution's tensors."""
     x, w = input._array, weight._array
-    if w.ndim != n + 2:
-        raise RuntimeError(
-            f"weight should have {n + 2} dimensions, but got {w.ndim}-dimensional weight of size {list(w.shape)} "
-            f"({name})"
-        )
-    if x.ndim not in (n + 1, n + 2):
-        raise RuntimeError(
-            f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: "
-            f"{list(x.shape)}"
-        )
-    if w.dtype.kind == "b":
-        raise NotImplementedError(f"{name} is not implemented for 'Bool'. Use x.float().")
-    if x.dtype != w.dtype:
-        raise RuntimeError(
-            f"Input type ({legacy_name(x.dtype).lower()}) and weight type ({legacy_name(w.dtype).lower()}) should be "
-            f"the same ({name})"
-        )
-    if bias is not None and bias._array.dtype != w.dtype:
-        raise RuntimeError(
-            f"Input type ({legacy_name(x.dtype).lower()}) and bias type ({legacy_name(bias._array.dtype).lower()}) "
-            "should be the same"
-        )
-    if groups <= 0:
-        raise RuntimeError("non-positive groups is not supported")
-    outputs = w.shape[1] * groups if transposed else w.shape[0]
-    if w.shape[0] % groups or not w.shape[0]:
-        raise RuntimeError(
-            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, and divisible by "
-            f"{groups}, but got weight of size {list(w.shape)} instead"
-        )
-    if bias is not None and bias._array.shape != (outputs,):
-        raise RuntimeError(
-            f"Given {'transposed=1, ' if transposed else ''}weight of size {list(w.shape)}, expected bias to be "
-            f"1-dimensional with {outputs} elements, but got bias of size {list(bias._array.shape)} instead"
-        )
-    batched = x.ndim == n + 2
-    return (input if batched else input.unsqueeze(0)), batched
+    if bias is None:
+        return x.shape, x.dtype, w.shape, w.dtype, None, None
+    b = bias._array
+    return x.shape, x.dtype, w.shape, w.dtype, b.shape, b.dtype
 
 
-def _refuse(name: str, stride, padding, dilation) -> None:
+def _hashable(value):
+    return tuple(value) if value.__class__ is list else value
+
+
+# Looking at everything takes longer than a small convolution, and what was found sound once stays so.
+@lru_cache(1024)
+def _settled(
+    name, n: int, transposed: bool, x, x_dtype, w, w_dtype, b, b_dtype, stride, padding, dilation, groups: int, extra=0
+):
+    """Whether the input (of shape x) has a batch dimension, and stride, padding, dilation and output padding for each
+    dimension. RuntimeError for what does not fit together."""
+    stride, dilation = per_dim(stride, n, "stride", name), per_dim(dilation, n, "dilation", name)
+    padding, extra = per_dim(padding, n, "padding", name), per_dim(extra, n, "output_padding", name)
+    _check_tensors(name, n, x, x_dtype, w, w_dtype, b, b_dtype, groups, transposed)
     if any(s <= 0 for s in stride):
         raise RuntimeError(f"non-positive stride is not supported ({name})")
     if any(p < 0 for p in padding):
         raise RuntimeError(f"negative padding is not supported ({name})")
     if any(d <= 0 for d in dilation):
         raise RuntimeError(f"dilation should be greater than zero ({name})")
+    batched = len(x) == n + 2
+    channels, wanted = x[1 if batched else 0], w[0] if transposed else w[1] * groups
+    if channels != wanted:
+        raise RuntimeError(
+            f"Given {'transposed=1' if transposed else f'groups={groups}'}, weight of size {list(w)}, expected "
+            f"input{list(x if batched else (1, *x))} to have {wanted} channels, but got {channels} channels instead"
+        )
+    return batched, stride, padding, dilation, extra
 
 
-def _padded_as(name: str, x, padding: str, kernel, stride, dilation):
+def _check_tensors(name, n: int, x, x_dtype, w, w_dtype, b, b_dtype, groups: int, transposed: bool) -> None:
+    if len(w) != n + 2:
+        raise RuntimeError(
+            f"weight should have {n + 2} dimensions, but got {len(w)}-dimensional weight of size {list(w)} ({name})"
+        )
+    if len(x) not in (n + 1, n + 2):
+        raise RuntimeError(
+            f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: {list(x)}"
+        )
+    if w_dtype.kind == "b":
+        raise NotImplementedError(f"{name} is not implemented for 'Bool'. Use x.float().")
+    if x_dtype != w_dtype:
+        raise RuntimeError(
+            f"Input type ({legacy_name(x_dtype).lower()}) and weight type ({legacy_name(w_dtype).lower()}) should be "
+            f"the same ({name})"
+        )
+    if b is not None and b_dtype != w_dtype:
+        raise RuntimeError(
+            f"Input type ({legacy_name(x_dtype).lower()}) and bias type ({legacy_name(b_dtype).lower()}) "
+            "should be the same"
+        )
+    if groups <= 0:
+        raise RuntimeError("non-positive groups is not supported")
+    outputs = w[1] * groups if transposed else w[0]
+    if w[0] % groups or not w[0]:
+        raise RuntimeError(
+            f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, and divisible by "
+            f"{groups}, but got weight of size {list(w)} instead"
+        )
+    if b is not None and b != (outputs,):
+        raise RuntimeError(
+            f"Given {'transposed=1, ' if transposed else ''}weight of size {list(w)}, expected bias to be "
+            f"1-dimensional with {outputs} elements, but got bias of size {list(b)} instead"
+        )
+
+
+def _padded_as(name: str, n: int, x, padding: str, kernel, stride, dilation):
     """The input and the symmetric padding for "valid" and "same"; an odd zero goes behind."""
     if padding == "valid":
         return x, (0,) * len(kernel)
     if padding != "same":
         raise RuntimeError(f"Invalid padding string: '{padding}'. It is 'valid', 'same', or numbers.")
-    if any(s != 1 for s in stride):
+    if any(s != 1 for s in per_dim(stride, n, "stride", name)):
         raise RuntimeError("padding='same' is not supported for strided convolutions")
-    total = [d * (k - 1) for k, d in zip(kernel, dilation)]
+    total = [d * (k - 1) for k, d in zip(kernel, per_dim(dilation, n, "dilation", name))]
     if any(t % 2 for t in total):
         x = pad(x, [v for t in reversed(total) for v in (0, t % 2)])
     return x, tuple(t // 2 for t in total)
@@ -112,16 +132,11 @@ def _transposed(n: int):
     name = f"conv_transpose{n}d"
 
     def function(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
-        stride, dilation = per_dim(stride, n, "stride", name), per_dim(dilation, n, "dilation", name)
-        padding, extra = per_dim(padding, n, "padding", name), per_dim(output_padding, n, "output_padding", name)
-        x, batched = _checked(name, n, input, weight, bias, groups, transposed=True)
-        _refuse(name, stride, padding, dilation)
-        w = weight._array.shape
-        if x._array.shape[1] != w[0]:
-            raise RuntimeError(
-                f"Given transposed=1, weight of size {list(w)}, expected input{list(x._array.shape)} to have {w[0]} "
-                f"channels, but got {x._array.shape[1]} channels instead"
-            )
+        batched, stride, padding, dilation, extra = _settled(
+            *(name, n, True, *_looks(input, weight, bias)),
+            *map(_hashable, (stride, padding, dilation, groups, output_padding)),
+        )
+        x, w = input if batched else input.unsqueeze(0), weight._array.shape
         if any(e >= s and e >= d for e, s, d in zip(extra, stride, dilation)):
             raise RuntimeError("output padding must be smaller than either stride or dilation")
         spatial = tuple(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from ...autograd.casting import in_float32
@@ -30,8 +32,7 @@ def _max_pool(n: int):
     name = f"max_pool{n}d"
 
     def function(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
-        options = _windows(n, name, kernel_size, stride, padding)
-        options["dilation"] = per_dim(dilation, n, "dilation", name)
+        options = _windows(n, name, kernel_size, stride, padding, dilation)
         options["ceil_mode"] = bool(ceil_mode)
         x, batched = _batched(name, n, input)
         if x._array.dtype.kind in "bc" or (n == 1 and x._array.dtype.kind in "iu" and not return_indices):
@@ -49,10 +50,17 @@ def _max_pool(n: int):
     return function
 
 
-def _windows(n: int, name: str, kernel_size, stride, padding) -> dict:
+def _windows(n: int, name: str, *sizes) -> dict:
+    """Kernel size, stride, padding and (if it is given) dilation: a number for each dimension."""
+    return _settled_windows(n, name, *[tuple(v) if v.__class__ is list else v for v in sizes]).copy()
+
+
+@lru_cache(1024)
+def _settled_windows(n: int, name: str, kernel_size, stride, padding, dilation=None) -> dict:
     kernel = per_dim(kernel_size, n, "kernel_size", name)
-    stride = kernel if stride is None or stride in ([], ()) else per_dim(stride, n, "stride", name)
-    return {"kernel": kernel, "stride": stride, "padding": per_dim(padding, n, "padding", name)}
+    stride = kernel if stride is None or stride == () else per_dim(stride, n, "stride", name)
+    found = {"kernel": kernel, "stride": stride, "padding": per_dim(padding, n, "padding", name)}
+    return found if dilation is None else {**found, "dilation": per_dim(dilation, n, "dilation", name)}
 
 
 max_pool1d, max_pool2d, max_pool3d = _max_pool(1), _max_pool(2), in_float32(_max_pool(3))

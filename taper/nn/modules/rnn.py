@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
 
 from ...autograd import casting
+from ...ops.recurrence import CELLS
 from ...tensor import cat, empty, stack, zeros
 from .. import functional as F
 from .. import init
 from ..module import Module
 from ..parameter import Parameter
 from ..utils.rnn import PackedSequence
-from .rnn_cells import step_gru, step_lstm, step_relu, step_tanh
-
-_STEPS = {"LSTM": step_lstm, "GRU": step_gru, "RNN_TANH": step_tanh, "RNN_RELU": step_relu}
-_GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
+from .rnn_cells import sequence
 
 
 class RNNBase(Module):
@@ -44,7 +41,7 @@ class RNNBase(Module):
         dtype=None,
     ) -> None:
         super().__init__()
-        if mode not in _STEPS:
+        if mode not in CELLS:
             raise ValueError("Unrecognized RNN mode: " + mode)
         self.mode = mode
         self.input_size = input_size
@@ -94,7 +91,7 @@ class RNNBase(Module):
             raise ValueError("proj_size has to be smaller than hidden_size")
 
     def _make_layer(self, suffix: str, inputs: int, output: int, device, dtype) -> None:
-        gates = _GATES[self.mode] * self.hidden_size
+        gates = CELLS[self.mode].gates * self.hidden_size
         shapes: dict[str, tuple[int, ...]] = {"weight_ih": (gates, inputs), "weight_hh": (gates, output)}
         if self.bias:
             shapes.update(bias_ih=(gates,), bias_hh=(gates,))
@@ -162,19 +159,21 @@ class RNNBase(Module):
         if input.size(0) == 0:
             raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         hidden = self._start(input, input.size(1), hidden)
-        output, final = self._layers(input, [input.size(1)] * input.size(0), hidden, packed=False)
+        length, batch = input.size(0), input.size(1)
+        output, final = self._layers(input.reshape(length * batch, input.size(2)), (batch,) * length, hidden)
+        output = output.reshape(length, batch, output.size(1))
         if not batched:
             return output.squeeze(1), tuple(h.squeeze(1) for h in final)
         return (output.transpose(0, 1) if self.batch_first else output), final
 
     def _forward_packed(self, packed: PackedSequence, hidden: tuple | None):
         data, batch_sizes, order, back = packed
-        sizes = batch_sizes.tolist()
+        sizes = tuple(batch_sizes.tolist())
         self._check_input(data)
         if hidden is not None and order is not None:
             hidden = tuple(h.index_select(1, order) for h in hidden)
         hidden = self._start(data, sizes[0], hidden)
-        output, final = self._layers(data, sizes, hidden, packed=True)
+        output, final = self._layers(data, sizes, hidden)
         if back is not None:
             final = tuple(h.index_select(1, back) for h in final)
         return PackedSequence(output, batch_sizes, order, back), final
@@ -191,7 +190,7 @@ class RNNBase(Module):
 
     def _check_input(self, input) -> None:
         weight = getattr(self, self._flat_weights_names[0])
-        if input.dtype != weight.dtype and not casting.enabled.get():
+        if input.dtype != weight.dtype and not casting.active():
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). Convert input: "
                 f"input.to({weight.dtype}), or convert model: model.to({input.dtype})"
@@ -213,62 +212,22 @@ class RNNBase(Module):
                 raise RuntimeError(f"Expected {name} {shape}, got {list(h.shape)}")
         return hidden
 
-    def _layers(self, input, sizes: list[int], hidden: tuple, packed: bool):
-        """All layers and directions. input: (L, N, features), or packed (all steps' rows, features)."""
+    def _layers(self, input, sizes: tuple[int, ...], hidden: tuple):
+        """All layers and directions. input: all steps' rows, features; sizes: the rows of each step."""
         directions = 2 if self.bidirectional else 1
         finals = []
         for layer in range(self.num_layers):
             outputs = []
-            for direction in range(directions):
-                i = layer * directions + direction
+            for i in range(layer * directions, layer * directions + directions):
+                weights = {name.partition("_l")[0]: getattr(self, name) for name in self._all_weights[i]}
                 start = tuple(h[i] for h in hidden)
-                found, final = self._direction(i, input, sizes, start, direction == 1)
-                outputs.append(cat(found, 0) if packed else stack(found, 0))
+                output, *final = sequence(self.mode, input, start, weights, sizes, i % directions == 1)
+                outputs.append(output)
                 finals.append(final)
             input = outputs[0] if directions == 1 else cat(outputs, -1)
             if self.dropout and self.training and layer < self.num_layers - 1:
                 input = F.dropout(input, self.dropout, True)
         return input, tuple(stack(h, 0) for h in zip(*finals))
-
-    def _direction(self, i: int, input, sizes: list[int], start: tuple, reverse: bool):
-        """One layer in one direction: its outputs, in the order of the steps, and its final hidden states."""
-        weights: dict[str, Any] = {name.partition("_l")[0]: getattr(self, name) for name in self._all_weights[i]}
-        gates = F.linear(input, weights["weight_ih"], weights.get("bias_ih"))
-        steps = gates.unbind(0) if gates.dim() == 3 else gates.split(sizes, 0)
-        rest = [weights["weight_hh"], weights.get("bias_hh")]
-        if "weight_hr" in weights:
-            rest.append(weights["weight_hr"])
-        run = _backwards if reverse else _forwards
-        return run(_STEPS[self.mode], steps, sizes, start, rest)
-
-
-def _forwards(step, steps, sizes: list[int], hidden: tuple, weights: list):
-    """From the first step to the last; sequences that have ended leave the batch with their hidden state."""
-    outputs, ended, rows = [], [], sizes[0]
-    for gates, size in zip(steps, sizes):
-        if size < rows:
-            ended.append(tuple(h[size:] for h in hidden))
-            hidden = tuple(h[:size] for h in hidden)
-            rows = size
-        hidden = step(gates, hidden, *weights)
-        outputs.append(hidden[0])
-    if ended:
-        ended.append(hidden)
-        hidden = tuple(cat(parts[::-1], 0) for parts in zip(*ended))
-    return outputs, hidden
-
-
-def _backwards(step, steps, sizes: list[int], start: tuple, weights: list):
-    """From the last step to the first; shorter sequences join the batch where they end, with the first hidden state."""
-    outputs, rows = [], sizes[-1]
-    hidden = start if rows == sizes[0] else tuple(h[:rows] for h in start)
-    for gates, size in zip(reversed(steps), reversed(sizes)):
-        if size > rows:
-            hidden = tuple(cat((h, s[rows:size]), 0) for h, s in zip(hidden, start))
-            rows = size
-        hidden = step(gates, hidden, *weights)
-        outputs.append(hidden[0])
-    return outputs[::-1], hidden
 
 
 class RNN(RNNBase):

@@ -1,10 +1,13 @@
-"""One step of a recurrent network: the arithmetic of each kind, and the cells as layers."""
+"""Recurrent cells: one layer in one direction over the steps of sequences, and single steps as layers."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+from ...autograd import casting
+from ...autograd.dispatch import apply
+from ...ops.recurrence import CELLS, recurrence
 from ...tensor import empty, zeros
 from .. import functional as F
 from .. import init
@@ -12,34 +15,23 @@ from ..module import Module
 from ..parameter import Parameter
 
 
-def step_tanh(gates_in, hidden: tuple, w_hh, b_hh) -> tuple:
-    """h' = tanh(gates_in + W h + b), gates_in being the input's share."""
-    return ((gates_in + F.linear(hidden[0], w_hh, b_hh)).tanh(),)
+def sequence(cell: str, input, hidden: tuple, weights: dict, sizes: tuple[int, ...], reverse: bool = False) -> tuple:
+    """A cell over the steps of sequences: its outputs (rows, features), and the final states.
 
-
-def step_relu(gates_in, hidden: tuple, w_hh, b_hh) -> tuple:
-    """h' = relu(gates_in + W h + b), gates_in being the input's share."""
-    return (F.relu(gates_in + F.linear(hidden[0], w_hh, b_hh)),)
-
-
-def step_gru(gates_in, hidden: tuple, w_hh, b_hh) -> tuple:
-    """h' = n + z (h - n) with gates r, z and the candidate n, whose recurrent share is gated by r."""
-    h = hidden[0]
-    r_in, z_in, n_in = gates_in.chunk(3, -1)
-    r_h, z_h, n_h = F.linear(h, w_hh, b_hh).chunk(3, -1)
-    r = (r_in + r_h).sigmoid()
-    z = (z_in + z_h).sigmoid()
-    n = (n_in + r * n_h).tanh()
-    return (n + z * (h - n),)
-
-
-def step_lstm(gates_in, hidden: tuple, w_hh, b_hh, w_hr=None) -> tuple:
-    """c' = f c + i g, h' = o tanh(c') with gates i, f, o and the candidate g; w_hr projects h'."""
-    h, c = hidden
-    i, f, g, o = (gates_in + F.linear(h, w_hh, b_hh)).chunk(4, -1)
-    c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-    h = o.sigmoid() * c.tanh()
-    return (h if w_hr is None else F.linear(h, w_hr)), c
+    input: the rows of all steps (`sizes` of them in each), features. weights: weight_ih, weight_hh and, where there are
+    such, bias_ih, bias_hh, weight_hr.
+    """
+    b_in, b_hidden = weights.get("bias_ih"), weights.get("bias_hh")
+    if b_in is not None and not CELLS[cell].splits:
+        # What is only added together is added once, and where the sums are at hand.
+        b_in, b_hidden = None, b_in + b_hidden
+    gates = F.linear(input, weights["weight_ih"], b_in)
+    h, c = hidden if CELLS[cell].states == 2 else (hidden[0], None)
+    given = gates, h, c, weights["weight_hh"], b_hidden, weights.get("weight_hr")
+    if casting.scopes:
+        # Under autocast PyTorch's GRU keeps its state in float32, the others theirs in the lower precision.
+        given = (gates.to(h.dtype), *given[1:]) if cell == "GRU" else casting.lowered(*given)
+    return apply(recurrence, *given, cell=cell, sizes=sizes, reverse=reverse)
 
 
 class RNNCellBase(Module):
@@ -107,8 +99,10 @@ class RNNCellBase(Module):
             if h.size(0) != input.size(0):
                 raise RuntimeError(f"Input batch size {input.size(0)} doesn't match hidden0 batch size {h.size(0)}")
 
-    def _step(self, step, input, hidden: tuple) -> tuple:
-        return step(F.linear(input, self.weight_ih, self.bias_ih), hidden, self.weight_hh, self.bias_hh)
+    def _step(self, cell: str, input, hidden: tuple) -> tuple:
+        """The states after one step."""
+        weights = {name: parameter for name, parameter in self._parameters.items() if parameter is not None}
+        return sequence(cell, input, hidden, weights, (input.size(0),))[1:]
 
 
 class RNNCell(RNNCellBase):
@@ -124,7 +118,7 @@ class RNNCell(RNNCellBase):
         input, hidden, batched = self._batch(input, None if hx is None else (hx,), ("hidden",))
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        (h,) = self._step(step_tanh if self.nonlinearity == "tanh" else step_relu, input, hidden)
+        (h,) = self._step("RNN_TANH" if self.nonlinearity == "tanh" else "RNN_RELU", input, hidden)
         return h if batched else h.squeeze(0)
 
 
@@ -136,7 +130,7 @@ class LSTMCell(RNNCellBase):
 
     def forward(self, input, hx=None):
         input, hidden, batched = self._batch(input, hx, ("hx[0]", "hx[1]"))
-        h, c = self._step(step_lstm, input, hidden)
+        h, c = self._step("LSTM", input, hidden)
         return (h, c) if batched else (h.squeeze(0), c.squeeze(0))
 
 
@@ -148,5 +142,5 @@ class GRUCell(RNNCellBase):
 
     def forward(self, input, hx=None):
         input, hidden, batched = self._batch(input, None if hx is None else (hx,), ("hidden",))
-        (h,) = self._step(step_gru, input, hidden)
+        (h,) = self._step("GRU", input, hidden)
         return h if batched else h.squeeze(0)

@@ -9,6 +9,7 @@ from typing import Any
 from ...autograd.modes import is_grad_enabled, no_grad
 from ...distributed import all_gather_object, broadcast
 from ...distributed.groups import ProcessGroup, default_group
+from ..compiled import OptimizedModule
 from ..module import Module
 from ..parameter import is_lazy
 from .reducer import Reducer
@@ -137,6 +138,11 @@ class DistributedDataParallel(Module):
         else:
             self.reducer.expects = False
         return output
+
+    def _as_compiled(self, compiled: Callable[[Callable], Callable]) -> Module:
+        """The module that is held is compiled; what goes on between processes is not part of its program."""
+        self.module.__dict__["_compiled_call"] = compiled(self.module.forward)
+        return OptimizedModule(self, lambda call: call)
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:

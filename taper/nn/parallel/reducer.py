@@ -14,7 +14,9 @@ from ...autograd.tape import AccumulateGrad, OutputOf, Variable, changed, node_o
 from ...backends import namespace_of
 from ...distributed import ReduceOp, all_reduce
 from ...distributed.bucket import GradBucket
+from ...distributed.captured import capturing, notes, refuse
 from ...distributed.groups import ProcessGroup
+from ...tensor import cat
 
 FIRST = 1024 * 1024
 """Bytes of the first bucket, which is small so that it travels early."""
@@ -50,6 +52,15 @@ def assigned(parameters: list, capacity: int) -> list[list[int]]:
         found.append(number)
         open_buckets[array.dtype] = (found, size + array.nbytes)
     return buckets
+
+
+class _CapturedPass:
+    """What has arrived in the backward pass of a step that is being captured."""
+
+    def __init__(self):
+        self.ready: set[int] = set()
+        self.next = 0
+        self.travels: list[tuple[Any, Any]] = []
 
 
 class Reducer:
@@ -93,17 +104,27 @@ class Reducer:
 
     def prepare(self, output: Any) -> None:
         """Expect a backward pass from a forward's output."""
+        if capturing():
+            if self.hook is not None or self.finds_unused:
+                refuse("DistributedDataParallel: communication hooks and find_unused_parameters are not captured")
+            # If backward is not part of the function this stays, which capture takes for what it is: a change that is lost.
+            self.expects = True
+            notes()[self] = _CapturedPass()
+            return
         self.expects, self.begun, self.next = True, False, 0
         self.ready = set()
         for bucket in self.buckets:
             bucket.missing, bucket.travels = len(bucket.numbers), None
         self.unused = set()
         if self.finds_unused:
-            reached = _leaves(_tensors(output))
+            reached = _leaves(tensors_in(output))
             self.unused = {n for n, p in enumerate(self.parameters) if node_of(p) not in reached}
 
     def _arrived(self, number: int) -> None:
         if not self.expects:
+            return
+        if capturing():
+            self._arrived_captured(notes()[self], number)
             return
         if not self.begun:
             self.begun = True
@@ -116,6 +137,27 @@ class Reducer:
         self._fill(number)
         if len(self.ready) == len(self.parameters):
             self._end()
+
+    def _arrived_captured(self, running: _CapturedPass, number: int) -> None:
+        """In a compiled step: let each bucket travel as a node of the program, in their order, and wait at the end."""
+        running.ready.add(number)
+        while running.next < len(self.buckets) and running.ready.issuperset(self.buckets[running.next].numbers):
+            bucket = self.buckets[running.next]
+            running.next += 1
+            with no_grad():
+                flat = cat([self.parameters[n]._grad.reshape(-1) for n in bucket.numbers]) / self.group.size()
+                running.travels.append((flat, all_reduce(flat, ReduceOp.SUM, self.group, async_op=True)))
+        if running.next < len(self.buckets):
+            return
+        self.expects = False
+        for bucket, (flat, work) in zip(self.buckets, running.travels):
+            work.wait()
+            start = 0
+            for n in bucket.numbers:
+                p = self.parameters[n]
+                with no_grad():
+                    p._grad = flat[start : start + p.numel()].reshape(p.shape)
+                start += p.numel()
 
     def _begin(self) -> None:
         if not self.finds_unused:
@@ -183,17 +225,17 @@ class Reducer:
             changed(grad)
 
 
-def _tensors(value: Any) -> Iterable[Variable]:
+def tensors_in(value: Any) -> Iterable[Variable]:
     """The tensors in nested containers, and in the attributes of dataclasses."""
     if isinstance(value, Variable):
         yield value
     elif isinstance(value, (list, tuple, set)):
         for item in value:
-            yield from _tensors(item)
+            yield from tensors_in(item)
     elif isinstance(value, dict):
-        yield from _tensors(list(value.values()))
+        yield from tensors_in(list(value.values()))
     elif hasattr(value, "__dataclass_fields__"):
-        yield from _tensors([getattr(value, name) for name in value.__dataclass_fields__])
+        yield from tensors_in([getattr(value, name) for name in value.__dataclass_fields__])
 
 
 def _leaves(tensors: Iterable[Variable]) -> set:

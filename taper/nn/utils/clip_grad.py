@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 from ...autograd.modes import no_grad
 from ...autograd.tape import Variable
+from ...distributed import ReduceOp, all_reduce
+from ...distributed.tensor import DTensor, Replicate
 from ...tensor import stack, tensor
 
 
@@ -35,11 +37,50 @@ def _norm(t, order: float):
     return t.abs().pow(order).sum().pow(1.0 / order)
 
 
+def _addend(t, order: float):
+    """What this process's part adds to the norm of a tensor, before the root is taken."""
+    if not t.numel():
+        return tensor(math.inf if order == -math.inf else 0.0, dtype=t.dtype)
+    if order in (math.inf, -math.inf, 0):
+        return _norm(t, order)
+    return t.abs().pow(order).sum()
+
+
+def _sharded_norms(shards: list, order: float) -> list:
+    """The norms of sharded tensors, which all processes learn in one message for each mesh and dtype."""
+    found = {}
+    together: dict = {}
+    for number, t in enumerate(shards):
+        together.setdefault((t.device_mesh, t.placements, t.dtype), []).append(number)
+    how = {math.inf: ReduceOp.MAX, -math.inf: ReduceOp.MIN}.get(order, ReduceOp.SUM)
+    for (mesh, placements, _), numbers in together.items():
+        addends = stack([_addend(shards[n].to_local(), order) for n in numbers])
+        for dim, placement in enumerate(placements):
+            if placement.is_shard():
+                all_reduce(addends, how, mesh.get_group(dim))
+        rooted = addends if order in (math.inf, -math.inf, 0) else addends.pow(1.0 / order)
+        found.update(zip(numbers, rooted.unbind()))
+    return [found[n] for n in range(len(shards))]
+
+
+def _norms(tensors: list, order: float) -> list:
+    norms = iter(_sharded_norms([t for t in tensors if isinstance(t, DTensor)], order))
+    return [next(norms) if isinstance(t, DTensor) else _norm(t, order) for t in tensors]
+
+
+def _local(t):
+    return t.to_local() if isinstance(t, DTensor) else t
+
+
 @no_grad()
 def get_total_norm(tensors, norm_type: float = 2.0, error_if_nonfinite: bool = False, foreach: bool | None = None):
-    """The norm of the norms of tensors, a tensor. RuntimeError for nan or inf if error_if_nonfinite."""
+    """The norm of the norms of tensors, a tensor. RuntimeError for nan or inf if error_if_nonfinite.
+
+    Of sharded tensors it is that of the whole, a DTensor that all processes hold; all of them call this.
+    """
     order = float(norm_type)
-    norms = [_norm(t, order) for t in _sequence(tensors)]
+    given = _sequence(tensors)
+    norms = _norms(given, order)
     if not norms:
         return tensor(0.0)
     total = _norm(stack(norms), order)
@@ -49,7 +90,8 @@ def get_total_norm(tensors, norm_type: float = 2.0, error_if_nonfinite: bool = F
             "clipped. To "
             "disable this error and scale the gradients by the non-finite norm anyway, set `error_if_nonfinite=False`"
         )
-    return total
+    mesh = next((t.device_mesh for t in given if isinstance(t, DTensor)), None)
+    return total if mesh is None else DTensor.from_local(total, mesh, [Replicate()] * mesh.ndim)
 
 
 @no_grad()
@@ -57,7 +99,7 @@ def clip_grads_with_norm_(parameters, max_norm: float, total_norm, foreach: bool
     """Scale gradients down, in place, by what brings `total_norm` to `max_norm`; never up."""
     factor = (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0)
     for gradient in _gradients(_sequence(parameters)):
-        gradient.mul_(factor)
+        _local(gradient).mul_(factor)
 
 
 @no_grad()
@@ -99,4 +141,4 @@ def clip_grad_value_(parameters, clip_value: float, foreach: bool | None = None)
     """Limit every element of every gradient to [-clip_value, clip_value], in place."""
     limit = float(clip_value)
     for gradient in _gradients(_sequence(parameters)):
-        gradient.clamp_(min=-limit, max=limit)
+        _local(gradient).clamp_(min=-limit, max=limit)

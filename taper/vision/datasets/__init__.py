@@ -1,6 +1,8 @@
 """Datasets of images."""
 
+from . import base as vision
 from . import folder, utils
+from .arrays import STL10, SVHN
 from .base import VisionDataset
 from .celeba import CelebA
 from .cifar import CIFAR10, CIFAR100
@@ -9,11 +11,14 @@ from .digits import Digits
 from .fake import FakeData
 from .folder import DatasetFolder, ImageFolder
 from .imagenet import ImageNet
-from .mnist import EMNIST, KMNIST, MNIST, FashionMNIST
+from .listed import GTSRB, Caltech101, Caltech256, Flowers102, Food101, OxfordIIITPet, SBDataset
+from .lsun import LSUN, LSUNClass
+from .mnist import EMNIST, KMNIST, MNIST, QMNIST, FashionMNIST
 from .voc import VOCDetection, VOCSegmentation
 
 __all__ = [
-    *("CIFAR10", "CIFAR100", "EMNIST", "KMNIST", "MNIST"),
+    *("CIFAR10", "CIFAR100", "EMNIST", "GTSRB", "KMNIST", "LSUN", "LSUNClass", "MNIST", "QMNIST", "STL10", "SVHN"),
+    *("Caltech101", "Caltech256", "Flowers102", "Food101", "OxfordIIITPet", "SBDataset"),
     *("CelebA", "CocoCaptions", "CocoDetection", "ImageNet", "VOCDetection", "VOCSegmentation"),
     *("DatasetFolder", "Digits", "FakeData", "FashionMNIST", "ImageFolder", "VisionDataset"),
 ]

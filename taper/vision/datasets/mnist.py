@@ -4,6 +4,7 @@ al. 2017), in the IDX files of their authors."""
 from __future__ import annotations
 
 import gzip
+import lzma
 import os
 import string
 import struct
@@ -15,8 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from ...autograd.tape import wrap
+from ..pillow import image_module
 from .base import ArrayDataset
 from .download import download
+from .utils import verify_str_arg
 
 _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
@@ -226,3 +229,65 @@ class EMNIST(MNIST):
                     part = raw / (Path(member).name + ".part")
                     part.write_bytes(packed.read(member))
                     os.replace(part, raw / Path(member).name)
+
+
+class QMNIST(MNIST):
+    """MNIST's digits with their writers (Yadav and Bottou 2019), and the 50,000 test images that MNIST left out.
+
+    what: train, test, test10k (MNIST's), test50k (the others) or nist (all digits); by default what `train` says. compat: targets are
+    digits, else tensors int64 (8,) with everything that is known of an image. Under `root/QMNIST/raw`.
+    """
+
+    _PREFIX = "https://raw.githubusercontent.com/facebookresearch/qmnist/master/"
+    subsets = {"train": "train", "test": "test", "test10k": "test", "test50k": "test", "nist": "nist"}
+    parts = {
+        "train": (
+            ("qmnist-train-images-idx3-ubyte.gz", "ed72d4157d28c017586c42bc6afe6370"),
+            ("qmnist-train-labels-idx2-int.gz", "0058f8dd561b90ffdd0f734c6a30e5e4"),
+        ),
+        "test": (
+            ("qmnist-test-images-idx3-ubyte.gz", "1394631089c404de565df7b7aeaf9412"),
+            ("qmnist-test-labels-idx2-int.gz", "5b5b05890a5e13444e108efe57b788aa"),
+        ),
+        "nist": (
+            ("xnist-images-idx3-ubyte.xz", "7f124b3b8ab81486c9d8c2749c17f834"),
+            ("xnist-labels-idx2-int.xz", "5ed0e788978e45d4a8bd4b7caec3d79d"),
+        ),
+    }
+
+    def __init__(self, root, what: str | None = None, compat: bool = True, train: bool = True, **options):
+        self.what = verify_str_arg(what or ("train" if train else "test"), "what", tuple(self.subsets))
+        self.compat = compat
+        self.resources = self.parts[self.subsets[self.what]]
+        super().__init__(root, train, **options)
+
+    def _file(self, name: str) -> Path | None:
+        plain = (Path(self.raw_folder) / name).with_suffix("")
+        return plain if plain.exists() else None
+
+    def download(self) -> None:
+        """Fetch and unpack the files that are missing, with their checksums."""
+        for name, md5 in self.resources:
+            if self._file(name) is None:
+                packed = Path(self.raw_folder) / name
+                download([self._PREFIX + name], packed, md5)
+                content = packed.read_bytes()
+                plain = gzip.decompress(content) if name.endswith(".gz") else lzma.decompress(content)
+                packed.with_suffix(".part").write_bytes(plain)
+                os.replace(packed.with_suffix(".part"), packed.with_suffix(""))
+
+    def _load_data(self):
+        images, targets = (read_idx(self._file(name)) for name, _ in self.resources)
+        if images.ndim != 3 or images.dtype != np.uint8 or targets.ndim != 2 or len(images) != len(targets):
+            raise RuntimeError(
+                f"{self.raw_folder}: {images.shape} images and {targets.shape} targets do not fit. Download them again."
+            )
+        chosen = {"test10k": slice(10000), "test50k": slice(10000, None)}.get(self.what, slice(None))
+        return wrap(images[chosen].copy()), wrap(targets[chosen].astype(np.int64))
+
+    def __getitem__(self, index: int):
+        target = int(self.targets[index, 0]) if self.compat else self.targets[index]
+        return self.finished(image_module().fromarray(self.pixels()[index]), target)
+
+    def extra_repr(self) -> str:
+        return f"Split: {self.what}"

@@ -7,6 +7,7 @@ import os
 import shutil
 import tarfile
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from .download import checksum, download, fetch
@@ -69,3 +70,15 @@ def download_and_extract_archive(
     filename = filename or os.path.basename(url)
     download_url(url, download_root, filename, md5)
     extract_archive(Path(download_root).expanduser() / filename, extract_root, remove_finished)
+
+
+def verify_str_arg(value, arg: str | None = None, valid_values: Iterable[str] | None = None, custom_msg: str | None = None) -> str:
+    """The value, if it is text and one of those that are valid. ValueError otherwise."""
+    if not isinstance(value, str):
+        where = f"Expected type str for argument {arg}" if arg is not None else "Expected type str"
+        raise ValueError(f"{where}, but got type {type(value)}.")
+    valid = None if valid_values is None else list(valid_values)
+    if valid is not None and value not in valid:
+        listed = ", ".join(f"'{v}'" for v in valid)
+        raise ValueError(custom_msg or f"Unknown value '{value}' for argument {arg}. Valid values are {{{listed}}}.")
+    return value

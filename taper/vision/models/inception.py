@@ -34,6 +34,10 @@ class InceptionA(nn.Module):
         self.branch3x3dbl_3 = conv(96, 96, kernel_size=3, padding=1)
         self.branch_pool = conv(in_channels, pool_features, kernel_size=1)
 
+    def eager_outputs(self, x, aux):
+        """The scores with those of the side in training, the scores alone in evaluation."""
+        return InceptionOutputs(x, aux) if self.training and self.aux_logits else x
+
     def forward(self, x):
         """(N, in_channels, H, W) to (N, 224 + pool_features, H, W)."""
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
@@ -221,7 +225,7 @@ class Inception3(nn.Module):
         side = self.AuxLogits(x) if self.training and self.AuxLogits is not None else None
         x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
         x = self.fc(flatten(self.dropout(self.avgpool(x)), 1))
-        return InceptionOutputs(x, side) if self.training and self.aux_logits else x
+        return self.eager_outputs(x, side)
 
 
 class Inception_V3_Weights(WeightsEnum):

@@ -1,6 +1,7 @@
 """Operators for images that are no layers of `nn`: boxes, regions, blocks of networks, losses of detectors."""
 
 from . import boxes, feature_pyramid_network, layers, poolers
+from . import layers as misc
 from .boxes import (
     batched_nms,
     box_area,

@@ -1,5 +1,7 @@
 """Transforms of images."""
 
+import sys as _sys
+
 from . import functional
 from .augment import AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
 from .fixed import (
@@ -41,3 +43,10 @@ from .random_colour import (
     RandomSolarize,
 )
 from .random_geometry import ElasticTransform, RandomAffine, RandomPerspective, RandomRotation
+
+
+def __getattr__(name: str):
+    if name == "transforms":
+        # torchvision's module `transforms.transforms` defines what its package exports.
+        return _sys.modules[__name__]
+    raise AttributeError(f"module '{__name__}' has no attribute '{name}'")

@@ -1,0 +1,7 @@
+"""`OptimizedModule` under the path that PyTorch has for it."""
+
+from __future__ import annotations
+
+from ..nn.compiled import OptimizedModule
+
+__all__ = ["OptimizedModule"]

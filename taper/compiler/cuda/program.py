@@ -1,0 +1,261 @@
+"""A scheduled graph as kernels and library calls on one GPU, replayed as CUDA graphs.
+
+The first run enqueues kernel after kernel; the second is captured, and from then on a run replays what was captured: one
+launch, without waiting. A graph holds addresses, so that inputs must stay where they are. Parameters do, and are
+overwritten in place; an array that is found elsewhere than before gets a fixed twin in the program's memory, to which it
+is copied before each launch (or from which, if it is a result). Numbers, such as a learning rate, lie in a small buffer
+that is filled before each launch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...native.machine import Machine
+from ..errors import CaptureError
+from ..evaluate import compute
+from ..graph import LEAVES, PRODUCTS, SEVERAL, Graph, Node, reached, value_of
+from ..lower.calls import Call, call_of
+from ..lower.kernels import Kernel
+from ..lower.launches import Launch, fits, launches, side_by_side, written
+from ..lower.schedule import schedule
+from ..placing import Segment, host_results, placed, settled
+from .driver import Driver
+from .passes import prepared
+
+ALIGN = 256
+"""Bytes: what a device's own allocations are aligned to."""
+
+VECTOR = 16
+"""Bytes to which every array must be aligned: kernels load as much with one instruction."""
+
+WATCHED = 64
+"""Runs whose checks may be outstanding."""
+
+
+class CudaProgram:
+    """The program of a graph for GPUs of a kind: `results` are its values, of which those in `state` overwrite inputs.
+
+    It is code alone, to be looked at, until it is `loaded` on a device.
+    """
+
+    enters, threads, work = False, 0, 0.0
+
+    def __init__(self, graph: Graph, results: list[Node], state: dict[Node, Node], machine: Machine):
+        self.graph, self.machine = graph, machine
+        results, state = prepared(graph, results, state)
+        self.results, self.state, self.kernels, _ = settled(graph, results, state, schedule, library=True)
+        self.flag = next((n for n in self.results if n.op == "check"), None)
+        nodes = reached(self.results)
+        self.leaves = [n for n in nodes if n.op in LEAVES and n.op != "constant"]
+        self.entries: list[Launch | Call] = []
+        self.segments: list[Segment] = []
+        self._emit()
+        self._place()
+        # Steps know programs by their slots; here they have none to fill.
+        self.slot = {n: i for i, n in enumerate([*self.leaves, *self.external, *self.state])}
+        self.slots = np.zeros(len(self.slot) + 1, np.int64)
+
+    # What is run, and where things are.
+
+    def _emit(self) -> None:
+        first = 0
+        waiting: list[Kernel] = []
+
+        def home(node: Node) -> Node:
+            return self.state.get(node, node)
+
+        def launch() -> None:
+            if waiting:
+                self.entries.append(side_by_side(list(waiting), self.machine, self.flag))
+                waiting.clear()
+
+        for kernel in self.kernels:
+            targets = [r.target for r in kernel.roots if r.node not in kernel.silent] or kernel.results()
+            if all(n.size == 0 for n in targets):
+                continue
+            if kernel.kind == "loop":
+                checked = kernel.writes_state and any(self.flag in written(k) for k in waiting)
+                if waiting and (checked or not fits(waiting, kernel, home)):
+                    launch()
+                waiting.append(kernel)
+                continue
+            launch()
+            if kernel.kind in SEVERAL:
+                self.segments.append(Segment(first, len(self.entries), kernel))
+                first = len(self.entries)
+            elif kernel.kind == "product" and kernel.node.op in PRODUCTS:
+                self.entries.append(call_of(kernel))
+            else:
+                self.entries += launches(kernel, self.machine)
+        launch()
+        self.segments.append(Segment(first, len(self.entries)))
+
+    def _place(self) -> None:
+        """Give every intermediate result a place in the arena, by how long it is needed."""
+        lives: dict[Node, list[int]] = {}
+        time = 0
+        for segment in self.segments:
+            for entry in self.entries[segment.first : segment.last]:
+                for node in (*entry.reads, *entry.writes):
+                    lives.setdefault(node, [time, time])[1] = time
+                time += 1
+            if segment.host is not None:
+                for node in (*segment.host.operands, *host_results(segment.host)):
+                    lives.setdefault(node, [time, time])[1] = time
+                time += 1
+        self.external = [n for n in self.leaves if n.op != "number"]
+        self.external += [n for n in dict.fromkeys(self.state.values()) if n not in self.external]
+        self.external += [n for n in self.results if n not in self.state and n is not self.flag and n.size]
+        own = {*self.external, *self.state, *self.leaves, self.flag}
+        planned = [n for n in lives if n.op not in LEAVES and n not in own]
+        self.offsets, self.arena_size = placed({n: (*lives[n], n.bytes) for n in planned}, ALIGN)
+        self.used = [n for n in lives if n.op == "constant"]
+        self.overwritten = set(self.state.values())
+        self.written = {n for n in self.external if n not in self.leaves and n not in self.overwritten}
+
+    def loaded(self, driver: Driver) -> CudaProgram:
+        """This program, ready to run on a device: kernels compiled, memory taken."""
+        self.driver = driver
+        self.functions = [driver.load(e.text, "KERNEL") if isinstance(e, Launch) else None for e in self.entries]
+        self.arena = driver.empty((max(self.arena_size, 1),), np.dtype(np.uint8))
+        self.numbers = [n for n in self.leaves if n.op == "number"]
+        self.values = driver.empty((max(1, len(self.numbers)),), np.dtype(np.float64))
+        self.addresses: dict[Node, int] = {}
+        for node, offset in self.offsets.items():
+            self.addresses[node] = driver.address(self.arena) + offset
+        for i, node in enumerate(self.numbers):
+            self.addresses[node] = driver.address(self.values) + 8 * i
+        self.kept = []
+        for node in self.used:
+            array = np.ascontiguousarray(value_of(node))
+            self.kept.append(driver.empty(array.shape, array.dtype))
+            self.addresses[node] = driver.address(self.kept[-1])
+            driver.store(self.addresses[node], array)
+        if self.flag is not None:
+            self.raised = driver.empty((1,), np.dtype(bool))
+            self.addresses[self.flag] = driver.address(self.raised)
+            self.seen = driver.watched(WATCHED)
+        self.bound: dict[Node, int] = {}
+        self.twins: dict[Node, object] = {}
+        self.graphs: list[object] = []
+        self.runs = 0
+        return self
+
+    # Running.
+
+    def run(self, arrays: dict[Node, object], refused: np.ndarray | None = None) -> bool:
+        """Enqueue everything. `arrays` are the device's arrays of leaves, outputs and overwritten inputs, without gaps,
+        and the numbers.
+
+        False, and nothing overwritten, if a check fails at the first run, or at one that waits for the GPU anyway, since
+        it calls the host. Other runs do not wait: where a check fails they overwrite nothing either, and the next run
+        raises RuntimeError.
+        """
+        self._look()
+        copies = self._bind(arrays)
+        if self.numbers:
+            self.driver.upload(
+                self.driver.address(self.values), np.array([arrays[n] for n in self.numbers], np.float64)
+            )
+        for node in copies:
+            if node not in self.written:
+                self.driver.copy(self.addresses[node], self.bound[node], node.bytes)
+        self._enqueue(capture=self.runs > 0)
+        for node in copies:
+            if node in self.written:
+                self.driver.copy(self.bound[node], self.addresses[node], node.bytes)
+        self.runs += 1
+        if self.flag is None:
+            return True
+        if self.runs == 1 or len(self.segments) > 1:
+            return not self.driver.fetch(self.addresses[self.flag], (1,), np.dtype(bool))[0]
+        at = self.runs % WATCHED
+        self.driver.watch(self.seen[at : at + 1], self.addresses[self.flag])
+        return True
+
+    def _look(self) -> None:
+        """RuntimeError if a run before this one met values that it must not go on with."""
+        if self.flag is not None and self.seen.any():
+            self.seen[:] = 0
+            raise RuntimeError(
+                "a check failed in an earlier call of this compiled step: an index or a target lay out of range. "
+                "That call changed no parameters. Run the step without taper.compile to see which operator it was."
+            )
+
+    def _bind(self, arrays: dict[Node, object]) -> list[Node]:
+        """Note where the arrays are. Returns those that are copied to or from their twins."""
+        copies, moved = [], not self.bound
+        for node in self.external:
+            if not node.size:
+                self.addresses[node] = 0
+                continue
+            now = self.driver.address(arrays[node])
+            before = self.bound.get(node)
+            self.bound[node] = now
+            if node in self.twins:
+                copies.append(node)
+                continue
+            if before == now:
+                continue
+            moved = True
+            if node not in self.overwritten and (before is not None or now % VECTOR):
+                self.twins[node] = twin = self.driver.empty(node.shape, node.dtype)
+                self.addresses[node] = self.driver.address(twin)
+                copies.append(node)
+                continue
+            if now % VECTOR:
+                raise CaptureError(f"an array that is overwritten begins at an address that {VECTOR} does not divide")
+            self.addresses[node] = now
+        if moved:
+            self.graphs.clear()
+            for result, old in self.state.items():
+                if old.size:
+                    self.addresses[result] = self.addresses[old]
+        return copies
+
+    def _enqueue(self, capture: bool) -> None:
+        """Enqueue the kernels, call by call or as graphs, and call the host between them."""
+        captured = iter(list(self.graphs))
+        for segment in self.segments:
+            if segment.first < segment.last:
+                if not capture:
+                    self._entries(segment)
+                else:
+                    graph = next(captured, None)
+                    if graph is None:
+                        graph = self.driver.capture(lambda segment=segment: self._entries(segment))
+                        self.graphs.append(graph)
+                    self.driver.replay(graph)
+            if segment.host is not None:
+                self._host(segment.host)
+
+    def _entries(self, segment: Segment) -> None:
+        for i in range(segment.first, segment.last):
+            entry = self.entries[i]
+            addresses = [self.addresses[n] for n in entry.items]
+            if isinstance(entry, Launch):
+                self.driver.launch(self.functions[i], entry.grid, addresses)
+            else:
+                self.driver.call(entry.what, addresses)
+
+    def _host(self, kernel: Kernel) -> None:
+        """Call the interpreter's part on copies in host memory."""
+        node, driver = kernel.node, self.driver
+        inputs = [self._fetched(n).reshape(x.shape) for n, x in zip(kernel.operands, node.inputs)]
+        with np.errstate(all="ignore"):
+            made = compute(node, inputs)
+        results = made if node.op in SEVERAL else [made]
+        for target in host_results(kernel):
+            value = np.asarray(results[target.attrs[0] if target.op == "part" else 0])
+            if value.shape != target.shape:
+                raise CaptureError(f"{node!r} gave another shape than at capture: {value.shape}")
+            if target.size and target in self.addresses:
+                driver.store(self.addresses[target], np.ascontiguousarray(value, target.dtype))
+
+    def _fetched(self, node: Node) -> np.ndarray:
+        if node.op == "constant":
+            return value_of(node)
+        if not node.size:
+            return np.empty(node.shape, node.dtype)
+        return self.driver.fetch(self.addresses[node], node.shape, node.dtype)

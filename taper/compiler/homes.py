@@ -1,0 +1,43 @@
+"""Where a step's arrays live, and what runs its programs there: this processor, or a GPU."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .engine import program_of
+from .errors import CaptureError
+
+
+@dataclass(frozen=True)
+class Home:
+    """kind: the class of arrays there. empty, contiguous, share_memory: as NumPy's functions of these names. program:
+    the program of a graph. stand_in: a NumPy array, of any values, with the shape, dtype and strides of one there.
+    gpu: whether it is one."""
+
+    kind: type
+    empty: Callable
+    contiguous: Callable
+    share_memory: Callable[[Any, Any], bool]
+    program: Callable
+    stand_in: Callable[[Any], np.ndarray]
+    gpu: bool = False
+
+
+HOST = Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program_of, lambda array: array)
+
+
+def home_of(array) -> Home:
+    """The home of an array. CaptureError for a class of arrays that no program is made for."""
+    kind = array.__class__
+    if kind is np.ndarray:
+        return HOST
+    if kind is getattr(sys.modules.get("cupy"), "ndarray", None):
+        from .cuda import device
+
+        return device.home(array)
+    raise CaptureError(f"tensors on {kind.__name__} are not captured")

@@ -1,0 +1,109 @@
+"""Products as calls of NVIDIA's libraries: what is multiplied with what, where it lies."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..graph import Node
+from .kernels import Kernel
+from .products import offset_of, strides_of
+from .schedule import leading
+
+
+@dataclass(frozen=True)
+class Matrices:
+    """Matrices of one operand: the first's place in its array, the step along each dimension of the stack.
+
+    transposed: whether columns, and not rows, lie side by side. leading: the step to the next row (or column).
+    """
+
+    offset: int
+    strides: tuple[int, ...]
+    transposed: bool
+    leading: int
+
+
+@dataclass(frozen=True)
+class Matmul:
+    """out[i] = a[i] @ b[i] for all i of a stack: (m, k) by (k, n), in memory of `dtype`, into `out`, rows side by side."""
+
+    m: int
+    n: int
+    k: int
+    stack: tuple[int, ...]
+    dtype: str
+    out: str
+    a: Matrices
+    b: Matrices
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.stack)
+
+
+@dataclass(frozen=True)
+class Convolve:
+    """`op` of the graph (conv, conv_input, conv_weight) of two arrays without gaps and of `dtype`, into one of `shape`, of
+    `out`."""
+
+    op: str
+    first: tuple[int, ...]
+    second: tuple[int, ...]
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
+    dtype: str
+    out: str
+
+
+@dataclass
+class Call:
+    """A call of a library: the nodes whose arrays it gets, its result last."""
+
+    kernels: list[Kernel]
+    what: Matmul | Convolve
+    items: list[Node]
+    reads: set[Node]
+    writes: set[Node]
+    text: str = ""
+
+    @property
+    def how(self) -> str:
+        """How it runs, to read."""
+        if isinstance(self.what, Matmul):
+            return f"cuBLAS, {self.what.dtype} into {self.what.out}"
+        return f"cuDNN, {self.what.dtype} into {self.what.out}"
+
+
+def call_of(kernel: Kernel) -> Call:
+    """The call that computes a product."""
+    node = kernel.node
+    what = _matmul(kernel) if node.op == "matmul" else _convolve(kernel)
+    (result,) = kernel.results()
+    return Call([kernel], what, [*kernel.operands, result], set(kernel.operands), {result})
+
+
+def _matmul(kernel: Kernel) -> Matmul:
+    node = kernel.node
+    *stack, m, n = node.shape
+    a, b = (_matrices(x, base, tuple(stack)) for x, base in zip(node.inputs, kernel.operands))
+    types = kernel.operands[0].dtype.name, kernel.results()[0].dtype.name
+    return Matmul(m, n, node.inputs[0].shape[-1], tuple(stack), *types, a, b)
+
+
+def _matrices(x: Node, base: Node, stack: tuple[int, ...]) -> Matrices:
+    strides = strides_of(x, base, len(stack), stack)
+    found = leading(x.shape[-2:], strides[-2:])
+    assert found is not None, f"no library reads {x!r} from {base!r}"
+    return Matrices(offset_of(x, base), strides[: len(stack)], *found)
+
+
+def _convolve(kernel: Kernel) -> Convolve:
+    node = kernel.node
+    shape, stride, padding, dilation, groups, _ = node.attrs
+    x, y = node.inputs
+    types = kernel.operands[0].dtype.name, kernel.results()[0].dtype.name
+    return Convolve(node.op, x.shape, y.shape, shape, stride, padding, dilation, groups, *types)
