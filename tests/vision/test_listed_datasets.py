@@ -126,7 +126,18 @@ def ten(root):
         picture(root / "imagenette2-160" / f"{name}.jpeg", i)
 
 
+def streets(root):
+    for i, city in enumerate(("aachen", "bochum")):
+        scene = f"{city}_000000_000019"
+        picture(root / "leftImg8bit" / "train" / city / f"{scene}_leftImg8bit.png", i)
+        place = root / "gtFine" / "train" / city
+        for kind in ("instanceIds", "labelIds", "color"):
+            picture(place / f"{scene}_gtFine_{kind}.png", i + 1)
+        write(place / f"{scene}_gtFine_polygons.json", json.dumps({"imgHeight": i, "objects": []}))
+
+
 CASES = [
+    ("Cityscapes", streets, {}), ("Cityscapes", streets, {"target_type": ["semantic", "polygon", "color"]}),
     ("Places365", places, {"small": True}), ("Places365", places, {"split": "test"}), ("Imagenette", ten, {"size": "160px"}), ("Imagenette", ten, {"size": "160px", "split": "val"}),
     ("Food101", food, {}), ("Food101", food, {"split": "test"}), ("OxfordIIITPet", pets, {}), ("OxfordIIITPet", pets, {"split": "test", "target_types": ["category", "segmentation"]}),
     ("OxfordIIITPet", pets, {"target_types": "binary-category"}), ("GTSRB", signs, {}), ("GTSRB", signs, {"split": "test"}), ("Caltech101", caltech, {}), ("Caltech256", caltech, {}),
@@ -172,7 +183,7 @@ def test_as_torchvision_reads_them(i, tmp_path, monkeypatch):
     for k in range(len(ours)):
         assert plain(ours[k]) == plain(theirs[k])
     for attribute in ("classes", "class_to_idx", "categories"):
-        assert getattr(ours, attribute, None) == getattr(theirs, attribute, None)
+        assert repr(getattr(ours, attribute, None)) == repr(getattr(theirs, attribute, None))
 
 
 def test_what_the_files_hold(tmp_path):
@@ -198,6 +209,14 @@ def test_files_that_are_not_there(name, tmp_path):
     if name != "Caltech256":
         with pytest.raises(ValueError, match=r"Unknown value 'x' for argument \w+. Valid values are \{"):
             getattr(datasets, name)(tmp_path, **options)
+
+
+def test_cityscapes_files_that_are_not_there(tmp_path):
+    with pytest.raises(RuntimeError, match="gtFine_trainvaltest.zip"):
+        datasets.Cityscapes(tmp_path)
+    for options, words in (({"mode": "x"}, "mode"), ({"split": "train_extra"}, "if mode is 'fine'"), ({"target_type": "x"}, "target_type")):
+        with pytest.raises(ValueError, match=words):
+            datasets.Cityscapes(tmp_path, **options)
 
 
 def test_lsun_names_its_scenes_and_its_package(tmp_path):
