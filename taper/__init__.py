@@ -122,7 +122,10 @@ _LENT |= dict.fromkeys(
 )
 
 
-_NATIVE = ("run", "elementwise", "rows", "update", "recurrence", "recurrence_grad")
+_NATIVE = (
+    *("run", "elementwise", "rows", "update"),
+    *("recurrence", "recurrence_grad", "attention", "attention_grad"),
+)
 
 
 def _lend_natively(which: str):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -15,6 +17,8 @@ import click
 
 from . import rank
 from .errors import UserError
+
+_HOSTS = re.compile(r"[A-Za-z0-9][^\s,:]*(:[1-9]\d*)?(,[A-Za-z0-9][^\s,:]*(:[1-9]\d*)?)*")
 
 
 @click.command(
@@ -59,6 +63,8 @@ def launch(
     end; with --max-restarts all are started again, and find TORCHELASTIC_RESTART_COUNT: it is for the script to continue
     from its last checkpoint.
     """
+    if hosts is not None and not _HOSTS.fullmatch(hosts):
+        raise UserError(f"--hosts '{hosts}' names no machines. Write them as A,B:4, with the processes on each after a colon.")
     if not Path(script).exists():
         raise UserError(f"cannot launch '{script}': there is no such file. Check the path.")
     command = [sys.executable, "-m", "taper", "run", script, *arguments]
@@ -78,9 +84,10 @@ def supervise(
             "TORCHELASTIC_RESTART_COUNT": str(attempt),
             "TORCHELASTIC_MAX_RESTARTS": str(max_restarts),
         }
-        pairs = [f"{name}={value}" for name, value in variables.items()]
-        one = [sys.executable, "-I", rank.__file__, *pairs, "--", *command]
-        status = _run([executable, *placing(flavour, nproc, hosts), *one])
+        with tempfile.TemporaryDirectory(prefix="taper-launch-") as folder:
+            pairs = [f"{name}={value}" for name, value in (*variables.items(), (rank.FOLDER, folder))]
+            one = [sys.executable, "-I", rank.__file__, *pairs, "--", *command]
+            status = _run([executable, *placing(flavour, nproc, hosts), *one])
         if status in (0, 2, 130, 143) or attempt == max_restarts:
             return status
         click.echo(f"taper launch: exit status {status}; restart {attempt + 1} of {max_restarts}", err=True)

@@ -18,6 +18,8 @@ import time
 
 GRACE = 2.0
 """Seconds that the others have to report what happened, before the launcher ends them."""
+FOLDER = "TAPER_LAUNCH_FOLDER"
+"""Where the processes of a machine note that their command has ended: then nobody has to wait for them."""
 
 VARIABLES = {
     "RANK": ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK"),
@@ -48,6 +50,18 @@ def die_with_parent(by: int = signal.SIGKILL) -> None:
         ctypes.CDLL(None).prctl(1, by)
 
 
+def _note(variables: dict[str, str]) -> None:
+    folder = variables.get(FOLDER, "")
+    if os.path.isdir(folder):
+        open(os.path.join(folder, variables["RANK"]), "w").close()
+
+
+def _all_ended(variables: dict[str, str]) -> bool:
+    """Whether the commands of all processes have ended, as far as this machine knows."""
+    folder = variables.get(FOLDER, "")
+    return os.path.isdir(folder) and len(os.listdir(folder)) == int(variables["WORLD_SIZE"])
+
+
 def main(arguments: list[str]) -> int:
     """Run the command; its exit status, or 128 + the signal that ended it."""
     at = arguments.index("--")
@@ -58,6 +72,7 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         signal.signal(number, lambda received, _: child.poll() is None and child.send_signal(received))
     status = child.wait()
+    _note(variables)
     if status == 0:
         return 0
     if status < 0:
@@ -66,7 +81,9 @@ def main(arguments: list[str]) -> int:
         print(
             f"[rank {variables['RANK']}] {where} was ended by signal {-status} ({name}).", file=sys.stderr, flush=True
         )
-    time.sleep(GRACE)
+    until = time.monotonic() + GRACE
+    while time.monotonic() < until and not _all_ended(variables):
+        time.sleep(0.02)
     return status if status > 0 else 128 - status
 
 

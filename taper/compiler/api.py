@@ -6,18 +6,26 @@ runs eagerly, with one warning that says why, or raises CaptureError with `fullg
 
 from __future__ import annotations
 
+import copy
 import functools
+import sys
 import warnings
 import weakref
 from collections.abc import Callable
+from ctypes import ArgumentError
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ..autograd.shortage import out_of_memory
 from .capture import ORDINARY, captured, capturing, located
 from .engine import look_at_machine
 from .errors import CaptureError, Uninitialised
-from .reach import Wrapper
+from .reach import Wrapper, reach
 from .recording import recording
 from .step import EAGER, MISS, Step
+from .trees import flatten
+from .undo import Undo
 
 if TYPE_CHECKING:
     from .stages import Stages
@@ -49,13 +57,39 @@ class Compiled(Wrapper):
         functools.update_wrapper(self, function, updated=())
 
     def __call__(self, *args, **kwargs):
-        for i, step in enumerate(self.steps):
-            result = step.call(args, kwargs)
-            if result is not MISS:
-                if i:
-                    self.steps.insert(0, self.steps.pop(i))
-                return step.eagerly(self.function, args, kwargs) if result is EAGER else result
+        if set_stance.eager:
+            return self.function(*args, **kwargs)
+        try:
+            return self._found(args, kwargs)
+        except MemoryError as error:
+            raise out_of_memory(f"the compiled {self._name()}", error) from None
+
+    def _found(self, args: tuple, kwargs: dict):
+        """The result of the program that fits, or of a new one."""
+        try:
+            for i, step in enumerate(self.steps):
+                result = step.call(args, kwargs)
+                if result is not MISS:
+                    if i:
+                        self.steps.insert(0, self.steps.pop(i))
+                    return step.eagerly(self.function, args, kwargs) if result is EAGER else result
+        except ArgumentError:
+            # Another thread captures, and has put something else in place of a learning rate.
+            pass
         return self._missed(args, kwargs)
+
+    def __copy__(self) -> Compiled:
+        return Compiled(self.function, self.fullgraph, self.dynamic)
+
+    def __deepcopy__(self, memo: dict) -> Compiled:
+        return Compiled(copy.deepcopy(self.function, memo), self.fullgraph, self.dynamic)
+
+    def __reduce__(self):
+        """By name, if that stands for this object in its module; else the function, to be compiled again."""
+        name, found = getattr(self, "__qualname__", ""), sys.modules.get(getattr(self, "__module__", None) or "")
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        return name if found is self else (Compiled, (self.function, self.fullgraph, self.dynamic))
 
     def __get__(self, instance, owner=None):
         if instance is None:
@@ -78,23 +112,38 @@ class Compiled(Wrapper):
             self._stages = step, stages(step, self.function)
         return self._stages[1]
 
+    def stages_for(self, device: str) -> Stages:
+        """The texts of the program that was used last as it is for GPUs of an architecture, such as "sm_90", PTX included.
+
+        No GPU is needed. RuntimeError if there is no program, ValueError for an architecture that is not known.
+        """
+        if not self.steps:
+            return self.stages
+        from .stages import stages
+
+        return stages(self.steps[0], self.function, device)
+
     def _missed(self, args: tuple, kwargs: dict):
         """No program fits: make one, or run eagerly."""
         if self.eager_reason is not None or recording.graph is not None:
             return self.function(*args, **kwargs)
         with capturing:
+            # Perhaps another thread has made the program meanwhile, or hid what is needed as long as it captured.
+            for step in list(self.steps):
+                result = step.call(args, kwargs)
+                if result is not MISS:
+                    return step.eagerly(self.function, args, kwargs) if result is EAGER else result
             try:
                 step = self.compile_for(args, kwargs)
             except Uninitialised as problem:
                 return self._uninitialised(problem, args, kwargs)
             except CaptureError as problem:
                 return self._not_captured(problem, args, kwargs)
-        result = step.call(args, kwargs)
-        if result is EAGER:
-            return step.eagerly(self.function, args, kwargs)
-        if result is MISS:
-            return self._not_captured(CaptureError("the arguments do not fit the program made for them"), args, kwargs)
-        return result
+            result = step.call(args, kwargs)
+            if result is MISS:
+                problem = CaptureError("the arguments do not fit the program made for them")
+                return self._not_captured(problem, args, kwargs)
+        return step.eagerly(self.function, args, kwargs) if result is EAGER else result
 
     def compile_for(self, args: tuple, kwargs: dict) -> Step:
         """Capture and compile for these arguments."""
@@ -127,12 +176,26 @@ class Compiled(Wrapper):
             return self._not_captured(problem, args, kwargs, 5)
         return self.function(*args, **kwargs)
 
+    def _tried_eagerly(self, args: tuple, kwargs: dict):
+        """The function's result; if it fails, all tensors behind it hold what they held."""
+        try:
+            arrays = [t._array for t in reach([self.function, *flatten((args, kwargs))[0]]).tensors]
+        except CaptureError:
+            arrays = []
+        arrays = [a for a in arrays if a.__class__ is np.ndarray and a.flags.writeable]
+        undo = Undo(arrays, [np.empty_like(a) for a in arrays])
+        try:
+            return self.function(*args, **kwargs)
+        except BaseException:
+            undo.put_back()
+            raise
+
     def _not_captured(self, problem: CaptureError, args, kwargs, stacklevel: int = 4):
         if self.fullgraph:
             raise problem
         if isinstance(problem.__cause__, ORDINARY) and not isinstance(problem.__cause__, CaptureError):
             # Perhaps the function is wrong for these arguments: then the eager engine says so, and later calls may fit.
-            result = self.function(*args, **kwargs)
+            result = self._tried_eagerly(args, kwargs)
         else:
             result = MISS
         self.eager_reason = str(problem)
@@ -189,6 +252,40 @@ def disable(fn=None, recursive: bool = True):
 def is_exporting() -> bool:
     """Whether a program is made for use outside: False."""
     return False
+
+
+class set_stance:
+    """Whether what is compiled is compiled: "default", or "force_eager" to run it as it is; at once, or as a scope or decorator.
+
+    NotImplementedError for PyTorch's other stances: eager_on_recompile, fail_on_recompile, eager_then_compile.
+    """
+
+    eager = False
+
+    def __init__(self, stance: str = "default", *, skip_guard_eval_unsafe: bool = False, force_backend=None):
+        known = ("eager_on_recompile", "fail_on_recompile", "eager_then_compile")
+        if stance in known or force_backend is not None:
+            raise NotImplementedError(f"set_stance: {force_backend or stance!r} is not part of Taper: use default or force_eager")
+        if stance not in ("default", "force_eager"):
+            raise RuntimeError(f"invalid torch.compile stance '{stance}'")
+        self._before, self._now = set_stance.eager, stance == "force_eager"
+        set_stance.eager = self._now
+
+    def __enter__(self) -> None:
+        set_stance.eager = self._now
+
+    def __exit__(self, *error) -> None:
+        set_stance.eager = self._before
+
+    def __call__(self, fn: Callable) -> Callable:
+        set_stance.eager = self._before
+
+        @functools.wraps(fn)
+        def inside(*args, **kwargs):
+            with self:
+                return fn(*args, **kwargs)
+
+        return inside
 
 
 def cudagraph_mark_step_begin() -> None:

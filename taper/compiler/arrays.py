@@ -16,6 +16,7 @@ import numpy as np
 
 from ..backends import NAMESPACES, cpu
 from ..ops import attention as _attention
+from . import halved
 from . import routines as _routines
 from .computing import FUNCTIONS, applied, found, matmul, outside, reduced  # noqa: F401
 from .convolution import *
@@ -27,7 +28,7 @@ from .normalization import *
 from .numbers import Number
 from .pooling import *
 from .positions import *
-from .recording import graph
+from .recording import graph, recording
 from .resampling import *
 from .symbol import Symbol, kind_of, made, node_for, operand, symbol_of
 
@@ -125,6 +126,14 @@ def ones(shape, dtype=None, **options):
 
 
 empty = zeros
+
+
+def zeros_beside(x, shape):
+    return full(shape, 0, x.dtype)
+
+
+def triangle_beside(x):
+    return _xp.tri(*x.shape[-2:], dtype=bool)
 
 
 def zeros_like(x, dtype=None, **options):
@@ -284,16 +293,24 @@ def _einsum_dots(spec, operands):
     return out.transpose([*range(ndim), *(ndim + left_over.index(c) for c in right[3:])])
 
 
-# Attention: with the weights as (..., L, S), whose rows the compiler reduces best; the CPU's kernels keep them transposed.
+# Attention: by blocks where the weights would be large, else with weights (..., L, S), which fuse with what is beside them.
 
 
 def attention(q, k, v, mask, drop, scale, causal):
+    made = _routines.attention(q, k, v, mask, drop, scale, causal)
+    if made is not None:
+        return made
     weights = _attention.weights_of(_xp, q, k, mask, scale, causal)
-    return matmul(weights if drop is None else weights * drop, v), weights
+    return halved.matmul(weights if drop is None else weights * drop, v), weights
 
 
-def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
-    return _attention.slopes(_xp, g, q, k, v, drop, weights, scale, needs)
+def attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal, needs):
+    if kept.ndim < out.ndim:
+        if not needs[3]:
+            made = _routines.attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal)
+            return (*(d if need else None for d, need in zip(made, needs)), None, None)
+        kept = _attention.weights_of(_xp, q, k, mask, scale, causal)
+    return _attention.slopes(halved if recording.gpu else _xp, g, q, k, v, drop, kept, scale, needs)
 
 
 def recurrence(cell, x, h, c, w, b, project, sizes, reverse):

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..autograd.casting import kept_apart
 from ..autograd.tape import Variable, node_of, wrap
 from ..backends.making import making
 from ..tensor.random import Generator, default_generator
@@ -180,14 +181,14 @@ class Capture:
         given_tensors = {id(v): v for v in leaves if isinstance(v, Variable) and id(v) not in behind}
         tensors = [*found.tensors, *given_tensors.values()]
         randomness = Randomness(found.randoms)
-        with self._symbols(tensors, arguments) as before, self._numbers(found), self._generators(found):
+        with self._symbols(tensors, arguments) as before, self._numbers(found), self._generators(found), kept_apart():
             given = [self._argument(v, i) for i, v in enumerate(leaves)]
             args, kwargs = rebuild(tree, given)
             try:
                 result = self.function(*args, **kwargs)
                 outputs, result_tree = self._outputs(result, tensors, before, arguments)
                 effects = self._effects(tensors, before, arguments)
-                _no_shared_memory(before)
+                _no_shared_memory(before, self.home or HOST)
                 gradients = self._gradients(outputs, tensors, before)
             finally:
                 problem = found.changed()
@@ -270,7 +271,7 @@ class Capture:
             for t, state in zip(tensors, before):
                 home = home_of(state.array)
                 if self.home is None:
-                    self.home = home
+                    self.home, recording.gpu = home, home.gpu
                 elif home is not self.home:
                     raise CaptureError("a step that uses tensors on several devices is not captured")
                 if state.array.dtype.kind == "c":
@@ -294,7 +295,7 @@ class Capture:
         finally:
             for t, state in zip(tensors, before):
                 state.put_back(t)
-            recording.graph = None
+            recording.graph, recording.gpu = None, False
             making.constant = making.shared = None
             self.graph.source = _nowhere
 
@@ -420,7 +421,7 @@ def _spent(t: Variable) -> bool:
     return False
 
 
-def _no_shared_memory(before: list[_State]) -> None:
+def _no_shared_memory(before: list[_State], home: Home) -> None:
     """CaptureError if a tensor is changed whose memory another one that is used looks at: each would have its own."""
     used: dict[int, list[tuple[np.ndarray, Memory]]] = {}
     for state in before:
@@ -433,7 +434,7 @@ def _no_shared_memory(before: list[_State]) -> None:
     for group in used.values():
         for i, (a, memory) in enumerate(group):
             for b, other in group[i + 1 :]:
-                if (memory.changes or other.changes) and np.may_share_memory(a, b):
+                if (memory.changes or other.changes) and home.share_memory(a, b):
                     raise CaptureError(
                         "two tensors share memory and the step changes one of them in place; make the other one of it inside"
                     )

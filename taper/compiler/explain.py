@@ -256,4 +256,21 @@ def explanations(compiled: Compiled) -> list[Explanation]:
     return [explanation(step, name) for step in compiled.steps]
 
 
-__all__ = ["Explanation", "Row", "explain", "explanation", "explanations", "watching"]
+def listings(compiled: Compiled, device: str) -> list[str]:
+    """Each program of a compiled function for GPUs of an architecture: its kernels, and their PTX."""
+    from .stages import stages
+
+    name = _name(compiled.function)
+    if compiled.eager_reason is not None:
+        return [f"{name}: runs eagerly, since it cannot be captured: {compiled.eager_reason}"]
+    if not compiled.steps:
+        return [f"{name}: was not called"]
+    found = []
+    for step in compiled.steps:
+        texts = stages(step, compiled.function, device)
+        parts = [f"{name}, {stage} for {device}:\n{texts[stage]}" for stage in texts if stage.endswith(("kernels", "ptx"))]
+        found.append("\n\n".join(parts))
+    return found
+
+
+__all__ = ["Explanation", "Row", "explain", "explanation", "explanations", "listings", "watching"]

@@ -46,6 +46,9 @@ _OWN = ("positive", "settle", "check")
 _NEUTRAL = dict(sum=0, prod=1, any=False, all=True)
 """What reductions make of nothing."""
 
+ANY = 999_983
+"""A number of rows, or elements of a vector, of which each is a chunk: a kernel of so many serves for any number of them."""
+
 _SMALL = 65536
 """Elements up to which constants are compared."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,8 @@ from .errors import CaptureError
 @dataclass(frozen=True)
 class Home:
     """kind: the class of arrays there. empty, contiguous, share_memory: as NumPy's functions of these names. program:
-    the program of a graph. stand_in: a NumPy array, of any values, with the shape, dtype and strides of one there."""
+    the program of a graph. stand_in: a NumPy array, of any values, with the shape, dtype and strides of one there.
+    gpu: whether it is one."""
 
     kind: type
     empty: Callable
@@ -23,6 +25,7 @@ class Home:
     share_memory: Callable[[Any, Any], bool]
     program: Callable
     stand_in: Callable[[Any], np.ndarray]
+    gpu: bool = False
 
 
 HOST = Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program_of, lambda array: array)
@@ -33,8 +36,8 @@ def home_of(array) -> Home:
     kind = array.__class__
     if kind is np.ndarray:
         return HOST
-    if kind.__module__.partition(".")[0] == "cupy" and kind.__name__ == "ndarray":
-        from .cuda.device import home
+    if kind is getattr(sys.modules.get("cupy"), "ndarray", None):
+        from .cuda import device
 
-        return home(array)
+        return device.home(array)
     raise CaptureError(f"tensors on {kind.__name__} are not captured")

@@ -13,8 +13,7 @@ import numpy as np
 
 from .entry import BRIEF, SHARED, Entrance, enterable
 from .errors import CaptureError
-from .graph import Graph, Node
-from .lower.loops import ANY
+from .graph import ANY, Graph, Node
 from .program import Program
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from math import prod
 
 import numpy as np
@@ -20,13 +21,11 @@ from .bound import RAN, Bound
 from .entry import SHARED
 from .errors import CaptureError
 from .evaluate import evaluate
-from .graph import Graph, Node
+from .graph import ANY, Graph, Node
 from .numbers import Number
-from .lower.loops import ANY
 from .one_pass import OnePass, in_order, is_single, prepared
 from .program import Program
 from .recording import recording
-from .sequences import recurrence, recurrence_grad
 from .symbol import Symbol, made
 from .trees import flatten, rebuild
 
@@ -251,4 +250,16 @@ def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, chang
 def lend() -> None:
     """Let the CPU namespace run large kernels natively; `native_available` says that machine code can be made."""
     Native.run, Native.elementwise, Native.rows, Native.update = run, elementwise, rows, update
-    Native.recurrence, Native.recurrence_grad = recurrence, recurrence_grad
+    Native.recurrence, Native.recurrence_grad = _of_sequences("recurrence"), _of_sequences("recurrence_grad")
+    Native.attention, Native.attention_grad = _of_sequences("attention"), _of_sequences("attention_grad")
+
+
+def _of_sequences(name: str) -> Callable:
+    """A kernel of `sequences.py`, which is imported when it is first called."""
+
+    def first(*args):
+        function = getattr(import_module(f"{__package__}.sequences"), name)
+        setattr(Native, name, function)
+        return function(*args)
+
+    return first

@@ -5,9 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from .graph import Graph, Node
-from .lower.kernels import Kernel
+from .graph import SEVERAL, Graph, Node
+
+if TYPE_CHECKING:
+    from .lower.kernels import Kernel
+
+
+class Scratch:
+    """Working memory of one kernel, or of two that follow one another; size in bytes."""
+
+    def __init__(self, size: int):
+        self.size = size
 
 
 @dataclass
@@ -46,7 +56,7 @@ def with_copies(
 
 def host_results(kernel: Kernel) -> list[Node]:
     """The nodes whose values a host kernel makes."""
-    if kernel.node.op != "host":
+    if kernel.node.op not in SEVERAL:
         return [kernel.node]
     return [p for p in kernel.parts if p.op == "part"]
 

@@ -11,27 +11,21 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..native import cache, library, team
 from ..native.machine import Machine, host
-from ..native.text import Builder, Module, Value, i64
 from .errors import CaptureError
 from .evaluate import compute
 from .graph import LEAVES, Graph, Node, reached, value_of
-from .lower.convolutions import convolution_pieces
-from .lower.kernels import Kernel
-from .lower.loops import emit_loop
-from .lower.products import Scratch, emit_scatter, product_pieces
-from .lower.resampling import resampling_pieces
-from .lower.routines import routine_pieces
-from .lower.schedule import schedule
-from .lower.windows import window_pieces
-from .placing import Segment, host_results, placed, settled, with_copies
+from .placing import Scratch, Segment, host_results, placed, settled, with_copies
 from .recall import keep, key_of, recalled
 from .undo import SHARE, Undo
-from .windows import WINDOWS
+
+if TYPE_CHECKING:
+    from .lower.kernels import Kernel
 
 ALIGN = 64
 PARALLEL = 40_000
@@ -101,7 +95,7 @@ class Program:
         if self._kernels is None:
             entries, segments = self.entries, self.segments
             self.entries, self.segments = [], []
-            self._kernels, _ = schedule(self.results, self.state)
+            self._kernels, _ = _scheduled(self.results, self.state)
             self._emit()
             for mine, made in zip(entries, self.entries):
                 mine.kernel, mine.text = made.kernel, made.text
@@ -112,7 +106,7 @@ class Program:
 
     def _schedule(self) -> list[int]:
         """Find the kernels. Returns the places of results that have to be settled at the end."""
-        self.results, self.state, self._kernels, places = settled(self.graph, self.results, self.state, schedule)
+        self.results, self.state, self._kernels, places = settled(self.graph, self.results, self.state, _scheduled)
         return places
 
     def _content(self, settled: list[int]) -> dict:
@@ -157,6 +151,8 @@ class Program:
         return True
 
     def _emit(self) -> None:
+        from .emission import emitted
+
         first = 0
         for kernel in self.kernels:
             if kernel.kind == "host":
@@ -198,7 +194,7 @@ class Program:
             for item in lives
             if (isinstance(item, Scratch) or item.op not in LEAVES) and item not in own and item not in self.state
         ]
-        self.offsets, self.arena_size = placed({i: (lives[i][0], lives[i][1], _bytes(i)) for i in planned}, ALIGN)
+        self.offsets, self.arena_size = placed({i: (lives[i][0], lives[i][1], bytes_of(i)) for i in planned}, ALIGN)
         self.constants = [n for n in self.slot if isinstance(n, Node) and n.op == "constant"]
         self._mark_meetings()
 
@@ -217,7 +213,7 @@ class Program:
             for item in items:
                 if item in self.offsets:
                     start = self.offsets[item]
-                    found.add(("arena", start, start + max(_bytes(item), 1)))
+                    found.add(("arena", start, start + max(bytes_of(item), 1)))
                 else:
                     found.add(("slot", self.slot[item], self.slot[item] + 1))
             return found
@@ -383,7 +379,13 @@ class Program:
                 self.array(target, arrays)[...] = value
 
 
-def _bytes(item) -> int:
+def _scheduled(results: list[Node], state: dict[Node, Node]):
+    from .lower.schedule import schedule
+
+    return schedule(results, state)
+
+
+def bytes_of(item) -> int:
     return item.size if isinstance(item, Scratch) else item.bytes
 
 
@@ -408,51 +410,3 @@ def address_of(text: str, machine: Machine) -> int:
         if name not in _loaded:
             _loaded[name] = library.load(library.object_code(_named(text), machine), [name])[0]
         return _loaded[name]
-
-
-def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
-    """A kernel's code, and that of what must run before it."""
-    table: list[object] = []
-
-    def slot(b: Builder, item) -> Value:
-        if item not in table:
-            table.append(item)
-        cell = b.load("ptr", b.offset(b.args[0], i64(table.index(item)), "ptr"))
-        return b.load("ptr", cell)
-
-    if kernel.kind in ("product", "routine"):
-        pieces = product_pieces if kernel.node.op == "matmul" else convolution_pieces
-        pieces = {**dict.fromkeys(WINDOWS, window_pieces), "resample": resampling_pieces, "routine": routine_pieces}.get(kernel.node.op, pieces)
-        made: list[Entry] = []
-        for piece in pieces(kernel, slot, machine):
-            table.clear()
-            module = Module(fused=machine.fused)
-            piece.emit(module, "KERNEL")
-            reads, writes = set(piece.reads), set(piece.writes)
-            if piece.finishes:
-                reads |= kernel.loads() - kernel.given()
-                writes |= _written(kernel)
-            made.append(_entry(kernel, module, table, piece.chunks, reads, writes, piece.flops))
-        return made
-    module = Module(fused=machine.fused)
-    b = Builder(module, "KERNEL", ["ptr", "i64", "i64"])
-    if kernel.kind == "scatter":
-        chunks = emit_scatter(b, kernel, slot, machine)
-        reads, writes = set(kernel.operands), {kernel.node}
-    else:
-        chunks = emit_loop(b, kernel, slot, machine)
-        reads, writes = kernel.loads(), _written(kernel)
-    b.finish()
-    flops = sum(r.node.size for r in kernel.roots) * 8
-    return [_entry(kernel, module, table, chunks, reads, writes, max(flops, kernel.space.size * 4))]
-
-
-def _written(kernel: Kernel) -> set:
-    return {r.target for r in kernel.roots if r.into is not None or r.node not in kernel.silent}
-
-
-def _entry(kernel, module, table, chunks, reads, writes, flops) -> Entry:
-    reads = {n for n in reads if n in table or isinstance(n, Scratch)}
-    size = sum(_bytes(x) for x in (*reads, *writes))
-    return Entry(kernel, str(module), list(table), chunks, reads, writes, flops, size)
-

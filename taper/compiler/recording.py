@@ -12,13 +12,14 @@ class Recording(threading.local):
     """The capture of this thread, if any.
 
     present: the value of a number now. questions: what was asked about numbers. checks: conditions that leave a run to
-    the eager engine where they are true anywhere.
+    the eager engine where they are true anywhere. gpu: whether the step's arrays are on a GPU.
     """
 
     graph: Graph | None = None
     present: Callable[[Node], float]
     questions: list
     checks: list[Node]
+    gpu: bool = False
 
 
 recording = Recording()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -9,7 +10,16 @@ import numpy as np
 
 from ..native import team
 from ..native.machine import Machine, host
-from ..native.sequence import Recurrence, emit_backward, emit_forward, emit_weights
+from ..native.sequence import (
+    QUERIES,
+    Attention,
+    Recurrence,
+    emit_attention,
+    emit_attention_gradient,
+    emit_backward,
+    emit_forward,
+    emit_weights,
+)
 from ..native.text import Builder, Module, Value, i64
 from .lower.instructions import LLVM
 from .program import address_of
@@ -18,7 +28,12 @@ from .recording import recording
 SHARED = 30_000_000
 """Operations from which a kernel is shared between threads: about what runs while a sleeping team wakes up, several times."""
 
-NUMBERS = ("steps", "batch", "total")
+KEPT = 16 << 20
+"""Bytes of scratch that a thread keeps, at most."""
+
+NUMBERS = frozenset(
+    ["steps", "batch", "total", "length", "keys", *(n + "_step" for n in "q k v out g dq dk dv mask drop".split())]
+)
 """Entries of a kernel's table that are numbers and not addresses."""
 
 Emit = Callable[[Module, str, Callable[[Builder, str], "Value | None"]], None]
@@ -43,7 +58,36 @@ class Routine:
         self.address = address_of(str(module), machine)
 
     def table(self, given: dict[str, np.ndarray | int]) -> np.ndarray:
-        return np.array([given[n] if n in NUMBERS else given[n].ctypes.data for n in self.names], np.int64)
+        return np.array([given[n] if n in NUMBERS else _address(given[n]) for n in self.names], np.int64)
+
+
+def _address(array: np.ndarray) -> int:
+    return array.__array_interface__["data"][0]
+
+
+class _Kept(threading.local):
+    """Scratch of this thread, which is used again: new pages take longer than many a kernel."""
+
+    def __init__(self):
+        self.memory = np.empty(0, np.uint8)
+
+
+_kept = _Kept()
+
+
+def _scratch(*counts: int, dtype: np.dtype) -> list[np.ndarray]:
+    """Arrays of so many elements whose contents nobody needs afterwards."""
+    sizes = [-(-n * dtype.itemsize // 64) * 64 for n in counts]
+    memory = _kept.memory
+    if memory.size < sum(sizes) + 64:
+        memory = np.empty(sum(sizes) + 64, np.uint8)
+        if memory.size <= KEPT:
+            _kept.memory = memory
+    at, made = -_address(memory) % 64, []
+    for n, size in zip(counts, sizes):
+        made.append(memory[at : at + n * dtype.itemsize].view(dtype))
+        at += size
+    return made
 
 
 def together(parts: list[tuple[Routine, int]], given: dict[str, np.ndarray | int], flops: int) -> None:
@@ -81,12 +125,12 @@ def recurrence(cell, x, h, c, w, b, sizes: tuple[int, ...], reverse: bool):
     plan, pack, kernel = _recurrent(cell, x.dtype, hidden, reverse, b is not None, False, host())
     panels = plan.gates
     made = dict(
-        out=(total, hidden), last_h=(batch, hidden), before_h=(total, hidden), saved=(total, cell.saved * hidden),
-        panels=(panels.size,),
+        out=(total, hidden), last_h=(batch, hidden), before_h=(total, hidden), saved=(total, cell.saved * hidden)
     )  # fmt: skip
     if c is not None:
         made |= dict(last_c=(batch, hidden), before_c=(total, hidden))
     arrays = {name: np.empty(shape, x.dtype) for name, shape in made.items()}
+    (arrays["panels"],) = _scratch(panels.size, dtype=x.dtype)
     given = {"x": x, "h": h, "c": c, "w": w, "b": b, **arrays, **_steps(sizes, batch, total)}
     together([(pack, panels.count), (kernel, plan.chunks(batch, panels))], given, plan.flops(total))
     states = (arrays["last_h"],) if c is None else (arrays["last_h"], arrays["last_c"])
@@ -102,16 +146,22 @@ def recurrence_grad(cell, gradients, before_h, before_c, saved, w, sizes: tuple[
     (batch, hidden), total = g_h.shape, len(g)
     plan, pack, kernel = _recurrent(cell, g.dtype, hidden, reverse, False, True, host())
     panels = plan.back
-    made = dict(
-        dx=(total, cell.gates * hidden), d_h=(batch, hidden), work=(batch * plan.work,), panels=(panels.size,)
-    )  # fmt: skip
+    made = dict(dx=(total, cell.gates * hidden), d_h=(batch, hidden))
     if cell.splits:
         made["dr"] = made["dx"]
     if before_c is not None:
         made["d_c"] = (batch, hidden)
     arrays = {name: np.empty(shape, g.dtype) for name, shape in made.items()}
     arrays.setdefault("dr", arrays["dx"])
-    given = {"g": g, "g_h": g_h, "g_c": g_c[0] if g_c else None, "before_h": before_h, "before_c": before_c, "saved": saved}
+    arrays["panels"], arrays["work"] = _scratch(panels.size, batch * plan.work, dtype=g.dtype)
+    given = {
+        "g": g,
+        "g_h": g_h,
+        "g_c": g_c[0] if g_c else None,
+        "before_h": before_h,
+        "before_c": before_c,
+        "saved": saved,
+    }
     given = {**given, "w": w, **arrays, **_steps(sizes, batch, total)}
     together([(pack, panels.count), (kernel, plan.chunks(batch, panels))], given, plan.flops(total))
     first = (arrays["d_h"],) if before_c is None else (arrays["d_h"], arrays["d_c"])
@@ -130,3 +180,104 @@ def _taken(*arrays) -> list | None:
     if any(a is not None and (a.__class__ is not np.ndarray or a.dtype != first.dtype) for a in arrays):
         return None
     return [a if a is None else np.ascontiguousarray(a) for a in arrays]
+
+
+@lru_cache(256)
+def _attending(plan: Attention, backward: bool) -> Routine:
+    emit = emit_attention_gradient if backward else emit_attention
+    return Routine(lambda m, n, operand: emit(m, n, plan, operand), (), plan.machine)
+
+
+def _starts(shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
+    """Where the matrices of an array begin, in elements, for its leading dimensions in order."""
+    found = np.zeros(shape, np.int64)
+    for axis, (n, stride) in enumerate(zip(shape, strides)):
+        found += (np.arange(n, dtype=np.int64) * stride).reshape(-1, *(1,) * (len(shape) - axis - 1))
+    return found.reshape(-1)
+
+
+def _matrices(name: str, array: np.ndarray, lead: tuple[int, ...], rows: int) -> dict:
+    """An array of matrices, whose rows lie side by side, as a kernel takes it: broadcast to `lead` and `rows`."""
+    if array.shape[-1] > 1 and array.strides[-1] != array.itemsize:
+        array = np.ascontiguousarray(array)
+    at, step = _layout(array.shape, array.strides, array.itemsize, lead, rows)
+    return {name: array, name + "_at": at, name + "_step": step}
+
+
+@lru_cache(1024)
+def _layout(shape, strides, size: int, lead: tuple[int, ...], rows: int) -> tuple[np.ndarray, int]:
+    """Where the matrices of an array begin, and how far apart their rows are, in elements, broadcast to `lead` and `rows`."""
+    wanted = (*lead, rows)
+    own = [0 if n == 1 and m != 1 else s // size for n, s, m in zip(shape[-2::-1], strides[-2::-1], wanted[::-1])]
+    steps = [0] * (len(wanted) - len(own)) + own[::-1]
+    return _starts(lead, tuple(steps[:-1])), steps[-1]
+
+
+@lru_cache(256)
+def _plan(
+    dtype: np.dtype, features: int, values: int, mask: str, drop: bool, causal: bool, machine: Machine
+) -> Attention:
+    kind = {"": "", "b": "i1", "f": LLVM[dtype.name]}[mask]
+    return Attention(LLVM[dtype.name], features, values, kind, drop, causal, machine)
+
+
+def _attended(q, k, v, mask, drop, scale, causal: bool):
+    """What both kernels are given: the plan, the leading dimensions, the table's entries; None where there is no kernel."""
+    arrays = [a for a in (q, k, v, drop) if a is not None]
+    if recording.graph is not None or q.dtype.name not in ("float32", "float64"):
+        return None
+    if any(a.__class__ is not np.ndarray or a.dtype != q.dtype for a in arrays):
+        return None
+    length, keys = q.shape[-2], k.shape[-2]
+    if mask is not None:
+        mask = np.atleast_2d(mask if mask.dtype.kind == "b" else mask.astype(q.dtype, copy=False))
+        mask = mask if mask.shape[-1] == keys else np.ascontiguousarray(np.broadcast_to(mask, (*mask.shape[:-1], keys)))
+    more = [a.shape[:-2] for a in (mask, drop) if a is not None]
+    lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2], *more)
+    given = {"scale": np.array(scale, q.dtype), "length": length, "keys": keys}
+    for name, array, rows in (
+        ("q", q, length),
+        ("k", k, keys),
+        ("v", v, keys),
+        ("mask", mask, length),
+        ("drop", drop, length),
+    ):
+        if array is not None:
+            given |= _matrices(name, array, lead, rows)
+    kind = "" if mask is None else mask.dtype.kind
+    return _plan(q.dtype, q.shape[-1], v.shape[-1], kind, drop is not None, causal, host()), lead, given
+
+
+def _like(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of a shape, in x's order of memory where it has that shape."""
+    return np.empty_like(x) if x.shape == shape else np.empty(shape, x.dtype)
+
+
+def attention(q, k, v, mask, drop, scale: float, causal: bool):
+    """The CPU namespace's `attention`, which keeps the logarithm of each query's sum; NotImplemented without a kernel."""
+    found = _attended(q, k, v, mask, drop, scale, causal)
+    if found is None:
+        return NotImplemented
+    plan, lead, given = found
+    length, batch = given["length"], int(np.prod(lead, dtype=np.int64))
+    out, lse = _like(q, (*lead, length, v.shape[-1])), np.empty((*lead, length), q.dtype)
+    given |= {**_matrices("out", out, lead, length), "lse": lse}
+    flops = plan.flops(batch, length, given["keys"], False)
+    together([(_attending(plan, False), batch * plan.blocks(length))], given, flops)
+    return out, lse
+
+
+def attention_grad(g, q, k, v, mask, drop, out, lse, scale: float, causal: bool):
+    """The gradients of q, k and v, with their leading dimensions broadcast; NotImplemented without a kernel."""
+    found = _attended(q, k, v, mask, drop, scale, causal)
+    if found is None or g.dtype != q.dtype:
+        return NotImplemented
+    plan, lead, given = found
+    length, keys, batch = given["length"], given["keys"], int(np.prod(lead, dtype=np.int64))
+    made = _like(q, (*lead, *q.shape[-2:])), _like(k, (*lead, *k.shape[-2:])), _like(v, (*lead, *v.shape[-2:]))
+    for name, array, rows in zip(("g", "out", "dq", "dk", "dv"), (g, out, *made), (length, length, length, keys, keys)):
+        given |= _matrices(name, array, lead, rows)
+    (work,) = _scratch(batch * plan.blocks(length) * QUERIES * plan.work, dtype=q.dtype)
+    given |= {"lse": np.ascontiguousarray(lse), "work": work}
+    together([(_attending(plan, True), batch)], given, plan.flops(batch, length, keys, True))
+    return made

@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 
 from .graph import LEAVES, Node, printed
 
-NAMES = ("captured", "kernels", "llvm", "optimised", "assembly", "call")
-
 
 class Stages(Mapping[str, str]):
     """Names of stages, in order, and their texts, each written when it is first asked for.
 
     captured: the graph. kernels: what is computed together, over which dimensions, and what it reads. llvm: the code as
-    it is emitted. optimised: the same after LLVM's passes. assembly: the machine's instructions. call: the Python
-    function that checks the arguments and enters the program. Those of a backward program begin with "backward ".
+    it is emitted. optimised: the same after LLVM's passes. assembly: the machine's instructions; ptx: a GPU's. call: the
+    Python function that checks the arguments and enters the program. Those of a backward program begin with "backward ".
     Without llvmlite there are the first and the last alone.
     """
 
@@ -37,8 +35,11 @@ class Stages(Mapping[str, str]):
         return f"Stages({', '.join(self)})"
 
 
-def stages(step, function: Callable) -> Stages:
-    """The stages of a step."""
+def stages(step, function: Callable, device: str | None = None) -> Stages:
+    """The stages of a step; device: an architecture of GPUs, for which its programs are written, whether there is one.
+
+    ValueError for an architecture that is not known.
+    """
     names: dict[Node, str] = {}
 
     def known() -> dict[Node, str]:
@@ -48,12 +49,29 @@ def stages(step, function: Callable) -> Stages:
             names.update(leaf_names(step.captured, function))
         return names
 
-    writers = _of_program(step.program, known, "")
+    programs = [step.program] + ([] if step.backward is None else [step.backward.program])
+    if device is not None:
+        programs = [_for_gpu(p, graph, device) for p, graph in zip(programs, graphs_of(step))]
+    writers = _of_program(programs[0], known, "")
     if step.backward is not None:
         backward = step.backward
-        writers |= _of_program(backward.program, lambda: _backward_names(backward), "backward ")
-    writers["call"] = lambda: step.source
+        writers |= _of_program(programs[1], lambda: _backward_names(backward), "backward ")
+    if device is None:
+        writers["call"] = lambda: step.source
     return Stages(writers)
+
+
+def graphs_of(step) -> list:
+    """The graph of a step, and of its backward program if it has one."""
+    return [step.captured.graph] + ([] if step.backward is None else [step.backward.graph])
+
+
+def _for_gpu(program, graph, device: str):
+    """The program of the same graph for GPUs of an architecture, to be looked at."""
+    from ..native.machine import gpu
+    from .cuda.program import CudaProgram
+
+    return CudaProgram(graph, program.results, program.state, gpu(device))
 
 
 def _backward_names(backward) -> dict[Node, str]:
@@ -68,11 +86,12 @@ def _backward_names(backward) -> dict[Node, str]:
 def _of_program(program, names: Callable[[], dict[Node, str]], prefix: str) -> dict[str, Callable[[], str]]:
     writers = {"captured": lambda: printed(program.results, names())}
     if program.entries or program.kernels:
+        # Interpreted programs have neither.
         writers |= {
             "kernels": lambda: scheduled(program, names()),
             "llvm": lambda: _codes(program, lambda text, machine: text),
             "optimised": lambda: _codes(program, _optimised),
-            "assembly": lambda: _codes(program, _assembly),
+            "ptx" if program.machine.gpu else "assembly": lambda: _codes(program, _assembly),
         }
     return {prefix + name: write for name, write in writers.items()}
 
@@ -101,6 +120,7 @@ def scheduled(program, names: Mapping[Node, str]) -> str:
         written = [r.target for r in kernel.roots if r.into is not None or r.node not in kernel.silent]
         written = written or kernel.parts or [kernel.node]
         lines.append(f"  stores  {', '.join(map(stored, written))}")
+        lines += [f"  runs    {e.how}" for e in program.entries if program.machine.gpu and kernel in e.kernels]
     lines.append(f"arena: {program.arena_size} bytes")
     return "\n".join(lines)
 
@@ -111,15 +131,22 @@ def _codes(program, write: Callable) -> str:
     texts: dict[str, str] = {}
     count: dict[int, int] = {}
     parts = []
+    comment = "//" if program.machine.gpu and write is _assembly else ";"
     for entry in program.entries:
-        number = kernels.index(entry.kernel) + 1
+        if program.machine.gpu:
+            number = kernels.index(entry.kernels[0]) + 1
+            if not entry.text:
+                parts.append(f"{comment} kernel{number}: {entry.how}")
+                continue
+        else:
+            number = kernels.index(entry.kernel) + 1
         count[number] = count.get(number, 0) + 1
         name = f"kernel{number}" + ("" if count[number] == 1 else f"_{count[number]}")
         if entry.text in texts:
-            parts.append(f"; {name}: as {texts[entry.text]}")
+            parts.append(f"{comment} {name}: as {texts[entry.text]}")
             continue
         texts[entry.text] = name
-        parts.append(f"; {name}\n" + write(entry.text.replace("@KERNEL", "@" + name), program.machine).strip())
+        parts.append(f"{comment} {name}\n" + write(entry.text.replace("@KERNEL", "@" + name), program.machine).strip())
     return "\n\n".join(parts)
 
 

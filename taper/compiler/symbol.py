@@ -323,6 +323,9 @@ class Symbol:
         g = graph()
         new = operand(value, self.dtype)
         extra = new.ndim - target.ndim
+        wrong = extra > 0 and any(n != 1 for n in new.shape[:extra])
+        if wrong or any(n not in (1, m) for n, m in zip(new.shape[::-1], target.shape[::-1])):
+            raise ValueError(f"could not broadcast input array from shape {new.shape} into shape {target.shape}")
         if extra > 0:
             new = g.reshape(new, new.shape[extra:])
         target.write(g.expand(new, target.shape))

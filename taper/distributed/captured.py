@@ -13,7 +13,7 @@ import numpy as np
 
 from .groups import ProcessGroup, chosen
 from .reduction import ReduceOp
-from .work import Work
+from .work import Work, facts_of
 
 
 def capturing() -> bool:
@@ -59,8 +59,8 @@ class CapturedWork:
 class _Running:
     """What one pair of nodes shares at run time: memory that the collective uses, and the work that goes on."""
 
-    def __init__(self, name: str, group: ProcessGroup, begin: Any):
-        self.name, self.group, self.begin = name, group, begin
+    def __init__(self, name: str, group: ProcessGroup, begin: Any, facts: tuple):
+        self.name, self.group, self.begin, self.facts = name, group, begin, facts
         self.array = np.empty(0)
         self.work: Work | None = None
 
@@ -70,7 +70,8 @@ class _Running:
         if self.array.shape != operand.shape:
             self.array = np.empty(operand.shape, operand.dtype)
         self.array[...] = operand
-        self.work = Work(self.group, self.name, [self.begin(self.array)]).in_background()
+        part = self.begin(self.array)
+        self.work = Work(self.group, self.name, [part], facts=self.facts).in_background()
         return np.zeros((), np.int64)
 
     def wait(self, started: np.ndarray) -> np.ndarray:
@@ -80,14 +81,16 @@ class _Running:
         return self.array
 
 
-def collective(tensor: Any, name: str, group: ProcessGroup, begin: Any, async_op: bool) -> CapturedWork | None:
+def collective(
+    tensor: Any, name: str, group: ProcessGroup, begin: Any, facts: tuple, async_op: bool
+) -> CapturedWork | None:
     """Put a collective into the program that is being captured; begin(array) starts it, in place."""
     from ..compiler.host import collective_as
 
     symbol = tensor._array
     if group.size() == 1:
         return CapturedWork(tensor, symbol, None) if async_op else None
-    running = _Running(name, group, begin)
+    running = _Running(name, group, begin, facts)
     started = collective_as(name, running.start, (), np.int64, symbol, True)
 
     def waited(token: Any) -> Any:
@@ -112,10 +115,16 @@ def captured_all_reduce(tensor: Any, op: ReduceOp, group: Any, async_op: bool) -
     members = chosen(group)
     if members is None:
         return None
-    return collective(tensor, "all_reduce", members, lambda array: members.transport.all_reduce(array, op), async_op)
+    facts = facts_of(tensor._array, op)
+    return collective(
+        tensor, "all_reduce", members, lambda array: members.transport.all_reduce(array, op), facts, async_op
+    )
 
 
 def captured_broadcast(tensor: Any, source: int, members: ProcessGroup, async_op: bool) -> CapturedWork | None:
     """`broadcast` of a tensor of a compiled function."""
     _symbolic(tensor, "broadcast")
-    return collective(tensor, "broadcast", members, lambda array: members.transport.broadcast(array, source), async_op)
+    facts = facts_of(tensor._array, root=source)
+    return collective(
+        tensor, "broadcast", members, lambda array: members.transport.broadcast(array, source), facts, async_op
+    )

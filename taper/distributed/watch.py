@@ -1,7 +1,8 @@
 """What each process knows of the others: who they are, where they are, and who is missing.
 
 One thread a process answers the others' questions over a communicator of its own, looks whether the processes of this
-machine live, and drives collectives that run in the background. Nothing is sent while all goes well.
+machine live, and drives collectives that run in the background. While all goes well each process tells its neighbour what
+collectives it called, every 50 ms in one message, so that those that differ are found out.
 
 When one is missing, every other one learns its name: its operations raise DistBackendError, and the process ends with a
 status that is not 0.
@@ -18,8 +19,9 @@ import time
 from typing import Any
 
 from .errors import DistBackendError
+from .ledger import Ledger, shown
 
-_ASK, _ANSWER, _FAILED, _LEAVING = "ask", "answer", "failed", "leaving"
+_ASK, _ANSWER, _FAILED, _LEAVING, _DID = "ask", "answer", "failed", "leaving", "did"
 _LOOK = 0.25
 """Seconds between two looks at whether the processes of this machine live."""
 _IDLE = 0.05
@@ -42,6 +44,8 @@ class Watch:
         self._seen = {r for r, (h, pid) in enumerate(self.peers) if h == host and r != self.rank and _lives(pid)}
         self.failure: str | None = None
         self._marks: dict[str, tuple[int, str]] = {}
+        self._ledger = Ledger(self.rank)
+        self._talks = threading.Lock()
         self._gone: dict[int, dict[str, tuple[int, str]]] = {}
         self._answers: dict[int, tuple[dict, str]] = {}
         self._sends: list = []
@@ -61,10 +65,11 @@ class Watch:
         host, pid = self.peers[rank]
         return f"rank {rank} (process {pid} on {host})"
 
-    def entered(self, group: str, operation: str) -> int:
+    def entered(self, group: str, members: list[int], operation: str, facts: tuple) -> int:
         """Note that an operation of all of a group begins; returns its number."""
         count = self._marks.get(group, (0, ""))[0] + 1
         self._marks[group] = (count, operation)
+        self._ledger.note(group, members, (operation, *facts))
         return count
 
     def background(self, work: Any) -> None:
@@ -143,10 +148,39 @@ class Watch:
         from mpi4py import MPI
 
         try:
-            self._sends.append(self._communicator.isend(message, rank))
+            with self._talks:
+                self._sends = [s for s in self._sends if not s.Test()]
+                self._sends.append(self._communicator.isend(message, rank))
         except MPI.Exception:
             # Whoever cannot be reached does not answer, and is reported for that.
             self._gone.setdefault(rank, {})
+
+    def _tell(self) -> None:
+        """Tell the neighbours what was called since."""
+        for rank, group, entries in self._ledger.unsent():
+            self._send(rank, (_DID, self.rank, group, entries))
+
+    def _compare(self) -> None:
+        """Let all know if a neighbour called something else."""
+        if self.failure is not None:
+            return
+        found = self._ledger.difference()
+        if found is not None:
+            group, number, mine, rank, theirs = found
+            text = (
+                f"operation {number} of {group} differs: {self.name(self.rank)} called {shown(mine)}, {self.name(rank)} "
+                f"called {shown(theirs)}. All members of a group call the same operations, in the same order, with tensors "
+                "of one size and dtype."
+            )
+            self.fail(text)
+            self._report(text)
+
+    def give_time(self) -> None:
+        """Wait for what the others may have to say. DistBackendError for a failure."""
+        until = time.monotonic() + 6 * _IDLE
+        while time.monotonic() < until:
+            self.check()
+            time.sleep(_IDLE / 5)
 
     def _look(self) -> None:
         next_look, pause = 0.0, _FRESH
@@ -157,7 +191,9 @@ class Watch:
             now = time.monotonic()
             if now >= next_look:
                 next_look = now + _IDLE
+                self._tell()
                 self._read()
+                self._compare()
                 self._look_around()
             # Background work advances only when MPI is called: often while it is fresh.
             pause = _FRESH if self._wake.is_set() else min(pause * 1.2, _SLOW)
@@ -177,6 +213,8 @@ class Watch:
                 self._send(sender, (_ANSWER, self.rank, mark, self._where()))
             elif kind == _ANSWER:
                 self._answers[sender] = (rest[0], rest[1])
+            elif kind == _DID:
+                self._ledger.heard(*rest)
             elif kind == _LEAVING:
                 self._gone[sender] = rest[0]
             elif kind == _FAILED and self.failure is None:
@@ -216,9 +254,15 @@ class Watch:
         if not all(work.advance() for work in self._abandoned):
             self.fail(f"{self.name(self.rank)} left while an operation had not finished.")
         self.check()
+        self._tell()
         for rank in range(self.size):
             if rank != self.rank:
                 self._send(rank, (_LEAVING, self.rank, self._marks))
+        # Messages keep their order: who has said that it leaves has told before what it called.
+        compared = time.monotonic() + 2 * _IDLE
+        while not self._ledger.neighbours() <= self._gone.keys() or time.monotonic() < compared:
+            time.sleep(0.005)
+            self.check()
         last = self._communicator.Ibarrier()
         while not last.Test():
             time.sleep(0.005)

@@ -6,10 +6,12 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..futures import Future
 from .errors import DistBackendError
+from .reduction import ReduceOp
 from .watch import current
 
 if TYPE_CHECKING:
@@ -19,8 +21,27 @@ _EAGER = 50
 """Polls before the first pause: what takes microseconds is not slept over."""
 
 
+@lru_cache(64)
+def _named(dtype: Any) -> str:
+    """A dtype's name, which NumPy takes microseconds to make."""
+    return str(dtype)
+
+
+def facts_of(array: Any, op: ReduceOp | None = None, root: int | None = None) -> tuple:
+    """What must be the same in all processes that call an operation of an array."""
+    return (
+        None if op is None else ReduceOp(op).name,
+        _named(array.dtype),
+        f"{array.size} elements",
+        None if root is None else f"root {root}",
+    )
+
+
 class Work:
-    """An operation that was started: `wait()` for it before its tensors are used."""
+    """An operation that was started: `wait()` for it before its tensors are used.
+
+    facts: what must be the same in all processes, besides the operation: reduction, dtype, number of elements, root.
+    """
 
     def __init__(
         self,
@@ -30,6 +51,7 @@ class Work:
         result: Any = None,
         finish: Callable[[], None] | None = None,
         peer: int | None = None,
+        facts: tuple = (),
     ):
         self._group, self._operation, self._parts, self._result = group, operation, parts, result
         self._finish, self._peer = finish, peer
@@ -40,7 +62,7 @@ class Work:
         self._number = 0
         watch = current()
         if watch is not None and peer is None:
-            self._number = watch.entered(group.title, operation)
+            self._number = watch.entered(group.title, group.ranks, operation, facts)
 
     def advance(self) -> bool:
         """Let the operation go on; whether it is over, well or not."""
@@ -93,8 +115,15 @@ class Work:
                 self._abandoned()
                 raise
         if self._error is not None:
+            self._explain()
             raise self._error
         return True
+
+    def _explain(self) -> None:
+        """Where MPI says that something is wrong, the others may know what: DistBackendError if one tells soon."""
+        watch = current()
+        if watch is not None and isinstance(self._error, DistBackendError):
+            watch.give_time()
 
     def reached(self, seconds: float) -> bool:
         """Whether it is done within a time, which is all that is lost if it is not."""

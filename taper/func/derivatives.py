@@ -180,6 +180,7 @@ class _Forward:
             self.output, self.aux = _split(func(*self.inputs.values), has_aux, name)
             self.outputs, self.spec = _tensors(self.output, name)
             self.outside = _watched_from_outside(self.outputs, self.inputs)
+            self.depends = any(node_of(y) is not None for y in self.outputs)
             self.weights = [wrap(np.zeros_like(y._array)).requires_grad_() for y in self.outputs]
             self.back = _gradients(self.outputs, self.inputs.bases, self.weights, True)
 
@@ -190,7 +191,10 @@ class _Forward:
 
 
 def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False, has_aux: bool = False):
-    """(func(*primals), the Jacobian's product with the tangents); with aux a third."""
+    """(func(*primals), the Jacobian's product with the tangents); with aux a third.
+
+    strict: RuntimeError for results that depend on nothing.
+    """
     if not isinstance(primals, tuple):
         raise RuntimeError(
             "jvp(f, primals, tangents): Expected primals to be a tuple. E.g. it should be valid to call f(*primals)."
@@ -200,6 +204,11 @@ def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False
     if spec != forward.inputs.spec:
         raise RuntimeError(
             "jvp(f, primals, tangents): Expected primals and tangents to have the same python structure."
+        )
+    if strict and not forward.depends:
+        raise RuntimeError(
+            "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. This is not allowed with "
+            "strict=True."
         )
     product = tree_unflatten(forward.push(vectors), forward.spec)
     output = _released(forward.output, forward.outside)
@@ -235,7 +244,12 @@ def jacrev(
     chunk_size: int | None = None,
     _preallocate_and_copy: bool = False,
 ) -> Callable:
-    """The function that returns the Jacobian, row by row: for each output, for each argument, of shape output + input."""
+    """The function that returns the Jacobian, row by row: for each output, for each argument, of shape output + input.
+
+    chunk_size: how many rows PyTorch computes at once; here they are always computed one by one. ValueError if it is less than 1.
+    """
+    if chunk_size is not None and chunk_size <= 0:
+        raise ValueError("jacrev: `chunk_size` should be greater than 0.")
 
     @functools.wraps(func)
     def differentiated(*args, **kwargs):

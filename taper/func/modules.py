@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..autograd.modes import no_grad
+from ..nn.modules.batchnorm import _BatchNorm
 from ..tensor import stack
 
 
@@ -35,3 +36,20 @@ def _stacked(tensors: list):
     with no_grad():
         made = stack(tensors)
     return made.detach().requires_grad_(wanted[0])
+
+
+def replace_all_batch_norm_modules_(root: Any) -> Any:
+    """Let all batch norms inside a module, and the module itself, use the batch's statistics and keep none; returns it.
+
+    A function of parameters, to differentiate or map, may not change buffers.
+    """
+    for module in root.modules():
+        if isinstance(module, _BatchNorm):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root
+
+
+def debug_unwrap(tensor: Any, *, recurse: bool = True) -> Any:
+    """The tensor itself: no transformation wraps it."""
+    return tensor

@@ -1,7 +1,7 @@
-"""Scaled dot-product attention (Vaswani et al. 2017), fused: only the weights are kept for the gradient.
+"""Scaled dot-product attention (Vaswani et al. 2017), fused.
 
-The CPU namespace has kernels of its own, which keep the weights transposed; the tape's second derivatives and the compiler
-compute by the formulas below.
+What is kept for the gradient is a namespace's own choice: the weights, or the logarithm of each query's sum of exponentials,
+from which native kernels find them again. Second derivatives compute by the formulas below.
 """
 
 from __future__ import annotations
@@ -15,23 +15,29 @@ from .operator import op
 attention = op(
     "attention",
     lambda xp, q, k, v, mask, drop, *, scale, causal: xp.attention(q, k, v, mask, drop, scale, causal),
-    aux=("weights",),
+    aux=("kept",),
     broadcasts=True,
     grad_name="ScaledDotProductFlashAttentionForCpuBackward0",
-    joint=lambda xp, g, q, k, v, mask, drop, weights, scale, causal, needs: xp.attention_grad(
-        g, q, k, v, mask, drop, weights, scale, causal, needs
+    joint=lambda xp, g, q, k, v, mask, drop, out, kept, scale, causal, needs: xp.attention_grad(
+        g, q, k, v, mask, drop, out, kept, scale, causal, needs
     ),
 )
 
 
-def weights_of(xp, q, k, mask, scale, causal):
-    """softmax(scale * q @ k.mT + mask) (..., L, S); 0, not NaN, for a query to which everything is hidden."""
+def scores_of(xp, q, k, mask, scale, causal):
+    """scale * q @ k.mT + mask (..., L, S), minus infinity where a key is hidden."""
     scores = xp.matmul(q, xp.matrix_transpose(k)) * scale
     hidden = xp.full_like(scores, -math.inf)
     if causal:
-        scores = xp.where(xp.tri(*scores.shape[-2:], dtype=bool), scores, hidden)
+        scores = xp.where(xp.triangle_beside(scores), scores, hidden)
     if mask is not None:
         scores = xp.where(mask, scores, hidden) if mask.dtype.kind == "b" else scores + mask
+    return scores
+
+
+def weights_of(xp, q, k, mask, scale, causal):
+    """The softmax of the scores (..., L, S); 0, not NaN, for a query to which everything is hidden."""
+    scores = scores_of(xp, q, k, mask, scale, causal)
     weights = xp.softmax(scores, -1)
     alone = xp.all(scores == -math.inf, axis=-1, keepdims=True)
     return xp.where(alone, xp.zeros_like(weights), weights)

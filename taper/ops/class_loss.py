@@ -70,7 +70,7 @@ def nll_loss_slope(xp, at, w, total, g, x_shape, reduction):
     strength = _scale(xp, g, total, at.shape, reduction)
     if w is not None:
         strength = xp.dropped(strength * w, w == 0)
-    zeros = xp.zeros((at.shape[0], x_shape[1], at.shape[1]), dtype=g.dtype)
+    zeros = xp.zeros_beside(g, (at.shape[0], x_shape[1], at.shape[1]))
     return xp.reshape(xp.class_lowered(zeros, at, strength), x_shape)
 
 
@@ -87,7 +87,7 @@ def _weights(xp, target, counted, weight, dtype):
 
 def _of_each_class(xp, x, weight):
     """The weights of the classes."""
-    return xp.zeros((x.shape[1],), dtype=x.dtype) + 1 if weight is None else weight
+    return xp.zeros_beside(x, (x.shape[1],)) + 1 if weight is None else weight
 
 
 def _reduced(xp, loss, total, shape, reduction):

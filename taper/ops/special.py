@@ -76,7 +76,7 @@ xlog1py = op("xlog1py", lambda xp, x, y: xp.where((x == 0) & (y == y), xp.zeros_
 
 
 def _refused(name: str):
-    raise RuntimeError(f"the derivative for '{name}: input' is not implemented; that by other is.")
+    raise NotImplementedError(f"the derivative for '{name}: input' is not implemented; that by other is.")
 
 
 def _gamma_density(xp, a, x):

@@ -5,6 +5,7 @@ The package lies above `nn`: it knows tensors, parameters and modules, and nothi
 
 from __future__ import annotations
 
+from ..refusal import refused
 from . import safetensors
 from .checkpoint import load, save
 from .location import default_restore_location, location_tag, normalize_storage_type
@@ -24,3 +25,5 @@ __all__ = [
     "get_safe_globals",
     "safe_globals",
 ]
+
+skip_data = refused("serialization.skip_data", "Save the whole state, or the shapes alone as a dictionary of your own.")

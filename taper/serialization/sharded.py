@@ -278,7 +278,7 @@ def _contents(folder: Path) -> tuple[dict[Any, str], dict[str, tuple], dict[str,
         )
     pieces: dict[str, list[tuple[int, int]]] = {}
     for key in found["files"]:
-        if isinstance(key, tuple):
+        if isinstance(key, tuple) and len(key) == 3 and key[0] in found.get("shapes", {}):
             name, first, end = key
             pieces.setdefault(name, []).append((first, end))
     return found["files"], found.get("shapes", {}), pieces

@@ -114,6 +114,9 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * batch1 @ batch2, stacks of matrices; with beta=0 the input's values do not matter."""
     check_tensors("baddbmm", input=input, batch1=batch1, batch2=batch2)
     a, b = batch1._array.shape, batch2._array.shape
+    if len(a) < 2 or len(b) < 3:
+        dim, shape = (1, a) if len(a) < 2 else (2, b)
+        raise IndexError(f"baddbmm: Dimension out of range: {dim} of a matrix stack of shape {list(shape)}")
     if len(a) == 3 and len(b) == 3:
         check_expandable(input, (a[0], a[1], b[2]))
     check_stacks(batch1, batch2)

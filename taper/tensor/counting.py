@@ -58,6 +58,8 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
     if not given or not all(isinstance(t, (Variable, int, float)) for t in (elements, test_elements)):
         kinds = f"({type(elements).__name__}, {type(test_elements).__name__})"
         raise TypeError(f"isin() received an invalid combination of arguments - got {kinds}; make one of them a tensor")
+    if bool in (elements.__class__, test_elements.__class__):
+        raise RuntimeError("Unsupported input type encountered for isin(): Bool")
     for t in given:
         if t._array.dtype.kind in "bc":
             raise RuntimeError(f"Unsupported input type encountered for isin(): {legacy_name(t._array.dtype)}")

@@ -291,9 +291,16 @@ def t(input):
     return viewed(ops.t, input, axes=(1, 0) if ndim == 2 else tuple(range(ndim)))
 
 
-def permute(input, *dims_, **named):
-    """The dimensions in another order. A view. RuntimeError unless each is named once."""
+def permute(input, dims):
+    """The dimensions in another order, a list of them. A view. RuntimeError unless each is named once."""
     check_tensor(input, "permute")
+    if isinstance(dims, int):
+        raise TypeError("permute(): argument 'dims' (position 2) must be tuple of ints, not int: permute(x, (1, 0)).")
+    return permuted(input, dims)
+
+
+def permuted(input, *dims_, **named):
+    """The dimensions in another order, a list of them or one by one. A view. RuntimeError unless each is named once."""
     order = sizes_of(dims_, named, "dims", "permute")
     ndim = input._array.ndim
     if len(order) != ndim:
@@ -496,7 +503,7 @@ class ShapeMethods:
     swapdims_ = reshaped_in_place(swapdims, "swapdims_")
     t = t
     t_ = reshaped_in_place(t, "t_")
-    permute = permute
+    permute = permuted
     movedim = moveaxis = movedim
     adjoint = adjoint
     expand = expand

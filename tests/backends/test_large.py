@@ -7,7 +7,8 @@ import taper
 from taper.backends import cpu
 from taper.backends.cpu import large
 from taper.compiler import one_pass, operators
-from taper.compiler.lower.loops import ANY, CHUNK
+from taper.compiler.graph import ANY
+from taper.compiler.lower.loops import CHUNK
 from taper.ops.operator import REGISTRY
 
 pytest.importorskip("llvmlite")

@@ -113,3 +113,21 @@ def test_info_tells_of_native_code(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cache, "folder", lambda: None)
     assert run(["info"]) == 0
     assert "TAPER_CACHE_DIR" in capsys.readouterr().out
+
+
+def test_ptx_is_printed_without_a_gpu(place):
+    found = subprocess.run(
+        [sys.executable, "-m", "taper", "explain", "--device", "cuda", str(place / "script.py")],
+        cwd=place, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert found.returncode == 0, found.stderr
+    assert "kernels for sm_90:" in found.stdout and ".target sm_90" in found.stdout
+    assert "unused: was not called" in found.stdout
+
+
+def test_an_unknown_gpu_is_refused_before_the_script_runs(place):
+    found = subprocess.run(
+        [sys.executable, "-m", "taper", "explain", "--device", "sm_1", str(place / "script.py")],
+        cwd=place, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert found.returncode and "unknown GPU architecture 'sm_1'" in found.stderr and not found.stdout

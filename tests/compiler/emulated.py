@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from taper.backends import cpu
+from taper.compiler.cuda.device import stand_in
 from taper.compiler.cuda.program import CudaProgram
 from taper.compiler.homes import Home
 from taper.compiler.lower.calls import Convolve, Matmul
@@ -26,7 +27,7 @@ from ..native import simt
 
 def at(address: int, count: int, dtype) -> np.ndarray:
     """The elements at an address."""
-    dtype = np.dtype(getattr(ml_dtypes, dtype) if dtype == "bfloat16" else dtype)
+    dtype = np.dtype(ml_dtypes.bfloat16 if isinstance(dtype, str) and dtype == "bfloat16" else dtype)
     raw = (ctypes.c_uint8 * (count * dtype.itemsize)).from_address(address)
     return np.frombuffer(raw, dtype)
 
@@ -42,11 +43,12 @@ def matrices(address: int, rows: int, columns: int, stack, operand, dtype) -> np
 
 @dataclass
 class Emulated:
-    """A driver; `done` are the things done so far: (what, ...) each."""
+    """A driver; `done` are the things done so far: (what, ...) each; `loaded` the texts of its kernels."""
 
     machine: Machine = field(default_factory=gpu)
     backwards: bool = False
     done: list[tuple] = field(default_factory=list)
+    loaded: list[str] = field(default_factory=list)
     recording: list | None = None
     numbers: itertools.count = field(default_factory=itertools.count)
 
@@ -61,6 +63,7 @@ class Emulated:
         return array.ctypes.data
 
     def load(self, text: str, name: str):
+        self.loaded.append(text)
         return text, name
 
     def enqueue(self, note: tuple, action: Callable[[], None]) -> None:
@@ -89,15 +92,16 @@ class Emulated:
         out[...] = np.matmul(a.astype(wide), b.astype(wide)).astype(out.dtype).ravel()
 
     def convolve(self, what: Convolve, addresses) -> None:
-        x = at(addresses[0], int(np.prod(what.first)), what.dtype).reshape(what.first)
-        y = at(addresses[1], int(np.prod(what.second)), what.dtype).reshape(what.second)
+        wide = np.float64 if what.dtype == "float64" else np.float32
+        x = at(addresses[0], int(np.prod(what.first)), what.dtype).reshape(what.first).astype(wide)
+        y = at(addresses[1], int(np.prod(what.second)), what.dtype).reshape(what.second).astype(wide)
         options = what.stride, what.padding, what.dilation, what.groups
         if what.op == "conv":
             made = inspect.unwrap(cpu.conv)(x, y, *options)
         else:
             gradient = cpu.conv_input_grad if what.op == "conv_input" else cpu.conv_weight_grad
             made = inspect.unwrap(gradient)(x, y, what.shape, *options)
-        at(addresses[2], made.size, what.dtype)[...] = made.ravel()
+        at(addresses[2], made.size, what.out)[...] = made.ravel()
 
     def copy(self, target: int, source: int, size: int) -> None:
         def run():
@@ -158,4 +162,23 @@ def home(drivers: list | None = None, **options) -> Home:
             drivers.append(driver)
         return CudaProgram(graph, results, state, driver.machine).loaded(driver)
 
-    return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array)
+    return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, gpu=True)
+
+
+class OnCupy(Emulated):
+    """A driver of CuPy's stand-in, whose arrays are in host memory."""
+
+    def address(self, array) -> int:
+        return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
+
+
+def cupy_home(cupy, drivers: list) -> Home:
+    """A home of the arrays of CuPy's stand-in, whose programs run on a driver of their own, which `drivers` gets."""
+
+    def program(graph, results, state):
+        drivers.append(OnCupy())
+        return CudaProgram(graph, results, state, drivers[-1].machine).loaded(drivers[-1])
+
+    return Home(
+        cupy.ndarray, cupy.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, gpu=True
+    )

@@ -4,6 +4,8 @@ accepts, and a step that is one graph, which waits for nothing."""
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -138,20 +140,10 @@ def test_steps_train_as_eager_ones_do(name, drivers):
         np.testing.assert_allclose(found, p, rtol=1e-4, atol=1e-5)
 
 
-def kernels_of(driver) -> dict[str, int]:
-    """The texts of the kernels that a driver launched, and how often."""
-    texts: dict[str, int] = {}
-    for what, *rest in driver.done:
-        for note in rest[0] if what == "replay" else [(what, *rest)]:
-            if note[0] == "launch":
-                texts[note[1][0]] = texts.get(note[1][0], 0) + 1
-    return texts
-
-
 @pytest.mark.parametrize("name", MODELS)
 def test_the_ptx_of_every_kernel(name, drivers):
     train(name, True, 2)
-    texts = kernels_of(drivers[-1])
+    texts = drivers[-1].loaded
     assert len(texts) > 3
     for text in texts:
         for architecture in ARCHITECTURES:
@@ -160,6 +152,20 @@ def test_the_ptx_of_every_kernel(name, drivers):
             assert ".extern" not in ptx, "calls of functions that are not there"
             assert ".local" not in ptx, "values in memory instead of registers"
             assert not re.search(r"\bcall\b", ptx), "a call that is not inlined"
+
+
+@pytest.mark.skipif(shutil.which("ptxas") is None, reason="NVIDIA's assembler is not installed")
+@pytest.mark.parametrize("name", MODELS)
+def test_nvidias_assembler_takes_it_and_spills_nothing(name, drivers, tmp_path):
+    train(name, True, 2)
+    for i, text in enumerate(drivers[-1].loaded):
+        file = tmp_path / f"{i}.ptx"
+        file.write_text(library.assembly(text, gpu("sm_90")))
+        made = subprocess.run(
+            ["ptxas", "-arch=sm_90", "-v", str(file), "-o", str(tmp_path / "cubin")], capture_output=True, text=True
+        )
+        assert made.returncode == 0, made.stderr
+        assert "0 bytes stack frame, 0 bytes spill stores, 0 bytes spill loads" in made.stderr, made.stderr
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -322,3 +322,26 @@ def test_a_step_that_is_a_global_variable_is_compiled_once():
     losses = [step(taper.ones(3)).item() for _ in range(4)]
     assert step.compilations <= 2
     np.testing.assert_allclose(losses, [3.0, 2.7, 2.4, 2.1], rtol=1e-6)
+
+
+def test_stages_for_a_gpu_need_none(compiled):
+    found = compiled.stages_for("sm_80")
+    assert list(found) == ["captured", "kernels", "llvm", "optimised", "ptx"]
+    assert "blocks of 256 threads" in found["kernels"] and "cuBLAS, float32 into float32" in found["kernels"]
+    assert ".target sm_80" in found["ptx"] and ".visible .entry kernel" in found["ptx"]
+    assert "// kernel1: cuBLAS" in found["ptx"] and "ptx_kernel" in found["llvm"]
+    with pytest.raises(ValueError, match="unknown GPU architecture 'sm_1'"):
+        compiled.stages_for("sm_1")
+    with pytest.raises(RuntimeError, match="has no program: call it first"):
+        taper.compile(lambda x: x + 1).stages_for("sm_80")
+
+
+def test_stages_for_a_gpu_of_a_backward_program():
+    model = taper.compile(nn.Linear(4, 3))
+    model(taper.ones(2, 4)).sum().backward()
+    compiled = taper.compile(lambda x, w: (x * w).tanh())
+    x, w = taper.ones(3, 4), taper.ones(4, requires_grad=True)
+    compiled(x, w).sum().backward()
+    found = compiled.stages_for("sm_90")
+    assert [n for n in found if n.startswith("backward ")][-1] == "backward ptx"
+    assert ".entry" in found["backward ptx"]

@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -61,6 +63,21 @@ def end(process: subprocess.Popen, seconds: float) -> Ended:
             text, _ = process.communicate()
         pytest.fail(f"still running after {seconds} s: {process.args}\n{text}")
     return Ended(process.returncode, text)
+
+
+def left(token: str, seconds: float = 3) -> list[str]:
+    """The processes that have a word in their command lines, and do not end within a time."""
+    until = time.monotonic() + seconds
+    while True:
+        found = []
+        for place in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                words = place.read_bytes()
+                if token.encode() in words:
+                    found.append(words.replace(b"\0", b" ").decode())
+        if not found or time.monotonic() > until:
+            return found
+        time.sleep(0.05)
 
 
 def taper(*arguments) -> list:

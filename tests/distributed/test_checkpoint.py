@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 
@@ -88,6 +90,30 @@ def test_what_does_not_fit_is_told(tmp_path):
     data.write_bytes(whole)
     with pytest.raises(CheckpointError, match="distcp"):
         dcp.load(content_of(model, optimizer), checkpoint_id=tmp_path)
+
+
+def test_mutations_of_any_file_are_told(tmp_path):
+    dice = random.Random(1)
+    x = taper.arange(500.0)
+    dcp.save({"x": x, "n": 3}, checkpoint_id=tmp_path)
+    for file in list(tmp_path.iterdir()):
+        whole = file.read_bytes()
+        noticed = 0
+        for _ in range(100):
+            made = bytearray(whole)
+            for _ in range(dice.choice((1, 20))):
+                made[dice.randrange(len(made))] ^= 1 << dice.randrange(8)
+            file.write_bytes(made[: dice.choice((len(made), len(made), dice.randrange(len(made))))])
+            content = {"x": taper.zeros(500), "n": 0}
+            try:
+                dcp.load(content, checkpoint_id=tmp_path)
+            except CheckpointError as error:
+                noticed += 1
+                assert str(file) in str(error)
+            else:
+                assert taper.equal(content["x"], x) and content["n"] == 3
+        file.write_bytes(whole)
+        assert noticed > 70
 
 
 def test_saving_again_replaces_and_failing_does_not(tmp_path):

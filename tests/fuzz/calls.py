@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
+from .outcomes import TOLERANCES
 from .tensors import DTYPES, FLOATING, Sample, samples, shapes
 
 ELEMENTWISE = """abs neg exp log log1p expm1 sqrt rsqrt sin cos tan tanh sigmoid relu sign floor ceil trunc round frac reciprocal
@@ -24,7 +25,7 @@ SIGNATURES = [
     ("""add sub mul div pow maximum minimum fmod remainder floor_divide atan2 eq ne lt le gt ge logical_and logical_or
         logical_xor fmax fmin hypot copysign true_divide xlogy float_power""", "x other"),
     ("bitwise_and bitwise_or bitwise_xor gcd lcm", "whole other"),
-    ("add sub", "x other alpha=number"),
+    ("add sub", "x other alpha=finite"),
     ("div", "x other rounding_mode=rounding"),
     ("where", "mask other other"),
     ("clamp", "x number? number?"),
@@ -41,7 +42,7 @@ SIGNATURES = [
     ("cumsum cumprod softmax", "x dim dtype=dtype?"),
     ("linalg.vector_norm", "x order dims? keepdim=flag?"),
     ("norm", "x order dim?"),
-    ("sort argsort", "x dim descending=flag stable=yes"),
+    ("sort argsort", "x dim=dim descending=flag stable=yes"),
     ("topk kthvalue", "x count dim?"),
     ("reshape", "x shape"),
     ("Tensor.view Tensor.expand Tensor.repeat tile broadcast_to", "x shape"),
@@ -78,10 +79,9 @@ SIGNATURES = [
     ("mv", "square vector"),
     ("dot outer inner", "x matrix"),
     ("addmm", "x square square beta=number? alpha=number?"),
-    ("einsum", "equation square square"),
-    ("nn.functional.linear", "x square vector?"),
-    ("linalg.det linalg.inv linalg.slogdet trace", "square"),
-    ("linalg.solve", "square matrix"),
+    ("einsum", "equation alike alike"),
+    ("nn.functional.linear", "x square bias?"),
+    ("linalg.det trace", "square"),
     ("nonzero", "x as_tuple=flag?"),
     ("zeros ones", "shape dtype=dtype?"),
     ("full", "shape number dtype=dtype?"),
@@ -91,7 +91,7 @@ SIGNATURES = [
     ("eye", "count count? dtype=dtype?"),
     ("Tensor.to", "x dtype"),
     ("Tensor.type_as", "x same"),
-    ("Tensor.item Tensor.tolist Tensor.contiguous clone Tensor.is_contiguous Tensor.stride Tensor.dim Tensor.size", "x"),
+    ("Tensor.item Tensor.tolist Tensor.contiguous clone Tensor.dim Tensor.size", "x"),
     ("Tensor.__getitem__", "x key"),
     ("nn.functional.one_hot", "index count"),
     ("nn.functional.embedding", "index square"),
@@ -107,7 +107,7 @@ SIGNATURES = [
     ("bucketize", "x ordered right=flag?"),
     ("isin", "x other"),
     ("allclose equal isclose", "x same"),
-    ("kron tensordot", "square square"),
+    ("tensordot", "square square"),
     ("quantile", "x part dim?"),
     ("cross", "x same dim=dim?"),
     ("nan_to_num", "x number? number?"),
@@ -149,6 +149,18 @@ class Call:
         return function(*args, **named), leaves
 
 
+    def coarsest(self) -> float:
+        """The tolerance of the smallest floating dtype among the arguments."""
+        return max([TOLERANCES.get(name, 0.0) for name in self.dtypes()], default=0.0)
+
+    def dtypes(self) -> set[str]:
+        """The dtypes of and among the arguments."""
+        values = [*self.args, *(v for _, v in self.named)]
+        inner = [w for v in values if isinstance(v, (list, tuple)) for w in v]
+        found = [v for v in (*values, *inner) if isinstance(v, (Sample, Dtype))]
+        return {v.dtype if isinstance(v, Sample) else v.name for v in found}
+
+
 @dataclass(frozen=True)
 class Dtype:
     name: str
@@ -165,10 +177,14 @@ def argument(word: str, shape: tuple, dtype: str):
     size = st.sampled_from((2, 3))
     numbers = st.one_of(st.integers(-3, 3), st.sampled_from((0.5, -1.5, 2.0, 1e-3, True, float("inf"))))
     tables = {
+        "x": samples,
         "other": lambda: st.one_of(beside.flatmap(lambda s: kinds.flatmap(lambda d: samples(s, d))), numbers),
         "same": lambda: st.one_of(*[kinds.flatmap(lambda d: samples(shape, d))] * 3, beside.flatmap(lambda s: samples(s))),
         "mask": lambda: beside.flatmap(lambda s: samples(s, "bool")),
         "number": lambda: numbers,
+        "bias": lambda: size.flatmap(lambda n: samples((n,), dtype)),
+        "alike": lambda: st.one_of(st.tuples(size, size), shapes(3, 1)).flatmap(lambda s: samples(s, dtype)),
+        "finite": lambda: st.sampled_from((-2, 0, 3, 0.5, -1.5, True)),
         "part": lambda: st.sampled_from((0.0, 0.25, 0.5, 1.0, 1.5)),
         "small": lambda: st.integers(-2, 2),
         "count": lambda: st.integers(-1, 4),

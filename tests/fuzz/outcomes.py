@@ -32,12 +32,15 @@ def attempt(function, *args):
     """The function's result, or its error."""
     try:
         return function(*args)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the other side must do the same
+    except Exception as error:
         return error
 
 
-def compare(found, expected, what: str = "", tolerance: float = 1.0) -> None:
-    """Failed if results differ in number, kind, dtype, shape or values, or errors in their class."""
+def compare(found, expected, what: str = "", coarse: float = 0.0) -> None:
+    """Failed if results differ in number, kind, dtype, shape or values, or errors in their class.
+
+    coarse: how far floating values may differ in any case, because something was computed in a smaller dtype.
+    """
     if isinstance(expected, Exception) or isinstance(found, Exception):
         if type(found) is not type(expected):
             raise Failed(f"{what}: {_said(found)}; expected {_said(expected)}")
@@ -53,8 +56,9 @@ def compare(found, expected, what: str = "", tolerance: float = 1.0) -> None:
         if str(a.dtype) != str(b.dtype) or tuple(a.shape) != tuple(b.shape):
             raise Failed(f"{what}: {a.dtype}{tuple(a.shape)}, expected {b.dtype}{tuple(b.shape)}")
         x, y = array(a), array(b)
-        limit = TOLERANCES.get(str(b.dtype).partition(".")[2], 0.0) * tolerance
+        limit = TOLERANCES.get(str(b.dtype).partition(".")[2], 0.0)
         if limit:
+            limit = max(limit, coarse)
             with np.errstate(all="ignore"):
                 finite = np.abs(y[np.isfinite(y)])
                 scale = max(1.0, float(finite.max())) if finite.size else 1.0

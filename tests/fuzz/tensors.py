@@ -81,8 +81,11 @@ def samples(draw, shape=None, dtype=None, special: bool = True, grad: bool = Tru
     """A tensor; of a given shape and dtype, if these are given."""
     shape = draw(shapes()) if shape is None else shape
     dtype = draw(st.sampled_from(DTYPES)) if dtype is None else dtype
-    leaf = grad and dtype in ("float64", "float32") and draw(st.booleans())
-    made = Sample(draw(values(shape, dtype, special)), dtype, draw(st.sampled_from(LAYOUTS)), leaf)
+    array = draw(values(shape, dtype, special))
+    # At infinity and beyond, derivatives are what the order of rounding makes of them.
+    calm = dtype in ("float64", "float32") and bool((np.abs(array) < 100).all())
+    leaf = grad and calm and draw(st.booleans())
+    made = Sample(array, dtype, draw(st.sampled_from(LAYOUTS)), leaf)
     if made.layout == "expanded" and shape and shape[0]:
         made = Sample(np.ascontiguousarray(np.broadcast_to(made.values[:1], shape)), dtype, "expanded", leaf)
     return made

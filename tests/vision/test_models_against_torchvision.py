@@ -42,8 +42,19 @@ def regnet(m, nn, *sizes, **options):
     return m.RegNet(m.regnet.BlockParams.from_init_params(*sizes, **options), num_classes=4)
 
 
+def swin(m, nn, second, shift=True):
+    s = m.swin_transformer
+    parts = {"block": s.SwinTransformerBlockV2, "downsample_layer": s.PatchMergingV2} if second else {}
+    return m.SwinTransformer([4, 4], 12, [2, 2], [2, 3], [5, 4] if shift else [16, 16], num_classes=4, **parts)
+
+
+def maxvit(m, nn):
+    return m.MaxVit((64, 64), 8, 4, [8, 16], [1, 2], 4, 0.2, num_classes=4)
+
+
 # fmt: off
 NETWORKS = {
+    "swin": lambda m, nn: swin(m, nn, False), "swin_one_window": lambda m, nn: swin(m, nn, False, False), "swin_v2": lambda m, nn: swin(m, nn, True), "maxvit": maxvit,
     "googlenet": lambda m, nn: m.googlenet(num_classes=4, init_weights=False), "mobilenet_v2": lambda m, nn: m.mobilenet_v2(num_classes=4), "resnet18": lambda m, nn: m.resnet18(num_classes=4),
     "resnext50_32x4d": lambda m, nn: m.resnext50_32x4d(num_classes=4), "mobilenet_v3_small": lambda m, nn: m.mobilenet_v3_small(num_classes=4), "mobilenet_v3_large": lambda m, nn: m.mobilenet_v3_large(num_classes=4, width_mult=0.5, reduced_tail=True, dilated=True),
     "densenet": lambda m, nn: m.DenseNet(8, (2, 3, 2, 2), 16, num_classes=4), "squeezenet1_0": lambda m, nn: m.SqueezeNet("1_0", 4), "squeezenet1_1": lambda m, nn: m.squeezenet1_1(num_classes=4),
@@ -200,3 +211,45 @@ def test_asking_for_weights(i):
             except (TypeError, ValueError, KeyError) as error:
                 found.append(type(error))
     assert found[0] == found[1]
+
+
+CLIPS = {
+    "r3d": lambda v: v.VideoResNet(v.resnet.BasicBlock, [v.resnet.Conv3DSimple] * 4, [1, 1, 1, 1], v.resnet.BasicStem, num_classes=4),
+    "mc3": lambda v: v.VideoResNet(v.resnet.BasicBlock, [v.resnet.Conv3DNoTemporal] * 4, [1, 1, 1, 1], v.resnet.BasicStem, num_classes=4),
+    "r2plus1d": lambda v: v.VideoResNet(v.resnet.Bottleneck, [v.resnet.Conv2Plus1D] * 4, [1, 1, 1, 1], v.resnet.R2Plus1dStem, num_classes=4),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_video(name):
+    ours, theirs = ((lib.manual_seed(3), CLIPS[name](m.video).eval())[1] for lib, m in BOTH)
+    state, expected = ours.state_dict(), theirs.state_dict()
+    assert list(state) == list(expected) and repr(ours) == repr(theirs)
+    assert all(np.array_equal(state[k].numpy(), expected[k].numpy()) for k in state)
+    clip = np.random.default_rng(0).standard_normal((1, 3, 4, 32, 32)).astype(np.float32)
+    with taper.no_grad(), torch.no_grad():
+        a, b = ours(taper.from_numpy(clip)).numpy(), theirs(torch.from_numpy(clip)).numpy()
+    np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(b).max())
+
+
+def test_weights_of_video_and_how_its_clips_are_prepared():
+    for name in ("R3D_18_Weights", "MC3_18_Weights", "R2Plus1D_18_Weights"):
+        mine, other = (getattr(m.video, name).DEFAULT for _, m in BOTH)
+        assert (repr(mine), mine.url, repr(mine.transforms())) == (repr(other), other.url, repr(other.transforms()))
+        assert mine.meta == {k: v for k, v in other.meta.items() if k not in ("_docs", "_ops", "_file_size")}
+    clips = np.random.default_rng(0).integers(0, 255, (2, 3, 3, 20, 30)).astype(np.uint8)
+    for sample in (clips, clips[0]):
+        a, b = (library.from_numpy(sample) for library, _ in BOTH)
+        np.testing.assert_allclose(mine.transforms()(a).numpy(), other.transforms()(b).numpy(), atol=2e-2)
+
+
+def test_swins_windows_learn_alike():
+    grads = []
+    for lib, m in BOTH:
+        lib.manual_seed(0)
+        model = swin(m, lib.nn, True).eval()
+        x = lib.from_numpy(np.random.default_rng(0).standard_normal((2, 3, 40, 44)).astype(np.float32))
+        model(x).square().sum().backward()
+        grads.append({k: p.grad.numpy() for k, p in model.named_parameters()})
+    for key, g in grads[1].items():
+        np.testing.assert_allclose(grads[0][key], g, rtol=1e-3, atol=1e-4 * np.abs(g).max(), err_msg=key)

@@ -1,12 +1,24 @@
-"""Attention weights of NumPy arrays, and the gradients that go through them.
+"""Attention of NumPy arrays, and its gradients: natively where the compiler is there and it pays, else by NumPy.
 
-The weights are kept transposed, (..., S, L): NumPy reduces over a leading axis of a matrix many times faster than over
-its rows.
+NumPy's way keeps the weights, transposed, (..., S, L): NumPy reduces over a leading axis of a matrix many times faster than
+over its rows. The native one keeps the logarithm of each query's sum of exponentials, (..., L).
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+
+from .large import Native
+
+NATIVE = 1 << 16
+"""Multiplications from which attention runs natively, for more than a few queries."""
+
+FEW = 4
+
+WIDEST = 256
+"""Features of queries, or of values, up to which it does: native kernels have blocks of them on the stack."""
 
 __all__ = ["attention", "attention_grad"]
 
@@ -15,8 +27,25 @@ def _turned(x):
     return x.swapaxes(-1, -2)
 
 
+def _pays(q, k, v) -> bool:
+    length = q.shape[-2]
+    batch = max(math.prod(q.shape[:-2]), math.prod(k.shape[:-2]))
+    if length < FEW or max(q.shape[-1], v.shape[-1]) > WIDEST:
+        return False
+    return batch * length * k.shape[-2] * (q.shape[-1] + v.shape[-1]) >= NATIVE
+
+
 def attention(q, k, v, mask, drop, scale, causal):
-    """softmax(scale * q @ k.mT + mask) @ v: (out, transposed weights). drop multiplies the weights."""
+    """softmax(scale * q @ k.mT + mask) @ v, and what its gradient needs. drop multiplies the weights."""
+    if Native.attention is not None and q.__class__ is np.ndarray and _pays(q, k, v):
+        made = Native.attention(q, k, v, mask, drop, scale, causal)
+        if made is not NotImplemented:
+            return made
+    return _with_weights(q, k, v, mask, drop, scale, causal)
+
+
+def _with_weights(q, k, v, mask, drop, scale, causal):
+    """softmax(scale * q @ k.mT + mask) @ v: (out, transposed weights)."""
     scores = np.matmul(k, _turned(q * q.dtype.type(scale)))
     keys, length = scores.shape[-2:]
     hidden = scores.dtype.type(-np.inf)
@@ -39,8 +68,15 @@ def _dropped(weights, drop):
     return weights if drop is None else weights * _turned(drop)
 
 
-def attention_grad(g, q, k, v, mask, drop, weights, scale, causal, needs):
+def attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal, needs):
     """The gradients of q, k, v and mask, None for those not needed, with their leading dimensions broadcast."""
+    weights = kept
+    if kept.ndim < out.ndim:
+        if not needs[3] and Native.attention_grad is not None:
+            made = Native.attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal)
+            if made is not NotImplemented:
+                return (*(d if need else None for d, need in zip(made, needs)), None, None)
+        weights = _with_weights(q, k, v, mask, drop, scale, causal)[1]
     dq = dk = dv = ds = None
     if needs[2]:
         dv = np.matmul(_dropped(weights, drop), g)

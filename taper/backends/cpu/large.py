@@ -36,6 +36,7 @@ class Native:
     run(formula, args, attrs): `formula(xp, *args, **attrs)` by a program for these shapes. elementwise: the same of an
     elementwise formula, by a program for all sizes. rows: `formula(xp, *along, *args)` of arrays `along` of rows, by a
     program for any number of rows. update: see `optim/optimizer.py`. recurrence, recurrence_grad: see `recurrence.py`.
+    attention, attention_grad: see `attention.py`.
     """
 
     run: Callable[..., Any] | None = None
@@ -44,6 +45,8 @@ class Native:
     update: Callable[..., Any] | None = None
     recurrence: Callable[..., Any] | None = None
     recurrence_grad: Callable[..., Any] | None = None
+    attention: Callable[..., Any] | None = None
+    attention_grad: Callable[..., Any] | None = None
 
 
 def _large(x, *others) -> bool:
@@ -80,7 +83,7 @@ def rowwise(kernel: Callable, seen: Callable[..., tuple[int, int, tuple] | None]
     @functools.wraps(kernel)
     def call(*args):
         x = args[0]
-        if x.__class__ is ndarray and x.size >= ROWS and Native.rows is not None and x.dtype.kind == "f":
+        if x.__class__ is ndarray and x.size >= ROWS and x.dtype.kind == "f":
             found = seen(*args)
             if found is not None:
                 made = _by_rows(formula, args, *found)
@@ -98,7 +101,7 @@ def _by_rows(formula: Callable, args: tuple, along: int, axes: int, others: tupl
         return made if made.__class__ is not list else tuple(made)
     lead, width = shape[: len(shape) - axes], prod(shape[len(shape) - axes :])
     given = tuple([a.reshape(-1, width if a.shape == shape else 1) for a in args[:along]])
-    made = Native.rows(formula, given, others)
+    made = NotImplemented if Native.rows is None else Native.rows(formula, given, others)
     if made is NotImplemented:
         return made
     if made.__class__ is not list:
@@ -118,7 +121,7 @@ def has_rows(x: ndarray, width: int) -> bool:
 
 def by_rows(formula: Callable, xp, x, *others_and_axis):
     """`formula(xp, x, *others, axis)` of arrays of one shape, natively if they are NumPy's and the axis is their last."""
-    if x.__class__ is ndarray and x.size >= ROWS and Native.rows is not None and x.dtype.kind == "f":
+    if x.__class__ is ndarray and x.size >= ROWS and x.dtype.kind == "f":
         *others, axis = others_and_axis
         if is_last(x, axis) and all(a.shape == x.shape for a in others):
             made = _by_rows(formula, (x, *others), 1 + len(others), 1, (-1,))

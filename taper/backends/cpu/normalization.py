@@ -116,7 +116,8 @@ def batch_norm_by_grad(g, x, mean, variance, weight, eps, needs):
 
 
 def _rows(x, axes):
-    return x.reshape(-1, math.prod([x.shape[i] for i in axes]))
+    width = math.prod([x.shape[i] for i in axes])
+    return x.reshape(math.prod(x.shape[: x.ndim - len(axes)]), width)
 
 
 def _flat(v):

@@ -14,13 +14,14 @@ import numpy as np
 from ...native.machine import Machine
 from ..errors import CaptureError
 from ..evaluate import compute
-from ..graph import LEAVES, Graph, Node, reached, value_of
+from ..graph import LEAVES, PRODUCTS, SEVERAL, Graph, Node, reached, value_of
 from ..lower.calls import Call, call_of
 from ..lower.kernels import Kernel
-from ..lower.launches import Launch, launches
+from ..lower.launches import Launch, fits, launches, side_by_side, written
 from ..lower.schedule import schedule
 from ..placing import Segment, host_results, placed, settled
 from .driver import Driver
+from .passes import prepared
 
 ALIGN = 256
 """Bytes: what a device's own allocations are aligned to."""
@@ -42,6 +43,7 @@ class CudaProgram:
 
     def __init__(self, graph: Graph, results: list[Node], state: dict[Node, Node], machine: Machine):
         self.graph, self.machine = graph, machine
+        results, state = prepared(graph, results, state)
         self.results, self.state, self.kernels, _ = settled(graph, results, state, schedule, library=True)
         self.flag = next((n for n in self.results if n.op == "check"), None)
         nodes = reached(self.results)
@@ -58,19 +60,35 @@ class CudaProgram:
 
     def _emit(self) -> None:
         first = 0
+        waiting: list[Kernel] = []
+
+        def home(node: Node) -> Node:
+            return self.state.get(node, node)
+
+        def launch() -> None:
+            if waiting:
+                self.entries.append(side_by_side(list(waiting), self.machine, self.flag))
+                waiting.clear()
+
         for kernel in self.kernels:
-            if kernel.kind == "host":
-                if any(n.size for n in kernel.results()):
-                    self.segments.append(Segment(first, len(self.entries), kernel))
-                    first = len(self.entries)
+            targets = [r.target for r in kernel.roots if r.node not in kernel.silent] or kernel.results()
+            if all(n.size == 0 for n in targets):
                 continue
-            targets = [r.target for r in kernel.roots if r.node not in kernel.silent] or [kernel.node]
-            if all(n is None or n.size == 0 for n in targets):
+            if kernel.kind == "loop":
+                checked = kernel.writes_state and any(self.flag in written(k) for k in waiting)
+                if waiting and (checked or not fits(waiting, kernel, home)):
+                    launch()
+                waiting.append(kernel)
                 continue
-            if kernel.kind == "product" and kernel.node.op in ("matmul", "conv", "conv_input", "conv_weight"):
+            launch()
+            if kernel.kind in SEVERAL:
+                self.segments.append(Segment(first, len(self.entries), kernel))
+                first = len(self.entries)
+            elif kernel.kind == "product" and kernel.node.op in PRODUCTS:
                 self.entries.append(call_of(kernel))
             else:
-                self.entries += launches(kernel, self.machine, self.flag)
+                self.entries += launches(kernel, self.machine)
+        launch()
         self.segments.append(Segment(first, len(self.entries)))
 
     def _place(self) -> None:
@@ -227,7 +245,7 @@ class CudaProgram:
         inputs = [self._fetched(n).reshape(x.shape) for n, x in zip(kernel.operands, node.inputs)]
         with np.errstate(all="ignore"):
             made = compute(node, inputs)
-        results = made if node.op == "host" else [made]
+        results = made if node.op in SEVERAL else [made]
         for target in host_results(kernel):
             value = np.asarray(results[target.attrs[0] if target.op == "part" else 0])
             if value.shape != target.shape:

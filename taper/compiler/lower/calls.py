@@ -44,7 +44,8 @@ class Matmul:
 
 @dataclass(frozen=True)
 class Convolve:
-    """`op` of the graph (conv, conv_input, conv_weight) of two arrays without gaps, into one of `shape`."""
+    """`op` of the graph (conv, conv_input, conv_weight) of two arrays without gaps and of `dtype`, into one of `shape`, of
+    `out`."""
 
     op: str
     first: tuple[int, ...]
@@ -55,31 +56,42 @@ class Convolve:
     dilation: tuple[int, ...]
     groups: int
     dtype: str
+    out: str
 
 
 @dataclass
 class Call:
     """A call of a library: the nodes whose arrays it gets, its result last."""
 
-    kernel: Kernel
+    kernels: list[Kernel]
     what: Matmul | Convolve
     items: list[Node]
     reads: set[Node]
     writes: set[Node]
+    text: str = ""
+
+    @property
+    def how(self) -> str:
+        """How it runs, to read."""
+        if isinstance(self.what, Matmul):
+            return f"cuBLAS, {self.what.dtype} into {self.what.out}"
+        return f"cuDNN, {self.what.dtype} into {self.what.out}"
 
 
 def call_of(kernel: Kernel) -> Call:
     """The call that computes a product."""
     node = kernel.node
     what = _matmul(kernel) if node.op == "matmul" else _convolve(kernel)
-    return Call(kernel, what, [*kernel.operands, node], set(kernel.operands), {node})
+    (result,) = kernel.results()
+    return Call([kernel], what, [*kernel.operands, result], set(kernel.operands), {result})
 
 
 def _matmul(kernel: Kernel) -> Matmul:
     node = kernel.node
     *stack, m, n = node.shape
     a, b = (_matrices(x, base, tuple(stack)) for x, base in zip(node.inputs, kernel.operands))
-    return Matmul(m, n, node.inputs[0].shape[-1], tuple(stack), kernel.operands[0].dtype.name, node.dtype.name, a, b)
+    types = kernel.operands[0].dtype.name, kernel.results()[0].dtype.name
+    return Matmul(m, n, node.inputs[0].shape[-1], tuple(stack), *types, a, b)
 
 
 def _matrices(x: Node, base: Node, stack: tuple[int, ...]) -> Matrices:
@@ -93,4 +105,5 @@ def _convolve(kernel: Kernel) -> Convolve:
     node = kernel.node
     shape, stride, padding, dilation, groups, _ = node.attrs
     x, y = node.inputs
-    return Convolve(node.op, x.shape, y.shape, shape, stride, padding, dilation, groups, node.dtype.name)
+    types = kernel.operands[0].dtype.name, kernel.results()[0].dtype.name
+    return Convolve(node.op, x.shape, y.shape, shape, stride, padding, dilation, groups, *types)

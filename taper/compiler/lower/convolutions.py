@@ -21,10 +21,11 @@ from ...native.conv import (
 from ...native.machine import Machine
 from ...native.text import Builder, Module, Value, i64, vector
 from ..graph import Node
+from ..placing import Scratch
 from .emitter import Pointer
 from .instructions import LLVM
 from .kernels import Kernel
-from .products import Epilogue, Piece, Scratch, operand
+from .products import Epilogue, Piece, operand
 from .schedule import operand_strides
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from ...native.gpu import Kernel as Code
@@ -14,38 +15,90 @@ from ..graph import Node
 from .emitter import memory_type
 from .kernels import Kernel
 from .resampling import Resampling
-from .threads import MAP_BLOCK, Grid, emit_threads
+from .threads import MAP_BLOCK, Grid, emit_threads, grid_of
 from .windows import Images, Windows
 
 SCATTER_BLOCK = 128
 """Threads that add up the rows of one position."""
 
 
+TOGETHER, ARRAYS = 32, 120
+"""Kernels that one launch runs side by side, and arrays of one launch, at most (a kernel's arguments may take 4 KB)."""
+
+
 @dataclass
 class Launch:
-    """One kernel: its code, how it is launched, and the nodes whose arrays it gets, in order."""
+    """One launch: its code, its grid, the nodes whose arrays it gets, in order; the kernels that it computes."""
 
-    kernel: Kernel
+    kernels: list[Kernel]
     text: str
     grid: Grid
     items: list[Node]
     reads: set[Node]
     writes: set[Node]
 
+    @property
+    def how(self) -> str:
+        """How it runs, to read."""
+        blocks = self.grid.blocks
+        return f"{blocks} block{'s' if blocks > 1 else ''} of {self.grid.threads} threads"
 
-def launches(kernel: Kernel, machine: Machine, flag: Node | None = None) -> list[Launch]:
-    """The launches of a loop, scatter or window kernel. flag: what forbids a kernel to overwrite inputs, where it is set."""
+
+def launches(kernel: Kernel, machine: Machine) -> list[Launch]:
+    """The launches of a scatter or window kernel."""
     if kernel.kind == "scatter":
-        zeros = [_launch(kernel, machine, _zeros)]
-        return [*zeros, _launch(kernel, machine, _scatter)] if kernel.node.inputs[0].size else zeros
-    if kernel.kind == "product":
-        images = {"resample": Resampling}.get(kernel.node.op, Windows)
-        return [_launch(kernel, machine, lambda b, k, pointer, machine: _images(b, images(k, pointer, machine)))]
-    return [_launch(kernel, machine, emit_threads, flag if kernel.writes_state else None)]
+        zeros = [_launch([kernel], machine, _zeros)]
+        return [*zeros, _launch([kernel], machine, _scatter)] if kernel.node.inputs[0].size else zeros
+    images = {"resample": Resampling}.get(kernel.node.op, Windows)
+    return [_launch([kernel], machine, lambda b, k, pointer, machine: _images(b, images(k, pointer, machine)))]
 
 
-def _launch(kernel: Kernel, machine: Machine, write: Callable[..., Grid], flag: Node | None = None) -> Launch:
-    """A kernel written by `write(b, kernel, pointer, machine)`."""
+def side_by_side(kernels: list[Kernel], machine: Machine, flag: Node | None = None) -> Launch:
+    """Loop kernels of equal blocks that need nothing of each other, in one launch: each has some of the blocks.
+
+    flag: what forbids a kernel to overwrite inputs, where it is set.
+    """
+    grids = [grid_of(k) for k in kernels]
+    starts = [sum(g.blocks for g in grids[:i]) for i in range(len(grids) + 1)]
+
+    def write(b: Builder, kernel: Kernel, pointer, machine: Machine) -> Grid:
+        i = kernels.index(kernel)
+        conditions = []
+        if kernel.writes_state and flag is not None:
+            conditions.append(b.compare("==", b.load("i8", pointer(b, flag)), const(0, "i8")))
+        if i:
+            conditions.append(b.compare(">=", block(b), i64(starts[i])))
+        if i + 1 < len(kernels):
+            conditions.append(b.compare("<", block(b), i64(starts[i + 1])))
+        with ExitStack() as inside:
+            for condition in conditions:
+                inside.enter_context(b.when(condition))
+            emit_threads(b, kernel, pointer, machine, starts[i])
+        return Grid(starts[-1], grids[0].threads)
+
+    return _launch(kernels, machine, write)
+
+
+def fits(kernels: list[Kernel], kernel: Kernel, home: Callable[[Node], Node]) -> bool:
+    """Whether a loop kernel may run side by side with others. home: whose memory a node has."""
+    if len(kernels) == TOGETHER or grid_of(kernel).threads != grid_of(kernels[0]).threads:
+        return False
+    reads, writes = _touched(kernel, home)
+    arrays = len(reads | writes)
+    for other in kernels:
+        r, w = _touched(other, home)
+        arrays += len(r | w)
+        if (reads | writes) & w or writes & r:
+            return False
+    return arrays <= ARRAYS
+
+
+def _touched(kernel: Kernel, home: Callable[[Node], Node]) -> tuple[set[Node], set[Node]]:
+    return {home(n) for n in kernel.loads()}, {home(n) for n in written(kernel)}
+
+
+def _launch(kernels: list[Kernel], machine: Machine, write: Callable[..., Grid]) -> Launch:
+    """The launch of kernels, each of which `write(b, kernel, pointer, machine)` writes."""
     b = Code(Module(fused=machine.fused, modulo=False), "KERNEL")
     items: list[Node] = []
 
@@ -55,18 +108,16 @@ def _launch(kernel: Kernel, machine: Machine, write: Callable[..., Grid], flag: 
             b.argument()
         return b.args[items.index(node)]
 
-    if flag is None:
+    for kernel in kernels:
         grid = write(b, kernel, pointer, machine)
-    else:
-        allowed = b.compare("==", b.load("i8", pointer(b, flag)), const(0, "i8"))
-        with b.when(allowed):
-            grid = write(b, kernel, pointer, machine)
-    writes = set(kernel.results()) if kernel.kind == "scatter" else written(kernel)
+    writes = set()
+    for kernel in kernels:
+        writes |= set(kernel.results()) if kernel.kind == "scatter" else written(kernel)
     reads = {n for n in items if n not in writes}
     # What overwrites an input shares its memory with what was read of it.
-    unwritten = [] if kernel.writes_state else [b.args[items.index(n)] for n in reads]
+    unwritten = [] if any(k.writes_state for k in kernels) else [b.args[items.index(n)] for n in reads]
     b.finish_kernel(grid.threads, unwritten)
-    return Launch(kernel, str(b.module), grid, items, reads, writes & set(items))
+    return Launch(kernels, str(b.module), grid, items, reads, writes & set(items))
 
 
 def written(kernel: Kernel) -> set[Node]:

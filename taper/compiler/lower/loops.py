@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ...native.machine import Machine
 from ...native.text import Builder, Value, element, i64, vector
-from ..graph import Node
+from ..graph import ANY, Node
 from .access import Access
 from .emitter import Emitter, Lane, Pointer, inner_steps, register_type
 from .expression import is_reduction
@@ -27,9 +27,6 @@ BLOCK = 256
 
 CHUNK = 8192
 """Elements of a chunk, about: what a thread does between two looks at its share."""
-
-ANY = 999_983
-"""A number of rows, or elements of a vector, of which each is a chunk: the kernel serves for any number of them."""
 
 
 def emit_loop(b: Builder, kernel: Kernel, pointer: Pointer, machine: Machine) -> int:

@@ -11,18 +11,12 @@ from ...native.gemm.tiling import Plan
 from ...native.machine import Machine
 from ...native.text import Builder, Module, Value, const, i64, lanes, vector
 from ..graph import Node
+from ..placing import Scratch
 from .access import Access
 from .emitter import Emitter, Lane, Pointer, memory_type
 from .instructions import LLVM
 from .kernels import Kernel
 from .schedule import operand_strides
-
-
-class Scratch:
-    """Working memory of one kernel, or of two that follow one another; size in bytes."""
-
-    def __init__(self, size: int):
-        self.size = size
 
 
 @dataclass(frozen=True)

@@ -75,8 +75,11 @@ class _Scheduler:
         self.producer: dict[Node, Kernel] = {}
         self.pieces: dict[Node, list[Kernel]] = defaultdict(list)
         self._needs: dict[Kernel, list[Kernel]] = {}
+        self._reach: dict[Kernel, int] = {}
         self._readers: dict[Node, list[Kernel]] | None = None
         self.alive: set[Kernel] = set()
+        # Casts to half precision that a library's product ends with.
+        self.ends: dict[Node, Node] = {}
 
     def run(self) -> list[Kernel]:
         self.choose()
@@ -102,7 +105,11 @@ class _Scheduler:
                 continue
             if not inline(node):
                 cost[node] = 1
-                if node.op not in SEVERAL:
+                end = self.narrowed(node) if self.library and is_product(node) else None
+                if end is not None:
+                    self.ends[node] = end
+                    self.stored.add(end)
+                elif node.op not in SEVERAL:
                     self.stored.add(node)
                 for x in self.in_memory_for(node):
                     self.store(x)
@@ -140,9 +147,18 @@ class _Scheduler:
             x = x.inputs[0]
         return x
 
+    def narrowed(self, node: Node) -> Node | None:
+        """The cast to half precision that alone uses a product of half precision, if there is one: the library rounds."""
+        half = self.operand_bases(node)[0].dtype
+        users = self.users[node]
+        while len(users) == 1 and users[0].op == "reshape" and users[0] not in self.results:
+            users = self.users[users[0]]
+        fits = len(users) == 1 and users[0].op == "cast" and users[0].dtype == half and half.name in self.widened
+        return users[0] if fits and node not in self.results else None
+
     def operand_bases(self, node: Node) -> tuple[Node, ...]:
         """What a product's operands are strided views of; half precision if both are, which a matrix product widens."""
-        if node.op == "matmul":
+        if node.op == "matmul" or self.library:
             narrow = [self.operand_base(node, i, True) for i in range(2)]
             if narrow[0].dtype == narrow[1].dtype and narrow[0].dtype.name in self.widened:
                 return tuple(narrow)
@@ -156,7 +172,14 @@ class _Scheduler:
             base = base.inputs[0]
         access = operand_strides(x, base)
         fits = calls_take if self.library else takes
-        return x if access is None or not fits(node, place, access) else base
+        if access is not None and fits(node, place, access):
+            return base
+        if narrow:
+            # What must be moved in memory is moved before it is widened.
+            whole = self.stripped(x)
+            if widens(whole, self.widened):
+                return whole.inputs[0]
+        return x
 
     def _rereads(self, node: Node, reads: set[Node]) -> bool:
         """Whether computing a node at each use reads more memory than storing it would cost."""
@@ -200,10 +223,13 @@ class _Scheduler:
     # One kernel each.
 
     def make(self) -> None:
+        ends = set(self.ends.values())
         for node in self.nodes:
             if node.op in SEVERAL:
-                self.add(Kernel(node.op, [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
-            elif node not in self.stored:
+                # A routine has code for processors only; beside a GPU the host computes it.
+                kind = "host" if self.library else node.op
+                self.add(Kernel(kind, [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
+            elif node not in self.stored and node not in self.ends or node in ends:
                 continue
             elif node.op == "part":
                 self.producer[node] = self.producer[node.inputs[0]]
@@ -212,7 +238,8 @@ class _Scheduler:
                 *lead, m, n = node.shape
                 extents = (_product(lead), m, n)
                 space = Space(extents, steps_of(extents), 3)
-                self.add(Kernel("product", [Root(node)], space, self.stored, node, self.operand_bases(node)))
+                root = Root(self.ends.get(node, node))
+                self.add(Kernel("product", [root], space, self.stored, node, self.operand_bases(node)))
             elif is_window(node):
                 self.make_windows(node)
             elif node.op == "scatter" and node.dtype.name in ("float32", "float64"):
@@ -226,6 +253,7 @@ class _Scheduler:
         for kernel in list(self.kernels):
             self.linear(kernel)
         self._needs.clear()
+        self._reach.clear()
         self._readers = None
 
     def make_windows(self, node: Node) -> None:
@@ -309,16 +337,32 @@ class _Scheduler:
         """Whether `kernel` needs, through others, what `on` computes; not counting the step straight from `without`."""
         seen = {kernel}
         stack = [k for k in self.needs(kernel) if not (without is kernel and k is on)]
-        first = _first(on)
+        last = _last(on)
         while stack:
             k = stack.pop()
             if k is on:
                 return True
-            # What was made before the first of its nodes can need it only to overwrite what it reads.
-            if k not in seen and (_last(k) > first or any(r.node in self.state for r in k.roots)):
+            if k not in seen and self.reach(k) >= last:
                 seen.add(k)
                 stack.extend(self.needs(k))
         return False
+
+    def reach(self, kernel: Kernel) -> int:
+        """The number of the last node among what a kernel computes and all that it needs, through others, too.
+
+        Numbers grow along single nodes, but a kernel may compute early nodes with late ones.
+        """
+        known = self._reach
+        stack = [kernel]
+        while kernel not in known:
+            k = stack[-1]
+            missing = [n for n in self.needs(k) if n not in known]
+            if missing:
+                stack.extend(missing)
+            else:
+                known[k] = max([_last(k), *[known[n] for n in self.needs(k)]])
+                stack.pop()
+        return known[kernel]
 
     def needs(self, kernel: Kernel) -> list[Kernel]:
         """The kernels whose results a kernel reads."""
@@ -407,10 +451,22 @@ class _Scheduler:
         self.kernels.remove(a)
         self.alive -= {a, b}
         self.alive.add(made)
-        self._needs.clear()
-        self._readers = None
+        self.forget({a, b})
         for n in made.results():
             self.producer[n] = made
+
+    def forget(self, gone: set[Kernel]) -> None:
+        """Forget what is known of kernels that are no more, and of all that need them."""
+        above = set(gone)
+        for k in self._reach:
+            # What a kernel needs was noted before it.
+            if not above.isdisjoint(self._needs[k]):
+                above.add(k)
+        for k in above:
+            self._reach.pop(k, None)
+        for k in [k for k, needs in self._needs.items() if k in gone or not gone.isdisjoint(needs)]:
+            del self._needs[k]
+        self._readers = None
 
     def join_epilogues(self) -> None:
         """Elementwise kernels into the products whose elements they use one by one."""
@@ -493,6 +549,7 @@ class _Scheduler:
         for k in self.kernels:
             k.writes_state = any(n in self.state for n in k.results())
         self._needs.clear()
+        self._reach.clear()
         self._readers = None
         order = self.placed(lambda k: (k.writes_state, _last(k)))
         checked = max((i for i, k in enumerate(order) if _checks(k)), default=-1)
@@ -538,10 +595,6 @@ def _checks(kernel: Kernel) -> bool:
 
 def _last(kernel: Kernel) -> int:
     return max((n.number for n in kernel.results()), default=0)
-
-
-def _first(kernel: Kernel) -> int:
-    return min((n.number for n in kernel.results()), default=0)
 
 
 def _product(numbers) -> int:

@@ -21,7 +21,7 @@ from .access import Access
 from .emitter import Lane, Pointer, inner_steps
 from .expression import INDEXED
 from .iteration import Iteration, levels_of
-from .kernels import Kernel, Walk, in_memory
+from .kernels import Kernel, Space, Walk, in_memory
 from .reductions import REDUCERS, Reducer
 
 MAP_BLOCK = 256
@@ -54,20 +54,49 @@ class Grid:
     threads: int
 
 
-def emit_threads(b: Builder, kernel: Kernel, pointer: Pointer, machine: Machine) -> Grid:
-    """Write a loop kernel's body for one thread."""
+def grid_of(kernel: Kernel) -> Grid:
+    """How a loop kernel is launched."""
+    return _kind(kernel.walk().space).grid(kernel)
+
+
+def emit_threads(b: Builder, kernel: Kernel, pointer: Pointer, machine: Machine, first: int = 0) -> Grid:
+    """Write a loop kernel's body for one thread; the blocks from `first` on are its own."""
     walk = kernel.walk()
-    space = walk.space
-    last = len(space.extents) - 1
+    made = _kind(walk.space)(b, kernel, walk, pointer, machine, first)
+    made.emit()
+    return made.grid(kernel)
+
+
+def _kind(space: Space) -> type[Threads]:
     if not space.reduces:
-        return _Map(b, kernel, walk, pointer, machine, last).emit()
-    if space.flat[-1] == 1 or space.extents[-1] == space.size:
-        return _Rows(b, kernel, walk, pointer, machine, -1).emit()
-    return _Columns(b, kernel, walk, pointer, machine, -1).emit()
+        return _Map
+    return _Rows if space.flat[-1] == 1 or space.extents[-1] == space.size else _Columns
 
 
 class Threads(Iteration):
     """What the kernels of this file share."""
+
+    vector_dim_from_end = 0
+    """The dimension whose neighbours a thread computes together, as an index from the end; 0 for none."""
+
+    def __init__(self, b: Builder, kernel: Kernel, walk: Walk, pointer: Pointer, machine: Machine, first: int):
+        dim = len(walk.space.extents) - self.vector_dim_from_end if self.vector_dim_from_end else -1
+        super().__init__(b, kernel, walk, pointer, machine, dim)
+        self.first = first
+
+    @staticmethod
+    def grid(kernel: Kernel) -> Grid:
+        """How the kernel is launched."""
+        raise NotImplementedError
+
+    def emit(self) -> None:
+        """Write the code of a thread."""
+        raise NotImplementedError
+
+    def block(self) -> Value:
+        """The number of the thread's block among those of this kernel."""
+        b = self.b
+        return b.sub(block(b), i64(self.first)) if self.first else block(b)
 
     def place(self, row: Value, dims: range) -> None:
         """Set the indices of dimensions from a row number: by 32-bit divisions where that is enough."""
@@ -91,13 +120,20 @@ class Threads(Iteration):
 class _Map(Threads):
     """No reductions: a thread computes a few neighbours, all of which lie in one vector of memory where that can be."""
 
-    def emit(self) -> Grid:
+    vector_dim_from_end = 1
+
+    @staticmethod
+    def grid(kernel: Kernel) -> Grid:
+        total = kernel.walk().space.size // vector_width(kernel, kernel.walk())
+        return Grid(min(math.ceil(total / MAP_BLOCK), MAP_BLOCKS), MAP_BLOCK)
+
+    def emit(self) -> None:
         b = self.b
         every = range(len(self.extents))
         self.width = vector_width(self.kernel, self.walk)
         total = self.walk.space.size // self.width
-        blocks = min(math.ceil(total / MAP_BLOCK), MAP_BLOCKS)
-        number = b.add(b.mul(block(b), i64(MAP_BLOCK)), thread(b))
+        blocks = self.grid(self.kernel).blocks
+        number = b.add(b.mul(self.block(), i64(MAP_BLOCK)), thread(b))
         for r, _ in self.roots:
             self.hoist(r.node, self.home(r), every)
         if blocks * MAP_BLOCK == total:
@@ -108,7 +144,6 @@ class _Map(Threads):
         else:
             with b.loop(number, i64(total), i64(blocks * MAP_BLOCK)) as loop, self.scope():
                 self.elements(loop.index)
-        return Grid(blocks, MAP_BLOCK)
 
     def elements(self, number: Value) -> None:
         """The elements of a vector, by its number."""
@@ -127,17 +162,23 @@ class _Map(Threads):
 class _Rows(Threads):
     """Reductions along rows: `team` threads to a row."""
 
-    def emit(self) -> Grid:
+    @staticmethod
+    def grid(kernel: Kernel) -> Grid:
+        space = kernel.walk().space
+        team = team_for(space.kept_size, math.prod(space.extents[space.kept :]))
+        threads = max(team, ROWS_BLOCK if space.kept_size * team >= ROWS_BLOCK else WARP)
+        return Grid(math.ceil(space.kept_size / (threads // team)), threads)
+
+    def emit(self) -> None:
         b, space = self.b, self.walk.space
         self.each = math.prod(space.extents[space.kept :])
         self.rows = space.kept_size
         self.team = team_for(self.rows, self.each)
-        threads = max(self.team, ROWS_BLOCK if self.rows * self.team >= ROWS_BLOCK else WARP)
-        together = threads // self.team
-        blocks = math.ceil(self.rows / together)
-        self.threads = threads
+        grid = self.grid(self.kernel)
+        blocks, self.threads = grid.blocks, grid.threads
+        together = self.threads // self.team
         self.number = number = thread(b)
-        row = block(b)
+        row = self.block()
         self.lane_number = number
         if together > 1:
             row = b.add(b.mul(row, i64(together)), b.logical("lshr", number, i64(int(math.log2(self.team)))))
@@ -157,7 +198,6 @@ class _Rows(Threads):
                 self.hoist(node.inputs[0], Access(0, space.flat), inner)
             self.reduce(level)
         self.write(inner)
-        return Grid(blocks, threads)
 
     def prepare(self) -> None:
         """Where in the row a thread's elements are: known at once for a few, else found in a loop."""
@@ -310,14 +350,19 @@ class _Rows(Threads):
 class _Columns(Threads):
     """Reductions over outer dimensions: blocks of columns, with several threads to each."""
 
-    def emit(self) -> Grid:
+    @staticmethod
+    def grid(kernel: Kernel) -> Grid:
+        space = kernel.walk().space
+        each = math.prod(space.extents[space.kept :])
+        threads = min(LARGEST_BLOCK, COLUMNS * max(1, 2 ** math.floor(math.log2(max(1, each / 4)))))
+        return Grid(math.ceil(space.kept_size / COLUMNS), threads)
+
+    def emit(self) -> None:
         b, space = self.b, self.walk.space
         columns, each = space.kept_size, math.prod(space.extents[space.kept :])
-        threads = min(LARGEST_BLOCK, COLUMNS * max(1, 2 ** math.floor(math.log2(max(1, each / 4)))))
-        side = threads // COLUMNS
-        blocks = math.ceil(columns / COLUMNS)
+        side = self.grid(self.kernel).threads // COLUMNS
         number = thread(b)
-        column = b.add(b.mul(block(b), i64(COLUMNS)), b.logical("and", number, i64(COLUMNS - 1)))
+        column = b.add(b.mul(self.block(), i64(COLUMNS)), b.logical("and", number, i64(COLUMNS - 1)))
         first = b.logical("lshr", number, i64(int(math.log2(COLUMNS))))
         inside = None
         if columns % COLUMNS:
@@ -342,7 +387,6 @@ class _Columns(Threads):
         storing = b.compare("==", first, i64(0))
         with b.when(storing if inside is None else b.logical("and", storing, inside)), self.scope():
             self.write_roots(self.roots)
-        return Grid(blocks, threads)
 
     def walk_columns(self, nodes, reducers, cells, first: Value, side: int, each: int, long: bool) -> None:
         """Take in every side-th element of the column from `first` on."""

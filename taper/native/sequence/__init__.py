@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
+from .attention import QUERIES, Attention, emit_attention, emit_attention_gradient
 from .recurrence import Recurrence, emit_backward, emit_forward, emit_weights
 
-__all__ = ["Recurrence", "emit_backward", "emit_forward", "emit_weights"]
+__all__ = [
+    "QUERIES",
+    "Attention",
+    "Recurrence",
+    "emit_attention",
+    "emit_attention_gradient",
+    "emit_backward",
+    "emit_forward",
+    "emit_weights",
+]

@@ -117,3 +117,10 @@ from .random_activation import gumbel_softmax, rrelu, rrelu_
 from .sampling import affine_grid, grid_sample
 
 _arguments.check_functions(globals(), list(globals()))
+
+from ...overrides import (
+    handle_torch_function,
+    has_torch_function,
+    has_torch_function_unary,
+    has_torch_function_variadic,
+)

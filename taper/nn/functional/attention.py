@@ -9,12 +9,13 @@ import numpy as np
 from ...autograd.casting import in_lower_precision
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
-from ...autograd.tape import wrap
 from ...ops.attention import attention
 from ...tensor.activation import softmax
+from ...tensor.creation import full_like, zeros_like
 from ...tensor.factory import leaf
 from ...tensor.joining import cat
 from ...tensor.products import linear, matmul
+from ...tensor.selection import where
 from .dropout import dropout
 from .padding import pad
 
@@ -125,56 +126,54 @@ def multi_head_attention_forward(
     head = width // num_heads
     if head * num_heads != width:
         raise AssertionError(f"embed_dim {width} not divisible by num_heads {num_heads}")
-    if use_separate_proj_weight:
-        w = (q_proj_weight, k_proj_weight, v_proj_weight)
+    if query is key is value and not use_separate_proj_weight:
+        q, k, v = linear(query, in_proj_weight, in_proj_bias).chunk(3, -1)
     else:
-        w = in_proj_weight.chunk(3)
-    b = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
-    q, k, v = (linear(t, wi, bi) for t, wi, bi in zip((query, key, value), w, b))
+        w = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else in_proj_weight.chunk(3)
+        b = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
+        q, k, v = (linear(t, wi, bi) for t, wi, bi in zip((query, key, value), w, b))
     if is_causal and attn_mask is None:
         raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
     attn_mask = _as_added(attn_mask, query.dtype)
     if attn_mask is not None:
-        if attn_mask._array.ndim == 2:
-            attn_mask = attn_mask.unsqueeze(0)
-        if attn_mask._array.shape[0] not in (1, batch * num_heads):
+        if attn_mask._array.ndim == 3 and attn_mask._array.shape[0] not in (1, batch * num_heads):
             raise RuntimeError(
                 f"The shape of the 3D attn_mask is {attn_mask.shape}, but should be "
                 f"{(batch * num_heads, length, k._array.shape[0])}."
             )
+        if attn_mask._array.ndim == 3 and attn_mask._array.shape[0] != 1:
+            attn_mask = attn_mask.reshape(batch, num_heads, *attn_mask._array.shape[1:])
     key_padding_mask = _as_added(key_padding_mask, query.dtype)
     if bias_k is not None:
         k, v = cat([k, bias_k.repeat(1, batch, 1)]), cat([v, bias_v.repeat(1, batch, 1)])
         attn_mask, key_padding_mask = _one_more(attn_mask), _one_more(key_padding_mask)
-    q = q.reshape(length, batch * num_heads, head).transpose(0, 1)
-    k = static_k if static_k is not None else k.reshape(k._array.shape[0], batch * num_heads, head).transpose(0, 1)
-    v = static_v if static_v is not None else v.reshape(v._array.shape[0], batch * num_heads, head).transpose(0, 1)
+    # (batch, heads, length, head), as views: attention reads them where they are, and its result lies as they do.
+    q, k, v = (
+        t.reshape(t._array.shape[0], batch, num_heads, head).permute(1, 2, 0, 3)
+        if given is None
+        else given.reshape(batch, num_heads, *given._array.shape[1:])
+        for t, given in ((q, None), (k, static_k), (v, static_v))
+    )
     if add_zero_attn:
-        zero = k.new_zeros((batch * num_heads, 1, head))
-        k, v = cat([k, zero], 1), cat([v, zero], 1)
+        zero = k.new_zeros((batch, num_heads, 1, head))
+        k, v = cat([k, zero], 2), cat([v, zero], 2)
         attn_mask, key_padding_mask = _one_more(attn_mask), _one_more(key_padding_mask)
-    keys = k._array.shape[1]
     if key_padding_mask is not None:
-        hidden = (
-            key_padding_mask.reshape(batch, 1, 1, keys)
-            .expand(-1, num_heads, -1, -1)
-            .reshape(batch * num_heads, 1, keys)
-        )
+        hidden = key_padding_mask.reshape(batch, 1, 1, k._array.shape[2])
         attn_mask = hidden if attn_mask is None else attn_mask + hidden
     weights, dropped = None, dropout_p if training else 0.0
     if need_weights:
-        scores = matmul(q * math.sqrt(1.0 / head), k.transpose(1, 2))
+        scores = matmul(q * math.sqrt(1.0 / head), k.transpose(2, 3))
         weights = softmax(scores if attn_mask is None else scores + attn_mask, -1)
         weights = dropout(weights, dropped)
         out = matmul(weights, v)
     else:
         drop = _dropout_mask(q, k, dropped)
         out = apply(attention, q, k, v, attn_mask, drop, scale=math.sqrt(1.0 / head), causal=False)
-    out = out.transpose(0, 1).reshape(length * batch, width)
+    out = out.permute(2, 0, 1, 3).reshape(length * batch, width)
     out = linear(out, out_proj_weight, out_proj_bias).reshape(length, batch, width)
-    if weights is not None:
-        weights = weights.reshape(batch, num_heads, length, keys)
-        weights = weights.mean(1) if average_attn_weights else weights
+    if weights is not None and average_attn_weights:
+        weights = weights.mean(1)
     if not batched:
         out, weights = out.squeeze(1), None if weights is None else weights.squeeze(0)
     return out, weights
@@ -184,7 +183,8 @@ def _as_added(mask, dtype):
     """A mask of bools as numbers to add: minus infinity where it hides."""
     if mask is None or mask._array.dtype.kind != "b":
         return mask
-    return wrap(np.where(mask._array, -np.inf, 0).astype(dtype.np))
+    hidden = full_like(mask, -float("inf"), dtype=dtype)
+    return where(mask, hidden, zeros_like(hidden))
 
 
 def _one_more(mask):

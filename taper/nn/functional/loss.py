@@ -309,11 +309,23 @@ def binary_cross_entropy_with_logits(
     if target._array.shape != input._array.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
     needs_floating("binary_cross_entropy_with_logits", input)
+    given = target._array.dtype
+    if given.kind == "b":
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported: "
+            "binary_cross_entropy_with_logits takes floating targets: target.float()."
+        )
+    if given.kind in "iu":
+        raise RuntimeError(
+            f"result type {legacy_name(input._array.dtype)} can't be cast to the desired output type {legacy_name(given)}: "
+            "binary_cross_entropy_with_logits takes floating targets: target.float()."
+        )
     if pos_weight is None:
         loss = apply(ops.bce_with_logits, input, target)
     else:
         loss = apply(ops.weighted_bce_with_logits, input, target, pos_weight)
-    return reduced(loss if weight is None else loss * weight, reduction)
+    loss = loss if weight is None else loss * weight
+    return reduced(loss if loss._array.dtype == given else loss.to(target.dtype), reduction)
 
 
 @in_float32

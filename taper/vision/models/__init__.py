@@ -4,7 +4,7 @@
 `weights` nothing is fetched.
 """
 
-from . import segmentation
+from . import detection, feature_extraction, segmentation, video
 from .alexnet import AlexNet, AlexNet_Weights, alexnet
 from .convnext import (
     ConvNeXt,
@@ -56,6 +56,7 @@ from .efficientnet import (
 from .googlenet import GoogLeNet, GoogLeNet_Weights, GoogLeNetOutputs, googlenet
 from .inception import Inception3, Inception_V3_Weights, InceptionOutputs, inception_v3
 from .lenet import LeNet, lenet
+from .maxvit import MaxVit, MaxVit_T_Weights, maxvit_t
 from .mnasnet import (
     MNASNet,
     MNASNet0_5_Weights,
@@ -144,6 +145,21 @@ from .shufflenetv2 import (
     shufflenet_v2_x2_0,
 )
 from .squeezenet import SqueezeNet, SqueezeNet1_0_Weights, SqueezeNet1_1_Weights, squeezenet1_0, squeezenet1_1
+from .swin_transformer import (
+    Swin_B_Weights,
+    Swin_S_Weights,
+    Swin_T_Weights,
+    Swin_V2_B_Weights,
+    Swin_V2_S_Weights,
+    Swin_V2_T_Weights,
+    SwinTransformer,
+    swin_b,
+    swin_s,
+    swin_t,
+    swin_v2_b,
+    swin_v2_s,
+    swin_v2_t,
+)
 from .vgg import (
     VGG,
     VGG11_BN_Weights,

@@ -210,6 +210,10 @@ class Inception3(nn.Module):
                     init.constant_(layer.weight, 1)
                     init.constant_(layer.bias, 0)
 
+    def eager_outputs(self, x, aux):
+        """The scores with those of the side in training, the scores alone in evaluation."""
+        return InceptionOutputs(x, aux) if self.training and self.aux_logits else x
+
     def forward(self, x):
         """Scores (N, num_classes) of images (N, 3, H, W) of 75 pixels a side and more, or InceptionOutputs."""
         if self.transform_input:
@@ -221,7 +225,7 @@ class Inception3(nn.Module):
         side = self.AuxLogits(x) if self.training and self.AuxLogits is not None else None
         x = self.Mixed_7c(self.Mixed_7b(self.Mixed_7a(x)))
         x = self.fc(flatten(self.dropout(self.avgpool(x)), 1))
-        return InceptionOutputs(x, side) if self.training and self.aux_logits else x
+        return self.eager_outputs(x, side)
 
 
 class Inception_V3_Weights(WeightsEnum):

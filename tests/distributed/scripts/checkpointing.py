@@ -1,8 +1,9 @@
 """Train with a checkpoint every few steps; continue from the newest; die when and where the options say.
 
-    checkpointing.py FOLDER STEPS EVERY [RANK STEPS_BEGUN]
+    checkpointing.py FOLDER STEPS EVERY [RANK STEPS_BEGUN | random KILLS]
 
-Each step is noted in FOLDER/begun before it is taken. At the end, FOLDER/digest has that of parameters and optimizer.
+RANK dies once so many steps have begun; or at KILLS moments from a fixed seed one rank or another. Each step is noted in
+FOLDER/begun before it is taken, and where a run goes on in FOLDER/resumed. At the end, FOLDER/digest has that of parameters and optimizer.
 """
 
 import hashlib
@@ -24,10 +25,25 @@ from taper.serialization import Checkpoints
 folder, steps, every = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 dist.init_process_group("gloo")
 rank, n = dist.get_rank(), dist.get_world_size()
-if len(sys.argv) > 4 and rank == int(sys.argv[4]) and os.environ.get("TORCHELASTIC_RESTART_COUNT") == "0":
+attempt = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", 0))
+
+
+def victim():
+    """(rank, step) of the death of this attempt, if there is one."""
+    if len(sys.argv) > 4 and sys.argv[4] != "random":
+        return (int(sys.argv[4]), int(sys.argv[5])) if attempt == 0 else None
+    if len(sys.argv) < 4 or len(sys.argv) == 4 or attempt >= int(sys.argv[5]):
+        return None
+    moments = random.Random(5)
+    fractions = sorted(moments.random() for _ in range(int(sys.argv[5])))
+    return random.Random(attempt).randrange(n), int(fractions[attempt] * steps)
+
+
+chosen = victim()
+if chosen is not None and chosen[0] == rank:
 
     def die():
-        while not (folder / "begun").exists() or len((folder / "begun").read_text().split()) < int(sys.argv[5]):
+        while not (folder / "begun").exists() or int(((folder / "begun").read_text().split() or [0])[-1]) < chosen[1]:
             time.sleep(0.001)
         time.sleep(random.random() * 0.01)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -35,7 +51,7 @@ if len(sys.argv) > 4 and rank == int(sys.argv[4]) and os.environ.get("TORCHELAST
     threading.Thread(target=die, daemon=True).start()
 
 torch.manual_seed(0)
-model = nn.Sequential(nn.Linear(8, 512), nn.ReLU(), nn.Dropout(0.1), nn.Linear(512, 512), nn.Linear(512, 2))
+model = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Dropout(0.1), nn.Linear(64, 64), nn.Linear(64, 2))
 wrapped = DistributedDataParallel(model)
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
 kept = Checkpoints(folder / "kept")
@@ -46,6 +62,9 @@ if found is not None:
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     torch.set_rng_state(state["random"])
+if rank == 0:
+    with open(folder / "resumed", "a") as file:
+        file.write(f"{first}\n")
 for step in range(first, steps):
     if rank == 0:
         with open(folder / "begun", "a") as file:

@@ -30,9 +30,7 @@ def model_for(options):
 
 def trained(*options):
     torch.manual_seed(0)
-    model = DistributedDataParallel(
-        model_for(options), bucket_cap_mb=0.01, gradient_as_bucket_view="views" in options
-    )
+    model = DistributedDataParallel(model_for(options), bucket_cap_mb=0.01, gradient_as_bucket_view="views" in options)
     called = torch.compile(model) if "module" in options else model
     if "adam" in options:
         optimizer = torch.optim.Adam(model.parameters(), lr=0.01)

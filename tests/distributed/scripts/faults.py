@@ -19,8 +19,19 @@ def hangs():
         time.sleep(0.1)
 
 
+print(f"rank {rank} is here", flush=True)
 for step in range(5):
     x = torch.ones(4) * rank
+    if step == 3 and rank == 1 and mode == "sizes":
+        x = torch.ones(8)
+    if step == 3 and rank == 1 and mode == "reductions":
+        dist.all_reduce(x, op=dist.ReduceOp.MAX)
+        continue
+    if step == 3 and rank == 1 and mode == "kinds":
+        dist.broadcast(x, 0)
+        continue
+    if step == 3 and mode == "wait":
+        hangs()
     if step == 3 and mode == "receive" and rank == 0:
         dist.recv(x, 1)
     if step == 3 and rank == 1:

@@ -39,7 +39,9 @@ class Scope:
 
     def before(self, module: Module, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
         """Before forward: gather."""
-        refuse("sharded modules gather their parameters as they go, which a program cannot do: compile the layers in them")
+        refuse(
+            "sharded modules gather their parameters as they go, which a program cannot do: compile the layers in them"
+        )
         if PASSES.depth == 0:
             PASSES.begin()
             self.root = True

@@ -17,6 +17,7 @@ from ....distributed import ReduceOp, Work
 from ....distributed.device_mesh import DeviceMesh
 from ....distributed.tensor import DTensor, Replicate, Shard
 from ....distributed.tensor.dtensor import cut
+from ....distributed.work import facts_of
 from ...module import Module
 from ...parameter import Parameter, leaf_of
 from .pages import Pages
@@ -125,7 +126,8 @@ class Unit:
                 continue
             out = np.empty((size, own.size), dtype)
             part = self.group.transport.all_gather(out, own)
-            work = Work(self.group, f"all-gather of the parameters of {self.name}", [part]).in_background()
+            work = Work(self.group, f"all-gather of the parameters of {self.name}", [part], facts=facts_of(own))
+            work.in_background()
             self._gathering.append((work, out, lot))
 
     def unshard(self) -> None:
@@ -195,7 +197,7 @@ class Unit:
             out = send[0]
         else:
             part = group.transport.reduce_scatter(out, send, ReduceOp.SUM)
-            work = Work(group, name, [part]).in_background()
+            work = Work(group, name, [part], facts=facts_of(out)).in_background()
 
         def finish() -> None:
             if work is not None:

@@ -88,7 +88,9 @@ def whole(weights: WeightsEnum, options: dict) -> None:
     settle(options, "aux_loss", True)
 
 
-def backbone_weights(published: type[WeightsEnum], weights_backbone: Any, options: dict) -> Any:
+def backbone_weights(
+    published: type[WeightsEnum], weights_backbone: Any, options: dict, legacy: str = "IMAGENET1K_V1"
+) -> Any:
     """The backbone's weights, which may be asked for in the old way, by pretrained_backbone."""
     if "pretrained_backbone" in options:
         warnings.warn(
@@ -96,5 +98,5 @@ def backbone_weights(published: type[WeightsEnum], weights_backbone: Any, option
             "'weights_backbone' instead.",
             stacklevel=4,
         )
-        weights_backbone = published["IMAGENET1K_V1"] if options.pop("pretrained_backbone") else None
+        weights_backbone = published[legacy] if options.pop("pretrained_backbone") else None
     return published.verify(weights_backbone)

@@ -34,6 +34,7 @@ from .kinds import (
     to_image,
     to_pil_image,
     to_tensor,
+    uniform_temporal_subsample,
 )
 from .values import (
     adjust_brightness,

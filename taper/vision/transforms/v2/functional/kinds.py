@@ -9,6 +9,7 @@ import numpy as np
 
 from .....autograd.tape import Variable, wrap
 from .....dtypes import float32
+from .....tensor import linspace
 from .... import tv_tensors
 from ....pillow import is_pil
 from ... import functional as F
@@ -114,6 +115,12 @@ def get_image_size(inpt) -> list[int]:
         stacklevel=2,
     )
     return F.get_image_size(inpt)
+
+
+@Functional
+def uniform_temporal_subsample(inpt, num_samples: int):
+    """So many of a video's frames (..., T, C, H, W), evenly from the first to the last; a frame may come twice."""
+    return inpt.index_select(-4, linspace(0, inpt.shape[-4] - 1, num_samples).long())
 
 
 @Functional
