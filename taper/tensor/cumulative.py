@@ -7,7 +7,7 @@ import numpy as np
 from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import assign, inplace, legacy_name
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Variable, node_of, wrap
+from ..autograd.tape import Variable, node_of
 from ..ops import cumulative as ops
 from ..ops import sorting
 from ..ops.movement import astype
