@@ -4,6 +4,9 @@ The library *is* CuPy, with what kernels use and CuPy lacks, or has under anothe
 and scattering by ufuncs, `vecdot`, failures of cuSOLVER as exceptions.
 """
 
+# CuPy is not there where types are checked.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import functools
