@@ -18,10 +18,11 @@ import numpy as np
 
 from ..autograd.modes import enable_grad
 from ..autograd.shortage import out_of_memory
-from ..autograd.tape import Handle, changed, wrap
+from ..autograd.tape import Handle, changed, elsewhere, wrap
 from ..backends import namespace_of
 from ..backends.cpu.large import LARGE_PARAMETER, Native
 from ..backends.quiet import QUIET, enter, leave
+from ..backends.transfer import moved, place_of
 from ..distributed.tensor.dtensor import DTensor, opened
 from ..tensor.core import Tensor
 
@@ -192,7 +193,8 @@ class Optimizer:
                 for p in group["params"]:
                     g = p._grad
                     if g is not None:
-                        self._update_parameter(p, g._array, group)
+                        with elsewhere((p._array,)):
+                            self._update_parameter(p, g._array, group)
         finally:
             leave(token)
         return loss
@@ -430,10 +432,11 @@ def _fitted(p: Tensor, value):
         array = value._array
         # Counters and running products are numbers of their own precision, not of the parameter's.
         same = array.dtype == p._array.dtype or array.dtype.kind in "biu" or (array.ndim == 0 and p._array.ndim > 0)
-        return wrap(array.copy() if same else array.astype(p._array.dtype))
+        array = array.copy() if same else array.astype(p._array.dtype)
+        return wrap(moved(array, place_of(p._array)) if array.ndim else array)
     if isinstance(value, dict):
         return {
-            k: wrap(np.array(v._array)) if k == "step" and isinstance(v, Tensor) else _fitted(p, v)
+            k: wrap(v._array.copy()) if k == "step" and isinstance(v, Tensor) else _fitted(p, v)
             for k, v in value.items()
         }
     if isinstance(value, (list, tuple)):
