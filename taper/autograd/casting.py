@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import weakref
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from .. import dtypes
@@ -45,6 +46,16 @@ def opened(delta: int) -> None:
     scopes += delta
     if delta > 0 and _kept.get() is None:
         _kept.set({})
+
+
+@contextmanager
+def kept_apart():
+    """Within, casts are kept for themselves, and no longer."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
 
 
 def forget() -> None:

@@ -411,14 +411,18 @@ class Handle:
     __slots__ = ("_hooks", "id", "__weakref__")
 
     _ids = itertools.count()
+    changes = 0
+    """How often a hook was registered or removed: who looks at hooks looks again when this has changed."""
 
     def __init__(self, hooks: dict, hook):
         self._hooks = hooks
         self.id = next(Handle._ids)
         hooks[self.id] = hook
+        Handle.changes += 1
 
     def remove(self) -> None:
         self._hooks.pop(self.id, None)
+        Handle.changes += 1
 
     def __enter__(self) -> Handle:
         return self
@@ -468,6 +472,17 @@ def await_leaf(end: AccumulateGrad) -> dict:
         end.after = {}
         awaited[key] = weakref.ref(end, lambda _: awaited.pop(key, None))
     return end.after
+
+
+def hooks_of(t: Variable) -> tuple:
+    """All hooks that run when a gradient reaches this leaf."""
+    node = t._node
+    if node.__class__ is not AccumulateGrad:
+        return ()
+    found = [node.after or {}]
+    if node.extras is not None:
+        found += [*node.extras.hooks.values(), node.extras.prehooks, node.extras.post_hooks]
+    return tuple(hook for hooks in found for hook in hooks.values())
 
 
 class OutputOf:

@@ -6,7 +6,8 @@ import numpy as np
 
 from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import assign, inplace, legacy_name
-from ..autograd.tape import Variable
+from ..autograd.modes import is_grad_enabled
+from ..autograd.tape import Variable, node_of
 from ..ops import cumulative as ops
 from ..ops import sorting
 from ..ops.movement import astype
@@ -40,6 +41,8 @@ def _running(name: str, operator, doc: str):
             raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
         axis = dims.one(dim, input._array.ndim)
         if dtype is not None:
+            if dtype.np.kind in "biu" and is_grad_enabled() and node_of(input) is not None:
+                raise RuntimeError(f"Autograd not support dtype: {legacy_name(dtype.np)} ({name})")
             input = _convert(input, dtype)
         if input._array.ndim:
             result = apply(operator, input, axis=axis)

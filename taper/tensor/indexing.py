@@ -11,7 +11,7 @@ from operator import index as as_int
 import numpy as np
 
 from ..autograd.dispatch import apply, viewed
-from ..autograd.inplace import assign, check_writable, legacy_name
+from ..autograd.inplace import assign, check_writable, legacy_name, refuse_overlap
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, changed, elsewhere, node_of, wrap
 from ..backends import namespace_of
@@ -316,7 +316,10 @@ def __setitem__(self, index, value):
             check_overlap(view)
             source = value._array if isinstance(value, Variable) else value
             source = moved(source, place_of(array)) if isinstance(value, Variable) else source
-            put(view, ..., _fitted(source, view.ndim))
+            source = _fitted(source, view.ndim)
+            if isinstance(value, Variable):
+                refuse_overlap(view, source)
+            put(view, ..., source)
         else:
             _check_masks(view, spec, positions)
             source = _values(value, array.dtype, positions)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import apply
-from ..autograd.inplace import assign, check_writable, legacy_name
+from ..autograd.inplace import assign, check_apart, check_writable, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, changed, elsewhere, node_of, wrap
 from ..backends.quiet import QUIET, enter, leave
@@ -32,7 +32,14 @@ def copy_(self, src, non_blocking: bool = False):
         if not isinstance(src, (Number, np.generic)) and not hasattr(src, "node_as"):
             raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}")
         src = tensor(src)
+    else:
+        check_apart(self, (src,))
     array, source = self._array, src._array
+    if source.ndim > array.ndim:
+        raise RuntimeError(
+            f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(source.shape)}: copy_() got a "
+            "source of more dimensions"
+        )
     if unrecorded(self, src):
         check_overlap(array)
         put(array, ..., moved(source, place_of(array), non_blocking))
@@ -133,7 +140,8 @@ def fill_(self, value):
             raise RuntimeError(
                 f"fill_ only supports 0-dimension value tensor but got tensor with {value._array.ndim} dimensions."
             )
-        return copy_(self, value)
+        # One element may lie within what is written: it is read before.
+        return copy_(self, value if value._array.base is None else apply(ops.copy, value, value))
     array = self._array
     value = number_for(value, array.dtype, "fill_")
     if unrecorded(self):
