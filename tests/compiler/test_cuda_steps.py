@@ -246,4 +246,3 @@ def test_autocast_steps_multiply_in_half_precision_on_the_gpu_alone(name, driver
     notes = [n for what, *rest in drivers[-1].done for n in (rest[0] if what == "replay" else [(what, *rest)])]
     calls = [n[1] for n in notes if n[0] == "call"]
     assert len(calls) > 5 and {c.dtype for c in calls} == {"bfloat16"}
-    assert not any(n[0] == "fetch" for n in drivers[-1].done[2:] if len(drivers[-1].done) > 40) or name != "gpt"
