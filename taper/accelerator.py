@@ -1,26 +1,48 @@
-"""`taper.accelerator`: the accelerator of this machine, whatever its kind. There is none: `is_available()` is False."""
+"""`taper.accelerator`: the accelerator of this machine, whatever its kind: a GPU of NVIDIA's, or none.
+
+Without one `is_available()` is False, and what needs one raises RuntimeError.
+"""
 
 from __future__ import annotations
 
-from .backends.absent import refusing
+from typing import Any
+
+from .backends.absent import needing
+from .backends.cuda import driver
+from .backends.device import device
 
 
 def _none() -> Exception:
     return RuntimeError("Cannot access accelerator device when none is available. Use device='cpu'.")
 
 
+def _of_cuda(name: str):
+    """The function of `taper.cuda` that answers for the accelerator, found when it is called: that room is above this one."""
+
+    @needing(driver.count, _none)
+    def call(*args: Any, **kwargs: Any):
+        from importlib import import_module
+
+        return getattr(import_module("taper.cuda"), name)(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = f"`taper.cuda.{name}`. RuntimeError without an accelerator."
+    return call
+
+
 def is_available() -> bool:
-    """Whether there is an accelerator: False."""
-    return False
+    """Whether there is an accelerator."""
+    return driver.count() > 0
 
 
 def device_count() -> int:
-    """The number of accelerators: 0."""
-    return 0
+    """The number of accelerators."""
+    return driver.count()
 
 
-def current_accelerator(check_available: bool = False) -> None:
-    """The accelerator's device: None."""
+def current_accelerator(check_available: bool = False) -> device | None:
+    """The accelerator's kind as a device without a number: cuda, or None where there is none."""
+    return device("cuda") if driver.count() else None
 
 
 class device_index:
@@ -31,25 +53,30 @@ class device_index:
 
     def __init__(self, device: int | None):
         self.idx = device
+        self._scope: Any = None
 
     def __enter__(self) -> None:
         if self.idx is not None:
-            raise _none()
+            if not driver.count():
+                raise _none()
+            self._scope = driver.on(driver.place(device("cuda", self.idx)))
+            self._scope.__enter__()
 
     def __exit__(self, *error) -> None:
-        pass
+        if self._scope is not None:
+            self._scope.__exit__(*error)
 
 
-current_device_index = current_device_idx = refusing("current_device_index", _none)
-set_device_index = set_device_idx = refusing("set_device_index", _none)
-current_stream = refusing("current_stream", _none)
-set_stream = refusing("set_stream", _none)
-synchronize = refusing("synchronize", _none)
-empty_cache = refusing("empty_cache", _none)
-get_memory_info = refusing("get_memory_info", _none)
-memory_stats = refusing("memory_stats", _none)
-memory_allocated = refusing("memory_allocated", _none)
-memory_reserved = refusing("memory_reserved", _none)
-max_memory_allocated = refusing("max_memory_allocated", _none)
-max_memory_reserved = refusing("max_memory_reserved", _none)
-reset_peak_memory_stats = refusing("reset_peak_memory_stats", _none)
+current_device_index = current_device_idx = _of_cuda("current_device")
+set_device_index = set_device_idx = _of_cuda("set_device")
+current_stream = _of_cuda("current_stream")
+set_stream = _of_cuda("set_stream")
+synchronize = _of_cuda("synchronize")
+empty_cache = _of_cuda("empty_cache")
+get_memory_info = _of_cuda("mem_get_info")
+memory_stats = _of_cuda("memory_stats")
+memory_allocated = _of_cuda("memory_allocated")
+memory_reserved = _of_cuda("memory_reserved")
+max_memory_allocated = _of_cuda("max_memory_allocated")
+max_memory_reserved = _of_cuda("max_memory_reserved")
+reset_peak_memory_stats = _of_cuda("reset_peak_memory_stats")

@@ -13,14 +13,15 @@ import numpy as np
 
 from . import dtypes
 from .autograd import casting
-from .autograd.dispatch import apply, into
+from .autograd.dispatch import apply, beside, into
 from .autograd.inplace import legacy_name
-from .autograd.tape import Variable, wrap
+from .autograd.tape import Variable
 from .ops import fourier as ops
 from .tensor import dims
 from .tensor.arguments import check_functions
 from .tensor.arrangement import roll
 from .tensor.complex_numbers import conj
+from .tensor.factory import leaf, place
 from .tensor.joining import cat
 
 __all__ = [
@@ -94,7 +95,7 @@ def _resized(x, axis: int, n: int):
         return x
     shape = list(x._array.shape)
     shape[axis] = n - have
-    return cat([x, wrap(np.zeros(shape, x._array.dtype))], axis)
+    return cat([x, beside(x, np.zeros(shape, x._array.dtype))], axis)
 
 
 def _given(result, out):
@@ -276,25 +277,25 @@ def ihfft2(input, s=None, dim=(-2, -1), norm=None, *, out=None):
     return ihfftn(input, s, dim, norm, out=out)
 
 
-def _frequencies(values, n: int, d: float, dtype, requires_grad: bool, out):
+def _frequencies(values, n: int, d: float, dtype, device, requires_grad: bool, out):
     dtype = dtypes.get_default_dtype() if dtype is None else dtype
     if not (dtype.is_floating_point or dtype.is_complex):
         raise RuntimeError("fftfreq requires a floating point or complex dtype")
     with np.errstate(divide="ignore", invalid="ignore"):
         array = (values * np.divide(1.0, n * d)).astype(dtypes.to_numpy(dtype))
-    result = _given(wrap(array), out)
+    result = _given(leaf(array, False, place(device)), out)
     return result.requires_grad_() if requires_grad else result
 
 
 def fftfreq(n: int, d: float = 1.0, *, out=None, dtype=None, layout=None, device=None, requires_grad: bool = False):
     """The frequencies of `fft`'s values for samples `d` apart: 0, 1, ..., -2, -1, divided by n d."""
     values = np.concatenate([np.arange((n + 1) // 2), np.arange(-(n // 2), 0)])
-    return _frequencies(values, n, d, dtype, requires_grad, out)
+    return _frequencies(values, n, d, dtype, device, requires_grad, out)
 
 
 def rfftfreq(n: int, d: float = 1.0, *, out=None, dtype=None, layout=None, device=None, requires_grad: bool = False):
     """The frequencies of `rfft`'s values for samples `d` apart: 0, 1, ..., n // 2, divided by n d."""
-    return _frequencies(np.arange(n // 2 + 1), n, d, dtype, requires_grad, out)
+    return _frequencies(np.arange(n // 2 + 1), n, d, dtype, device, requires_grad, out)
 
 
 def _shifted(input, dim, sign: int):

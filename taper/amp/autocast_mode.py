@@ -1,6 +1,6 @@
 """`autocast`: a scope in which matrix products and convolutions of float32 compute in bfloat16 or float16.
 
-On the CPU it does what PyTorch's does. For a device that is not there it warns and has no effect, so that programs
+On the CPU and on GPUs it does what PyTorch's does. For a device that is not there it warns and has no effect, so that programs
 written for a GPU run.
 """
 
@@ -12,6 +12,7 @@ import warnings
 from .. import dtypes
 from ..autograd import casting
 from ..autograd.tape import Variable
+from ..backends.cuda import driver
 from ..backends.device import KINDS
 
 __all__ = [
@@ -36,12 +37,14 @@ __all__ = [
 ]
 
 _DEVICES = {"cpu": "CPU", "cuda": "CUDA", "mps": "MPS", "xpu": "XPU"}
-# What other devices than the CPU were told; nothing computes there.
+# What kinds of devices were told on which nothing computes.
 _elsewhere: dict[str, dict] = {
     kind: {"enabled": False, "dtype": dtypes.float16 if kind != "xpu" else dtypes.bfloat16}
     for kind in _DEVICES
-    if kind != "cpu"
+    if kind not in ("cpu", "cuda")
 }
+# The settings of the kinds that compute: whether a scope is open, and its precision.
+_HERE = {"cpu": (casting.enabled, casting.dtype), "cuda": (casting.gpu_enabled, casting.gpu_dtype)}
 
 
 def _known(device_type: str) -> str:
@@ -65,32 +68,36 @@ def is_autocast_available(device_type: str) -> bool:
 
 def is_autocast_enabled(device_type: str = "cuda") -> bool:
     """Whether a scope is open for a kind of device (without argument: cuda)."""
-    return casting.enabled.get() if _known(device_type) == "cpu" else _elsewhere[device_type]["enabled"]
+    here = _HERE.get(_known(device_type))
+    return _elsewhere[device_type]["enabled"] if here is None else here[0].get()
 
 
 def set_autocast_enabled(device_type, enabled: bool | None = None) -> None:
     """Switch autocast for a kind of device: what `autocast` does when a scope begins and ends."""
     if enabled is None:
         device_type, enabled = "cuda", device_type
-    if _known(device_type) != "cpu":
+    here = _HERE.get(_known(device_type))
+    if here is None:
         _elsewhere[device_type]["enabled"] = bool(enabled)
         return
-    if bool(enabled) != casting.enabled.get():
+    if bool(enabled) != here[0].get():
         casting.opened(1 if enabled else -1)
-    casting.enabled.set(bool(enabled))
+    here[0].set(bool(enabled))
 
 
 def get_autocast_dtype(device_type: str) -> dtypes.dtype:
     """The lower precision of a kind of device."""
-    return casting.dtype.get() if _known(device_type) == "cpu" else _elsewhere[device_type]["dtype"]
+    here = _HERE.get(_known(device_type))
+    return _elsewhere[device_type]["dtype"] if here is None else here[1].get()
 
 
 def set_autocast_dtype(device_type: str, dtype: dtypes.dtype) -> None:
     """Choose the lower precision of a kind of device."""
-    if _known(device_type) == "cpu":
-        casting.dtype.set(dtype)
-    else:
+    here = _HERE.get(_known(device_type))
+    if here is None:
         _elsewhere[device_type]["dtype"] = dtype
+    else:
+        here[1].set(dtype)
 
 
 def is_autocast_cpu_enabled() -> bool:
@@ -150,7 +157,7 @@ class autocast:
         self.device = _known(device_type)
         self.fast_dtype = get_autocast_dtype(device_type) if dtype is None else dtype
         self._cache_enabled = is_autocast_cache_enabled() if cache_enabled is None else cache_enabled
-        if device_type == "cuda":
+        if device_type == "cuda" and not driver.count():
             if enabled:
                 warnings.warn("User provided device_type of 'cuda', but CUDA is not available. Disabling", stacklevel=2)
             enabled = False

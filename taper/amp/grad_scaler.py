@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.tape import Variable, changed, wrap
+from ..autograd.dispatch import beside
+from ..autograd.tape import Variable, changed, elsewhere
+from ..backends.cuda import driver
 from ..dtypes import float16
 
 __all__ = ["GradScaler", "OptState"]
@@ -55,7 +57,7 @@ class GradScaler:
     ):
         self._device = device
         self._enabled = enabled
-        if device == "cuda" and enabled:
+        if device == "cuda" and enabled and not driver.count():
             warnings.warn("torch.cuda.amp.GradScaler is enabled, but CUDA is not available.  Disabling.", stacklevel=2)
             self._enabled = False
         self._pending: dict[int, _Pending] = {}
@@ -75,7 +77,7 @@ class GradScaler:
         if not self._enabled:
             return outputs
         if isinstance(outputs, Variable):
-            return outputs * wrap(np.asarray(self._scale_value, np.float32))
+            return outputs * beside(outputs, np.asarray(self._scale_value, np.float32))
         if isinstance(outputs, (list, tuple)):
             return type(outputs)(self.scale(o) for o in outputs)
         if hasattr(outputs, "__iter__"):
@@ -97,8 +99,9 @@ class GradScaler:
                 if g.dtype is float16 and not allow_fp16:
                     raise ValueError("Attempting to unscale FP16 gradients.")
                 seen = True
-                overflow |= not bool(np.isfinite(g._array).all())
-                g._array[...] = (g._array * inverse).astype(g._array.dtype, copy=False)
+                with elsewhere((g._array,)):
+                    overflow |= not bool(np.isfinite(g._array).all())
+                    g._array[...] = (g._array * inverse).astype(g._array.dtype, copy=False)
                 changed(g)
         self._of(optimizer).overflow = overflow if seen else None
         return overflow

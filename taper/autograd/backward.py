@@ -8,7 +8,7 @@ from ..backends import namespace_of
 from ..ops.movement import stack
 from . import engine
 from .dispatch import apply
-from .tape import Variable, node_of, wrap
+from .tape import Variable, elsewhere, node_of, wrap
 
 
 def backward(
@@ -36,7 +36,8 @@ def backward(
         root = tensors[0]
         array = root._array
         if array.ndim == 0 and array.dtype.kind == "f" and node_of(root) is not None:
-            one = wrap(namespace_of(array).ones_like(array))
+            with elsewhere((array,)):
+                one = wrap(namespace_of(array).ones_like(array))
             engine.run(tensors, (one,), retain_graph=_kept(retain_graph, create_graph), create_graph=create_graph)
             return
     if grad_variables is not None:
@@ -98,7 +99,8 @@ def grad(
     results = []
     for t, g in zip(wanted, found):
         if g is None and materialize_grads:
-            g = namespace_of(t._array).zeros_like(t._array)
+            with elsewhere((t._array,)):
+                g = namespace_of(t._array).zeros_like(t._array)
         if g is None and not allow_unused:
             raise RuntimeError(
                 "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
@@ -166,7 +168,8 @@ def _gradients(roots, given, create_graph: bool) -> list:
                 )
             if array.dtype.kind == "c":
                 raise RuntimeError("grad can be implicitly created only for real scalar outputs but got complex")
-            weight = wrap(namespace_of(array).ones_like(array))
+            with elsewhere((array,)):
+                weight = wrap(namespace_of(array).ones_like(array))
         elif weight._array.shape != array.shape:
             raise RuntimeError(
                 f"Mismatch in shape: grad_output[{i}] has a shape of {weight.shape} and output[{i}] has a shape of "

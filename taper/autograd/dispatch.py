@@ -12,21 +12,25 @@ from collections.abc import Sequence
 from numpy import asarray, generic, ndarray
 
 from .. import dtypes
-from ..backends import cpu, namespace_of
+from ..backends import NAMESPACES, cpu, namespace_of
+from ..backends.cuda import driver
 from ..backends.making import making
 from ..backends.quiet import QUIET, enter, leave
-from ..errors import warn
+from ..errors import OutOfMemoryError, warn
 from ..ops.movement import astype
 from ..ops.operator import AS_IS, FLOAT, Operator, Plan
 from .inplace import cannot_cast, check_single, legacy_name
-from .modes import is_grad_enabled
+from .modes import gpu_autocast, is_grad_enabled
+from .shortage import out_of_memory
 from .tape import (
     OutputOf,
     SavedOutput,
     Variable,
     View,
+    address,
     changed,
     counter_of,
+    elsewhere,
     node_class,
     node_of,
     record,
@@ -59,7 +63,19 @@ def apply(operator: Operator, *inputs, **attrs):
         xp = _common_namespace(operator, arrays)
     except Parts as found:
         return found.array.each(operator, inputs, attrs)
-    half = None if operator.half_native else _half_of(arrays)
+    if xp is not cpu:
+        enter_device = getattr(xp, "elsewhere", None)
+        scope = None if enter_device is None else enter_device(arrays)
+        if scope is not None:
+            with scope:
+                return apply(operator, *inputs, **attrs)
+        if operator.name in FLOAT32_ON_GPUS and gpu_autocast.get() and enter_device is not None:
+            wide = [_in_float32(t) for t in inputs]
+            if any(w is not t for w, t in zip(wide, inputs)):
+                return apply(operator, *wide, **attrs)
+    half = None
+    if not operator.half_native and (xp is cpu or operator.name not in getattr(xp, "HALF", ())):
+        half = _half_of(arrays)
     if half is not None:
         arrays = [xp.astype(a, F32) if getattr(a, "dtype", None) in dtypes.HALF else a for a in arrays]
     token = enter(QUIET)
@@ -67,8 +83,14 @@ def apply(operator: Operator, *inputs, **attrs):
         out = operator.forward(xp, *arrays, **attrs)
     except ValueError as error:
         if operator.promote is not AS_IS and len(arrays) == 2:
-            raise cannot_broadcast(operator, *map(asarray, arrays)) from None
+            raise cannot_broadcast(operator, *[a if hasattr(a, "shape") else asarray(a) for a in arrays]) from None
         raise RuntimeError(f"{operator.name}: {error}") from None
+    except MemoryError as error:
+        if driver.is_out_of_memory(error):
+            raise OutOfMemoryError(
+                f"CUDA out of memory ({operator.name}). {error} Use smaller batches, or taper.cuda.empty_cache()."
+            ) from None
+        raise out_of_memory(operator.name, error, arrays) from None
     finally:
         leave(token)
     aux, several = (), operator.outputs is None
@@ -94,6 +116,18 @@ def apply(operator: Operator, *inputs, **attrs):
     if out.__class__ in (tuple, list):
         return tuple(made)
     return made[0]
+
+
+FLOAT32_ON_GPUS = frozenset(
+    "acos asin cosh sinh tan erfinv exp expm1 log log10 log1p log2 pow reciprocal rsqrt softplus softmax log_softmax "
+    "logsumexp layer_norm group_norm norm sum sum_along prod prod_along cumsum cumprod cross_entropy nll_loss mse_loss "
+    "smooth_l1_loss huber_loss kl_div binary_cross_entropy_with_logits".split()
+)
+"""Operators that compute half precision in float32, and return it, where autocast is on for GPUs: PyTorch's choice."""
+
+
+def _in_float32(t):
+    return apply(astype, t, dtype=F32) if isinstance(t, Variable) and t._array.dtype in dtypes.HALF else t
 
 
 def _attach(operator, inputs, attrs, mask, made, aux, half, several) -> None:
@@ -125,7 +159,8 @@ def _half_of(arrays: list):
 
 
 def _as_array(xp, value, half):
-    if value.__class__ is not ndarray:
+    cls = value.__class__
+    if cls is not ndarray and (cls not in NAMESPACES or isinstance(value, generic)):
         value = xp.asarray(value)
     return xp.astype(value, half) if half is not None and value.dtype == F32 else value
 
@@ -140,7 +175,7 @@ def _common_namespace(operator: Operator, arrays: list):
             cls = ndarray
             continue
         return _mixed_namespace(operator, arrays)
-    return cpu if cls is ndarray or cls is None else namespace_of(cls)
+    return cpu
 
 
 def _mixed_namespace(operator: Operator, arrays: list):
@@ -154,17 +189,50 @@ def _mixed_namespace(operator: Operator, arrays: list):
         if hasattr(a, "node_as"):
             continue
         xp = namespace_of(a)
-        if found is None or xp is found:
+        if found is None or xp is found or found is cpu:
             found = xp
-        elif xp is cpu and a.ndim == 0:
-            continue
-        elif found is cpu:
-            found = xp
-        elif xp is not cpu or making.constant is None:
+        elif xp is not cpu:
             raise RuntimeError(f"{operator.name}: expected all tensors to be on the same device")
-    if found is not cpu and making.constant is not None:
-        arrays[:] = [making.constant(a) if a.__class__ is ndarray else a for a in arrays]
+    if found is not cpu:
+        if hasattr(found, "brought"):
+            _bring(operator, found, arrays)
+        elif making.constant is not None:
+            arrays[:] = [making.constant(a) if a.__class__ is ndarray else a for a in arrays]
     return found
+
+
+def _bring(operator: Operator, xp, arrays: list) -> None:
+    """Let the CPU's numbers, and its positions for indexing, come to where an operation's other arrays are."""
+    at = next(a for a in arrays if a.__class__ in NAMESPACES and NAMESPACES[a.__class__] is xp)
+    first = _POSITIONS.get(operator.name, len(arrays))
+    for i, a in enumerate(arrays):
+        if isinstance(a, (ndarray, generic)):
+            if a.ndim and i < first:
+                there = xp.device_of(at)
+                raise RuntimeError(
+                    f"Expected all tensors to be on the same device, but found at least two devices, {there} and cpu! "
+                    f"({operator.name}: argument {i} has shape {tuple(a.shape)} and is on the CPU: move it with "
+                    f".to('{there}').)"
+                )
+            plain = not a.ndim and a.dtype.kind != "V" and operator.promote is not AS_IS
+            arrays[i] = a[()] if plain else xp.brought(a, at)
+
+
+_POSITIONS = {"index": 1, "add_at": 1, "index_put": 2}
+"""From which input on an operator's arrays are positions, which may be the CPU's."""
+
+
+def beside(t: Variable, array) -> Variable:
+    """A tensor over an array of the CPU's, brought to where `t` is."""
+    return wrap(brought(t._array, array))
+
+
+def brought(there, array):
+    """An array of the CPU's, brought to where another array is."""
+    if there.__class__ is ndarray:
+        return array
+    bring = getattr(namespace_of(there), "brought", None)
+    return array if bring is None else bring(array, there)
 
 
 def _share(operator: Operator, source: Variable, attrs: dict, made: list) -> None:
@@ -180,7 +248,11 @@ def _share(operator: Operator, source: Variable, attrs: dict, made: list) -> Non
 def viewed(operator: Operator, x: Variable, **attrs) -> Variable:
     """Run a view operator on one tensor, where the result surely shares memory: `apply` without what views do not need."""
     array = x._array
-    made = wrap(operator.forward(cpu if array.__class__ is ndarray else namespace_of(array), array, **attrs))
+    if array.__class__ is ndarray:
+        made = wrap(operator.forward(cpu, array, **attrs))
+    else:
+        with elsewhere((array,)):
+            made = wrap(operator.forward(namespace_of(array), array, **attrs))
     grad_enabled = is_grad_enabled()
     if grad_enabled:
         node = x._node if x._view is None else node_of(x)
@@ -208,10 +280,23 @@ _UNVERSIONED = [None] * 10
 
 
 def memory_owner(array):
-    """The array that owns the memory which `array` looks at."""
+    """The array that owns the memory which `array` looks at; on a GPU, the block of memory."""
+    if array.__class__ is not ndarray and hasattr(namespace_of(array), "owner"):
+        return namespace_of(array).owner(array)
     while array.base is not None and isinstance(array.base, (ndarray, array.__class__)):
         array = array.base
     return array
+
+
+def memory_of(array):
+    """An array that covers the memory of which `array` is a view, and where in it that starts, in bytes."""
+    if array.__class__ is not ndarray and hasattr(namespace_of(array), "whole"):
+        whole = namespace_of(array).whole(array)
+    else:
+        whole = memory_owner(array)
+        if hasattr(whole, "check_whole"):
+            whole.check_whole()
+    return whole, address(array) - address(whole) if array.size and whole is not array else 0
 
 
 def promoted(operator: Operator, inputs: tuple) -> Sequence:
@@ -311,6 +396,8 @@ def unary(operator: Operator, doc: str = "", *, check=None):
         token = enter(QUIET)
         try:
             made = forward(cpu, array)
+        except MemoryError as error:
+            raise out_of_memory(operator.name, error, (array,)) from None
         finally:
             leave(token)
         result = wrap(made if made.__class__ is ndarray else asarray(made))
@@ -476,6 +563,8 @@ def binary(
         token = enter(QUIET)
         try:
             array = forward(cpu, a, b)
+        except MemoryError as error:
+            raise out_of_memory(operator.name, error, (a, b)) from None
         except ValueError:
             raise cannot_broadcast(operator, a, b) from None
         finally:

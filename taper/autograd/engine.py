@@ -12,13 +12,15 @@ import heapq
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from numpy import ndarray
 
 from ..backends import namespace_of
 from ..backends.quiet import QUIET, enter, leave
 from .modes import _grad
-from .tape import AccumulateGrad, OutputOf, Variable, anomaly_enabled, awaited, node_of, wrap
+from .shortage import out_of_memory
+from .tape import AccumulateGrad, OutputOf, Variable, anomaly_enabled, awaited, elsewhere, node_of, wrap
 
 
 def run(roots, gradients, *, retain_graph: bool, create_graph: bool, wanted=None) -> list:
@@ -34,7 +36,10 @@ def run(roots, gradients, *, retain_graph: bool, create_graph: bool, wanted=None
     running = _running.passes
     running.append(made)
     try:
-        found = made.run(roots, gradients)
+        try:
+            found = made.run(roots, gradients)
+        except MemoryError as error:
+            raise out_of_memory(f"{made.node.name()} (backward)", error) from None
         for call in made.last:
             call()
         return found
@@ -68,7 +73,8 @@ def at_end(call: Callable[[], None]) -> None:
 
 
 class _Backward:
-    """One pass: the gradients that wait, by node, the heap of nodes in order, and what is called at the end."""
+    """One pass: the gradients that wait, by node, the heap of nodes in order, the node whose turn it is, and what is called
+    at the end."""
 
     last: list[Callable[[], None]] | tuple = ()
 
@@ -79,6 +85,7 @@ class _Backward:
         self.captures: dict = {}
         self.results: list = []
         self.leading: set | None = None
+        self.node: Any = None
         if wanted is not None:
             self.results = [None] * len(wanted)
             for i, t in enumerate(wanted):
@@ -99,7 +106,7 @@ class _Backward:
             return self.results
         heap, pending, captures = self.heap, self.pending, self.captures
         while heap:
-            node = heapq.heappop(heap)[1]
+            self.node = node = heapq.heappop(heap)[1]
             g = pending.pop(node)
             if node.extras is not None:
                 g = self.before(node, g)
@@ -120,7 +127,7 @@ class _Backward:
         heap, pending, release = self.heap, self.pending, not self.retain_graph
         pop, push = heapq.heappop, heapq.heappush
         while heap:
-            node = pop(heap)[1]
+            self.node = node = pop(heap)[1]
             g = pending.pop(node)
             extras = node.extras
             if extras is not None:
@@ -140,7 +147,7 @@ class _Backward:
                     pending[edge] = r
                     push(heap, (-edge.seq, edge))
                 else:
-                    pending[edge] = have + r
+                    pending[edge] = have + r if r.__class__ is ndarray else added(have, r)
             if release:
                 node.release()
 
@@ -176,14 +183,14 @@ class _Backward:
                 slots = pending[node] = [None] * len(node.results)
                 heapq.heappush(self.heap, (-node.seq, node))
             have = slots[edge.index]
-            slots[edge.index] = g if have is None else have + g
+            slots[edge.index] = g if have is None else added(have, g)
             return
         have = pending.get(edge)
         if have is None:
             pending[edge] = g
             heapq.heappush(self.heap, (-edge.seq, edge))
         else:
-            pending[edge] = have + g
+            pending[edge] = added(have, g)
 
     def complete(self, node, slots: list) -> tuple:
         """The gradients of all results of a node, zeros for those that nothing used (None where zeros are not wanted)."""
@@ -193,7 +200,11 @@ class _Backward:
             zeros = lambda shape, dtype: wrap(xp.zeros(shape, dtype=dtype))
         else:
             xp = namespace_of(some)
-            zeros = lambda shape, dtype: xp.zeros(shape, dtype=dtype)
+
+            def zeros(shape, dtype):
+                with elsewhere((some,)):
+                    return xp.zeros(shape, dtype=dtype)
+
         return tuple(zeros(*spec) if s is None and spec is not None else s for s, spec in zip(slots, node.results))
 
     def before(self, node, g):
@@ -235,6 +246,14 @@ class _Backward:
 
 def _tuple(value) -> tuple:
     return value if isinstance(value, tuple) else (value,)
+
+
+def added(have, g):
+    """The sum of two gradients, arrays or tensors, where they are."""
+    if g.__class__ is ndarray or isinstance(g, Variable):
+        return have + g
+    with elsewhere((g,)):
+        return have + g
 
 
 def hurry(edges) -> None:
@@ -302,19 +321,27 @@ def add_to_grad(t: Variable, g, create_graph: bool) -> None:
     if g.__class__ is not ndarray or g.dtype is not t._array.dtype:
         g = as_gradient_of(t, g)
     if have is not None:
-        have._array += g
+        if g.__class__ is ndarray:
+            have._array += g
+        else:
+            with elsewhere((g,)):
+                have._array += g
         if have._counter is not None:
             have._counter[0] += 1
+    elif owned(g):
+        t._grad = wrap(g)
     else:
-        t._grad = wrap(g if owned(g) else namespace_of(g).asarray(g).copy())
+        with elsewhere((g,)):
+            t._grad = wrap(namespace_of(g).asarray(g).copy())
 
 
 def as_gradient_of(t: Variable, g):
     """A gradient as an array of the dtype of `t`; of a complex gradient a real tensor takes the real part."""
     dtype = t._array.dtype
-    if g.dtype != dtype:
-        g = namespace_of(g).astype(g.real if g.dtype.kind == "c" and dtype.kind != "c" else g, dtype)
-    return namespace_of(g).asarray(g)
+    with elsewhere((g,)):
+        if g.dtype != dtype:
+            g = namespace_of(g).astype(g.real if g.dtype.kind == "c" and dtype.kind != "c" else g, dtype)
+        return namespace_of(g).asarray(g)
 
 
 def owned(g) -> bool:

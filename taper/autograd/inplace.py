@@ -7,11 +7,13 @@ region to the operation and the rest to the base's former history; the view's ow
 
 from __future__ import annotations
 
+from numpy import ndarray
+
 from .. import dtypes
 from ..backends import namespace_of
 from ..ops.movement import inverse, strided
 from .modes import is_grad_enabled
-from .tape import Node, OutputOf, Variable, changed, how_viewed, next_sequence, node_of, wrap
+from .tape import Node, OutputOf, Variable, address, changed, how_viewed, next_sequence, node_of, wrap
 
 
 def assign(t: Variable, result: Variable, since: int | None = None) -> Variable:
@@ -93,6 +95,45 @@ def check_single(array) -> None:
             "unsupported operation: more than one element of the written-to tensor refers to a single memory location. "
             "Please clone() the tensor before performing the operation."
         )
+
+
+def check_apart(t: Variable, others) -> None:
+    """RuntimeError if one of the tensors among `others` has part of its memory in common with `t`, which is to be written.
+
+    All of it, element by element the same, may be in common.
+    """
+    a = t._array
+    for other in others:
+        if isinstance(other, Variable) and other is not t:
+            refuse_overlap(a, other._array)
+
+
+def refuse_overlap(a, b) -> None:
+    """RuntimeError if two arrays, of which one is to be written, have some of their elements in common."""
+    if b is not a and not (a.base is None and b.base is None) and _overlap(a, b):
+        raise RuntimeError(
+            "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
+            "memory location. Please clone() the tensor before performing the operation."
+        )
+
+
+def _overlap(a, b) -> bool:
+    """Whether two arrays without gaps have some, but not all, of their memory in common."""
+    if _owner(a) is not _owner(b):
+        return False
+    a, b = getattr(a, "shadow", a), getattr(b, "shadow", b)
+    if a.__class__ is not ndarray or not (a.size and b.size and a.flags.forc and b.flags.forc):
+        return False
+    start, other = address(a), address(b)
+    if start == other and a.nbytes == b.nbytes:
+        return a.shape != b.shape or a.strides != b.strides
+    return start < other + b.nbytes and other < start + a.nbytes
+
+
+def _owner(array):
+    while array.base is not None and isinstance(array.base, (ndarray, array.__class__)):
+        array = array.base
+    return array
 
 
 def check_writable(t: Variable) -> None:
@@ -209,6 +250,7 @@ def inplace(function, name: str | None = None):
     """The in-place method of an out-of-place function: `exp_ = inplace(exp)`. It takes what `function` takes."""
 
     def method(self, *args, **kwargs):
+        check_apart(self, (*args, *kwargs.values()) if kwargs else args)
         since = next_sequence()
         return assign(self, function(self, *args, **kwargs), since)
 

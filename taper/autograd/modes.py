@@ -7,6 +7,8 @@ import inspect
 from contextvars import ContextVar
 
 _grad: ContextVar[bool] = ContextVar("taper_grad_enabled", default=True)
+gpu_autocast: ContextVar[bool] = ContextVar("taper_gpu_autocast", default=False)
+"""Whether `autocast` is on for GPUs."""
 _inference: ContextVar[bool] = ContextVar("taper_inference_mode", default=False)
 
 is_grad_enabled = _grad.get

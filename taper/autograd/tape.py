@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import traceback
 import weakref
+from contextlib import nullcontext
 from contextvars import ContextVar
 
 from numpy import ndarray
@@ -132,8 +133,26 @@ def how_viewed(t: Variable) -> tuple[Operator, dict]:
 
 def address(array) -> int:
     """Where an array's first element is."""
-    # A captured array has a place by its shadow.
-    return getattr(array, "shadow", array).__array_interface__["data"][0]
+    if array.__class__ is not ndarray:
+        if hasattr(array, "shadow"):
+            array = array.shadow  # a captured array has a place by its shadow
+        elif hasattr(namespace_of(array), "address"):
+            return namespace_of(array).address(array)
+    return array.__array_interface__["data"][0]
+
+
+def elsewhere(arrays):
+    """The scope in which arrays are worked on: that of their device, where it is not the current one."""
+    for a in arrays:
+        if a is not None:
+            if a.__class__ is not ndarray:
+                enter = getattr(namespace_of(a), "elsewhere", None)
+                return (enter(arrays) if enter is not None else None) or _HERE
+            break
+    return _HERE
+
+
+_HERE = nullcontext()
 
 
 class SavedOutput:
@@ -180,6 +199,12 @@ class Node:
     def run(self, g, differentiable: bool) -> tuple:
         """The gradients of the inputs, None where none is wanted. `g` and the result are arrays, or tensors if
         `differentiable`."""
+        if differentiable:
+            return self._run(g, True)
+        with elsewhere(g if g.__class__ is tuple else (g,)):
+            return self._run(g, False)
+
+    def _run(self, g, differentiable: bool) -> tuple:
         saved = self.saved
         if saved is None:
             raise RuntimeError(
@@ -218,7 +243,10 @@ class Node:
         """(edge, gradient) of the inputs that want one, as arrays: `run`, for most nodes by a function made once a plan."""
         plan = self.plan
         if plan is not None and self.half is None and self.saved is not None and not plan.general:
-            return (plan.flow or _made_flow(plan))(self, g, cpu if g.__class__ is ndarray else namespace_of(g))
+            if g.__class__ is ndarray:
+                return (plan.flow or _made_flow(plan))(self, g, cpu)
+            with elsewhere((g,)):
+                return (plan.flow or _made_flow(plan))(self, g, namespace_of(g))
         return [(e, r) for e, r in zip(self.edges, self.run(g, False)) if e is not None and r is not None]
 
     def _values(self, differentiable: bool) -> list:
@@ -383,14 +411,18 @@ class Handle:
     __slots__ = ("_hooks", "id", "__weakref__")
 
     _ids = itertools.count()
+    changes = 0
+    """How often a hook was registered or removed: who looks at hooks looks again when this has changed."""
 
     def __init__(self, hooks: dict, hook):
         self._hooks = hooks
         self.id = next(Handle._ids)
         hooks[self.id] = hook
+        Handle.changes += 1
 
     def remove(self) -> None:
         self._hooks.pop(self.id, None)
+        Handle.changes += 1
 
     def __enter__(self) -> Handle:
         return self
@@ -440,6 +472,17 @@ def await_leaf(end: AccumulateGrad) -> dict:
         end.after = {}
         awaited[key] = weakref.ref(end, lambda _: awaited.pop(key, None))
     return end.after
+
+
+def hooks_of(t: Variable) -> tuple:
+    """All hooks that run when a gradient reaches this leaf."""
+    node = t._node
+    if node.__class__ is not AccumulateGrad:
+        return ()
+    found = [node.after or {}]
+    if node.extras is not None:
+        found += [*node.extras.hooks.values(), node.extras.prehooks, node.extras.post_hooks]
+    return tuple(hook for hooks in found for hook in hooks.values())
 
 
 class OutputOf:
@@ -517,7 +560,7 @@ def record(operator: Operator, inputs, attrs: dict, mask: int, result, aux, shap
         elif kind == Plan.OUTPUT:
             value = SavedOutput(result if isinstance(result, Variable) else result[where])
         elif kind == Plan.ATTR:
-            value = attrs[where] if where != "needs" else tuple(needs(t) for t in inputs)
+            value = attrs[where] if where != "needs" else tuple([mask >> i & 1 == 1 for i in range(len(inputs))])
         elif kind == Plan.AUX:
             value = aux[where]
         elif operator.variadic and where == len(operator.inputs) - 1:

@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from ..backends.quiet import QUIET, enter, leave
 from .dispatch import F32, F64, scalar_array
-from .inplace import assign, check_writable
+from .inplace import assign, check_apart, check_writable
 from .modes import is_grad_enabled
 from .tape import Variable, changed, needs, next_sequence, node_of
 
@@ -52,6 +52,8 @@ def binary_inplace(ufunc: Callable, function: Callable, name: str | None = None)
 
     def method(self, other, **options):
         array = self._array
+        if other.__class__ is not float:
+            check_apart(self, (other,))
         dtype = array.dtype
         if array.__class__ is ndarray and (dtype is F32 or dtype is F64):
             y = _operand(array, other)
@@ -85,6 +87,7 @@ def update(kernel: Callable, function: Callable, name: str | None = None):
     """
 
     def method(self, *args, **options):
+        check_apart(self, args)
         array = self._array
         if array.__class__ is ndarray and (array.dtype is F32 or array.dtype is F64):
             operands = [a if a is None else _operand(array, a) for a in args]

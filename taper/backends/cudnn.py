@@ -1,4 +1,4 @@
-"""`taper.backends.cudnn`: settings that programs make. They have no effect without a GPU."""
+"""`taper.backends.cudnn`: settings that programs make. They have no effect: convolutions on a GPU are products of cuBLAS's."""
 
 from __future__ import annotations
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+
 KINDS = ("cpu", "cuda", "meta", "mps", "xpu")
 
 
@@ -11,7 +14,7 @@ class device:
     `type` is the kind, `index` the number or None. RuntimeError for an unknown kind.
     """
 
-    __slots__ = ("type", "index")
+    __slots__ = ("type", "index", "_before")
 
     def __init__(self, type: str | int | device, index: int | None = None):
         if isinstance(type, device):
@@ -47,5 +50,27 @@ class device:
     def __reduce__(self):
         return device, (str(self),)
 
+    def __enter__(self) -> device:
+        """The scope in which tensors are made on this device where no other is named."""
+        before = getattr(self, "_before", ())
+        self._before = (*before, Default.place)
+        Default.place = Default.found(self)
+        return self
+
+    def __exit__(self, *error) -> None:
+        *before, Default.place = self._before
+        self._before = tuple(before)
+
 
 CPU = device("cpu")
+
+
+class _Default(threading.local):
+    """place: where tensors are made if nothing else is said. found: what is meant by a device named by a program, lent
+    by the layer that knows which there are."""
+
+    place: device = CPU
+    found: Callable[[device], device] = staticmethod(lambda where: where)
+
+
+Default = _Default()

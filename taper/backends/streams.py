@@ -50,7 +50,7 @@ class MT19937Stream(MersenneTwister):
         dtype = np.dtype(dtype)
         if dtype.kind == "c":
             return _complex(self.uniform, size, low, high, dtype)
-        _check_floating("check_uniform_bounds", dtype)
+        check_floating("check_uniform_bounds", dtype)
         low, high = float(low), float(high)
         if low != 0.0 or high != 1.0:
             _check_uniform(low, high, dtype)
@@ -82,7 +82,7 @@ class MT19937Stream(MersenneTwister):
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
         if dtype.kind == "c":
             return _complex(self.normal, size, mean, std / math.sqrt(2), dtype)
-        _check_floating("normal_kernel_cpu", dtype)
+        check_floating("normal_kernel_cpu", dtype)
         size, n = _shape_and_count(size)
         if n < GROUP:
             return _cast(self._serial_normals(n, mean, std), dtype).reshape(size)
@@ -110,7 +110,7 @@ class MT19937Stream(MersenneTwister):
         if not std >= 0.0:
             raise RuntimeError(f"normal expects std >= 0.0, but found std {std}")
         dtype = np.dtype(dtype)
-        _check_floating("normal_kernel_cpu", dtype)
+        check_floating("normal_kernel_cpu", dtype)
         size, n = _shape_and_count(size)
         return _cast(self._serial_normals(n, mean, std), dtype).reshape(size)
 
@@ -136,7 +136,7 @@ class MT19937Stream(MersenneTwister):
         if not std > 0.0:
             raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std}")
         dtype = np.dtype(dtype)
-        _check_floating("log_normal_cpu", dtype)
+        check_floating("log_normal_cpu", dtype)
         size, n = _shape_and_count(size)
         return _cast(libm("exp", self._serial_normals(n, mean, std)), dtype).reshape(size)
 
@@ -213,7 +213,7 @@ class MT19937Stream(MersenneTwister):
         if n < 0:
             raise RuntimeError(f"Trying to create tensor with negative dimension {n}: [{n}]")
         dtype = np.dtype(dtype)
-        _check_counts(n, dtype)
+        check_counts(n, dtype)
         offsets = np.zeros(n, _I64)
         if n > 1:
             offsets[:-1] = self.words(n - 1) % np.arange(n, 1, -1, np.uint64 if n >> 32 else np.uint32)
@@ -241,7 +241,7 @@ class MT19937Stream(MersenneTwister):
         if not rate > 0.0:
             raise RuntimeError(f"exponential_ expects lambda > 0.0, but found lambda={rate}")
         dtype = np.dtype(dtype)
-        _check_continuous("Exponential", dtype)
+        check_continuous("Exponential", dtype)
         size, n = _shape_and_count(size)
         return _cast(-1.0 / rate * libm("log1p", -self.doubles(n)), dtype).reshape(size)
 
@@ -260,7 +260,7 @@ class MT19937Stream(MersenneTwister):
         if not sigma > 0.0:
             raise RuntimeError(f"cauchy_ expects sigma > 0.0, but found sigma={sigma}")
         dtype = np.dtype(dtype)
-        _check_continuous("Cauchy", dtype)
+        check_continuous("Cauchy", dtype)
         size, n = _shape_and_count(size)
         tangent = libm("tan", math.pi * (self.doubles(n) - 0.5))
         return _cast(fused_multiply_add(tangent, float(sigma), float(median)), dtype).reshape(size)
@@ -270,7 +270,7 @@ class MT19937Stream(MersenneTwister):
 
         weights: (categories,) or (rows, categories), floating, non-negative.
         """
-        _check_weights(weights, n, replacement)
+        check_weights(weights, n, replacement)
         rows = weights.reshape(-1, weights.shape[-1])
         picked = self._with_replacement(rows, n) if replacement and n > 1 else self._without_replacement(rows, n)
         return picked.reshape(*weights.shape[:-1], n)
@@ -381,7 +381,7 @@ def _check_bounds(dtype, **bounds):
             raise RuntimeError(f"{name} is out of bounds for {dtype.name}")
 
 
-def _check_counts(n, dtype):
+def check_counts(n, dtype):
     if dtype.kind == "b" or (dtype.kind == "u" and dtype.itemsize > 1):
         raise NotImplementedError(f"\"randperm\" not implemented for '{dtype.name}'")
     most = (1 << _DIGITS[dtype]) + 1 if dtype in _DIGITS else int(np.iinfo(dtype).max) + 1
@@ -389,12 +389,12 @@ def _check_counts(n, dtype):
         raise RuntimeError(f"n cannot be greater than {most} for {dtype.name}, got {n}")
 
 
-def _check_floating(kernel, dtype):
+def check_floating(kernel, dtype):
     if dtype not in _DIGITS:
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{dtype.name}': give a floating dtype")
 
 
-def _check_continuous(name, dtype):
+def check_continuous(name, dtype):
     if dtype not in _DIGITS:
         raise RuntimeError(
             f"{name} distribution is a continuous probability distribution. dtype must be a floating point but you "
@@ -416,7 +416,7 @@ def _check_uniform(low, high, dtype):
         )
 
 
-def _check_weights(weights, n, replacement):
+def check_weights(weights, n, replacement):
     if weights.ndim not in (1, 2):
         raise RuntimeError("prob_dist must be 1 or 2 dim")
     if weights.dtype not in _DIGITS:

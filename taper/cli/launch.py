@@ -18,7 +18,6 @@ import click
 from . import rank
 from .errors import UserError
 
-
 _HOSTS = re.compile(r"[A-Za-z0-9][^\s,:]*(:[1-9]\d*)?(,[A-Za-z0-9][^\s,:]*(:[1-9]\d*)?)*")
 
 

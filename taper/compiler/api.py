@@ -6,18 +6,26 @@ runs eagerly, with one warning that says why, or raises CaptureError with `fullg
 
 from __future__ import annotations
 
+import copy
 import functools
+import sys
 import warnings
 import weakref
 from collections.abc import Callable
+from ctypes import ArgumentError
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from ..autograd.shortage import out_of_memory
 from .capture import ORDINARY, captured, capturing, located
 from .engine import look_at_machine
 from .errors import CaptureError, Uninitialised
-from .reach import Wrapper
+from .reach import Wrapper, reach
 from .recording import recording
 from .step import EAGER, MISS, Step
+from .trees import flatten
+from .undo import Undo
 
 if TYPE_CHECKING:
     from .stages import Stages
@@ -51,13 +59,33 @@ class Compiled(Wrapper):
     def __call__(self, *args, **kwargs):
         if set_stance.eager:
             return self.function(*args, **kwargs)
-        for i, step in enumerate(self.steps):
-            result = step.call(args, kwargs)
-            if result is not MISS:
-                if i:
-                    self.steps.insert(0, self.steps.pop(i))
-                return step.eagerly(self.function, args, kwargs) if result is EAGER else result
-        return self._missed(args, kwargs)
+        try:
+            try:
+                for i, step in enumerate(self.steps):
+                    result = step.call(args, kwargs)
+                    if result is not MISS:
+                        if i:
+                            self.steps.insert(0, self.steps.pop(i))
+                        return step.eagerly(self.function, args, kwargs) if result is EAGER else result
+            except ArgumentError:
+                # Another thread captures, and has put something else in place of a learning rate.
+                pass
+            return self._missed(args, kwargs)
+        except MemoryError as error:
+            raise out_of_memory(f"the compiled {self._name()}", error) from None
+
+    def __copy__(self) -> Compiled:
+        return Compiled(self.function, self.fullgraph, self.dynamic)
+
+    def __deepcopy__(self, memo: dict) -> Compiled:
+        return Compiled(copy.deepcopy(self.function, memo), self.fullgraph, self.dynamic)
+
+    def __reduce__(self):
+        """By name, if that stands for this object in its module; else the function, to be compiled again."""
+        name, found = getattr(self, "__qualname__", ""), sys.modules.get(getattr(self, "__module__", None) or "")
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        return name if found is self else (Compiled, (self.function, self.fullgraph, self.dynamic))
 
     def __get__(self, instance, owner=None):
         if instance is None:
@@ -96,18 +124,22 @@ class Compiled(Wrapper):
         if self.eager_reason is not None or recording.graph is not None:
             return self.function(*args, **kwargs)
         with capturing:
+            # Perhaps another thread has made the program meanwhile, or hid what is needed as long as it captured.
+            for step in list(self.steps):
+                result = step.call(args, kwargs)
+                if result is not MISS:
+                    return step.eagerly(self.function, args, kwargs) if result is EAGER else result
             try:
                 step = self.compile_for(args, kwargs)
             except Uninitialised as problem:
                 return self._uninitialised(problem, args, kwargs)
             except CaptureError as problem:
                 return self._not_captured(problem, args, kwargs)
-        result = step.call(args, kwargs)
-        if result is EAGER:
-            return step.eagerly(self.function, args, kwargs)
-        if result is MISS:
-            return self._not_captured(CaptureError("the arguments do not fit the program made for them"), args, kwargs)
-        return result
+            result = step.call(args, kwargs)
+            if result is MISS:
+                problem = CaptureError("the arguments do not fit the program made for them")
+                return self._not_captured(problem, args, kwargs)
+        return step.eagerly(self.function, args, kwargs) if result is EAGER else result
 
     def compile_for(self, args: tuple, kwargs: dict) -> Step:
         """Capture and compile for these arguments."""
@@ -140,12 +172,26 @@ class Compiled(Wrapper):
             return self._not_captured(problem, args, kwargs, 5)
         return self.function(*args, **kwargs)
 
+    def _tried_eagerly(self, args: tuple, kwargs: dict):
+        """The function's result; if it fails, all tensors behind it hold what they held."""
+        try:
+            arrays = [t._array for t in reach([self.function, *flatten((args, kwargs))[0]]).tensors]
+        except CaptureError:
+            arrays = []
+        arrays = [a for a in arrays if a.__class__ is np.ndarray and a.flags.writeable]
+        undo = Undo(arrays, [np.empty_like(a) for a in arrays])
+        try:
+            return self.function(*args, **kwargs)
+        except BaseException:
+            undo.put_back()
+            raise
+
     def _not_captured(self, problem: CaptureError, args, kwargs, stacklevel: int = 4):
         if self.fullgraph:
             raise problem
         if isinstance(problem.__cause__, ORDINARY) and not isinstance(problem.__cause__, CaptureError):
             # Perhaps the function is wrong for these arguments: then the eager engine says so, and later calls may fit.
-            result = self.function(*args, **kwargs)
+            result = self._tried_eagerly(args, kwargs)
         else:
             result = MISS
         self.eager_reason = str(problem)

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..autograd.backward import grad
-from ..autograd.function import Function, once_differentiable
+from ..autograd.function import Function
+from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, wrap
 from .bound import Bound
 from .graph import MOVEMENTS, SEVERAL, Graph, Node, reached
@@ -111,10 +112,28 @@ class CompiledFunction(Function):
         return tuple(wrap(a) for a in outputs)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, *gradients):
         # Looked at for the check that none was changed in place since; the arrays are those that forward saw.
         ctx.saved_tensors  # noqa: B018
         results = ctx.backward_program.run([g._array for g in gradients], ctx.saved_arrays)
-        return (None, None, None, *(None if r is None else wrap(r) for r in results))
+        made = [None if r is None else wrap(r) for r in results]
+        if is_grad_enabled():
+            made = [None if t is None else Once.apply(t.requires_grad_()) for t in made]
+        return (None, None, None, *made)
+
+
+class Once(Function):
+    """Marks a gradient that has no derivative of its own."""
+
+    @staticmethod
+    def forward(ctx, gradient):
+        return gradient.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        raise RuntimeError(
+            "taper.compile: the backward pass of a compiled function cannot be differentiated again. Take the first "
+            "gradient inside of the compiled function (taper.autograd.grad with create_graph=True), or call the function "
+            "uncompiled."
+        )
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..autograd.casting import kept_apart
 from ..autograd.tape import Variable, node_of, wrap
 from ..backends.device import CPU
 from ..backends.making import making
@@ -182,7 +183,7 @@ class Capture:
         given_tensors = {id(v): v for v in leaves if isinstance(v, Variable) and id(v) not in behind}
         tensors = [*found.tensors, *given_tensors.values()]
         randomness = Randomness(found.randoms)
-        with self._symbols(tensors, arguments) as before, self._numbers(found), self._generators(found):
+        with self._symbols(tensors, arguments) as before, self._numbers(found), self._generators(found), kept_apart():
             given = [self._argument(v, i) for i, v in enumerate(leaves)]
             args, kwargs = rebuild(tree, given)
             try:

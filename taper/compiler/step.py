@@ -15,9 +15,10 @@ import types
 import numpy as np
 
 from .. import dtypes
+from ..autograd import casting
 from ..autograd.modes import is_grad_enabled
+from ..autograd.tape import Handle, Variable, changed, hooks_of, wrap
 from ..autograd.tape import Node as TapeNode
-from ..autograd.tape import Variable, changed, wrap
 from .backward import BackwardProgram, CompiledFunction
 from .capture import Captured, Effect, Output, Source
 from .errors import CaptureError
@@ -64,6 +65,7 @@ class Step:
         self.scope: dict[str, object] = {}
         self.grad_mode = is_grad_enabled()
         self.default = dtypes.get_default_dtype()
+        self.autocast = autocast()
         self._results()
         self.home = captured.home
         self.hosted = self._hosted()
@@ -256,6 +258,7 @@ class Step:
             MISS=MISS, EAGER=EAGER, empty=self.home.empty, wrap=wrap, ndarray=self.home.kind, contiguous=self.home.contiguous,
             step=self, grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, dtypes=dtypes,
             changed=changed, share_memory=self.home.share_memory, same_dtype=same_dtype,
+            autocast=autocast,
         )  # fmt: skip
         text = "def call(args, kwargs):\n" + "\n".join(" " + line for part in body for line in part.split("\n"))
         self.source = text
@@ -273,6 +276,13 @@ class Step:
         mode, default = self.grad_mode, self.default
         scope["D0"] = default
         lines.append(f"if grad_mode() is not {mode} or dtypes._default is not D0: return MISS")
+        scope["casting"], scope["AUTOCAST"] = casting, self.autocast
+        outside = "casting.scopes and " if self.autocast is None else ""
+        lines.append(f"if {outside}autocast() is not AUTOCAST: return MISS")
+        # Hooks are looked at when any was registered or removed.
+        scope["Handle"], scope["CHANGES"] = Handle, Handle.changes
+        self.hooks = [(t, hooks_of(t)) for t, _ in self.captured.needing]
+        lines.append("if Handle.changes != CHANGES and step.other_hooks(): return MISS")
         args, kwargs = rebuild(self.tree, list(range(len(self.given))))
         if not kwargs and args == tuple(range(len(self.given))):
             lines.append(f"if len(args) != {len(args)} or kwargs: return MISS")
@@ -306,6 +316,13 @@ class Step:
                 scope[f"N{i}"] = t
                 lines.append(f"if N{i}._grad is not None: return MISS")
         return lines, reads
+
+    def other_hooks(self) -> bool:
+        """Whether the leaves behind the function have other hooks than when it was captured."""
+        if any(hooks_of(t) != hooks for t, hooks in self.hooks):
+            return True
+        self.scope["CHANGES"] = Handle.changes
+        return False
 
     def _reads_gradient(self, t: Variable) -> bool:
         return any(
@@ -617,6 +634,11 @@ class Step:
             joined = ", ".join(parts)
             return f"[{joined}]" if kind is list else f"({joined}{',' if len(parts) == 1 else ''})"
         return f"rebuild(out_tree, [{', '.join(parts)}])"
+
+
+def autocast():
+    """The dtype of the autocast that is on; None if there is none."""
+    return casting.dtype.get() if casting.enabled.get() else None
 
 
 _SIGNS = dict(lt="<", le="<=", gt=">", ge=">=", eq="==", ne="!=")

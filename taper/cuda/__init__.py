@@ -1,128 +1,97 @@
-"""`taper.cuda`: what programs ask of GPUs. This installation has none: `is_available()` is False.
+"""`taper.cuda`: what programs ask of GPUs.
 
-What needs a device raises AssertionError with the way out; what programs call in passing does nothing.
+Where none can be used `is_available()` is False, what needs a device raises AssertionError with the way out, and what
+programs call in passing does nothing. Nothing of CuPy is imported before a GPU is asked for.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-
-from ..backends.absent import refusing, silent
-from ..backends.device import device as _device
+from ..backends.absent import refusing
+from ..backends.cuda import driver as _driver
 from ..errors import OutOfMemoryError
-from ..tensor.factory import unavailable
 from ..tensor.random import fork_rng
+from . import devices, memory, nccl, nvtx, profiler, random, streams
+from .devices import (
+    can_device_access_peer,
+    cudart,
+    current_blas_handle,
+    current_device,
+    device_count,
+    get_arch_list,
+    get_device_capability,
+    get_device_name,
+    get_device_properties,
+    get_gencode_flags,
+    init,
+    ipc_collect,
+    is_available,
+    is_bf16_supported,
+    is_initialized,
+    is_tf32_supported,
+    set_device,
+    synchronize,
+    utilization,
+)
+from .memory import *
+from .random import (
+    get_rng_state,
+    get_rng_state_all,
+    initial_seed,
+    manual_seed,
+    manual_seed_all,
+    seed,
+    seed_all,
+    set_rng_state,
+    set_rng_state_all,
+)
+from .streams import (
+    CUDAGraph,
+    Event,
+    ExternalStream,
+    Stream,
+    StreamContext,
+    current_stream,
+    default_stream,
+    device,
+    device_of,
+    graph,
+    set_stream,
+    stream,
+)
+
+make_graphed_callables = refusing(
+    "make_graphed_callables",
+    lambda: (
+        NotImplementedError("make_graphed_callables: use taper.compile, which makes one program of a step.")
+        if _driver.count()
+        else _driver.unavailable()
+    ),
+)
 
 
-def _no_gpu() -> Exception:
-    return unavailable(_device("cuda"))
-
-
-def is_available() -> bool:
-    """Whether tensors can be on a GPU: False."""
-    return False
-
-
-def device_count() -> int:
-    """The number of GPUs: 0."""
-    return 0
-
-
-def is_initialized() -> bool:
-    """Whether a GPU has been used: False."""
-    return False
-
-
-def is_bf16_supported(including_emulation: bool = True) -> bool:
-    """Whether a GPU computes in bfloat16: False."""
-    return False
-
-
-def is_tf32_supported() -> bool:
-    """Whether a GPU computes in TF32: False."""
-    return False
-
-
-def get_arch_list() -> list[str]:
-    """The kinds of GPU that this installation can compute on: none."""
-    return []
-
-
-def get_gencode_flags() -> str:
-    """The compiler's flags for GPUs: empty."""
-    return ""
-
-
-def get_rng_state_all() -> list:
-    """The states of all GPUs' generators: none."""
-    return []
-
-
-def set_rng_state_all(new_states) -> None:
-    """Continue the GPUs' generators: nothing to do for no states. AssertionError for others."""
-    for _ in new_states:
-        raise _no_gpu()
-
-
-def memory_stats(*args) -> OrderedDict:
-    """What is known of a GPU's memory: nothing."""
-    return OrderedDict()
-
-
-current_device = refusing("current_device", _no_gpu)
-get_device_name = refusing("get_device_name", _no_gpu)
-get_device_properties = refusing("get_device_properties", _no_gpu)
-get_device_capability = refusing("get_device_capability", _no_gpu)
-set_device = refusing("set_device", _no_gpu)
-synchronize = refusing("synchronize", _no_gpu)
-init = refusing("init", _no_gpu)
-initial_seed = refusing("initial_seed", _no_gpu)
-get_rng_state = refusing("get_rng_state", _no_gpu)
-set_rng_state = refusing("set_rng_state", _no_gpu)
-mem_get_info = refusing("mem_get_info", _no_gpu)
-memory_summary = refusing("memory_summary", _no_gpu)
-memory_snapshot = refusing("memory_snapshot", _no_gpu)
-current_stream = refusing("current_stream", _no_gpu)
-default_stream = refusing("default_stream", _no_gpu)
-current_blas_handle = refusing("current_blas_handle", _no_gpu)
-cudart = refusing("cudart", _no_gpu)
-utilization = refusing("utilization", _no_gpu)
-can_device_access_peer = refusing("can_device_access_peer", _no_gpu)
-set_per_process_memory_fraction = refusing("set_per_process_memory_fraction", _no_gpu)
-make_graphed_callables = refusing("make_graphed_callables", _no_gpu)
-ipc_collect = refusing("ipc_collect", _no_gpu)
-is_current_stream_capturing = silent("is_current_stream_capturing", False)
-manual_seed = silent("manual_seed")
-manual_seed_all = silent("manual_seed_all")
-seed = silent("seed")
-seed_all = silent("seed_all")
-empty_cache = silent("empty_cache")
-memory_allocated = silent("memory_allocated", 0)
-memory_reserved = memory_cached = silent("memory_reserved", 0)
-max_memory_allocated = silent("max_memory_allocated", 0)
-max_memory_reserved = max_memory_cached = silent("max_memory_reserved", 0)
-reset_peak_memory_stats = silent("reset_peak_memory_stats")
-reset_accumulated_memory_stats = silent("reset_accumulated_memory_stats")
-reset_max_memory_allocated = silent("reset_max_memory_allocated")
-reset_max_memory_cached = silent("reset_max_memory_cached")
+def is_current_stream_capturing() -> bool:
+    """Whether the current stream's work is being recorded."""
+    return bool(_driver.count()) and current_stream()._stream.is_capturing()
 
 
 def _tensor_class(word: str):
-    def refuse(cls, *args, **kwargs):
-        raise TypeError(
-            f"type torch.cuda.{word}Tensor not available. Torch not compiled with CUDA enabled: use taper.{word}Tensor"
-        )
+    def make(cls, *args, **kwargs):
+        if not _driver.count():
+            raise TypeError(
+                f"type torch.cuda.{word}Tensor not available. Torch not compiled with CUDA enabled: use "
+                f"taper.{word}Tensor"
+            )
+        from .. import tensor
 
-    return type(f"{word}Tensor", (), {"__new__": refuse, "__doc__": f"GPU tensors of a dtype: none exist ({word})."})
+        return getattr(tensor, f"{word}Tensor")(*args, **kwargs).cuda()
+
+    return type(f"{word}Tensor", (), {"__new__": make, "__doc__": f"Tensors of a dtype on a GPU ({word})."})
 
 
 FloatTensor, DoubleTensor, HalfTensor = map(_tensor_class, ("Float", "Double", "Half"))
 LongTensor, IntTensor, ShortTensor = map(_tensor_class, ("Long", "Int", "Short"))
 ByteTensor, CharTensor, BoolTensor = map(_tensor_class, ("Byte", "Char", "Bool"))
 BFloat16Tensor = _tensor_class("BFloat16")
-
-from . import memory, nccl, nvtx, profiler, streams
-from .streams import CUDAGraph, Event, Stream, StreamContext, device, device_of, graph, set_stream, stream
 
 
 def __getattr__(name: str):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from ..backends.absent import refusing
-from ..backends.device import device
-from ..tensor.factory import unavailable
+from ..backends.cuda import driver
 
-version = refusing("version", lambda: unavailable(device("cuda")))
+version = refusing("version", driver.unavailable)
 
 
 def is_available(tensors) -> bool:

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 
-from ..backends.absent import refusing
-from ..backends.device import device
-from ..tensor.factory import unavailable
+from ..backends.cuda import driver
+from .devices import with_gpu
 
 
-def _no_gpu() -> Exception:
-    return unavailable(device("cuda"))
+@with_gpu
+def start() -> None:
+    """Let CUDA's profiler look from here on."""
+    cupy = driver.library()
+
+    cupy.cuda.runtime.profilerStart()
 
 
-start = refusing("start", _no_gpu)
-stop = refusing("stop", _no_gpu)
+@with_gpu
+def stop() -> None:
+    """Let CUDA's profiler look no further."""
+    cupy = driver.library()
+
+    cupy.cuda.runtime.profilerStop()
 
 
 @contextmanager
 def profile():
     """A scope that CUDA's profiler looks at. AssertionError without a GPU."""
     start()
-    yield
+    try:
+        yield
+    finally:
+        stop()

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from ..autograd.function import Function, once_differentiable
 from ..autograd.tape import wrap
-from ..backends import cpu
-from ..tensor.random import default_generator
+from ..backends import namespace_of
+from ..backends.transfer import place_of
+from ..tensor.random import stream_of
 
 
 class _StandardGamma(Function):
     @staticmethod
     def forward(ctx, concentration):
-        made = wrap(default_generator.stream.gamma(concentration._array))
+        made = wrap(stream_of(None, place_of(concentration._array)).gamma(concentration._array))
         ctx.save_for_backward(concentration, made)
         return made
 
@@ -23,13 +24,13 @@ class _StandardGamma(Function):
     @once_differentiable
     def backward(ctx, g):
         concentration, made = ctx.saved_tensors
-        return g * wrap(cpu.gamma_quantile_slope(concentration._array, made._array))
+        return g * wrap(namespace_of(made._array).gamma_quantile_slope(concentration._array, made._array))
 
 
 class _Dirichlet(Function):
     @staticmethod
     def forward(ctx, concentration):
-        made = wrap(default_generator.stream.dirichlet(concentration._array))
+        made = wrap(stream_of(None, place_of(concentration._array)).dirichlet(concentration._array))
         ctx.save_for_backward(concentration, made)
         return made
 
@@ -38,7 +39,7 @@ class _Dirichlet(Function):
     def backward(ctx, g):
         concentration, x = ctx.saved_tensors
         total = concentration.sum(-1, True).expand_as(concentration)
-        slope = wrap(cpu.beta_quantile_slope(concentration._array, (total - concentration)._array, x._array))
+        slope = wrap(namespace_of(x._array).beta_quantile_slope(concentration._array, (total - concentration)._array, x._array))
         # When one share moves, the others keep their proportions.
         slope = slope / (1 - x)
         return slope * (g - (x * g).sum(-1, True))

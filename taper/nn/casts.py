@@ -48,21 +48,21 @@ class CastMethods:
         `to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`. TypeError for a dtype that is not floating.
         memory_format: that of parameters and buffers with as many dimensions as the format is for.
         """
-        device, dtype, memory_format = _destination(*args, **kwargs)
+        device, dtype, non_blocking, memory_format = _destination(*args, **kwargs)
         if dtype is not None and not (dtype.is_floating_point or dtype.is_complex):
             raise TypeError(
                 f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
             )
-        if device is not None:
-            place(device)
-        if dtype is None and memory_format is None:
+        where = None if device is None else place(device)
+        if where is None and dtype is None and memory_format is None:
             return self
 
         ranks = (RANKS[memory_format],) if memory_format in RANKS else RANKS.values()
 
         def moved(t):
             wanted = dtype if t.is_floating_point() or t.is_complex() else None
-            return t.to(dtype=wanted, memory_format=memory_format if t.ndim in ranks else None)
+            memory_order = memory_format if t.ndim in ranks else None
+            return t.to(dtype=wanted, device=where, non_blocking=non_blocking, memory_format=memory_order)
 
         return self._apply(moved)
 
@@ -133,16 +133,18 @@ class CastMethods:
 
 
 def _destination(*args, device=None, dtype=None, non_blocking=False, memory_format=None, tensor=None):
-    """The device, the dtype and the memory format that the arguments of `to` mean."""
+    """The device, the dtype, non_blocking and the memory format that the arguments of `to` mean."""
     for arg in (*args, *(() if tensor is None else (tensor,))):
         if isinstance(arg, dtypes.dtype):
             dtype = arg
         elif isinstance(arg, Variable):
             device, dtype = arg.device, arg.dtype
-        elif isinstance(arg, bool) or arg is None:
+        elif isinstance(arg, bool):
+            non_blocking = arg
+        elif arg is None:
             continue
         elif isinstance(arg, (str, int, device_class)):
             device = arg
         else:
             raise TypeError(f"to() received an invalid combination of arguments - got ({type(arg).__name__})")
-    return device, dtype, memory_format
+    return device, dtype, non_blocking, memory_format

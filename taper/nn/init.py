@@ -13,6 +13,7 @@ import numpy as np
 
 from ..autograd.modes import no_grad
 from ..autograd.tape import changed, wrap
+from ..backends import namespace_of
 from ..tensor import empty_like
 from ..tensor.random import randperm
 
@@ -83,7 +84,7 @@ def _uniform_accepted_as_normal(tensor, mean: float, std: float, a: float, b: fl
     """Uniform numbers in [a, b], each accepted with the normal density at it, relative to the highest there."""
     highest = -0.5 * ((max(a, min(mean, b)) - mean) / std) ** 2
     values = tensor.uniform_(a, b, generator=generator)._array
-    candidates, pending = values, np.ones(values.shape, bool)
+    candidates, pending = values, np.ones_like(values, bool)
     while True:
         density = ((candidates - mean) / std) ** 2 * -0.5 - highest
         with np.errstate(divide="ignore"):
@@ -219,11 +220,11 @@ def orthogonal_(tensor, gain: float = 1, generator=None):
         return tensor
     rows = tensor.shape[0]
     columns = tensor._array.size // rows
-    drawn = wrap(np.empty((rows, columns), tensor._array.dtype)).normal_(0, 1, generator=generator)._array
-    q, r = np.linalg.qr(drawn.T if rows < columns else drawn)
+    drawn = tensor.new_empty(rows, columns).normal_(0, 1, generator=generator)._array
+    q, r = namespace_of(drawn).linalg.qr(drawn.T if rows < columns else drawn)
     q = q * np.sign(np.diagonal(r))
     with no_grad():
-        tensor.copy_(wrap(np.ascontiguousarray(q.T if rows < columns else q).reshape(tensor.shape)))
+        tensor.copy_(wrap((q.T if rows < columns else q).reshape(tensor.shape)))
         return tensor.mul_(gain)
 
 
@@ -236,8 +237,8 @@ def sparse_(tensor, sparsity: float, std: float = 0.01, generator=None):
     with no_grad():
         tensor.normal_(0, std, generator=generator)
         for column in range(columns):
-            chosen = randperm(rows)._array[:zeros]
-            tensor._array[chosen, column] = 0
+            chosen = randperm(rows, device=tensor.device)[:zeros]
+            tensor[chosen, column] = 0
         changed(tensor)
     return tensor
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..autograd.tape import AccumulateGrad, Variable, alias
+from ..backends.transfer import place_of
 from ..tensor.core import Tensor
-from ..tensor.factory import element_type, place
+from ..tensor.factory import element_type, made_at, place
 from ..tensor.printing import parameter_repr
 
 
@@ -102,9 +103,9 @@ class _Uninitialized(Parameter):
 
     def materialize(self, shape, device=None, dtype=None) -> None:
         """Become an ordinary parameter (or buffer) of this shape, with memory that is not initialised."""
-        place(device)
+        where = place_of(self._array) if device is None else place(device)
         np_dtype = self._array.dtype if dtype is None else element_type(dtype, "materialize")
-        self._array = np.empty(tuple(shape), np_dtype)
+        self._array = made_at(where, np.empty, tuple(shape), dtype=np_dtype)
         self.__class__ = self.cls_to_become
 
     @property
@@ -141,8 +142,8 @@ class UninitializedParameter(_Uninitialized):
     cls_to_become = Parameter
 
     def __new__(cls, requires_grad: bool = True, device=None, dtype=None) -> Any:
-        place(device)
-        return leaf_of(cls, np.empty(0, element_type(dtype, "UninitializedParameter")), requires_grad)
+        array = made_at(place(device), np.empty, 0, dtype=element_type(dtype, "UninitializedParameter"))
+        return leaf_of(cls, array, requires_grad)
 
 
 class UninitializedBuffer(_Uninitialized):
@@ -152,8 +153,8 @@ class UninitializedBuffer(_Uninitialized):
     cls_to_become = Tensor
 
     def __new__(cls, requires_grad: bool = False, device=None, dtype=None, persistent: bool = True) -> Any:
-        place(device)
-        made = leaf_of(cls, np.empty(0, element_type(dtype, "UninitializedBuffer")), requires_grad)
+        array = made_at(place(device), np.empty, 0, dtype=element_type(dtype, "UninitializedBuffer"))
+        made = leaf_of(cls, array, requires_grad)
         made.persistent = persistent
         made._is_buffer = True
         return made

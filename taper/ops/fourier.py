@@ -27,7 +27,7 @@ c2c = op(
 def _of_r2c(xp, g, x_shape, axis, scale):
     rest = list(g.shape)
     rest[axis] = x_shape[axis] - g.shape[axis]
-    full = xp.concat([g, xp.zeros(tuple(rest), dtype=g.dtype)], axis=axis)
+    full = xp.concat([g, xp.zeros_beside(g, tuple(rest))], axis=axis)
     return xp.real(xp.fourier(full, (axis,), False, scale))
 
 

@@ -122,7 +122,7 @@ scatter = op(
     "scatter",
     lambda xp, x, source, index, *, axis: xp.scatter(x, source, index, axis),
     half_native=True,
-    x=lambda xp, g, index, axis: xp.scatter(g, xp.zeros(index.shape, dtype=g.dtype), index, axis),
+    x=lambda xp, g, index, axis: xp.scatter(g, xp.zeros_beside(g, index.shape), index, axis),
     source=lambda xp, g, index, axis: xp.take_along(g, index, axis),
 )
 

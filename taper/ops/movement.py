@@ -52,6 +52,14 @@ astype = op(
     x=lambda xp, g, x_dtype: _real_like(xp, g, x_dtype),
 )
 
+to_device = op(
+    "to_device",
+    lambda xp, x, *, where, source, non_blocking: xp.moved(x, where, non_blocking),
+    grad_name="ToCopyBackward0",
+    half_native=True,
+    x=lambda xp, g, source: xp.moved(g, source),
+)
+
 clone = op(
     "clone",
     lambda xp, x, *, order: xp.array(x, order=order, copy=True),
@@ -117,9 +125,15 @@ def _collapsed(xp, g, shape):
     return xp.sum(g, axis=axes, keepdims=True) if axes else g
 
 
+def _seen_as(xp, x, dtype):
+    """The memory of x read as another dtype."""
+    see = getattr(xp, "seen_as", None)
+    return x.view(dtype) if see is None else see(x, dtype)
+
+
 bits = op(
     "bits",
-    lambda xp, x, *, dtype: x.view(dtype),
+    lambda xp, x, *, dtype: _seen_as(xp, x, dtype),
     view=True,
     half_native=True,
     grad_name="ViewAsRealBackward0",
@@ -127,7 +141,7 @@ bits = op(
 )
 """Complex numbers read as pairs of real ones, or the reverse."""
 
-reinterpret = op("reinterpret", lambda xp, x, *, dtype: x.view(dtype), view=True, half_native=True)
+reinterpret = op("reinterpret", lambda xp, x, *, dtype: _seen_as(xp, x, dtype), view=True, half_native=True)
 """The same memory read as another dtype."""
 
 strided = op(

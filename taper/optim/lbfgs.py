@@ -52,7 +52,7 @@ class LBFGS(Optimizer):
         """All gradients as one vector, zeros where there is none."""
         return np.concatenate(
             [
-                np.zeros(p._array.size, p._array.dtype) if p._grad is None else p._grad._array.reshape(-1)
+                np.zeros_like(p._array).reshape(-1) if p._grad is None else p._grad._array.reshape(-1)
                 for p in self._params()
             ]
         )

@@ -17,10 +17,12 @@ from typing import Any
 import numpy as np
 
 from ..autograd.modes import enable_grad
-from ..autograd.tape import Handle, changed, wrap
+from ..autograd.shortage import out_of_memory
+from ..autograd.tape import Handle, changed, elsewhere, wrap
 from ..backends import namespace_of
 from ..backends.cpu.large import LARGE_PARAMETER, Native
 from ..backends.quiet import QUIET, enter, leave
+from ..backends.transfer import moved, place_of
 from ..distributed.tensor.dtensor import DTensor, opened
 from ..tensor.core import Tensor
 
@@ -191,7 +193,8 @@ class Optimizer:
                 for p in group["params"]:
                     g = p._grad
                     if g is not None:
-                        self._update_parameter(p, g._array, group)
+                        with elsewhere((p._array,)):
+                            self._update_parameter(p, g._array, group)
         finally:
             leave(token)
         return loss
@@ -383,10 +386,13 @@ def _with_hooks(step: Callable) -> Callable:
                         f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {replaced}."
                     )
                 args, kwargs = replaced
-        if self._sharded and self.elementwise:
-            result = self._step_on_shards(step, *args, **kwargs)
-        else:
-            result = step(self, *args, **kwargs)
+        try:
+            if self._sharded and self.elementwise:
+                result = self._step_on_shards(step, *args, **kwargs)
+            else:
+                result = step(self, *args, **kwargs)
+        except MemoryError as error:
+            raise out_of_memory(f"{type(self).__name__}.step", error) from None
         for hook in (*self._step_post_hooks.values(), *_global_post_hooks.values()):
             hook(self, args, kwargs)
         return result
@@ -426,10 +432,11 @@ def _fitted(p: Tensor, value):
         array = value._array
         # Counters and running products are numbers of their own precision, not of the parameter's.
         same = array.dtype == p._array.dtype or array.dtype.kind in "biu" or (array.ndim == 0 and p._array.ndim > 0)
-        return wrap(array.copy() if same else array.astype(p._array.dtype))
+        array = array.copy() if same else array.astype(p._array.dtype)
+        return wrap(moved(array, place_of(p._array)) if array.ndim else array)
     if isinstance(value, dict):
         return {
-            k: wrap(np.array(v._array)) if k == "step" and isinstance(v, Tensor) else _fitted(p, v)
+            k: wrap(v._array.copy()) if k == "step" and isinstance(v, Tensor) else _fitted(p, v)
             for k, v in value.items()
         }
     if isinstance(value, (list, tuple)):

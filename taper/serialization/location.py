@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..backends.device import device
+from ..backends.cuda import driver
+from ..backends.device import CPU, device
 from ..tensor.factory import place
 from .memory import Storage
 
@@ -16,8 +17,8 @@ def placing(map_location) -> Place:
     if map_location is None:
         return _at_home
     if isinstance(map_location, (str, device, int)):
-        place(map_location)
-        return lambda storage, location: storage
+        where = place(map_location)
+        return lambda storage, location: storage.at(where)
     if isinstance(map_location, dict):
         table = {str(key): value for key, value in map_location.items()}
         return lambda storage, location: _at_home(storage, str(table.get(location, location)))
@@ -34,7 +35,15 @@ def _at_home(storage: Storage, location: str) -> Storage:
     """The storage where it was when it was saved."""
     kind = location.partition(":")[0]
     if kind == "cpu":
-        return storage
+        return storage.at(CPU)
+    if kind == "cuda" and driver.count():
+        where = device(location)
+        if where.index is not None and where.index >= driver.count():
+            raise RuntimeError(
+                f"Attempting to deserialize object on CUDA device {where.index} but torch.cuda.device_count() is "
+                f"{driver.count()}. Please use torch.load with map_location to map your storages to an existing device."
+            )
+        return storage.at(place(where))
     if kind == "cuda":
         raise RuntimeError(
             "Attempting to deserialize object on a CUDA device but torch.cuda.is_available() is False. If you are "
@@ -49,7 +58,11 @@ def _at_home(storage: Storage, location: str) -> Storage:
 
 def default_restore_location(storage, location: str):
     """The storage, if it was saved from the CPU or where `location` begins with "cpu". RuntimeError for another place."""
-    return _at_home(storage, location)
+    if isinstance(storage, Storage):
+        return _at_home(storage, location)
+    if location.startswith("cpu"):
+        return storage
+    raise RuntimeError(f"default_restore_location: a storage of tensors is not moved to {location!r}; move the tensors.")
 
 
 def location_tag(storage) -> str:

@@ -7,7 +7,11 @@ import math
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import memory_owner
+from ..autograd.dispatch import memory_of, memory_owner
+from ..autograd.tape import address
+from ..backends.cuda import driver
+from ..backends.device import CPU, device
+from ..backends.transfer import moved, place_of
 from ..tensor.factory import place_on_gpu
 from .damage import Damaged
 
@@ -43,19 +47,29 @@ class Storage:
     A `map_location` function gets one and returns it, or None to leave its place to the default.
     """
 
-    __slots__ = ("memory", "dtype", "location")
+    __slots__ = ("memory", "dtype", "location", "place", "_there")
 
-    def __init__(self, memory: np.ndarray, dtype: dtypes.dtype | None, location: str = "cpu"):
-        self.memory, self.dtype, self.location = memory, dtype, location
+    def __init__(self, memory: np.ndarray, dtype: dtypes.dtype | None, location: str = "cpu", place: device = CPU):
+        self.memory, self.dtype, self.location, self.place = memory, dtype, location, place
+        self._there = None
+
+    def at(self, place: device) -> Storage:
+        """This storage on a device."""
+        return self if place == self.place else Storage(self.memory, self.dtype, self.location, place)
 
     def cpu(self) -> Storage:
-        """This storage: it is in the CPU's memory."""
-        return self
+        """This storage in the CPU's memory."""
+        return self.at(CPU)
 
     def cuda(self, device=None) -> Storage:
         """This storage on a GPU. An error where none is usable."""
-        place_on_gpu(device)
-        return self
+        return self.at(place_on_gpu(device))
+
+    def there(self):
+        """The bytes on the storage's device: copied to a GPU once, for all tensors that share them."""
+        if self._there is None:
+            self._there = moved(self.memory, self.place)
+        return self._there
 
     def nbytes(self) -> int:
         """The size in bytes."""
@@ -75,9 +89,12 @@ def reference(pid: tuple) -> tuple[StorageClass, str, str, int]:
 class Held:
     """Where an array lies: the memory that owns it, and offset and strides in elements."""
 
-    __slots__ = ("owner", "offset", "strides")
+    __slots__ = ("owner", "offset", "strides", "location", "_place")
 
     def __init__(self, array: np.ndarray):
+        self.location, self._place = str(place_of(array)), None
+        if self.location != "cpu":
+            array = self._fetched(array)
         owner, size = memory_owner(array), array.itemsize
         offset = _address(array) - _address(owner)
         if not (array.size or 0 <= offset <= owner.nbytes):
@@ -93,7 +110,19 @@ class Held:
     @property
     def key(self) -> tuple[int, int]:
         """What is equal for tensors that share memory (two empty memories are never shared)."""
+        if self._place is not None:
+            return self._place
         return (_address(self.owner), self.owner.nbytes) if self.owner.nbytes else (id(self.owner), 0)
+
+    def _fetched(self, array) -> np.ndarray:
+        """A view, like that of a GPU's array, of a copy of its memory on the CPU."""
+        whole, start = memory_of(array)
+        if array.size:
+            self._place = (address(whole), whole.nbytes)
+        if not whole.flags.forc:
+            return moved(array, CPU)
+        memory = bytes_of(moved(whole, CPU))
+        return np.ndarray(array.shape, array.dtype, memory, start if array.size else 0, array.strides)
 
 
 def _contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -128,6 +157,8 @@ def strided(storage: Storage, dtype: dtypes.dtype, offset: int, shape: tuple, st
         offset = min(offset, have)
         strides = tuple(min(s, 1 << 40) for s in strides)
     size = dtype.itemsize
+    if storage.place is not CPU:
+        return driver.seen(storage.there(), shape, dtype.np, offset * size, tuple(s * size for s in strides))
     try:
         return np.ndarray(shape, dtype.np, storage.memory, offset * size, tuple(s * size for s in strides))
     except (ValueError, OverflowError, MemoryError):

@@ -33,10 +33,10 @@ HISTORY = frozenset(("_grad", "_view", "_retains"))
 class StorageId:
     """A storage as the pickle refers to it."""
 
-    __slots__ = ("kind", "key", "numel", "memory")
+    __slots__ = ("kind", "key", "numel", "memory", "location")
 
-    def __init__(self, kind: Name, key: str, numel: int, memory: np.ndarray):
-        self.kind, self.key, self.numel, self.memory = kind, key, numel, memory
+    def __init__(self, kind: Name, key: str, numel: int, memory: np.ndarray, location: str):
+        self.kind, self.key, self.numel, self.memory, self.location = kind, key, numel, memory, location
 
 
 _PythonPickler: Any = pickle._Pickler  # type checkers take it for the one in C, which has none of its methods
@@ -72,7 +72,7 @@ class Pickler(_PythonPickler):
     def persistent_id(self, obj) -> tuple | None:
         if type(obj) is not StorageId:
             return None
-        found = ("storage", obj.kind, obj.key, "cpu", obj.numel)
+        found = ("storage", obj.kind, obj.key, obj.location, obj.numel)
         return (*found, None) if self._legacy else found
 
     def save_global(self, obj, name=None) -> None:
@@ -131,7 +131,7 @@ class Pickler(_PythonPickler):
         if found is None:
             memory, key = bytes_of(held.owner), str(len(self.storages))
             numel = memory.nbytes // (1 if kind is _UNTYPED else dtype.itemsize)
-            found = self._by_place[held.key] = self.storages[key] = StorageId(kind, key, numel, memory)
+            found = self._by_place[held.key] = self.storages[key] = StorageId(kind, key, numel, memory, held.location)
         elif found.kind is not kind:
             raise RuntimeError(
                 "Cannot save multiple tensors or storages that view the same data as different types: one tensor's "

@@ -15,6 +15,8 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.tape import Variable, wrap
+from ..backends.device import CPU
+from ..backends.transfer import moved
 from ..tensor.factory import place
 from .archive import filled
 from .atomic import replacing
@@ -82,7 +84,7 @@ class safe_open:
     def __init__(self, filename: str | os.PathLike, framework: str = "pt", device="cpu"):
         if framework not in ("pt", "torch", "pytorch"):
             raise ValueError(f"framework must be 'pt', not '{framework}': Taper makes tensors")
-        place(device)
+        self._place = place(device)
         self._name = f"'{os.fsdecode(filename)}'"
         self._file = open(filename, "rb")
         try:
@@ -120,7 +122,7 @@ class safe_open:
             self._file.seek(self._start + entry.start)
             if not filled(self._file, _raw(array).data):
                 raise Damaged(f"the file ends within the tensor '{name}'")
-        return wrap(array)
+        return wrap(moved(array, self._place))
 
     def get_slice(self, name: str) -> Part:
         """A tensor of which an index reads a part."""
@@ -190,7 +192,7 @@ def _laid_out(tensors: dict, metadata: dict | None) -> tuple[bytes, list[np.ndar
     header: dict[str, Any] = {_METADATA: dict(metadata)} if metadata else {}
     position, arrays = 0, []
     for name, t in sorted(tensors.items(), key=lambda item: (-item[1]._array.itemsize, item[0])):
-        array = t._array
+        array = moved(t._array, CPU)
         if t.dtype not in _CODES:
             raise TypeError(f"the tensor '{name}' is {t.dtype}, which the safetensors format does not have")
         if not array.flags.c_contiguous:

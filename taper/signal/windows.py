@@ -41,10 +41,10 @@ def _made(name: str, weights, M: int, sym: bool, dtype, layout, device, requires
         raise ValueError(f"{name} expects float32 or float64 dtypes, got: {dtype}")
     if not hasattr(M, "__index__"):
         raise TypeError(f"{name}(): argument 'M' must be int, not {type(M).__name__}")
-    place(device)
+    where = place(device)
     points = np.arange(M, dtype=np.float64)
     made = np.ones(M) if M <= 1 else weights(points, M - 1 if sym else M)
-    return leaf(made.astype(dtype.np), requires_grad)
+    return leaf(made.astype(dtype.np), requires_grad, where)
 
 
 def bartlett(M, *, sym=True, dtype=None, layout=strided, device=None, requires_grad=False):

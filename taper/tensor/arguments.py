@@ -17,8 +17,11 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..autograd.shortage import out_of_memory
 from ..autograd.tape import Variable
+from ..backends.cuda import driver
 from ..backends.device import device
+from ..errors import OutOfMemoryError
 from .argument_names import ELSEWHERE, EXACT_OUT, NAMES, QUICK, UNCHECKED_METHODS
 from .core import Tensor
 from .formats import layout, memory_format
@@ -317,8 +320,12 @@ def explained(function, path: str, method: bool = False):
 
 def _too_large(path: str, error: MemoryError | OverflowError) -> RuntimeError:
     """PyTorch's class for what memory, or a number's type, does not hold."""
+    if isinstance(error, MemoryError) and driver.is_out_of_memory(error):
+        return OutOfMemoryError(
+            f"CUDA out of memory ({path}). {error} Use smaller batches, or taper.cuda.empty_cache()."
+        )
     if isinstance(error, MemoryError):
-        return RuntimeError(f"{path}: can't allocate memory: {error}. Use smaller tensors.")
+        return out_of_memory(path, error)
     return RuntimeError(f"{path}: value cannot be converted without overflow: {error}")
 
 

@@ -8,13 +8,14 @@ import math
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, into, viewed
+from ..autograd.dispatch import apply, beside, into, viewed
 from ..autograd.inplace import assign
-from ..autograd.tape import Variable, wrap
+from ..autograd.tape import Variable
 from ..errors import dim_out_of_range
 from ..ops import indexing
 from ..ops import movement as ops
 from . import dims
+from .factory import leaf, place
 from .memory import clone
 from .shape import check_tensor, expanded, reshaped, sizes_of, unsqueeze
 
@@ -183,16 +184,16 @@ def triu(input, diagonal: int = 0, *, out=None):
     return _triangle(ops.triu, input, diagonal, out)
 
 
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype=dtypes.int64, device="cpu", layout=None):
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype=dtypes.int64, device=None, layout=None):
     """Rows and columns of the lower triangle's elements, a (2, n) tensor."""
     _check_lengths("tril_indices", row, col, dtype)
-    return wrap(np.stack(np.tril_indices(row, offset, col)).astype(dtype.np))
+    return leaf(np.stack(np.tril_indices(row, offset, col)).astype(dtype.np), False, place(device))
 
 
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype=dtypes.int64, device="cpu", layout=None):
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype=dtypes.int64, device=None, layout=None):
     """Rows and columns of the upper triangle's elements, a (2, n) tensor."""
     _check_lengths("triu_indices", row, col, dtype)
-    return wrap(np.stack(np.triu_indices(row, offset, col)).astype(dtype.np))
+    return leaf(np.stack(np.triu_indices(row, offset, col)).astype(dtype.np), False, place(device))
 
 
 def _check_lengths(function: str, row: int, col: int, dtype) -> None:
@@ -249,14 +250,14 @@ def combinations(input, r: int = 2, with_replacement: bool = False):
     if r < 0:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
-        return wrap(np.empty(0, input._array.dtype))
+        return beside(input, np.empty(0, input._array.dtype))
     n = input._array.size
     count = math.comb(n + r - 1, r) if with_replacement and n else math.comb(n, r)
     if count * r > 2**40:
         raise RuntimeError(f"combinations: numel: integer multiplication overflow, {r} of {n} elements are too many")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = np.array(list(choose(range(input._array.size), r)), np.int64).reshape(-1, r)
-    return apply(indexing.take_at, input, wrap(rows), spec=(None,))
+    return apply(indexing.take_at, input, beside(input, rows), spec=(None,))
 
 
 def _at_least(name: str, n: int, extended):

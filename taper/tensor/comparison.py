@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.dispatch import apply, binary, into, only_tensors, unary
+from ..autograd.dispatch import apply, beside, binary, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
-from ..autograd.tape import Variable, wrap
+from ..autograd.tape import Variable, elsewhere, wrap
+from ..backends import namespace_of
 from ..ops import comparison as ops
 
 __all__ = [
@@ -94,7 +95,9 @@ def isneginf(input, *, out=None):
 
 def isreal(input):
     """Where the elements have no imaginary part."""
-    return wrap(np.isreal(input._array))
+    array = input._array
+    with elsewhere((array,)):
+        return wrap(namespace_of(array).isreal(array))
 
 
 def equal(input, other) -> bool:
@@ -102,7 +105,11 @@ def equal(input, other) -> bool:
     only_tensors("equal", input=input, other=other)
     if input._array.dtype != other._array.dtype and {input._array.dtype.kind, other._array.dtype.kind} - set("biufcV"):
         return False
-    return input._array.shape == other._array.shape and bool((input._array == other._array).all())
+    if input._array.shape != other._array.shape:
+        return False
+    if input._array.__class__ is other._array.__class__ is np.ndarray:
+        return bool((input._array == other._array).all())
+    return apply(ops.eq, input, other).all().item()
 
 
 def isclose(input, other, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False):
@@ -153,7 +160,9 @@ def _reflected_integers(function, name: str):
     def method(self, other):
         if not isinstance(other, int):
             return NotImplemented
-        return function(wrap(np.asarray(other, self._array.dtype if not isinstance(other, bool) else None)), self)
+        return function(
+            beside(self, np.asarray(other, self._array.dtype if not isinstance(other, bool) else None)), self
+        )
 
     method.__name__ = name
     return method

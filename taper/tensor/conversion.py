@@ -7,11 +7,14 @@ import copy
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply
+from ..autograd.dispatch import apply, memory_owner
 from ..autograd.tape import Variable, counter_of, node_of, wrap
+from ..backends.cuda import driver
+from ..backends.device import CPU
 from ..backends.device import device as places
+from ..backends.transfer import moved, place_of
 from ..errors import warn
-from ..ops.movement import astype
+from ..ops.movement import astype, to_device
 from .creation import from_numpy
 from .factory import place, place_on_gpu
 from .formats import check_memory_format, preserve_format, strided
@@ -46,9 +49,13 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
         if len(args) == 1 and args[0].__class__ is dtypes.dtype:
             dtype = args[0]
         else:
-            device, dtype, copy = _asked(args, device, dtype, copy)
-    if device is not None:
-        place(device)
+            device, dtype, non_blocking, copy = _asked(args, device, dtype, non_blocking, copy)
+    if device is not None or args and isinstance(args[0], Variable):
+        where = place(device) if device is not None else place_of(args[0]._array)
+        source = place_of(self._array)
+        if source != where:
+            self = apply(to_device, self, where=where, source=source, non_blocking=non_blocking is True)
+            copy = False
     if dtype is not None and dtype.np != self._array.dtype:
         self, copy = apply(astype, self, dtype=dtype.np), False
     if memory_format in (None, preserve_format):
@@ -56,8 +63,8 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
     return clone(self, memory_format=memory_format) if copy else contiguous(self, memory_format)
 
 
-def _asked(args: tuple, device, dtype, copy):
-    """Device, dtype and copy from what was given in order: [device,] [dtype,] [non_blocking,] [copy], or a tensor first."""
+def _asked(args: tuple, device, dtype, non_blocking, copy):
+    """Device, dtype, non_blocking and copy from what was given in order: [device,] [dtype,] [non_blocking,] [copy], or a tensor first."""
     first, *rest = args
     if isinstance(first, Variable):
         dtype = first.dtype
@@ -73,7 +80,7 @@ def _asked(args: tuple, device, dtype, copy):
     if len(rest) > 2 or not all(isinstance(flag, bool) for flag in rest):
         given = ", ".join(arg.__class__.__name__ for arg in args)
         raise TypeError(f"to() received an invalid combination of arguments - got ({given})")
-    return device, dtype, rest[1] if len(rest) > 1 else copy
+    return device, dtype, rest[0] if rest else non_blocking, rest[1] if len(rest) > 1 else copy
 
 
 def _is_dtype(value) -> bool:
@@ -104,19 +111,21 @@ _TYPE_WORDS = {
 _BY_WORD = {word: dtypes.BY_NAME[name] for name, word in _TYPE_WORDS.items()}
 
 
-def legacy_type(dtype: dtypes.dtype) -> str:
-    """The name of the legacy tensor class of a dtype: torch.FloatTensor."""
-    return f"torch.{_TYPE_WORDS[dtype.name]}Tensor"
+def legacy_type(dtype: dtypes.dtype, device: places = CPU) -> str:
+    """The name of the legacy tensor class of a dtype: torch.FloatTensor, torch.cuda.FloatTensor."""
+    room = "torch" if device.type == "cpu" else f"torch.{device.type}"
+    return f"{room}.{_TYPE_WORDS[dtype.name]}Tensor"
 
 
 def type(self, dtype=None, non_blocking=False):
     """The legacy type name, or this tensor converted to `dtype` (a dtype, a legacy class, or its name)."""
     if dtype is None:
-        return legacy_type(self.dtype)
+        return legacy_type(self.dtype, place_of(self._array))
     if isinstance(dtype, str):
-        word = dtype.removeprefix("torch.").removesuffix("Tensor")
+        word = dtype.removeprefix("torch.").removeprefix("cuda.").removesuffix("Tensor")
         if word not in _BY_WORD:
             raise ValueError(f"invalid type: '{dtype}'")
+        self = cuda(self) if dtype.startswith("torch.cuda.") else cpu(self)
         dtype = _BY_WORD[word]
     wanted = getattr(dtype, "dtype", dtype)
     if not isinstance(wanted, dtypes.dtype):
@@ -127,25 +136,44 @@ def type(self, dtype=None, non_blocking=False):
 
 
 def type_as(self, other):
-    """This tensor in the dtype of `other`."""
-    return to(self, other.dtype)
+    """This tensor in the dtype of `other`, and where that is."""
+    return to(self, other)
 
 
 def cpu(self, memory_format=None):
     """This tensor on the CPU; itself if it is there."""
     if memory_format is not None:
         check_memory_format(memory_format)
-    return self
+    return self if self._array.__class__ is np.ndarray else to(self, device=CPU)
 
 
 def cuda(self, device=None, non_blocking=False, memory_format=None):
-    """A copy of this tensor on a GPU. AssertionError where none is usable."""
-    place_on_gpu(device)
+    """This tensor on a GPU, by default the current one; itself if it is there. AssertionError where none is usable."""
+    where = place_on_gpu(device)
+    if where.type != "cuda":
+        raise RuntimeError(f"Invalid device, must be cuda device: got {where}")
+    return to(self, device=where, non_blocking=non_blocking, memory_format=memory_format)
 
 
 def pin_memory(self, device=None):
-    """This tensor: pinned memory has no effect without a GPU."""
-    return self
+    """A copy in memory that the operating system keeps in place, which GPUs read by themselves; itself without a GPU.
+
+    RuntimeError for a tensor on a GPU.
+    """
+    if place_of(self._array) is not CPU:
+        raise RuntimeError(f"cannot pin '{legacy_type(self.dtype, self.device)}' only dense CPU tensors can be pinned")
+    return self if is_pinned(self) or not driver.count() else wrap(driver.pinned(self._array))
+
+
+def is_pinned(self, device=None) -> bool:
+    """Whether this is the CPU's memory that `pin_memory` made."""
+    return self._array.__class__ is np.ndarray and driver.is_pinned(self._array)
+
+
+def get_device(self) -> int:
+    """The number of the tensor's GPU; -1 for a tensor on the CPU."""
+    where = place_of(self._array)
+    return -1 if where.index is None else where.index
 
 
 def is_tensor(obj) -> bool:
@@ -293,8 +321,11 @@ def __deepcopy__(self, memo):
 
 def _copied_memory(array: np.ndarray, memo: dict) -> np.ndarray:
     """A copy of an array in which views of one memory stay views of one memory, as far as one deepcopy reaches."""
-    from ..autograd.dispatch import memory_owner
-
+    if array.__class__ is not np.ndarray:
+        copied = memo.get(id(array))
+        if copied is None:
+            copied = memo[id(array)] = copy.deepcopy(array)
+        return copied
     owner = memory_owner(array)
     if owner is array or not isinstance(owner, np.ndarray):
         copied = memo.get(id(array))
@@ -318,18 +349,16 @@ def __reduce_ex__(self, protocol):
         raise RuntimeError(
             "Only leaf tensors can be pickled: detach() this result of a computation first, its history cannot be stored."
         )
-    return _rebuilt, (
-        self.__class__,
-        for_pickle(self._array),
-        self.requires_grad,
-        state,
-    )
+    where = place_of(self._array)
+    array = for_pickle(moved(self._array, CPU))
+    there = (self.__class__, array, self.requires_grad, state)
+    return _rebuilt, there if where is CPU else (*there, where)
 
 
-def _rebuilt(cls, array, requires_grad, state):
+def _rebuilt(cls, array, requires_grad, state, where=CPU):
     """A tensor from its pickle."""
     made = cls.__new__(cls)
-    made._array, made._node, made._counter = array, None, None
+    made._array, made._node, made._counter = moved(array, place(where)), None, None
     made.__dict__.update(state)
     return made.requires_grad_() if requires_grad else made
 
@@ -338,6 +367,8 @@ def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None
     if node_of(self) is not None:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     counter_of(self)
+    if self._array.__class__ is not np.ndarray:
+        return self._array.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
     return self._array.__dlpack__()
 
 
@@ -347,10 +378,19 @@ def __dlpack_device__(self):
 
 def from_dlpack(ext_tensor, *, device=None, copy=None):
     """A tensor that shares memory with another library's tensor (an object with `__dlpack__`)."""
+    if hasattr(ext_tensor, "__dlpack_device__") and int(ext_tensor.__dlpack_device__()[0]) == _ON_GPU:
+        made = wrap(driver.from_dlpack(ext_tensor))
+        made = made.clone() if copy else made
+        return made if device is None else made.to(device)
+    if device is not None and place(device) is not CPU:
+        return from_dlpack(ext_tensor).to(device)
     array = np.from_dlpack(ext_tensor)
     if not array.flags.writeable:
         array = _writable(array)
     return wrap(array.copy() if copy else array)
+
+
+_ON_GPU = 2  # DLPack's number of CUDA's memory
 
 
 def _writable(array: np.ndarray) -> np.ndarray:
@@ -374,7 +414,7 @@ def to_dlpack(tensor):
 
 
 def chalf(self, memory_format=None):
-    """NotImplementedError: complex numbers of 32 bits are not part of Taper; use cfloat."""
+    """NotImplementedError: complex numbers of 32 bits are not part of Taper. Use cfloat."""
     return to(self, dtypes.ABSENT["complex32"])
 
 
@@ -420,15 +460,10 @@ class ConversionMethods:
     __dlpack__ = __dlpack__
     __dlpack_device__ = __dlpack_device__
 
-    def is_pinned(self, device=None):
-        """False: Taper's CPU memory is never pinned."""
-        return False
-
+    is_pinned = is_pinned
     is_shared = is_shared
 
-    def get_device(self):
-        """-1 for a CPU tensor, as in PyTorch."""
-        return -1
+    get_device = get_device
 
     def is_inference(self):
         """Whether the tensor was made in inference mode: not remembered, so False."""

@@ -23,6 +23,7 @@ from ..autograd.tape import (
     wrap,
 )
 from ..backends import device
+from ..backends.transfer import place_of
 from ..errors import warn
 from . import printing
 from .activation import ActivationMethods
@@ -142,7 +143,7 @@ class Tensor(
     @property
     def device(self) -> device.device:
         """Where the elements live."""
-        return device.CPU
+        return device.CPU if self._array.__class__ is np.ndarray else place_of(self._array)
 
     @property
     def requires_grad(self) -> bool:
@@ -236,7 +237,7 @@ class Tensor(
 
     def new(self, *args, device=None):
         """The legacy constructor with this tensor's dtype: `x.new(2, 3)` is uninitialised, `x.new([1, 2])` has data."""
-        return constructed("Tensor", self.dtype, args, device)
+        return constructed("Tensor", self.dtype, args, self.device if device is None else device)
 
     def as_subclass(self, cls):
         """The same memory and history as a tensor of another class. TypeError for a class that is none of tensors."""
@@ -321,6 +322,14 @@ class Tensor(
         """The same memory as a NumPy array. RuntimeError if the tensor requires grad, unless `force`."""
         if not force and node_of(self) is not None:
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+        where = self.device
+        if where is not device.CPU:
+            if not force:
+                raise TypeError(
+                    f"can't convert {where} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
+                    "memory first."
+                )
+            return self.detach().cpu().numpy()
         if self._array.dtype == dtypes.bfloat16.np:
             raise TypeError("Got unsupported ScalarType BFloat16")
         counter_of(self)

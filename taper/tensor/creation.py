@@ -11,11 +11,14 @@ import math
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import into
+from ..autograd.dispatch import beside, brought, into
 from ..autograd.tape import Variable, alias, counter_of, node_of, wrap
+from ..backends import namespace_of
+from ..backends.device import CPU
 from ..backends.making import making
+from ..backends.transfer import place_of
 from ..errors import warn
-from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
+from .factory import check_layout, element_type, leaf, made_at, place, sequence_of, size_of
 from .literals import array_of, check_array
 
 __all__ = [
@@ -50,13 +53,15 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     whichever holds all numbers. Raises ValueError for ragged sequences, TypeError for what is no number, RuntimeError
     for a number that `dtype` cannot hold.
     """
-    place(device)
+    where = place(device)
     wanted = None if dtype is None else element_type(dtype, "tensor")
     if isinstance(data, Variable):
         warn(
             "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
             "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor)."
         )
+        if data._array.__class__ is not np.ndarray and place_of(data._array) is not CPU:
+            return leaf(data.to(where if device is not None else data.device, dtype, copy=True)._array, requires_grad)
     elif (
         making.shared is not None
         and isinstance(data, np.ndarray)
@@ -67,7 +72,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         made = wrap(making.shared(data))
         made = (made if wanted is None else made.to(dtype)).clone()
         return made.requires_grad_() if requires_grad else made
-    return leaf(array_of(data, wanted, copy=True), requires_grad)
+    return leaf(array_of(data, wanted, copy=True), requires_grad, where)
 
 
 def from_numpy(ndarray):
@@ -94,28 +99,33 @@ def from_numpy(ndarray):
 
 def as_tensor(data, dtype=None, device=None):
     """`data` as a tensor, sharing memory where it can: a tensor of this dtype is returned itself, an array is shared."""
-    place(device)
+    where = place(device)
     wanted = None if dtype is None else element_type(dtype, "as_tensor")
     if isinstance(data, Variable):
+        data = data if device is None else data.to(where)
         return data if wanted is None or data._array.dtype == wanted else data.to(dtype)
     if isinstance(data, np.ndarray):
-        shared = from_numpy(data)
+        shared = from_numpy(data).to(where)
         return shared if wanted is None or data.dtype == wanted else shared.to(dtype)
-    return leaf(array_of(data, wanted, copy=False))
+    return leaf(array_of(data, wanted, copy=False), False, where)
 
 
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     """As `as_tensor`, with copy=True (always), False (never: ValueError) or None (where needed); buffers are shared."""
-    place(device)
+    where = place(device)
     wanted = None if dtype is None else element_type(dtype, "asarray")
     if isinstance(obj, (bytearray, memoryview, bytes)):
         shared = frombuffer(obj, dtype=dtype or dtypes.get_default_dtype())
     elif isinstance(obj, (Variable, np.ndarray)):
         shared = obj if isinstance(obj, Variable) else from_numpy(obj)
+        if place_of(shared._array) != where and (device is not None or not isinstance(obj, Variable)):
+            if copy is False:
+                raise ValueError(f"can't alias tensor with device '{shared.device}' into device '{where}'.")
+            shared = shared.to(where)
     else:
         if copy is False:
             raise ValueError("can't alias arbitrary sequence into a tensor.")
-        return leaf(array_of(obj, wanted, copy=True), requires_grad)
+        return leaf(array_of(obj, wanted, copy=True), requires_grad, where)
     if copy is False and wanted is not None and shared._array.dtype != wanted:
         raise ValueError(f"can't alias tensor with dtype '{shared.dtype}' into dtype '{dtype}'.")
     if wanted is not None and shared._array.dtype != wanted:
@@ -178,9 +188,10 @@ def _filled(name, make):
         elif not size:
             raise TypeError(f'{name}() missing 1 required positional arguments: "size"')
         check_layout(layout, name)
-        place(device)
-        array = make(size_of(size, name), element_type(dtype, name, None if out is None else out._array.dtype))
-        return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+        where = place(device)
+        np_dtype = element_type(dtype, name, None if out is None else out._array.dtype)
+        array = made_at(where, make, size_of(size, name), dtype=np_dtype)
+        return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
 
     factory.__name__ = factory.__qualname__ = name
     return factory
@@ -197,7 +208,7 @@ empty.__doc__ = "A tensor of the shape `size` whose elements are whatever the me
 def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """A tensor of the shape `size` in which every element is `fill_value`, whose type suggests the dtype."""
     check_layout(layout, "full")
-    place(device)
+    where = place(device)
     if isinstance(fill_value, Variable) and fill_value._array.ndim == 0:
         fill_value = fill_value.item()
     if not isinstance(fill_value, (bool, int, float, complex, np.generic)):
@@ -207,13 +218,14 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
     if out is not None and wanted is None:
         wanted = out._array.dtype
     value = array_of(fill_value, wanted, copy=True)
-    array = np.full(shape, value, value.dtype)
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+    number = value[()] if value.dtype.kind != "V" else float(value)
+    array = made_at(where, np.full, shape, number, dtype=value.dtype)
+    return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
 
 
 def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """A tensor of the given shape and strides (in elements), whose elements are whatever the memory held."""
-    place(device)
+    where = place(device)
     np_dtype = element_type(dtype, "empty_strided")
     shape, strides = tuple(size), tuple(stride)
     if len(shape) != len(strides):
@@ -222,7 +234,14 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, require
         )
     n = 0 if 0 in shape else 1 + sum((d - 1) * s for d, s in zip(shape, strides))
     bytes_ = [s * np_dtype.itemsize for s in strides]
+    if where is not CPU:
+        return as_strided_at(made_at(where, np.empty, n, dtype=np_dtype), shape, bytes_, requires_grad)
     return leaf(np.lib.stride_tricks.as_strided(np.empty(n, np_dtype), shape, bytes_), requires_grad)
+
+
+def as_strided_at(memory, shape, strides, requires_grad):
+    """A leaf over memory of a GPU."""
+    return leaf(namespace_of(memory).window(memory, shape, strides), requires_grad)
 
 
 def empty_permuted(
@@ -230,7 +249,7 @@ def empty_permuted(
 ):
     """A tensor without overlap whose dimensions lie in memory in the order `physical_layout`, outermost first."""
     check_layout(layout, "empty_permuted")
-    place(device)
+    where = place(device)
     shape, order = sequence_of(size, "empty_permuted"), tuple(physical_layout)
     if len(order) != len(shape):
         raise RuntimeError(
@@ -246,7 +265,7 @@ def empty_permuted(
     if len(set(order)) != len(order):
         raise RuntimeError("Duplicate dim not allowed")
     array = np.empty([shape[d] for d in order], element_type(dtype, "empty_permuted"))
-    return leaf(array.transpose(np.argsort(order)), requires_grad)
+    return leaf(array.transpose(np.argsort(order)), requires_grad, where)
 
 
 def _like(name, make):
@@ -256,21 +275,30 @@ def _like(name, make):
         input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False, memory_format=None
     ):
         check_layout(layout, name)
-        place(device)
         if not isinstance(input, Variable):
             raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
         array = input._array
-        return leaf(make(array, element_type(dtype, name, array.dtype)), requires_grad)
+        np_dtype = element_type(dtype, name, array.dtype)
+        if device is None and array.__class__ is np.ndarray:
+            return leaf(make(array, np_dtype, order="K"), requires_grad)
+        where = place_of(array) if device is None else place(device)
+        if place_of(array) == where:
+            return leaf(made_at(where, make, array, dtype=np_dtype, order="K"), requires_grad)
+        axes = sorted(_range(array.ndim), key=lambda i: -abs(array.strides[i]))
+        made = made_at(where, _FILLS[name], [array.shape[i] for i in axes], dtype=np_dtype)
+        return leaf(made.transpose([axes.index(i) for i in _range(array.ndim)]), requires_grad)
 
     factory.__name__ = factory.__qualname__ = name
     return factory
 
 
-zeros_like = _like("zeros_like", lambda array, dtype: np.zeros_like(array, dtype, order="K"))
+_range = range  # the name is a function of this module's
+_FILLS = {"zeros_like": np.zeros, "ones_like": np.ones, "empty_like": np.empty}
+zeros_like = _like("zeros_like", np.zeros_like)
 zeros_like.__doc__ = "Zeros of the shape, dtype and memory order of `input`."
-ones_like = _like("ones_like", lambda array, dtype: np.ones_like(array, dtype, order="K"))
+ones_like = _like("ones_like", np.ones_like)
 ones_like.__doc__ = "Ones of the shape, dtype and memory order of `input`."
-empty_like = _like("empty_like", lambda array, dtype: np.empty_like(array, dtype, order="K"))
+empty_like = _like("empty_like", np.empty_like)
 empty_like.__doc__ = "An uninitialised tensor of the shape, dtype and memory order of `input`."
 
 
@@ -287,7 +315,8 @@ def full_like(
 ):
     """`fill_value` in every element of a tensor of the shape and dtype of `input`."""
     made = empty_like(input, dtype=dtype, layout=layout, device=device)
-    made._array[...] = full((), fill_value, dtype=made.dtype)._array
+    value = full((), fill_value, dtype=made.dtype, device="cpu")
+    made._array[...] = brought(made._array, value._array)
     return leaf(made._array, requires_grad)
 
 
@@ -307,8 +336,10 @@ def arange(*bounds, out=None, dtype=None, layout=None, device=None, requires_gra
 
     int64 if all bounds are integers, else the default floating type. RuntimeError if `end` cannot be reached.
     """
+    where = place(device)
+    if len(bounds) == 1 and bounds[0].__class__ is int and bounds[0] >= 0 and dtype is out is None and not named:
+        return leaf(np.arange(bounds[0]), requires_grad, where)
     start, end, step = _bounds("arange", bounds, named)
-    place(device)
     if dtype is None and out is not None:
         np_dtype = out._array.dtype
     elif dtype is None:
@@ -333,7 +364,7 @@ def arange(*bounds, out=None, dtype=None, layout=None, device=None, requires_gra
             start, step = int(start), int(step)
         wide = np.float64 if np_dtype.kind in "fV" else np.int64
         array = (np.arange(n) * wide(step) + wide(start)).astype(np_dtype)
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+    return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
 
 
 def _bounds(name: str, given: tuple, named: dict) -> tuple:
@@ -370,22 +401,23 @@ def range(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, devic
         start, end = 0, start
     _check_range(start, end, step)
     n = math.floor((end - start) / step) + 1
+    where = place(device)
     array = (np.arange(n) * np.float64(step) + start).astype(element_type(dtype, "range"))
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+    return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
 
 
 def linspace(
     start, end, steps, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False
 ):
     """`steps` numbers from `start` to `end`, both included, evenly spaced. RuntimeError for negative `steps`."""
-    place(device)
+    where = place(device)
     start, end = _bound(start), _bound(end)
     np_dtype = element_type(dtype, "linspace", _type_between(start, end) if out is None else out._array.dtype)
     _refuse_bool("linspace", np_dtype)
     if np_dtype.kind in "iu":
         start, end = _whole(start, np_dtype), _whole(end, np_dtype)
     array = _evenly(start, end, steps, np_dtype, "linspace")
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+    return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
 
 
 def _whole(bound, np_dtype: np.dtype) -> int:
@@ -453,7 +485,7 @@ def logspace(
     pin_memory=False,
 ):
     """`steps` powers of `base` whose exponents run from `start` to `end`, both included, evenly spaced."""
-    place(device)
+    where = place(device)
     start, end = _bound(start), _bound(end)
     np_dtype = element_type(dtype, "logspace", _type_between(start, end) if out is None else out._array.dtype)
     _refuse_bool("logspace", np_dtype)
@@ -462,29 +494,31 @@ def logspace(
     wide = np.dtype(np.complex128 if np_dtype.kind == "c" else np.float64)
     exponents = _evenly(start, end, steps, wide, "logspace", fused=False)
     array = np.power(wide.type(base), exponents).astype(np_dtype)
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+    return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
 
 
 def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """The n x m matrix (m defaults to n) with ones on its diagonal. RuntimeError for negative sizes."""
-    place(device)
+    where = place(device)
     m = n if m is None else m
     if n < 0 or m < 0:
         raise RuntimeError(f"n and m must be greater or equal to 0, got n={n} and m={m}")
     array = np.eye(n, m, dtype=element_type(dtype, "eye", None if out is None else out._array.dtype))
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+    return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
 
 
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
     """A copy of `data` in this tensor's dtype."""
-    return leaf(array_of(data, element_type(dtype, "new_tensor", self._array.dtype), copy=True), requires_grad)
+    where = place_of(self._array) if device is None else place(device)
+    return leaf(array_of(data, element_type(dtype, "new_tensor", self._array.dtype), copy=True), requires_grad, where)
 
 
 def _new(name, factory):
     """The method that makes a tensor with this tensor's dtype."""
 
-    def method(self, *size, dtype=None, **options):
-        return factory(*size, dtype=self.dtype if dtype is None else dtype, **options)
+    def method(self, *size, dtype=None, device=None, **options):
+        device = place_of(self._array) if device is None else device
+        return factory(*size, dtype=self.dtype if dtype is None else dtype, device=device, **options)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"`{factory.__name__}` with this tensor's dtype unless dtype= is given."

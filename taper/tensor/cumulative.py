@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.dispatch import apply, into
+from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import assign, inplace, legacy_name
-from ..autograd.tape import Variable, wrap
+from ..autograd.modes import is_grad_enabled
+from ..autograd.tape import Variable, node_of
 from ..ops import cumulative as ops
 from ..ops import sorting
 from ..ops.movement import astype
@@ -40,6 +41,8 @@ def _running(name: str, operator, doc: str):
             raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
         axis = dims.one(dim, input._array.ndim)
         if dtype is not None:
+            if dtype.np.kind in "biu" and is_grad_enabled() and node_of(input) is not None:
+                raise RuntimeError(f"Autograd not support dtype: {legacy_name(dtype.np)} ({name})")
             input = _convert(input, dtype)
         if input._array.ndim:
             result = apply(operator, input, axis=axis)
@@ -81,7 +84,7 @@ def _extreme(name: str, operator, picked, result_type):
         axis = dims.one(dim, array.ndim)
         if array.ndim and array.dtype.kind == "c":
             raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{legacy_name(array.dtype)}'")
-        where = apply(operator, input, axis=axis) if array.ndim else wrap(np.zeros((), np.int64))
+        where = apply(operator, input, axis=axis) if array.ndim else beside(input, np.zeros((), np.int64))
         values = apply(picked, input, where, axis=axis, keepdims=True)
         if out is not None:
             values, where = into(out[0], values), into(out[1], where)
@@ -164,7 +167,7 @@ def trapezoid(y, x=None, *, dx=1.0, dim: int = -1):
     if isinstance(y, Variable) and 0 in y._array.shape:
         shape = list(y._array.shape)
         if shape.pop(dims.one(dim, len(shape))) == 0:
-            return wrap(np.zeros(shape, y._array.dtype))
+            return beside(y, np.zeros(shape, y._array.dtype))
     areas, axis = _areas("trapezoid", y, x, dx, dim)
     return areas.sum(axis)
 

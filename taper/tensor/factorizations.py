@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, into
+from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import legacy_name
-from ..autograd.tape import wrap
 from ..dtypes import HALF
 from ..ops import linalg as ops
 from . import return_types
@@ -107,7 +106,7 @@ def _unpacked(LU, pivots):
     m, n = LU._array.shape[-2:]
     k = min(m, n)
     P = apply(ops.permutation_matrix, pivots, rows=m, dtype=LU._array.dtype)
-    ones = wrap(np.eye(m, k, dtype=LU._array.dtype))
+    ones = beside(LU, np.eye(m, k, dtype=LU._array.dtype))
     return P, tril(LU[..., :, :k], -1) + ones, triu(LU[..., :k, :])
 
 
@@ -120,7 +119,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data: bool = True, unpack_pivots: bool 
             "function is intended to be used with the output produced by torch.linalg.lu_factor"
         )
     P, L, U = _unpacked(LU_data, LU_pivots)
-    nothing = wrap(np.empty(0, LU_data._array.dtype))
+    nothing = beside(LU_data, np.empty(0, LU_data._array.dtype))
     P = P if unpack_pivots else nothing
     L, U = (L, U) if unpack_data else (nothing, nothing)
     return return_types.lu_unpack(outs(out, (P, L, U)))
@@ -188,7 +187,7 @@ def householder_product(A, tau, *, out=None):
         raise RuntimeError(f"{name}: input.shape[-1] must be greater than or equal to tau.shape[-1], got {n} and {k}")
     if A._array.dtype.kind in "biu" or A._array.dtype in HALF:
         raise not_implemented("orgqr_cpu", A)
-    unit = wrap(np.eye(m, n, dtype=A._array.dtype))
+    unit = beside(A, np.eye(m, n, dtype=A._array.dtype))
     vectors = tril(A, -1) + unit
     result = tril(A, -m) + unit  # the unit matrix, with A's history
     for i in reversed(range(k)):
@@ -217,7 +216,7 @@ def ormqr(input, tau, other, left: bool = True, transpose: bool = False, *, out=
         raise RuntimeError(f"{name}: tau.shape[-1] must be equal to min(other.shape[{side}], input.shape[-1]), got {k}")
     if input._array.dtype.kind in "biu" or input._array.dtype in HALF:
         raise not_implemented("ormqr_cpu", input)
-    vectors = tril(input, -1) + wrap(np.eye(*input._array.shape[-2:], dtype=input._array.dtype))
+    vectors = tril(input, -1) + beside(input, np.eye(*input._array.shape[-2:], dtype=input._array.dtype))
     tau = tau.conj() if transpose else tau
     result = other
     for i in range(k) if left == transpose else reversed(range(k)):

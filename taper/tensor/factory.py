@@ -8,13 +8,17 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.tape import AccumulateGrad, Variable, wrap
-from ..backends.device import CPU, device
+from ..backends.cuda import driver
+from ..backends.device import CPU, Default, device
 from ..backends.making import making
+from ..backends.transfer import moved
 from .formats import strided
 
 
-def leaf(array: np.ndarray, requires_grad: bool = False) -> Variable:
-    """A tensor over an array, recording if asked. RuntimeError for an integer type that shall require grad."""
+def leaf(array: np.ndarray, requires_grad: bool = False, where: device = CPU) -> Variable:
+    """A tensor over an array, brought to a device, recording if asked. RuntimeError for an integer type that shall."""
+    if where is not CPU:
+        array = moved(array, where)
     made = wrap(array if making.constant is None else making.constant(array))
     if requires_grad:
         if array.dtype.kind in "biu":
@@ -52,15 +56,36 @@ def sequence_of(size, name: str) -> tuple[int, ...]:
 
 
 def place(where) -> device:
-    """The device meant by a factory's `device=`. RuntimeError for one that this installation cannot use."""
+    """The device meant by a factory's `device=`, a GPU with its number; the default one for None.
+
+    RuntimeError for one that this installation cannot use.
+    """
     if where is None:
-        return CPU
+        return Default.place
     found = device(where)
-    if found.type != "cpu":
-        if isinstance(where, int):
+    if found.type == "cpu":
+        return CPU
+    if found.type == "cuda":
+        if isinstance(where, int) and not driver.count():
             raise RuntimeError(f"Cannot access accelerator device {where} when none is available. Use device='cpu'.")
-        raise unavailable(found)
-    return CPU
+        return driver.place(found)
+    raise unavailable(found)
+
+
+def made_at(where: device, make, *args, **options):
+    """What one of NumPy's functions that make arrays makes, made on a device."""
+    if where is CPU:
+        return make(*args, **options)
+    with driver.on(where):
+        return getattr(driver.namespace(), make.__name__)(*args, **options)
+
+
+Default.found = place  # what `with device(...)` means
+
+
+def on_host(value):
+    """A tensor's array as NumPy's, copied from a GPU; anything else as it is."""
+    return moved(value._array, CPU) if isinstance(value, Variable) else value
 
 
 def place_on_gpu(where) -> device:
@@ -71,10 +96,7 @@ def place_on_gpu(where) -> device:
 def unavailable(found: device) -> Exception:
     """The error for a device that this installation does not have."""
     if found.type == "cuda":
-        return AssertionError(
-            "Torch not compiled with CUDA enabled: Taper found no usable GPU. Use device='cpu', or choose by "
-            "taper.cuda.is_available()."
-        )
+        return driver.unavailable()
     return NotImplementedError(f"Taper has no tensors on device '{found}'. Use device='cpu'.")
 
 

@@ -40,6 +40,7 @@ channels_last_3d = memory_format("channels_last_3d")
 RANKS = {channels_last: 4, channels_last_3d: 5}
 """The dimensions of the tensors that these formats are for."""
 
+
 def check_memory_format(value) -> None:
     """TypeError for what is no memory format."""
     if not isinstance(value, memory_format):

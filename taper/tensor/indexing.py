@@ -11,10 +11,11 @@ from operator import index as as_int
 import numpy as np
 
 from ..autograd.dispatch import apply, viewed
-from ..autograd.inplace import assign, check_writable, legacy_name
+from ..autograd.inplace import assign, check_writable, legacy_name, refuse_overlap
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Variable, changed, node_of, wrap
+from ..autograd.tape import Variable, changed, elsewhere, node_of, wrap
 from ..backends import namespace_of
+from ..backends.transfer import moved, place_of
 from ..errors import warn
 from ..ops import indexing as ops
 from ..ops.movement import astype
@@ -314,16 +315,30 @@ def __setitem__(self, index, value):
         if spec is None:
             check_overlap(view)
             source = value._array if isinstance(value, Variable) else value
-            put(view, ..., _fitted(source, view.ndim))
+            source = moved(source, place_of(array)) if isinstance(value, Variable) else source
+            source = _fitted(source, view.ndim)
+            if isinstance(value, Variable):
+                refuse_overlap(view, source)
+            put(view, ..., source)
         else:
             _check_masks(view, spec, positions)
             source = _values(value, array.dtype, positions)
+            if isinstance(value, Variable) and place_of(source) != place_of(array):
+                if source.ndim:
+                    raise RuntimeError(
+                        f"Expected all tensors to be on the same device, but got value is on {value.device}, different from "
+                        f"other tensors on {self.device} (index_put_)"
+                    )
+                source = moved(source, place_of(array))
             try:
-                namespace_of(view).write_at(view, source, tuple([p._array for p in positions]), spec)
+                with elsewhere((view,)):
+                    namespace_of(view).write_at(view, source, tuple([p._array for p in positions]), spec)
             except IndexError as error:
                 raise _explained(error, view, spec, positions) from None
             except ValueError as error:
-                raise RuntimeError(f"shape mismatch: value tensor of shape {list(np.shape(source))}: {error}") from None
+                raise RuntimeError(
+                    f"shape mismatch: value tensor of shape {list(getattr(source, 'shape', ()))}: {error}"
+                ) from None
         changed(self)
         return
     view = self if basic is None else viewed(_named(basic), self, index=basic)

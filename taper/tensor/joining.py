@@ -8,7 +8,7 @@ from operator import index
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, into
+from ..autograd.dispatch import apply, beside, into
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import OutputOf, Variable, View, counter_of, node_of, record, wrap
 from ..ops import indexing, movement
@@ -318,7 +318,7 @@ def block_diag(*tensors):
         if b._array.ndim != 2:
             raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Got {b._array.ndim}")
         height, wide = b._array.shape
-        pads = [wrap(np.zeros((height, n), b._array.dtype)) for n in (left, width - left - wide)]
+        pads = [beside(b, np.zeros((height, n), b._array.dtype)) for n in (left, width - left - wide)]
         rows.append(cat([pads[0], b, pads[1]], 1))
         left += wide
     return cat(rows, 0)

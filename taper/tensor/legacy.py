@@ -14,7 +14,9 @@ from .storage import TypedStorage, UntypedStorage
 
 def constructed(name: str, dtype: dtypes.dtype, args: tuple, device=None) -> Variable:
     """What a legacy constructor makes of sizes, of data, or of a tensor."""
-    place(device)
+    where = place(device)
+    if where.type != "cpu":
+        return constructed(name, dtype, args, "cpu").to(where)
     if not args:
         return wrap(np.empty(0, dtype.np))
     first = args[0]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd.casting import in_lower_precision
-from ..autograd.dispatch import apply, into
-from ..autograd.tape import wrap
+from ..autograd.dispatch import apply, beside, into
 from ..ops import linalg as ops
 from .arrangement import tril
+from .creation import ones_like
 from .joining import cat
 from .matrix_checks import check_floating, check_sides, check_tensor, check_two_dims
 from .products import matmul
@@ -33,7 +33,7 @@ def matrix_power(input, n: int, *, out=None):
     if n == 0:
         size = input._array.shape[-1]
         # A zero with the input's history, which no infinity or NaN reaches.
-        result = tril(input, -size) + wrap(np.eye(size, dtype=input._array.dtype))
+        result = tril(input, -size) + beside(input, np.eye(size, dtype=input._array.dtype))
     else:
         result, square = None, input
         while True:
@@ -130,7 +130,7 @@ def powers(x, n: int):
     """x**0, x**1, ... x**(n - 1) along a new last dimension."""
     if n < 1:
         return x.unsqueeze(-1)[..., :0]
-    ones = wrap(np.ones_like(x._array)).unsqueeze(-1)
+    ones = ones_like(x).unsqueeze(-1)
     return cat([ones, x.unsqueeze(-1).expand(*x._array.shape, n - 1).cumprod(-1).to(x.dtype)], -1)
 
 

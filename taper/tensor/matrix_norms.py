@@ -8,13 +8,14 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, into
+from ..autograd.dispatch import apply, beside, brought, into
 from ..autograd.inplace import legacy_name
-from ..autograd.tape import Variable, wrap
+from ..autograd.tape import wrap
 from ..backends import namespace_of
 from ..ops import reduction as reductions
 from . import dims
 from .factorizations import eigvalsh, svdvals
+from .factory import on_host
 from .matrix_checks import check_sides, check_tensor, check_two_dims
 from .norms import norm as vector_or_all
 from .reduction import amax, amin, sum
@@ -169,14 +170,14 @@ def matrix_rank(A, tol=None, hermitian: bool = False, *, atol=None, rtol=None, o
         atol, rtol = tol, 0.0
     elif rtol is None:
         default = max(A._array.shape[-2:]) * float(np.finfo(A._array.dtype).eps)
-        given = atol._array if isinstance(atol, Variable) else atol
-        rtol = default if given is None else wrap(np.where(np.asarray(given) > 0, 0.0, default))
+        given = on_host(atol)
+        rtol = default if given is None else np.where(np.asarray(given) > 0, 0.0, default)
     values = eigvalsh(A).abs() if hermitian else svdvals(A)
     if values._array.shape[-1] == 0:
-        result = wrap(np.zeros(values._array.shape[:-1], np.int64))
+        result = beside(values, np.zeros(values._array.shape[:-1], np.int64))
         return result if out is None else into(out, result)
-    atol, rtol = (t._array if isinstance(t, Variable) else np.asarray(0.0 if t is None else t) for t in (atol, rtol))
     array = values._array
+    atol, rtol = (brought(array, np.asarray(0.0 if t is None else on_host(t), array.dtype)) for t in (atol, rtol))
     limit = np.maximum(atol[..., None], rtol[..., None] * array.max(axis=-1, keepdims=True))
     result = wrap(namespace_of(array).asarray((array > limit).sum(axis=-1)))
     return result if out is None else into(out, result)

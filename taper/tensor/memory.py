@@ -8,11 +8,13 @@ from operator import index
 
 import numpy as np
 
-from ..autograd.dispatch import apply, memory_owner, viewed
-from ..autograd.tape import address, alias, changed, counter_of, node_of
+from ..autograd.dispatch import apply, memory_of, viewed
+from ..autograd.tape import address, alias, changed, counter_of, elsewhere, node_of
+from ..backends import namespace_of
+from ..backends.transfer import place_of
 from ..ops import movement as ops
 from . import dims
-from .factory import size_of
+from .factory import made_at, size_of
 from .formats import RANKS, check_memory_format, preserve_format
 from .shape import reshaped_in_place
 from .size import Size
@@ -21,13 +23,12 @@ from .storage import storage, untyped_storage
 __all__ = ["clone", "as_strided", "as_strided_", "detach", "resize_as_"]
 
 
-
 def clone(input, *, memory_format=preserve_format):
     """A copy with its own memory, in the same memory order if that is dense. Differentiable."""
     array = input._array
-    if memory_format in RANKS:
-        return _channels_last(input, memory_format, copy=True)
     if memory_format is not preserve_format and memory_format is not None:
+        if memory_format in RANKS:
+            return _channels_last(input, memory_format, copy=True)
         check_memory_format(memory_format)
     # Of an expanded tensor, each element becomes its own.
     kept = memory_format is preserve_format and not array.flags.c_contiguous and 0 not in array.strides
@@ -79,7 +80,7 @@ def as_strided(input, size, stride, storage_offset=None):
     own = storage_offset_of(array)
     offset = own if storage_offset is None else storage_offset
     last = 0 if 0 in size else offset + sum((n - 1) * s for n, s in zip(size, stride)) + 1
-    have = memory_owner(array).nbytes // array.itemsize
+    have = memory_of(array)[0].nbytes // array.itemsize
     if last > have or offset < 0:
         raise RuntimeError(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
@@ -130,12 +131,7 @@ def stride(self, dim=None):
 
 def storage_offset_of(array: np.ndarray) -> int:
     """Where in its memory an array starts, in elements."""
-    owner = memory_owner(array)
-    if hasattr(owner, "check_whole"):
-        owner.check_whole()
-    if not array.size or owner is array:
-        return 0
-    return (address(array) - address(owner)) // array.itemsize
+    return memory_of(array)[1] // array.itemsize
 
 
 def storage_offset(self) -> int:
@@ -145,7 +141,7 @@ def storage_offset(self) -> int:
 
 def data_ptr(self) -> int:
     """The address of the first element; 0 for a tensor without elements."""
-    return self._array.__array_interface__["data"][0] if self._array.size else 0
+    return address(self._array) if self._array.size else 0
 
 
 def dim(self) -> int:
@@ -170,15 +166,16 @@ def resize_(self, *sizes, memory_format=None):
     if node_of(self) is not None:
         raise RuntimeError("cannot resize variables that require grad")
     n = math.prod(shape)
-    owner = memory_owner(self._array)
+    owner = memory_of(self._array)[0]
     start = storage_offset_of(self._array)
     if owner.flags.c_contiguous and owner.dtype == self._array.dtype and start + n <= owner.size:
         self._array = owner.reshape(-1)[start : start + n].reshape(shape)
     else:
-        old = np.ascontiguousarray(self._array).reshape(-1)
-        grown = np.empty(n, old.dtype)
-        grown[: old.size] = old[:n]
-        self._array = grown.reshape(shape)
+        with elsewhere((self._array,)):
+            old = self._array.reshape(-1)
+            grown = namespace_of(old).empty(n, dtype=old.dtype)
+            grown[: old.size] = old[:n]
+            self._array = grown.reshape(shape)
     changed(self)
     return self
 
@@ -204,7 +201,7 @@ def resize_as_(self, other, memory_format=None):
 def set_(self, source=None, storage_offset=0, size=None, stride=None):
     """Let this tensor be another view of the memory of `source`, by default the same one; returns it."""
     if source is None:
-        self._array = np.empty(0, self._array.dtype)
+        self._array = made_at(place_of(self._array), np.empty, 0, dtype=self._array.dtype)
         return self
     if source._array.dtype != self._array.dtype:
         raise RuntimeError(f"set_: the source is {source.dtype} and the tensor {self.dtype}: they must have one dtype")

@@ -13,9 +13,10 @@ import sys
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply
+from ..autograd.dispatch import apply, beside
 from ..autograd.tape import Variable, wrap
 from ..backends import namespace_of
+from ..backends.transfer import place_of
 from ..ops import activation as _activation
 from ..ops import attention as _attention
 from ..ops import convolution as _convolution
@@ -68,7 +69,8 @@ _xp = sys.modules[__name__]
 def where(condition, x, y):
     """Elements of x where the condition holds, else of y."""
     if not isinstance(condition, Variable):
-        condition = wrap(np.asarray(condition))
+        there = x if isinstance(x, Variable) else y
+        condition = wrap(condition) if condition.__class__ is not np.ndarray else beside(there, condition)
     return _where(condition, x, y)
 
 
@@ -85,6 +87,12 @@ def kept(x, condition):
 def dropped(x, condition):
     """0 where the condition holds, else x."""
     return where(condition, 0.0, x)
+
+
+def moved(x, where, non_blocking=False):
+    """x on another device."""
+    source = place_of(x._array)
+    return apply(_movement.to_device, x, where=where, source=source, non_blocking=non_blocking)
 
 
 def maximum(x, y):
@@ -284,7 +292,7 @@ def add_at(g, shape, indices, spec):
 def put_at(x, value, indices, spec, accumulate):
     """A copy of x with values written, or added, at arrays of positions."""
     if not isinstance(value, Variable):
-        value = wrap(np.asarray(value, x._array.dtype))
+        value = beside(x, np.asarray(value, x._array.dtype))
     return apply(_indexing.put_at, x, value, *indices, spec=spec, accumulate=accumulate)
 
 
@@ -329,7 +337,7 @@ def take(x, index, axis):
 def add_rows(g, index, axis, shape):
     """Zeros of a shape with slices of g added at positions along an axis."""
     return apply(
-        _indexing.add_rows, g, index if isinstance(index, Variable) else wrap(index), axis=axis, shape=tuple(shape)
+        _indexing.add_rows, g, index if isinstance(index, Variable) else beside(g, index), axis=axis, shape=tuple(shape)
     )
 
 
@@ -339,7 +347,7 @@ def add_embedding(g, index, shape, padding):
     if padding >= 0:
         kept = np.ones((shape[0], 1), g._array.dtype)
         kept[padding] = 0
-        out = out * wrap(kept)
+        out = out * beside(out, kept)
     return out
 
 
@@ -355,7 +363,7 @@ def pick_masked(x, mask):
 
 def run_numbers(like, counts, n):
     """0 repeated counts[0] times, 1 repeated counts[1] times, and so on."""
-    return np.repeat(np.arange(n), counts)
+    return namespace_of(like._array).run_numbers(like._array, counts, n)
 
 
 def conv(x, w, stride, padding, dilation, groups):
@@ -569,6 +577,16 @@ def tri(rows, columns, dtype):
     return wrap(np.tri(rows, columns, dtype=dtype))
 
 
+def triangle_beside(x):
+    """For the matrices of x, True up to the diagonal."""
+    return beside(x, np.tri(*x._array.shape[-2:], dtype=bool))
+
+
+def zeros_beside(x, shape):
+    """Zeros of a shape, of x's element type and where x is."""
+    return x.new_zeros(shape)
+
+
 def all(x, axis, keepdims=False):
     """Whether all elements along an axis are true."""
     return x.all(axis, keepdim=keepdims)
@@ -588,6 +606,13 @@ def class_scores(x):
 class_scores_back = reshape
 
 
+def class_exponentials(x, axis):
+    """The largest score, exp of what the others are below it, and the sum of these."""
+    top = max(x, (axis,), keepdims=True) if x.numel() else x
+    e = (x - top).exp()
+    return top, e, e.sum(axis, keepdim=True)
+
+
 def class_picked(x, at):
     """The elements of x (samples, classes, positions) at the classes `at` (samples, positions)."""
     return take_along(x, at.unsqueeze(1), 1).squeeze(1)
@@ -595,7 +620,7 @@ def class_picked(x, at):
 
 def class_lowered(x, at, strength):
     """x with a number, or numbers (samples, positions), taken off at the classes `at`."""
-    hit = at.unsqueeze(1) == wrap(np.arange(x.shape[1]).reshape(1, -1, 1))
+    hit = at.unsqueeze(1) == beside(at, np.arange(x.shape[1]).reshape(1, -1, 1))
     return x - kept(strength.unsqueeze(1) if strength.ndim else strength, hit)
 
 

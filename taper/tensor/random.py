@@ -15,7 +15,12 @@ from ..autograd.dispatch import apply, into
 from ..autograd.inplace import check_writable
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, changed, node_of, wrap
+from ..backends import namespace_of
+from ..backends.cuda import driver
+from ..backends.device import CPU
+from ..backends.device import device as Device
 from ..backends.streams import MT19937Stream
+from ..backends.transfer import place_of
 from ..errors import mismatch
 from ..ops import random as ops
 from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
@@ -51,7 +56,8 @@ class Generator:
 
     def __init__(self, device="cpu"):
         self.device = place(device)
-        self.stream = MT19937Stream(67280421310721)
+        first = 67280421310721
+        self.stream = MT19937Stream(first) if self.device is CPU else driver.stream(first, self.device)
 
     def manual_seed(self, seed: int):
         """Start again from `seed`, any integer in [-2**63, 2**64). Returns the generator."""
@@ -80,16 +86,16 @@ class Generator:
 
     def clone_state(self):
         """A generator that will give the same numbers."""
-        twin = Generator()
+        twin = Generator(self.device)
         twin.stream = self.stream.copy()
         return twin
 
     def __reduce__(self):
-        return _generator_of, (self.stream.get_state(),)
+        return _generator_of, (self.stream.get_state(), self.device)
 
 
-def _generator_of(state) -> Generator:
-    made = Generator()
+def _generator_of(state, device=CPU) -> Generator:
+    made = Generator(device)
     made.stream.set_state(state)
     return made
 
@@ -107,7 +113,8 @@ default_generator.seed()
 
 
 def manual_seed(seed: int) -> Generator:
-    """Start the default generator from `seed`, any integer in [-2**63, 2**64); returns it."""
+    """Start the default generators, of GPUs too, from `seed`, any integer in [-2**63, 2**64); returns the CPU's."""
+    seed_devices(seed)
     return default_generator.manual_seed(seed)
 
 
@@ -135,16 +142,64 @@ def set_rng_state(new_state) -> None:
 def fork_rng(devices=None, enabled: bool = True, device_type: str = "cpu"):
     """A block after which the default generator continues as if the block had not drawn."""
     before = default_generator.stream.get_state() if enabled else None
+    there = [g for i, g in _on_devices.items() if devices is None or i in [Device(d).index for d in devices]]
+    states = [g.stream.get_state() for g in there] if enabled else []
     try:
         yield
     finally:
         if enabled:
             default_generator.stream.set_state(before)
+            for g, state in zip(there, states):
+                g.stream.set_state(state)
 
 
-def stream_of(generator: Generator | None) -> MT19937Stream:
-    """The stream to draw from: a generator's, or the default one's."""
-    return default_generator.stream if generator is None else generator.stream
+def all_states() -> list[tuple[Generator, object]]:
+    """The default generators of all devices that are in use, with their states: what `restore` takes."""
+    if driver.in_use():
+        generator_on(Device("cuda", driver.current()))
+    return [(g, g.get_state()) for g in (default_generator, *_on_devices.values())]
+
+
+def restore(states: list[tuple[Generator, object]]) -> None:
+    """Let generators continue from states."""
+    for generator, state in states:
+        generator.set_state(state)
+
+
+def stream_of(generator: Generator | None, where: Device = CPU) -> MT19937Stream:
+    """The stream to draw numbers on a device from: a generator's, or the default one's. RuntimeError for another kind."""
+    if generator is None:
+        return default_generator.stream if where is CPU else generator_on(where).stream
+    if generator.device.type != where.type:
+        raise RuntimeError(f"Expected a '{where.type}' device type for generator but found '{generator.device.type}'")
+    return generator.stream
+
+
+_on_devices: dict[int, Generator] = {}
+"""The default generators of GPUs."""
+
+_seeds: dict[int | None, int] = {}
+"""From which seeds the generators of GPUs shall start that there are not yet; None: all."""
+
+
+def generator_on(where: Device) -> Generator:
+    """The default generator of a GPU."""
+    found = _on_devices.get(where.index)
+    if found is None:
+        found = _on_devices[where.index] = Generator(where)
+        seed = _seeds.get(where.index, _seeds.get(None))
+        found.manual_seed(secrets.randbits(64) if seed is None else seed)
+    return found
+
+
+def seed_devices(seed: int, index: int | None = None) -> None:
+    """Start the generator of one GPU, or of all, from a seed: those that there are, and those that there will be."""
+    if index is None:
+        _seeds.clear()
+    _seeds[index] = _seed_of(seed)
+    for number, generator in _on_devices.items():
+        if index in (None, number):
+            generator.manual_seed(seed)
 
 
 def _options(name: str, draw):
@@ -171,10 +226,10 @@ def _options(name: str, draw):
         elif not size:
             raise TypeError(f"{name}() received an invalid combination of arguments - got (): it takes a size")
         check_layout(layout, name)
-        place(device)
+        where = place(device) if out is None else place_of(out._array)
         np_dtype = element_type(dtype, name, None if out is None else out._array.dtype)
         _check_real(name, np_dtype)
-        array = draw(stream_of(generator), size_of(size, name), np_dtype)
+        array = draw(stream_of(generator, where), size_of(size, name), np_dtype)
         return leaf(array, requires_grad) if out is None else into(out, wrap(array))
 
     factory.__name__ = factory.__qualname__ = name
@@ -218,10 +273,10 @@ def _like(name: str, draw):
         memory_format=None,
     ):
         check_layout(layout, name)
-        place(device)
+        where = place_of(input._array) if device is None else place(device)
         np_dtype = element_type(dtype, name, input._array.dtype)
         _check_real(name.removesuffix("_like"), np_dtype)
-        stream = stream_of(generator)
+        stream = stream_of(generator, where)
         return leaf(_in_memory_order(input, lambda shape: draw(stream, shape, np_dtype)), requires_grad)
 
     factory.__name__ = factory.__qualname__ = name
@@ -246,7 +301,7 @@ def randint(
     **named,
 ):
     """Random integers in [low, high): `randint(high, size)` or `randint(low, high, size)`. int64 unless dtype is given."""
-    place(device)
+    where = place(device)
     names = ("high", "size") if len(bounds) + len(named) <= 2 and "low" not in named else ("low", "high", "size")
     free = [n for n in names if n not in named]
     values = {"low": 0, **dict(zip(free, bounds)), **named}
@@ -255,7 +310,8 @@ def randint(
     np_dtype = element_type(dtype, "randint", dtypes.int64.np if out is None else out._array.dtype)
     _check_bounds_type(np_dtype)
     low, high = (int(v.item()) if isinstance(v, Variable) else v for v in (values["low"], values["high"]))
-    array = stream_of(generator).integers(sequence_of(values["size"], "randint"), low, high, np_dtype)
+    where = where if out is None else place_of(out._array)
+    array = stream_of(generator, where).integers(sequence_of(values["size"], "randint"), low, high, np_dtype)
     return leaf(array, requires_grad) if out is None else into(out, wrap(array))
 
 
@@ -266,11 +322,11 @@ def _check_bounds_type(np_dtype: np.dtype) -> None:
 
 def randint_like(input, *bounds, generator=None, dtype=None, device=None, requires_grad=False, **also):
     """Random integers in [low, high) of the shape and dtype of `input`: `randint_like(input, high)` or `(input, low, high)`."""
-    place(device)
+    where = place_of(input._array) if device is None else place(device)
     low, high = (also.get("low", 0), *bounds) if len(bounds) == 1 else (bounds or (also.get("low", 0), also["high"]))
     np_dtype = element_type(dtype, "randint_like", input._array.dtype)
     _check_bounds_type(np_dtype)
-    return leaf(stream_of(generator).integers(input._array.shape, low, high, np_dtype), requires_grad)
+    return leaf(stream_of(generator, where).integers(input._array.shape, low, high, np_dtype), requires_grad)
 
 
 def randperm(
@@ -285,9 +341,10 @@ def randperm(
     pin_memory=False,
 ):
     """The integers 0 ... n-1 in random order (Fisher-Yates), int64 unless dtype is given."""
-    place(device)
+    where = place(device)
     np_dtype = element_type(dtype, "randperm", dtypes.int64.np if out is None else out._array.dtype)
-    array = stream_of(generator).permutation(n, np_dtype)
+    where = where if out is None else place_of(out._array)
+    array = stream_of(generator, where).permutation(n, np_dtype)
     return leaf(array, requires_grad) if out is None else into(out, wrap(array))
 
 
@@ -305,8 +362,11 @@ def normal(
     pin_memory=False,
 ):
     """Normal random numbers: one for each element of the tensors `mean` and `std`, or of a shape `size` for two numbers."""
-    place(device)
-    stream = stream_of(generator)
+    where = place(device)
+    for t in (out, std, mean):
+        if isinstance(t, Variable):
+            where = place_of(t._array)
+    stream = stream_of(generator, where)
     if isinstance(mean, Variable) or isinstance(std, Variable):
         array = _normal_each(stream, mean, std)
         if out is None and not requires_grad:
@@ -327,10 +387,9 @@ def normal(
 
 
 def _check_std(std) -> None:
-    if (np.min(std, initial=0.0) if isinstance(std, np.ndarray) else std) < 0:
-        raise RuntimeError(
-            f"normal expects std >= 0.0, but found std {std if not isinstance(std, np.ndarray) else std.min()}"
-        )
+    least = std if not hasattr(std, "dtype") or not std.ndim else std.min() if std.size else 0
+    if least < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {least}")
 
 
 def _normal_each(stream, mean, std) -> np.ndarray:
@@ -360,7 +419,7 @@ def _broadcast(a: tuple, b: tuple) -> tuple:
 def bernoulli(input, p=None, *, generator=None, out=None):
     """0 or 1 for each element of `input`, which is the probability of 1 (or `p` for all). RuntimeError outside [0, 1]."""
     array = input._array
-    stream = stream_of(generator)
+    stream = stream_of(generator, place_of(array))
     if p is not None:
         made = _bernoulli(stream, array.shape, p, array.dtype)
     else:
@@ -380,7 +439,7 @@ def bernoulli(input, p=None, *, generator=None, out=None):
 
 def _bernoulli(stream, shape, p, np_dtype) -> np.ndarray:
     if isinstance(p, Variable):
-        return stream.bernoulli_each(np.broadcast_to(p._array, shape), np_dtype)
+        return stream.bernoulli_each(namespace_of(p._array).broadcast_to(p._array, shape), np_dtype)
     return stream.bernoulli(shape, float(p), np_dtype)
 
 
@@ -388,18 +447,21 @@ def multinomial(input, num_samples: int, replacement: bool = False, *, generator
     """`num_samples` indices drawn from each row of weights, int64. RuntimeError for weights that are no distribution."""
     if out is not None and out._array.dtype != np.int64:
         raise RuntimeError(f"multinomial expects Long tensor out, got: {out.dtype}")
-    made = stream_of(generator).multinomial(input._array, num_samples, replacement)
+    made = stream_of(generator, place_of(input._array)).multinomial(input._array, num_samples, replacement)
     return wrap(made) if out is None else into(out, wrap(made))
 
 
 def poisson(input, generator=None):
     """A Poisson number for each element of `input`, its rate, in the same dtype."""
-    return apply(ops.poisson, input, None, values=np.asarray(stream_of(generator).poisson(input._array)))
+    array = input._array
+    drawn = stream_of(generator, place_of(array)).poisson(array)
+    return apply(ops.poisson, input, None, values=namespace_of(array).asarray(drawn))
 
 
 def binomial(count, prob, generator=None):
     """The number of successes among `count` trials of probability `prob`, element by element."""
-    return wrap(np.asarray(stream_of(generator).binomial(count._array, prob._array)))
+    drawn = stream_of(generator, place_of(count._array)).binomial(count._array, prob._array)
+    return wrap(namespace_of(count._array).asarray(drawn))
 
 
 def _fill(t: Variable, array: np.ndarray):
@@ -419,13 +481,14 @@ def _in_memory_order(t: Variable, draw) -> np.ndarray:
         return draw(array.shape)
     axes = sorted(range(array.ndim), key=lambda i: -abs(array.strides[i]))
     drawn = draw(tuple(array.shape[i] for i in axes))
-    return drawn.transpose(np.argsort(axes))
+    return drawn.transpose([axes.index(i) for i in range(array.ndim)])
 
 
 def normal_(self, mean=0, std=1, *, generator=None):
     """Fill with normal random numbers; returns the tensor."""
     _check_std(std)
-    stream, array = stream_of(generator), self._array
+    array = self._array
+    stream = stream_of(generator, place_of(array))
     _check_real("randn", array.dtype)
     if array.flags.c_contiguous:
         return _fill(self, stream.normal(array.shape, float(mean), float(std), array.dtype))
@@ -436,14 +499,14 @@ def normal_(self, mean=0, std=1, *, generator=None):
 def uniform_(self, a=0, b=1, *, generator=None, **named):
     """Fill with uniform random numbers in [a, b); returns the tensor."""
     a, b = named.pop("from", a), named.pop("to", b)
-    stream, np_dtype = stream_of(generator), self._array.dtype
+    stream, np_dtype = stream_of(generator, place_of(self._array)), self._array.dtype
     _check_real("rand", np_dtype)
     return _fill(self, _in_memory_order(self, lambda shape: stream.uniform(shape, float(a), float(b), np_dtype)))
 
 
 def random_(self, *bounds, generator=None, **named):
     """Fill with random integers: of the whole range of the dtype, of [0, to), or of [from, to); returns the tensor."""
-    stream, np_dtype = stream_of(generator), self._array.dtype
+    stream, np_dtype = stream_of(generator, place_of(self._array)), self._array.dtype
     low, high = named.get("from", 0), named.get("to")
     if len(bounds) == 1:
         low, high = (0, bounds[0]) if high is None else (bounds[0], high)
@@ -458,7 +521,7 @@ def random_(self, *bounds, generator=None, **named):
 
 def bernoulli_(self, p=0.5, *, generator=None):
     """Fill with 0 and 1, 1 with probability `p` (a number, or a tensor); returns the tensor."""
-    stream, np_dtype = stream_of(generator), self._array.dtype
+    stream, np_dtype = stream_of(generator, place_of(self._array)), self._array.dtype
     if isinstance(p, Variable):
         return _fill(self, _bernoulli(stream, self._array.shape, p, np_dtype))
     return _fill(self, _in_memory_order(self, lambda shape: stream.bernoulli(shape, float(p), np_dtype)))
@@ -466,13 +529,13 @@ def bernoulli_(self, p=0.5, *, generator=None):
 
 def exponential_(self, lambd=1, *, generator=None):
     """Fill with exponential random numbers of rate `lambd`; returns the tensor."""
-    stream, np_dtype = stream_of(generator), self._array.dtype
+    stream, np_dtype = stream_of(generator, place_of(self._array)), self._array.dtype
     return _fill(self, _in_memory_order(self, lambda shape: stream.exponential(shape, float(lambd), np_dtype)))
 
 
 def geometric_(self, p, *, generator=None):
     """Fill with the number of trials of probability `p` up to the first success; returns the tensor."""
-    stream, np_dtype = stream_of(generator), self._array.dtype
+    stream, np_dtype = stream_of(generator, place_of(self._array)), self._array.dtype
     if np_dtype.kind == "c":
         raise NotImplementedError(f"\"geometric_cpu\" not implemented for '{dtypes.from_numpy(np_dtype).name}'")
     return _fill(self, _in_memory_order(self, lambda shape: stream.geometric(shape, float(p), np_dtype)))
@@ -480,7 +543,7 @@ def geometric_(self, p, *, generator=None):
 
 def cauchy_(self, median=0, sigma=1, *, generator=None):
     """Fill with numbers of the Cauchy distribution; returns the tensor."""
-    stream, np_dtype = stream_of(generator), self._array.dtype
+    stream, np_dtype = stream_of(generator, place_of(self._array)), self._array.dtype
     return _fill(
         self, _in_memory_order(self, lambda shape: stream.cauchy(shape, float(median), float(sigma), np_dtype))
     )
@@ -488,7 +551,7 @@ def cauchy_(self, median=0, sigma=1, *, generator=None):
 
 def log_normal_(self, mean=1, std=2, *, generator=None):
     """Fill with numbers whose logarithm is normal; returns the tensor."""
-    stream, np_dtype = stream_of(generator), self._array.dtype
+    stream, np_dtype = stream_of(generator, place_of(self._array)), self._array.dtype
     return _fill(
         self, _in_memory_order(self, lambda shape: stream.log_normal(shape, float(mean), float(std), np_dtype))
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import F32, F64, apply, into, not_a_tensor
+from ..autograd.dispatch import F32, F64, apply, beside, into, not_a_tensor
 from ..autograd.inplace import legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, node_class, node_of, record, wrap
@@ -246,7 +246,7 @@ def _extreme(name: str, whole, position, picked, pairwise, result_type):
             indices = positions(input, axis, keepdim)
         else:
             _refuse_complex(array, name, RuntimeError)
-            indices = wrap(np.zeros((), np.int64))
+            indices = beside(input, np.zeros((), np.int64))
         values = apply(picked, input, indices, axis=axis, keepdims=keepdim)
         if out is not None:
             values, indices = into(out[0], values), into(out[1], indices)
@@ -312,7 +312,7 @@ def _position(name: str, operator):
             raise RuntimeError(f"{name}(): does not support {'bool' if array.dtype.kind == 'b' else 'complex'} input")
         axis = None if dim is None else dims.one(dim, array.ndim)
         if array.ndim == 0:
-            result = wrap(np.zeros((), np.int64))
+            result = beside(input, np.zeros((), np.int64))
         else:
             _refuse_empty(array, axis if axis is None else (axis,), name, IndexError)
             result = run(input, axis, keepdim)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, into, memory_owner, viewed
+from ..autograd.dispatch import apply, into, memory_of, viewed
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.tape import Variable, wrap
 from ..backends import namespace_of
@@ -74,7 +74,7 @@ def scatter(input, dim: int, index, src=None, *, value=None, reduce: str | None 
     src = value if src is None else src
     if not isinstance(src, Variable):
         number = number_like(src, input, "scatter")
-        src = wrap(np.broadcast_to(number._array, index._array.shape))
+        src = wrap(namespace_of(number._array).broadcast_to(number._array, index._array.shape))
     axis, src = _checked(input, dim, index, src, "scatter")
     if reduce is not None and reduce not in ("add", "multiply"):
         raise RuntimeError("reduce argument must be either add or multiply.")
@@ -208,7 +208,7 @@ def index_fill(input, dim: int, index, value):
     limit, array = length(input, axis), index._array
     if array.size and namespace_of(array).found((array < -limit) | (array >= limit)):
         raise IndexError(f"index out of range in self: index_fill_ along dimension {axis} of size {limit}")
-    mask = np.zeros(limit, bool)
+    mask = namespace_of(array).zeros(limit, dtype=bool)
     mask[array] = True
     shape = (-1, *(1,) * (input._array.ndim - axis - 1)) if input._array.ndim else ()
     return masked_fill(input, wrap(mask.reshape(shape)), value)
@@ -258,7 +258,7 @@ def slice_scatter(input, src, dim: int = 0, start=None, end=None, step: int = 1,
 def as_strided_scatter(input, src, size, stride, storage_offset=None):
     """A copy with `src` in place of the elements that `as_strided` with these arguments would show."""
     array = input._array
-    memory = memory_owner(array).nbytes // array.itemsize
+    memory = memory_of(array)[0].nbytes // array.itemsize
     whole = clone(as_strided(input, (memory,), (1,), 0))
     offset = storage_offset_of(array)
     place = as_strided(whole, size, stride, offset if storage_offset is None else storage_offset)

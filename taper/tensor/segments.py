@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 
-from ..autograd.dispatch import apply
-from ..autograd.tape import Variable, wrap
+from ..autograd.dispatch import apply, beside
+from ..autograd.tape import Variable
+from ..backends.device import CPU
+from ..backends.transfer import moved
 from ..ops import indexing as ops
 from .shape import check_tensor, expanded, reshaped
 
@@ -39,7 +41,8 @@ def segment_reduce(
         raise RuntimeError(f"segment_reduce(): lengths and offsets must be integers, not {given.dtype}")
     if array.dtype.kind not in "fV":
         raise NotImplementedError(f"segment_reduce is not implemented for {data.dtype}: use data.float()")
-    counts = np.diff(given._array, axis=-1) if lengths is None else given._array
+    counts = moved(given._array, CPU)
+    counts = np.diff(counts, axis=-1) if lengths is None else counts
     if counts.ndim != axis + 1 or counts.shape[:axis] != array.shape[:axis]:
         raise RuntimeError(
             f"segment_reduce(): Expected lengths of shape {list(array.shape[:axis])} and the number of pieces, but got "
@@ -56,12 +59,14 @@ def segment_reduce(
     for row, own in zip(owner, counts.reshape(rows, pieces)):
         row[: min(n, int(own.sum()))] = np.repeat(np.arange(pieces), own)[:n]
     source = reshaped(data, (rows, n, math.prod(rest)))
-    index = expanded(wrap(owner[:, :, None]), source._array.shape)
+    index = expanded(beside(data, owner[:, :, None]), source._array.shape)
     start = np.full((rows, pieces + 1, math.prod(rest)), _START[reduce] if initial is None else initial, array.dtype)
-    made = apply(ops.reduce_at, wrap(start), source, index, axis=1, how=_HOW[reduce], include_self=True)[:, :pieces]
+    made = apply(ops.reduce_at, beside(data, start), source, index, axis=1, how=_HOW[reduce], include_self=True)[
+        :, :pieces
+    ]
     made = reshaped(made, (*lead, pieces, *rest))
     if reduce != "mean":
         return made
     share = counts.astype(np.float64)
     share[share == 0] = 1 if initial is not None else np.nan
-    return made / wrap(share.astype(array.dtype).reshape(*lead, pieces, *(1,) * len(rest)))
+    return made / beside(data, share.astype(array.dtype).reshape(*lead, pieces, *(1,) * len(rest)))

@@ -7,9 +7,9 @@ import operator
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, into, viewed
+from ..autograd.dispatch import apply, beside, brought, into, viewed
 from ..autograd.inplace import inplace, legacy_name
-from ..autograd.tape import Variable, wrap
+from ..autograd.tape import Variable, elsewhere, wrap
 from ..backends import namespace_of
 from ..ops import indexing as ops
 from ..ops.movement import astype
@@ -67,13 +67,15 @@ def _as(value, dtype):
 
 def number_like(value, like, name: str):
     """A number as a tensor of the dtype of `like`. RuntimeError if that cannot hold it."""
-    return _as(number_for(value, like._array.dtype, name), like._array.dtype)
+    number = _as(number_for(value, like._array.dtype, name), like._array.dtype)
+    return beside(like, number._array) if number._array.__class__ is np.ndarray else number
 
 
 def _broadcasting(name: str, operator, *inputs):
     """Apply an operator whose shapes may not fit."""
     try:
-        np.broadcast_shapes(*[t._array.shape for t in inputs])
+        if len({t._array.shape for t in inputs} - {()}) > 1:
+            np.broadcast_shapes(*[t._array.shape for t in inputs])
     except ValueError:
         shapes = ", ".join(str(tuple(t._array.shape)) for t in inputs)
         raise RuntimeError(
@@ -127,7 +129,7 @@ def masked_scatter(input, mask, source):
             f"{legacy_name(source._array.dtype)}"
         )
     input, mask = broadcast_tensors(input, mask)
-    count = int(np.count_nonzero(mask._array))
+    count = int(namespace_of(mask._array).count_nonzero(mask._array))
     if source._array.size < count:
         raise RuntimeError(
             "Number of elements of source < number of ones in mask: masked_scatter has "
@@ -154,8 +156,9 @@ def nonzero_static(input, *, size: int, fill_value: int = -1, out=None):
     if size < 0:
         raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
     found = apply(ops.nonzero, input)._array[:size]
-    rows = np.full((size, input._array.ndim), fill_value, np.int64)
-    rows[: len(found)] = found
+    with elsewhere((found,)):
+        rows = namespace_of(found).full((size, input._array.ndim), fill_value, dtype=np.int64)
+        rows[: len(found)] = found
     return placed(out, wrap(rows), input)
 
 
@@ -213,7 +216,7 @@ def check_ranks(x, index, name: str, axis: int) -> None:
         raise RuntimeError(
             f"Index tensor must have the same number of dimensions as input tensor; {name} got {len(b)} and {len(a)}"
         )
-    if any(d != axis and m > n for d, (m, n) in enumerate(zip(b, a))):
+    if any([m > n and d != axis for d, (m, n) in enumerate(zip(b, a))]):
         raise RuntimeError(
             f"Size does not match: expected index {list(b)} to be no larger than self {list(a)} apart "
             f"from dimension {axis} "
@@ -350,7 +353,9 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
     if repeats is None:
         if input._array.ndim != 1:
             raise RuntimeError("repeat_interleave only accept 1D vector as repeat")
-        return wrap(np.repeat(np.arange(input._array.size), _counts(input)))
+        counts = _counts(input)
+        with elsewhere((counts,)):
+            return wrap(namespace_of(counts).run_numbers(counts, counts, counts.size))
     if dim is None:
         input, dim = reshaped(input, (input._array.size,)), 0
     axis = dims.one(dim, input._array.ndim)
@@ -360,7 +365,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         if counts.ndim > 1:
             raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
     elif hasattr(repeats, "__index__"):
-        counts = np.asarray(int(repeats))
+        counts = brought(input._array, np.asarray(int(repeats)))
     else:
         raise TypeError(f"repeat_interleave(): argument 'repeats' must be Tensor or int, not {type(repeats).__name__}")
     if counts.size and counts.min() < 0:
@@ -370,7 +375,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
             f"repeats must have the same size as input along dim, but got repeats.size(0) = {counts.size} and "
             f"input.size({axis}) = {n}"
         )
-    counts = np.broadcast_to(counts, (n,))
+    counts = namespace_of(counts).broadcast_to(counts, (n,))
     if output_size is not None and output_size != counts.sum():
         raise RuntimeError(f"repeat_interleave: output_size={output_size}, but the repeats add up to {counts.sum()}")
     return apply(ops.repeat_interleave, input if input._array.ndim else reshaped(input, (1,)), counts=counts, axis=axis)
@@ -396,7 +401,7 @@ def one_hot(input, num_classes: int = -1):
     if array.size == 0:
         if num_classes <= 0:
             raise RuntimeError("Can not infer total number of classes from empty tensor.")
-        return wrap(np.zeros((*array.shape, num_classes), np.int64))
+        return beside(input, np.zeros((*array.shape, num_classes), np.int64))
     if namespace_of(array).found(array < 0):
         raise RuntimeError("Class values must be non-negative.")
     if num_classes == -1:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from .. import dtypes
-from ..backends.device import CPU, device
+from ..backends import cuda
+from ..backends.device import CPU, Default, device
 from ..errors import warn
 from .factory import place
 
@@ -32,12 +33,16 @@ _deterministic = False
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Accepted and without effect: products of float32 are computed in float32. Warns of an unknown precision."""
+    """Let products of float32 on GPUs be computed in TF32, unless "highest" is asked for. The CPU's stay float32.
+
+    Warns of an unknown precision.
+    """
     global _precision
     if precision not in ("highest", "high", "medium"):
         warn(f"{precision} is not one of 'highest', 'high', or 'medium'; the current setting stays.")
         return
     _precision = precision
+    cuda.matmul.allow_tf32 = precision != "highest"
 
 
 def get_float32_matmul_precision() -> str:
@@ -57,13 +62,13 @@ def are_deterministic_algorithms_enabled() -> bool:
 
 
 def set_default_device(device) -> None:
-    """Make new tensors on a device: "cpu", or an error that says why not."""
-    place(device)
+    """Make new tensors on a device where no other is named; None: on the CPU. An error for one that cannot be used."""
+    Default.place = CPU if device is None else place(device)
 
 
 def get_default_device() -> device:
     """Where new tensors are made."""
-    return CPU
+    return Default.place
 
 
 def set_default_tensor_type(t) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, into
+from ..autograd.dispatch import apply, brought, into
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable, wrap
 from ..backends import namespace_of
@@ -199,7 +199,7 @@ def _probabilities(name: str, array, q, interpolation: str):
         if q.dtype != array.dtype:
             raise RuntimeError(f"{name}() q tensor must be same dtype as the input tensor")
     elif isinstance(q, (int, float)):
-        q = np.asarray(q, array.dtype)
+        q = brought(array, np.asarray(q, array.dtype))
     else:
         raise TypeError(f"{name}(): argument 'q' must be float or Tensor, not {type(q).__name__}")
     if q.ndim > 1:

@@ -313,7 +313,10 @@ class SparseTensor(Tensor):
 
     def to(self, *args, **kwargs):
         """The same in another dtype or on another device."""
-        return self._with(self._elements.to(*args, **kwargs))
+        elements = self._elements.to(*args, **kwargs)
+        if elements.is_cuda:
+            raise NotImplementedError("Sparse tensors are on the CPU only. Use .to_dense().cuda().")
+        return self._with(elements)
 
     def float(self):
         """The same in float32."""
@@ -334,8 +337,9 @@ class SparseTensor(Tensor):
         return self._with(self._elements.type(dtype))
 
     def cuda(self, device=None, non_blocking=False, memory_format=None):
-        """A copy on a GPU. AssertionError where none is usable."""
+        """Refuses: NotImplementedError, or AssertionError where no GPU is usable."""
         place_on_gpu(device)
+        raise NotImplementedError("Sparse tensors are on the CPU only. Use .to_dense().cuda().")
 
     def cpu(self, memory_format=None):
         """Itself."""

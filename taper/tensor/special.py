@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from ..autograd.dispatch import apply, binary, into, unary
+from ..autograd.dispatch import apply, beside, binary, into, unary
 from ..autograd.inplace import assign, inplace
-from ..autograd.tape import next_sequence, wrap
+from ..autograd.tape import next_sequence
 from ..ops import special as ops
 from .activation import log_softmax, logit, softmax
 from .elementwise import exp2, expm1, log1p, round, sigmoid, xlogy
@@ -56,7 +56,7 @@ def multigammaln(input, p: int, *, out=None):
         raise RuntimeError(f"p has to be greater than or equal to 1, but got {p}")
     total = lgamma(input)
     for first in range(1, p, _AT_ONCE):
-        halves = wrap(np.arange(first, min(first + _AT_ONCE, p)) / 2).to(total.dtype)
+        halves = beside(total, np.arange(first, min(first + _AT_ONCE, p)) / 2).to(total.dtype)
         total = total + lgamma(input.unsqueeze(-1) - halves).sum(-1)
     total = total + p * (p - 1) / 4 * math.log(math.pi)
     return total if out is None else into(out, total)
@@ -118,7 +118,9 @@ class SpecialMethods:
     digamma_ = inplace(digamma)
     mvlgamma = mvlgamma
     igamma = igamma
+    igamma_ = inplace(igamma)
     igammac = igammac
+    igammac_ = inplace(igammac)
     mvlgamma_ = inplace(mvlgamma, "mvlgamma_")
     i0 = i0
     i0_ = inplace(i0)

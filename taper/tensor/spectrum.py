@@ -10,8 +10,8 @@ import math
 import numpy as np
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply
-from ..autograd.tape import Variable, wrap
+from ..autograd.dispatch import apply, beside
+from ..autograd.tape import Variable
 from ..dtypes import HALF
 from ..errors import warn
 from ..ops import fourier as ops
@@ -29,14 +29,14 @@ def _window(name: str, window, win_length: int, n_fft: int, like):
     """The window with zeros on both sides up to n_fft points; ones where none is given."""
     if window is None:
         real = like._array.real.dtype
-        window = wrap(np.ones(win_length, real))
+        window = beside(like, np.ones(win_length, real))
     elif window._array.shape != (win_length,):
         raise RuntimeError(
             f"{name}: expected a 1D window tensor of size equal to win_length={win_length}, but got window with size "
             f"{list(window._array.shape)}"
         )
     left = (n_fft - win_length) // 2
-    sides = [wrap(np.zeros(n, window._array.dtype)) for n in (left, n_fft - win_length - left)]
+    sides = [beside(window, np.zeros(n, window._array.dtype)) for n in (left, n_fft - win_length - left)]
     return window if win_length == n_fft else cat([sides[0], window, sides[1]])
 
 
@@ -53,7 +53,7 @@ def _lengths(name: str, n_fft: int, hop_length, win_length) -> tuple[int, int]:
 def _padded(x, size: int, mode: str):
     """The signals with `size` more points on both sides."""
     if mode == "constant":
-        zeros = wrap(np.zeros((*x._array.shape[:-1], size), x._array.dtype))
+        zeros = beside(x, np.zeros((*x._array.shape[:-1], size), x._array.dtype))
         return cat([zeros, x, zeros], -1)
     if mode not in _NUMPY_MODES:
         raise NotImplementedError(f"stft: pad_mode {mode!r} is not one of constant, {', '.join(_NUMPY_MODES)}")
@@ -63,7 +63,8 @@ def _padded(x, size: int, mode: str):
             "Argument #4: Padding size should be less than the corresponding input dimension, but got: padding "
             f"({size}, {size}) for a signal of {length} points. Use a smaller n_fft, or center=False."
         )
-    return index_select(x, x._array.ndim - 1, wrap(np.pad(np.arange(length), size, mode=_NUMPY_MODES[mode])))
+    places = np.pad(np.arange(length), size, mode=_NUMPY_MODES[mode])
+    return index_select(x, x._array.ndim - 1, beside(x, places))
 
 
 @in_float32
@@ -186,7 +187,7 @@ def istft(
     start = n_fft // 2 if center else 0
     stop = start + length if length is not None else points - (n_fft // 2 if center else 0)
     sums, covered = sums[:, start:stop], covered[:, start:stop]
-    smallest = float(abs(covered._array).min(initial=1.0))
+    smallest = float(abs(covered._array).min()) if covered._array.size else 1.0
     if smallest <= 1e-11:
         raise RuntimeError(
             f"istft: window overlap add min: {smallest}; every point must lie under a window. Use a smaller "
@@ -195,7 +196,7 @@ def istft(
     result = sums / covered
     if length is not None and result._array.shape[1] < length:
         missing = length - result._array.shape[1]
-        result = cat([result, wrap(np.zeros((shape[0], missing), result._array.dtype))], 1)
+        result = cat([result, beside(result, np.zeros((shape[0], missing), result._array.dtype))], 1)
     return result if input._array.ndim == 3 else result[0]
 
 

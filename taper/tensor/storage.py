@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import memory_owner
+from ..autograd.dispatch import memory_of
+from ..autograd.tape import address
 from ..backends.device import CPU, device
+from ..backends.transfer import moved, place_of
 
 
 class UntypedStorage:
@@ -27,7 +29,7 @@ class UntypedStorage:
 
     def data_ptr(self) -> int:
         """The address of the first byte; 0 for an empty storage."""
-        return self._owner.__array_interface__["data"][0] if self._owner.size else 0
+        return address(self._owner) if self._owner.size else 0
 
     @property
     def _cdata(self) -> int:
@@ -51,14 +53,14 @@ class UntypedStorage:
     @property
     def device(self) -> device:
         """Where the memory is."""
-        return CPU
+        return place_of(self._owner)
 
     def tolist(self) -> list:
         """The elements as Python numbers."""
         return self._elements().tolist()
 
     def _elements(self) -> np.ndarray:
-        owner = self._owner
+        owner = moved(self._owner, CPU)
         flat = owner.reshape(-1) if owner.flags.c_contiguous else owner.T.reshape(-1)
         return flat.view(np.uint8)
 
@@ -129,7 +131,7 @@ class TypedStorage(UntypedStorage):
 
 def _memory(what, dtype: np.dtype) -> np.ndarray:
     """New memory for so many elements or for these; an array is taken as it is."""
-    if isinstance(what, np.ndarray):
+    if isinstance(what, np.ndarray) or place_of(what) is not CPU:
         return what
     return np.empty(what, dtype) if isinstance(what, int) else np.array(list(what), dtype)
 
@@ -194,9 +196,9 @@ __all__ = [
 
 def untyped_storage(self) -> UntypedStorage:
     """The memory that this tensor is a view of."""
-    return UntypedStorage(memory_owner(self._array))
+    return UntypedStorage(memory_of(self._array)[0])
 
 
 def storage(self) -> TypedStorage:
     """The memory that this tensor is a view of, as elements of its dtype."""
-    return TypedStorage(memory_owner(self._array), dtypes.from_numpy(self._array.dtype))
+    return TypedStorage(memory_of(self._array)[0], dtypes.from_numpy(self._array.dtype))

@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, into
+from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import legacy_name
-from ..autograd.tape import Variable, wrap
 from ..ops import linalg as ops
 from . import return_types
+from .factory import on_host
 from .matrix_checks import (
     SINGULAR,
     UNSOLVABLE,
@@ -53,7 +53,7 @@ def logdet(input):
     sign, size = apply(ops.slogdet, input)
     if input._array.dtype.kind == "c":
         return size + sign.log()
-    return where(sign == -1, wrap(np.asarray(np.nan, size._array.dtype)), size)
+    return where(sign == -1, beside(size, np.asarray(np.nan, size._array.dtype)), size)
 
 
 @in_float32
@@ -164,7 +164,7 @@ def triangular_solve(input, A, upper: bool = True, transpose: bool = False, unit
 def _cutoff(A, atol, rtol):
     """The tolerances as NumPy arrays: without either, the longer side * eps, relative to the largest value."""
     m, n = A._array.shape[-2:]
-    atol, rtol = (t._array if isinstance(t, Variable) else t for t in (atol, rtol))
+    atol, rtol = on_host(atol), on_host(rtol)
     if rtol is None:
         default = max(m, n) * float(np.finfo(A._array.dtype).eps)
         rtol = default if atol is None else np.where(np.asarray(atol) > 0, 0.0, default)
@@ -238,9 +238,9 @@ def lstsq(A, B, rcond=None, *, driver: str | None = None, out=None):
     if driver != "gelsy" and a[-2] > a[-1] and (driver == "gels" or bool((rank == a[-1]).all())):
         left_over = (matmul(A, x) - B).abs()
         residuals = sum(left_over * left_over, -2)
-    rank = wrap(np.empty(0, np.int64)) if driver == "gels" else rank
+    rank = beside(A, np.empty(0, np.int64)) if driver == "gels" else rank
     if driver not in ("gelsd", "gelss"):
-        values = wrap(np.empty(0, values._array.dtype))
+        values = beside(A, np.empty(0, values._array.dtype))
     return return_types.linalg_lstsq(outs(out, (x.squeeze(-1) if vector else x, residuals, rank, values)))
 
 

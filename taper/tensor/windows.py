@@ -21,7 +21,7 @@ __all__ = ["bartlett_window", "blackman_window", "hamming_window", "hann_window"
 def _made(name: str, n: int, periodic: bool, weights, dtype, layout, device, requires_grad):
     """A window of n points; `weights(i, last)` are float64 at the points i = 0, ..., last."""
     check_layout(layout, name)
-    place(device)
+    where = place(device)
     np_dtype = element_type(dtype, name)
     if dtypes.category(np_dtype) != dtypes.FLOATING:
         raise RuntimeError(f"{name} expects floating point dtypes, got: torch.{legacy_name(np_dtype)}Type")
@@ -29,9 +29,9 @@ def _made(name: str, n: int, periodic: bool, weights, dtype, layout, device, req
     if n < 0:
         raise RuntimeError(f"{name} requires non-negative window_length, got window_length={n}")
     if n <= 1:
-        return leaf(np.ones(n, np_dtype), requires_grad)
+        return leaf(np.ones(n, np_dtype), requires_grad, where)
     points = np.arange(n, dtype=np.float64)
-    return leaf(weights(points, n if periodic else n - 1).astype(np_dtype), requires_grad)
+    return leaf(weights(points, n if periodic else n - 1).astype(np_dtype), requires_grad, where)
 
 
 def hann_window(

@@ -9,10 +9,11 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import apply
-from ..autograd.inplace import assign, check_writable, legacy_name
+from ..autograd.inplace import assign, check_apart, check_writable, legacy_name
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Variable, changed, node_of, wrap
+from ..autograd.tape import Variable, changed, elsewhere, node_of, wrap
 from ..backends.quiet import QUIET, enter, leave
+from ..backends.transfer import moved, place_of
 from ..ops import movement as ops
 from .creation import tensor
 from .memory import as_strided, storage_offset, stride
@@ -31,10 +32,17 @@ def copy_(self, src, non_blocking: bool = False):
         if not isinstance(src, (Number, np.generic)) and not hasattr(src, "node_as"):
             raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {src.__class__.__name__}")
         src = tensor(src)
+    else:
+        check_apart(self, (src,))
     array, source = self._array, src._array
+    if source.ndim > array.ndim:
+        raise RuntimeError(
+            f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(source.shape)}: copy_() got a "
+            "source of more dimensions"
+        )
     if unrecorded(self, src):
         check_overlap(array)
-        put(array, ..., source)
+        put(array, ..., moved(source, place_of(array), non_blocking))
         changed(self)
         return self
     check_writable(self)
@@ -47,7 +55,7 @@ def copy_(self, src, non_blocking: bool = False):
             fits = False
         if not fits:
             raise unfit(source.shape, array.shape)
-    return assign(self, apply(ops.copy, self, src))
+    return assign(self, apply(ops.copy, self, src.to(place_of(array), non_blocking=non_blocking)))
 
 
 def put(array: np.ndarray, where, source) -> None:
@@ -56,9 +64,13 @@ def put(array: np.ndarray, where, source) -> None:
     try:
         if array.dtype.kind not in "cb" and getattr(source, "dtype", array.dtype).kind == "c":
             source = source.real
-        array[where] = source
+        if array.__class__ is np.ndarray:
+            array[where] = source
+        else:
+            with elsewhere((array,)):
+                array[where] = source
     except ValueError:
-        raise unfit(np.shape(source), array.shape) from None
+        raise unfit(getattr(source, "shape", ()), array.shape) from None
     finally:
         leave(token)
 
@@ -128,11 +140,13 @@ def fill_(self, value):
             raise RuntimeError(
                 f"fill_ only supports 0-dimension value tensor but got tensor with {value._array.ndim} dimensions."
             )
-        return copy_(self, value)
+        # One element may lie within what is written: it is read before.
+        return copy_(self, value if value._array.base is None else apply(ops.copy, value, value))
     array = self._array
     value = number_for(value, array.dtype, "fill_")
     if unrecorded(self):
-        array.fill(value)
+        with elsewhere((array,)):
+            array.fill(value)
         changed(self)
         return self
     return assign(self, apply(ops.fill, self, value=value))
@@ -146,7 +160,8 @@ def fill(input, value):
 def zero_(self):
     """Write zeros; returns the tensor."""
     if unrecorded(self):
-        self._array.fill(0)
+        with elsewhere((self._array,)):
+            self._array.fill(0)
         changed(self)
         return self
     return assign(self, apply(ops.zero, self))

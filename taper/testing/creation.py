@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.tape import AccumulateGrad, wrap
+from ..backends.transfer import moved
 from ..tensor.factory import place, size_of
 from ..tensor.formats import channels_last, channels_last_3d
 from ..tensor.random import default_generator
@@ -32,7 +33,7 @@ def make_tensor(
     noncontiguous: every other element of a larger one. exclude_zero: the smallest value of the type stands for 0.
     ValueError for an empty range, values out of the dtype's range, or options that exclude each other.
     """
-    place(device)
+    where = place(device)
     np_dtype = dtypes.to_numpy(dtype)
     size = size_of(shape, "make_tensor")
     kind = "f" if np_dtype in dtypes.HALF else np_dtype.kind
@@ -57,6 +58,7 @@ def make_tensor(
     if exclude_zero:
         tiny = dtypes.finfo(dtype).tiny if kind in "fc" else 1
         array[array == 0] = tiny
+    array = moved(array, where)
     made = wrap(array[..., 1::2] if wide else array)
     if memory_format in (channels_last, channels_last_3d):
         made = made.contiguous(memory_format=memory_format)

@@ -17,7 +17,7 @@ from ..amp.autocast_mode import get_autocast_dtype, is_autocast_cache_enabled, i
 from ..autograd.modes import enable_grad, is_grad_enabled
 from ..autograd.saved import saved_tensors_hooks
 from ..autograd.tape import Variable, alias, node_of
-from ..tensor.random import default_generator
+from ..tensor.random import all_states, restore
 
 __all__ = [
     "CheckpointError",
@@ -212,19 +212,19 @@ def checkpoint(
     if not is_grad_enabled():
         with first:
             return function(*args, **kwargs)
-    state = default_generator.get_state() if preserve else None
+    state = all_states() if preserve else []
     setting = _settings()
 
     def again():
-        now = default_generator.get_state() if preserve else None
+        now = all_states() if preserve else []
         if preserve:
-            default_generator.set_state(state)
+            restore(state)
         try:
             with setting(), second:
                 function(*args, **kwargs)
         finally:
             if preserve:
-                default_generator.set_state(now)
+                restore(now)
 
     part = _Part(again, determinism_check == "default", early_stop and _early_stop)
     with saved_tensors_hooks(part.pack, part.unpack), first:

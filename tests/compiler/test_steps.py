@@ -549,8 +549,15 @@ def test_arguments_that_are_not_contiguous_or_share_memory():
     exactly(base, twin)
     same(compiled(base, taper.ones(3, 4)), f(twin, taper.ones(3, 4)))
     exactly(base, twin)
+    with pytest.raises(RuntimeError, match="single memory location"), pytest.warns(UserWarning, match="share memory"):
+        compiled(base[:2], base[1:])
+
+    def g(x, y):
+        x *= 2
+        return (x * y).sum(0)
+
     with pytest.warns(UserWarning, match="share memory"):
-        same(compiled(base[:2], base[1:]), f(twin[:2], twin[1:]))
+        same(taper.compile(g)(base[:2], base[1:]), g(twin[:2], twin[1:]))
     exactly(base, twin)
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import taper
 from taper import nn
-from taper.compiler import program, step
+from taper.compiler import entry, program
 from taper.compiler.engine import native_available
 
 pytestmark = pytest.mark.skipif(not native_available(), reason="programs without machine code run in one go")
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(not native_available(), reason="programs without
 @pytest.fixture(autouse=True)
 def a_call_for_each_kernel(monkeypatch):
     """Every program looks for interruptions, between any two of its kernels."""
-    monkeypatch.setattr(step, "PATIENCE", 0)
+    monkeypatch.setattr(entry, "PATIENCE", 0)
     monkeypatch.setattr(program, "PIECE", 0)
     monkeypatch.setattr(program, "SHARE", 1.0)
 

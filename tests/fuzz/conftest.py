@@ -9,7 +9,7 @@ import random
 import time
 
 import pytest
-from hypothesis import HealthCheck, Verbosity, seed, settings
+from hypothesis import HealthCheck, given, seed, settings
 
 SLOW_TO_MAKE = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example]
 
@@ -22,19 +22,23 @@ def pytest_addoption(parser):
 
 @pytest.fixture
 def fuzz(request):
-    """`fuzz(property, examples)`: searches for an example for which a property (a function with @given) does not hold."""
+    """`fuzz(holds, strategy, examples)`: searches among what a strategy draws for something for which `holds` raises."""
     minutes = request.config.getoption("--fuzz-minutes", default=0)
     start = request.config.getoption("--fuzz-seed", default=None)
 
-    def search(holds, examples: int) -> None:
-        common = dict(deadline=None, database=None, suppress_health_check=SLOW_TO_MAKE, verbosity=Verbosity.normal)
+    def search(holds, strategy, examples: int) -> None:
+        def looked(**options):
+            return settings(max_examples=examples, deadline=None, database=None, suppress_health_check=SLOW_TO_MAKE, **options)(
+                given(strategy)(lambda example: holds(example))
+            )
+
         if not minutes:
-            settings(max_examples=examples, derandomize=True, **common)(holds)()
+            looked(derandomize=True)()
             return
         end, number = time.monotonic() + 60 * minutes, random.randrange(10**9) if start is None else start
         while time.monotonic() < end:
             print(f"--fuzz-seed {number}")
-            seed(number)(settings(max_examples=examples, **common)(holds))()
+            seed(number)(looked())()
             number += 1
 
     return search

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 
 import pytest
-from hypothesis import given, reject
+from hypothesis import reject
 
 import taper
 
@@ -62,4 +62,4 @@ def agrees(call: Call) -> None:
 
 
 def test_operators(fuzz):
-    fuzz(given(calls())(agrees), examples=1500)
+    fuzz(agrees, calls(), examples=1500)

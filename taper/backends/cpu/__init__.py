@@ -7,6 +7,8 @@ import numpy
 # The namespace *is* NumPy's, extended below. A star import would load NumPy's lazy parts too (f2py, testing): 0.1 s.
 globals().update({name: value for name, value in vars(numpy).items() if not name.startswith("_")})
 
+from ..transfer import moved
+from .arrangement import *
 from .attention import *
 from .capability import *
 from .choosing import *

@@ -20,7 +20,7 @@ def ctc(x, labels, lengths, label_lengths, blank, zero_infinity):
     lengths, label_lengths = np.asarray(lengths, np.int64), np.asarray(label_lengths, np.int64)
     logp = x.astype(np.float64)
     ends = 2 * label_lengths  # the last of a sequence's labels with blanks between and around
-    count = int(ends.max(initial=0)) + 1
+    count = int(np.maximum.reduce(ends, initial=0)) + 1
     extended = np.full((n, count), blank, np.int64)
     extended[:, 1::2] = np.where(np.arange(count // 2) < label_lengths[:, None], labels[:, : count // 2], blank)
     if extended.size and (extended.min() < 0 or extended.max() >= classes):

@@ -27,7 +27,7 @@ def _integral(rate, integrand):
     """The integral of integrand(w) over (0, inf), which falls over a distance of 1 / rate."""
     total = np.zeros_like(rate)
     with np.errstate(all="ignore"):
-        for w, weight in zip(_W, _WEIGHTS):
+        for w, weight in zip(_W.tolist(), _WEIGHTS.tolist()):
             value = integrand(w / rate)
             total += np.where(np.isfinite(value), value, 0) * weight
         return total / rate

@@ -180,7 +180,7 @@ def pseudo_inverse(a, cutoff, hermitian: bool):
 
 def _reciprocal(s, size, cutoff):
     atol, rtol = cutoff
-    largest = size.max(axis=-1, keepdims=True, initial=0)
+    largest = np.maximum.reduce(size, axis=-1, keepdims=True, initial=0)
     keep = size > np.maximum(np.asarray(atol)[..., None], np.asarray(rtol)[..., None] * largest)
     return np.where(keep, 1 / np.where(keep, s, 1), 0).astype(s.dtype)
 
@@ -188,7 +188,7 @@ def _reciprocal(s, size, cutoff):
 def least_squares(a, b, rcond: float):
     """(x, rank, singular values): the shortest x for which |a x - b| is smallest."""
     u, s, vh = svd(a, False)
-    keep = s > rcond * s.max(axis=-1, keepdims=True, initial=0)
+    keep = s > rcond * np.maximum.reduce(s, axis=-1, keepdims=True, initial=0)
     inverted = np.where(keep, 1 / np.where(keep, s, 1), 0).astype(s.dtype)
     x = vh.conj().swapaxes(-1, -2) @ (inverted[..., None] * (u.conj().swapaxes(-1, -2) @ b))
     return x, keep.sum(axis=-1), s
@@ -206,7 +206,7 @@ _RADIUS = 5.371920351148152
 def exp_of_matrix(a):
     """The exponential of square matrices."""
     n = a.shape[-1]
-    size = np.abs(a).sum(axis=-2).max(axis=-1, initial=0)
+    size = np.maximum.reduce(np.abs(a).sum(axis=-2), axis=-1, initial=0)
     halvings = np.ceil(np.log2(np.maximum(size / _RADIUS, 1)))
     halvings = np.where(np.isfinite(halvings), halvings, 0).astype(np.int64)[..., None, None]
     a = a / (2.0**halvings).astype(a.real.dtype)
@@ -217,6 +217,6 @@ def exp_of_matrix(a):
     odd = a @ (a6 @ (b[13] * a6 + b[11] * a4 + b[9] * a2) + b[7] * a6 + b[5] * a4 + b[3] * a2 + b[1] * unit)
     even = a6 @ (b[12] * a6 + b[10] * a4 + b[8] * a2) + b[6] * a6 + b[4] * a4 + b[2] * a2 + b[0] * unit
     out = solve_matrix(even - odd, even + odd)
-    for k in range(int(halvings.max(initial=0))):
+    for k in range(int(np.maximum.reduce(halvings, axis=None, initial=0))):
         out = np.where(halvings > k, out @ out, out)
     return out

@@ -62,7 +62,7 @@ def _pivot(rest):
     """(row of the next pivot, size of its block); None if the first column is zero."""
     own = _size(rest[0, 0])
     column = _size(rest[1:, 0])
-    largest = column.max(initial=0)
+    largest = np.maximum.reduce(column, initial=0)
     if max(own, largest) == 0:
         return None, 1
     if own >= _ALPHA * largest:
@@ -92,7 +92,7 @@ def _solve_one(factored, pivots, x, hermitian: bool) -> None:
     while k < n:
         step = 1 if pivots[k] > 0 else 2
         starts.append((k, step))
-        _exchange(x, k + step - 1, abs(pivots[k]) - 1)
+        _exchange(x, k + step - 1, abs(int(pivots[k])) - 1)
         x[k + step :] -= factored[k + step :, k : k + step] @ x[k : k + step]
         block = np.tril(factored[k : k + step, k : k + step])
         block = block + (np.tril(block, -1).conj().T if hermitian else np.tril(block, -1).T)
@@ -101,7 +101,7 @@ def _solve_one(factored, pivots, x, hermitian: bool) -> None:
     for k, step in reversed(starts):
         columns = factored[k + step :, k : k + step]
         x[k : k + step] -= (columns.conj().T if hermitian else columns.T) @ x[k + step :]
-        _exchange(x, k + step - 1, abs(pivots[k]) - 1)
+        _exchange(x, k + step - 1, abs(int(pivots[k])) - 1)
 
 
 def _exchange(x, i: int, j: int) -> None:

@@ -64,7 +64,7 @@ def places(shape, strides, offset):
 def laid_over(g, strides, offset, shape, onto_strides, onto_offset):
     """g added into memory of zeros at one stride and offset, then read from it at another."""
     there, here = places(g.shape, strides, offset), places(shape, onto_strides, onto_offset)
-    size = max(there.max(initial=-1), here.max(initial=-1)) + 1
+    size = 1 + max(int(np.maximum.reduce(at, axis=None, initial=-1)) for at in (there, here))
     memory = np.zeros(size, g.dtype)
     np.add.at(memory, there, g)
     return memory[here]

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...backends import cuda as settings
 from ...backends import namespace_of
+from ...backends.cuda import driver
 from ...backends.device import device
 from ...native import library
 from ...native.machine import Machine, gpu_for
@@ -47,9 +48,7 @@ class Device:
     """One GPU. Its methods are those of `driver.Driver`."""
 
     def __init__(self, number: int):
-        import cupy
-
-        self.cupy = cupy
+        self.cupy = cupy = driver.library()
         self.number = number
         with cupy.cuda.Device(number) as device:
             capability = device.compute_capability

@@ -9,12 +9,13 @@ import numpy as np
 from ...autograd.casting import in_lower_precision
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
-from ...autograd.tape import wrap
 from ...ops.attention import attention
 from ...tensor.activation import softmax
+from ...tensor.creation import full_like, zeros_like
 from ...tensor.factory import leaf
 from ...tensor.joining import cat
 from ...tensor.products import linear, matmul
+from ...tensor.selection import where
 from .dropout import dropout
 from .padding import pad
 
@@ -182,7 +183,8 @@ def _as_added(mask, dtype):
     """A mask of bools as numbers to add: minus infinity where it hides."""
     if mask is None or mask._array.dtype.kind != "b":
         return mask
-    return wrap(np.where(mask._array, -np.inf, 0).astype(dtype.np))
+    hidden = full_like(mask, -float("inf"), dtype=dtype)
+    return where(mask, hidden, zeros_like(hidden))
 
 
 def _one_more(mask):

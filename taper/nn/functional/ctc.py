@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...autograd.casting import in_float32
-from ...autograd.dispatch import apply
-from ...autograd.tape import Variable, wrap
+from ...autograd.dispatch import apply, beside
 from ...ops.ctc import ctc
+from ...tensor.factory import on_host
 
 
 @in_float32
@@ -30,10 +30,7 @@ def ctc_loss(
     batched = log_probs._array.ndim == 3
     x = log_probs if batched else log_probs.unsqueeze(1)
     steps, n, classes = x._array.shape
-    lengths = [
-        np.asarray(v._array if isinstance(v, Variable) else v, np.int64).reshape(-1)
-        for v in (input_lengths, target_lengths)
-    ]
+    lengths = [np.asarray(on_host(v), np.int64).reshape(-1) for v in (input_lengths, target_lengths)]
     for name, found in zip(("input_lengths", "target_lengths"), lengths):
         if found.size != n:
             raise RuntimeError(f"{name} must be of size batch_size")
@@ -46,7 +43,7 @@ def ctc_loss(
     loss = apply(
         ctc,
         x,
-        wrap(_as_rows(targets._array.astype(np.int64, copy=False), lengths[1], n)),
+        beside(x, _as_rows(on_host(targets).astype(np.int64, copy=False), lengths[1], n)),
         lengths=tuple(lengths[0].tolist()),
         label_lengths=tuple(lengths[1].tolist()),
         blank=blank,

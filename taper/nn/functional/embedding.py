@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...autograd.dispatch import apply
+from ...autograd.dispatch import apply, beside
 from ...autograd.tape import changed, wrap
 from ...backends import namespace_of
 from ...ops import indexing as ops
+from ...tensor.factory import on_host
 from .looked_up import note_rows
 
 
@@ -36,10 +37,10 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding_idx %= table.shape[0]
     if max_norm is not None:
-        _shorten(weight, np.unique(index), max_norm, norm_type)
+        _shorten(weight, namespace_of(index).unique(index), max_norm, norm_type)
     out = apply(ops.embedding, weight, input, padding=-1 if padding_idx is None else padding_idx)
     if scale_grad_by_freq and out.requires_grad:
-        counts = np.bincount(index.reshape(-1), minlength=table.shape[0])[index]
+        counts = namespace_of(index).bincount(index.reshape(-1), minlength=table.shape[0])[index]
         share = wrap((1 / counts[..., None]).astype(table.dtype))
         out = out * share + (out * (1 - share)).detach()
     if sparse:
@@ -50,7 +51,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
 def _shorten(weight, rows: np.ndarray, max_norm: float, norm_type: float) -> None:
     """Scale rows longer than max_norm down to it, in place."""
     table = weight._array
-    norms = np.linalg.norm(table[rows], norm_type, axis=1)
+    norms = namespace_of(table).linalg.norm(table[rows], norm_type, axis=1)
     long = norms > max_norm
     if long.any():
         table[rows[long]] *= (max_norm / (norms[long] + 1e-7))[:, None].astype(table.dtype)
@@ -77,7 +78,7 @@ def embedding_bag(
         raise NotImplementedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum'"
         )
-    index, table = input._array, weight._array
+    index, table = on_host(input), weight._array  # where bags begin and end is found on the CPU
     if table.dtype.kind not in "fV":
         raise RuntimeError(
             "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, BFloat16, "
@@ -95,7 +96,7 @@ def embedding_bag(
     elif index.ndim == 1:
         if offsets is None:
             raise ValueError("offsets has to be a 1D Tensor but got None")
-        bounds = offsets._array
+        bounds = on_host(offsets)
         if bounds.ndim != 1:
             raise ValueError("offsets has to be a 1D Tensor")
         if bounds.size and bounds[0] != 0:
@@ -125,18 +126,23 @@ def embedding_bag(
     if mode == "max":
         return _largest(rows, bags, taken, count)
     total = apply(
-        ops.add_rows, rows.index_select(0, wrap(taken)), wrap(bags), axis=0, shape=(len(count), table.shape[1])
+        ops.add_rows,
+        rows.index_select(0, beside(rows, taken)),
+        beside(rows, bags),
+        axis=0,
+        shape=(len(count), table.shape[1]),
     )
-    return total if mode == "sum" else total / wrap(np.maximum(count, 1).reshape(-1, 1).astype(table.dtype))
+    return total if mode == "sum" else total / beside(total, np.maximum(count, 1).reshape(-1, 1).astype(table.dtype))
 
 
 def _largest(rows, bags: np.ndarray, taken: np.ndarray, count: np.ndarray):
     """The largest of each bag in each column, zeros for an empty bag."""
     where = np.zeros((len(count), rows._array.shape[1]), np.int64)
+    values = on_host(rows)
     for bag in np.flatnonzero(count):
         inside = taken[bags == bag]
-        where[bag] = inside[rows._array[inside].argmax(0)]
+        where[bag] = inside[values[inside].argmax(0)]
     if not rows._array.shape[0]:
         return rows.new_zeros(where.shape)
-    found = rows.gather(0, wrap(where))
-    return found if count.all() else found * wrap((count > 0).reshape(-1, 1).astype(rows._array.dtype))
+    found = rows.gather(0, beside(rows, where))
+    return found if count.all() else found * beside(rows, (count > 0).reshape(-1, 1).astype(rows._array.dtype))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...autograd.dispatch import apply
+from ...autograd.dispatch import apply, brought
 from ...autograd.tape import wrap
 from ...ops import pooling as ops
 from ...tensor.random import rand
@@ -15,11 +15,11 @@ from .sizes import per_dim
 def _starts(samples: np.ndarray, size: int, window: int, count: int) -> np.ndarray:
     """Where the windows (..., count) along one dimension begin: a pseudo-random sequence for each sample (...)."""
     kind = samples.dtype.type
-    starts = np.full((*samples.shape, count), size - window, np.int64)
+    starts = np.full_like(samples, size - window, np.int64, shape=(*samples.shape, count))
     if count > 1:
         step = kind(size - window) / kind(count - 1)
         u = samples[..., None]
-        steps = np.arange(count - 1, dtype=samples.dtype)
+        steps = brought(samples, np.arange(count - 1, dtype=samples.dtype))
         starts[..., :-1] = ((steps + u) * step).astype(np.int64) - (u * step).astype(np.int64)
     return starts
 
@@ -30,14 +30,14 @@ def _largest(x: np.ndarray, samples: np.ndarray, kernel: tuple, output: tuple) -
     sizes = x.shape[2:]
     # Of images the first number of a sample is for the width, of volumes for the depth.
     order = (1, 0) if n == 2 else (0, 1, 2)
-    flat = np.zeros((*x.shape[:2], *(1,) * (2 * n)), np.int64)
+    flat = np.zeros_like(x, np.int64, shape=(*x.shape[:2], *(1,) * (2 * n)))
     for d, (size, window, count) in enumerate(zip(sizes, kernel, output)):
-        at = _starts(samples[..., order[d]], size, window, count)[..., None] + np.arange(window)
+        at = _starts(samples[..., order[d]], size, window, count)[..., None] + brought(x, np.arange(window))
         shape = [*x.shape[:2], *(1,) * (2 * n)]
         shape[2 + d], shape[2 + n + d] = count, window
         flat = flat * size + at.reshape(shape)
     if not x.size:
-        return np.zeros((*x.shape[:2], *output), np.int64)
+        return np.zeros_like(x, np.int64, shape=(*x.shape[:2], *output))
     windows = flat.reshape(*x.shape[:2], *output, -1)
     values = np.take_along_axis(x.reshape(*x.shape[:2], -1), windows.reshape(*x.shape[:2], -1), 2)
     best = values.reshape(windows.shape).argmax(-1)

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from ... import dtypes
-from ...autograd.dispatch import apply
+from ...autograd.dispatch import apply, beside, brought
 from ...autograd.tape import wrap
 from ...backends.cpu.resampling import taps_at, taps_of
 from ...errors import warn
@@ -79,7 +79,7 @@ def interpolate(
     if mode in NEAREST:
         for axis, (have, want, factor) in enumerate(zip(spatial, size, factors), 2):
             if want != have or factor not in (None, 1):
-                input = input.index_select(axis, wrap(_nearest(have, want, factor, mode)))
+                input = input.index_select(axis, beside(input, _nearest(have, want, factor, mode)))
         return input.contiguous()
     if x.dtype == np.uint8:
         return wrap(_resampled_bytes(x, size, factors, mode, bool(align_corners), antialias))
@@ -166,8 +166,8 @@ def _resampled_bytes(x: np.ndarray, size, factors, mode: str, align: bool, antia
         places = next((p for p in range(22) if int(0.5 + weights.max() * 2 ** (p + 1)) >= 2**15), 22)
         scaled = weights * 2**places
         whole = np.where(scaled < 0, np.trunc(scaled - 0.5), np.trunc(scaled + 0.5)).astype(np.int64)
-        sums = np.moveaxis(x, axis, -1).astype(np.int64) @ whole.T + (1 << (places - 1))
-        x = np.ascontiguousarray(np.moveaxis(np.clip(sums >> places, 0, 255).astype(np.uint8), -1, axis))
+        sums = np.moveaxis(x, axis, -1).astype(np.int64) @ brought(x, whole.T) + (1 << (places - 1))
+        x = np.moveaxis(np.clip(sums >> places, 0, 255).astype(np.uint8), -1, axis).copy()
     return x
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...autograd.casting import in_float32
+from ...autograd.dispatch import beside
 from ...autograd.inplace import legacy_name
-from ...autograd.tape import wrap
 from ...backends import namespace_of
 from ...tensor.activation import logsigmoid
 from ...tensor.selection import where
@@ -104,7 +104,7 @@ def multi_margin_loss(
     loss = loss**p if p > 1 else loss
     if weight is not None:
         loss = loss * weight[y].unsqueeze(1)
-    others = y.unsqueeze(1) != wrap(np.arange(classes))
+    others = y.unsqueeze(1) != beside(y, np.arange(classes))
     loss = (loss * others).sum(1) / classes
     return reduced(loss.reshape(target._array.shape), reduction)
 
@@ -127,8 +127,8 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
         raise RuntimeError(
             f"multilabel_margin_loss: argument #2 'target' is out of range, which is -1 to {x._array.shape[1] - 1}"
         )
-    listed = wrap(np.logical_and.accumulate(y._array >= 0, axis=1)).unsqueeze(2)
-    is_target = ((y.unsqueeze(2) == wrap(np.arange(x._array.shape[1]))) & listed).any(1)
+    listed = (((y < 0).cumsum(1)) == 0).unsqueeze(2)
+    is_target = ((y.unsqueeze(2) == beside(y, np.arange(x._array.shape[1]))) & listed).any(1)
     picked = x.gather(1, y.clamp_min(0))
     pair = (1 - (picked.unsqueeze(2) - x.unsqueeze(1))).clamp_min(0)
     counted = listed & ~is_target.unsqueeze(1)

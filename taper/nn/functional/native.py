@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ...autograd.dispatch import into
+from ...autograd.dispatch import beside, into
 from ...autograd.tape import wrap
 from ...tensor.arguments import check_functions
 from .dropout import alpha_dropout as _alpha_dropout
@@ -49,7 +49,7 @@ def feature_alpha_dropout(input, p: float, train: bool):
 def native_dropout(input, p: float, train: bool | None = True):
     """(result, mask): dropout with probability p, and True where an element was kept. train=None means True."""
     if train is False:
-        return input, wrap(np.ones(input._array.shape, bool))
+        return input, beside(input, np.ones(input._array.shape, bool))
     ones = _dropout(input.new_ones(input._array.shape), p)
     return input * ones, wrap(ones._array != 0)
 

@@ -7,8 +7,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...autograd import casting
-from ...autograd.dispatch import apply
-from ...autograd.tape import wrap
+from ...autograd.dispatch import apply, beside
 from ...backends.cpu.resampling import taps_at
 from ...ops.indexing import put_part
 from ...ops.resampling import resample
@@ -54,7 +53,7 @@ def pad(input, pad, mode: str = "constant", value=None):
         return apply(resample, input, taps=tuple(_taps(array.shape[i], *sides[i], mode, i) for i in padded))
     for axis, (before, after) in enumerate(sides):
         if before or after:
-            input = input.index_select(axis, wrap(_positions(array.shape[axis], before, after, mode, axis)))
+            input = input.index_select(axis, beside(input, _positions(array.shape[axis], before, after, mode, axis)))
     return input
 
 
@@ -111,5 +110,5 @@ def _constant(x, sides, value):
     if value:
         outside = np.ones(shape, bool)
         outside[inner] = False
-        out = masked_fill(out, wrap(outside), value)
+        out = masked_fill(out, beside(out, outside), value)
     return out

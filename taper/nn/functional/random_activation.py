@@ -6,8 +6,9 @@ import numpy as np
 
 from ...autograd.inplace import assign
 from ...autograd.tape import wrap
+from ...backends.transfer import place_of
 from ...tensor.activation import leaky_relu, softmax
-from ...tensor.random import default_generator
+from ...tensor.random import stream_of
 from ...tensor.scattering import scatter
 from ...tensor.selection import where
 
@@ -20,7 +21,9 @@ def rrelu(input, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool 
     if training:
         slopes = np.ones_like(array)
         negative = array <= 0
-        slopes[negative] = default_generator.stream.uniform(int(negative.sum()), lower, upper, np.dtype(np.float64))
+        slopes[negative] = stream_of(None, place_of(array)).uniform(
+            int(negative.sum()), lower, upper, np.dtype(np.float64)
+        )
         result = where(input > 0, input, input * wrap(slopes))
     else:
         result = leaky_relu(input, (lower + upper) / 2)
@@ -34,7 +37,7 @@ def rrelu_(input, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool
 
 def gumbel_softmax(logits, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1):
     """A sample of the Gumbel-softmax distribution (Jang et al. 2017); hard: one-hot forward, soft gradient."""
-    drawn = default_generator.stream.exponential(logits._array.shape, 1.0, logits._array.dtype)
+    drawn = stream_of(None, place_of(logits._array)).exponential(logits._array.shape, 1.0, logits._array.dtype)
     soft = softmax((logits + wrap(-np.log(drawn))) / tau, dim)
     if not hard:
         return soft

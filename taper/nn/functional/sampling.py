@@ -9,6 +9,7 @@ import numpy as np
 
 from ... import dtypes
 from ...autograd.casting import in_float32
+from ...autograd.dispatch import beside
 from ...autograd.tape import wrap
 from ...errors import warn
 from ...tensor.products import matmul
@@ -50,7 +51,7 @@ def affine_grid(theta, size, align_corners=None):
         raise ValueError(f"Expected non-zero, positive output size. Got {tuple(size)}")
     lines = np.meshgrid(*(_line(s, align) for s in size[2:]), indexing="ij")
     base = np.stack([*reversed(lines), np.ones(size[2:])], -1).reshape(1, prod(size[2:]), n + 1).astype(t.dtype)
-    return matmul(wrap(base.repeat(size[0], 0)), theta.transpose(1, 2)).reshape(size[0], *size[2:], n)
+    return matmul(beside(theta, base.repeat(size[0], 0)), theta.transpose(1, 2)).reshape(size[0], *size[2:], n)
 
 
 def _line(count: int, align: bool) -> np.ndarray:
@@ -160,12 +161,12 @@ def _weight(share, tap: int, mode: str):
 def _picked(input, places: list[np.ndarray]):
     """The elements (N, C, *output) at whole positions, zeros outside."""
     n, c, *sizes = input._array.shape
-    flat, inside = np.zeros(places[0].shape, np.int64), np.ones(places[0].shape, bool)
+    flat, inside = np.zeros_like(places[0], np.int64), np.ones_like(places[0], bool)
     for at, size in zip(places, sizes):
         within = (at >= 0) & (at <= size - 1)
         flat = flat * size + np.where(within, at, 0).astype(np.int64)
         inside &= within
     output = flat.shape[1:]
     index = np.broadcast_to(flat.reshape(n, 1, -1), (n, c, prod(output)))
-    out = input.reshape(n, c, prod(sizes)).gather(2, wrap(np.ascontiguousarray(index))).reshape(n, c, *output)
+    out = input.reshape(n, c, prod(sizes)).gather(2, wrap(index.copy())).reshape(n, c, *output)
     return out if inside.all() else out * wrap(inside.astype(input._array.dtype)[:, None])

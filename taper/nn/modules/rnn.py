@@ -190,7 +190,7 @@ class RNNBase(Module):
 
     def _check_input(self, input) -> None:
         weight = getattr(self, self._flat_weights_names[0])
-        if input.dtype != weight.dtype and not casting.enabled.get():
+        if input.dtype != weight.dtype and not casting.active():
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({weight.dtype}). Convert input: "
                 f"input.to({weight.dtype}), or convert model: model.to({input.dtype})"

@@ -1,4 +1,4 @@
-"""Parts of inputs on devices, and outputs as one again. All devices are the CPU."""
+"""Parts of inputs on devices, and outputs as one again."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ __all__ = ["gather", "parallel_apply", "replicate", "scatter"]
 
 
 def _placed(devices: Any) -> list:
-    found = list(devices) if isinstance(devices, (list, tuple)) else [devices]
-    for device in found:
-        place_on_gpu(device)
-    return found
+    return [place_on_gpu(device) for device in (devices if isinstance(devices, (list, tuple)) else [devices])]
 
 
 def scatter(inputs: Any, target_gpus: Any, dim: int = 0) -> list:
     """For each device a part of every tensor in nested containers; other values are repeated. AssertionError without GPUs."""
-    count = len(_placed(target_gpus))
+    places = _placed(target_gpus)
+    count = len(places)
 
     def parts(value: Any) -> list:
         if isinstance(value, Variable):
-            return list(value.chunk(count, dim))
+            return [part.to(place) for part, place in zip(value.chunk(count, dim), places)]
         if isinstance(value, tuple) and value:
             rows = list(zip(*map(parts, value)))
             return [type(value)(*row) for row in rows] if hasattr(value, "_fields") else rows
@@ -39,11 +37,11 @@ def scatter(inputs: Any, target_gpus: Any, dim: int = 0) -> list:
 
 def gather(outputs: Any, target_device: Any, dim: int = 0) -> Any:
     """The devices' outputs as one: tensors one after the other, numbers as a vector."""
-    if target_device not in (-1, None):
-        place_on_gpu(target_device)
     first = outputs[0]
     if isinstance(first, Variable):
-        return stack(list(outputs)) if first.dim() == 0 else cat(list(outputs), dim)
+        where = "cpu" if target_device in (-1, None) else place_on_gpu(target_device)
+        parts = [part.to(where) for part in outputs]
+        return stack(parts) if first.dim() == 0 else cat(parts, dim)
     if first is None:
         return None
     if isinstance(first, dict):
@@ -55,8 +53,13 @@ def gather(outputs: Any, target_device: Any, dim: int = 0) -> Any:
 
 
 def replicate(network: Any, devices: Any, detach: bool = False) -> list:
-    """The module, once for each device. AssertionError for GPUs, of which there are none."""
-    return [network for _ in _placed(devices)]
+    """The module, for one device. AssertionError without a GPU, NotImplementedError for several."""
+    places = _placed(devices)
+    if len(places) > 1:
+        raise NotImplementedError(
+            "DataParallel on several GPUs: use DistributedDataParallel with one process a GPU, as PyTorch advises too."
+        )
+    return [network.to(places[0])]
 
 
 def parallel_apply(modules: Any, inputs: Any, kwargs_tup: Any = None, devices: Any = None) -> list:

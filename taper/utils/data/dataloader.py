@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterable, Iterator
 from multiprocessing.context import BaseContext
 from typing import Any, Generic, TypeVar
 
+from ...backends.cuda import driver
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, whole_batches
 from .fetch import fetcher
+from .pinning import PinnedIterator, pinned
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, fresh_seed
 from .shortcuts import shortcut
 from .worker import get_worker_info
@@ -43,7 +45,8 @@ class DataLoader(Generic[T]):
         next pass. timeout: seconds to wait for a batch, 0 for ever. in_order: False gives batches as they are finished.
     multiprocessing_context: "fork", "spawn", "forkserver" or a context object.
     generator: where the order and the workers' base seed come from; the default generator if None.
-    pin_memory, pin_memory_device: accepted; memory of the CPU's needs no pinning.
+    pin_memory: with a GPU, batches are in memory that it reads by itself; those of workers are put there by a thread that
+        is two batches ahead. Without one it changes nothing, and neither does pin_memory_device.
 
     Where the collate function is the default one, a dataset that has `__getbatch__` gives whole batches, made by one
     operation on arrays (see `taper.utils.data.shortcuts`): they are those that collating its samples would give.
@@ -192,6 +195,10 @@ class DataLoader(Generic[T]):
     def __iter__(self) -> Iterator:
         if self.num_workers == 0:
             return _LocalIterator(self)
+        batches = self._worker_batches()
+        return PinnedIterator(batches) if self.pin_memory and driver.count() else batches
+
+    def _worker_batches(self) -> WorkerIterator:
         if not self.persistent_workers:
             return WorkerIterator(self)
         if self._iterator is None or not self._iterator.pool.close.alive:
@@ -208,6 +215,7 @@ class _LocalIterator:
         if loader.timeout:
             raise AssertionError("timeout needs num_workers > 0: without workers nothing can be waited for")
         self._indices = iter(loader.batches())
+        self._pin = loader.pin_memory and driver.count() > 0
         # PyTorch draws the workers' base seed without workers too, before the sampler draws: the order depends on it.
         fresh_seed(loader.generator)
         self._length = loader.index_sampler
@@ -225,6 +233,8 @@ class _LocalIterator:
 
     def __next__(self):
         batch = self._fetch(next(self._indices))
+        if self._pin:
+            batch = pinned(batch)
         if self._watch is not None:
             self._watch()
         return batch

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from taper.autograd.dispatch import apply
+from taper.backends.device import CPU
+from taper.ops.movement import to_device
+
 from ..case import FLOATS, HALVES, INTEGERS, Case, Error, real
 
 X = real(2, 3, 4)
 EVERY = (*FLOATS, *HALVES, *INTEGERS)
 
+def _to_the_cpu(T, x):
+    return apply(to_device, x, where=CPU, source=CPU, non_blocking=False) * 1
+
+
 CASES = [
+    Case("to_device", _to_the_cpu, (X,), numpy=lambda x: x, oracle=False, second=False),
     Case(
         "astype",
         lambda T, x: (x.float().double(), x.to(T.float64), x.half().double()),

@@ -1,15 +1,27 @@
-"""`taper.backends.cuda`: settings that programs make. They have no effect without a GPU, and are kept."""
+"""`taper.backends.cuda`: the array namespace of GPUs (`arrays.py`, on CuPy, loaded when a GPU is first asked for), and, under
+PyTorch's names, settings that programs make. Settings have no effect without a GPU, and are kept."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from . import driver
+from .driver import TF32 as _tf32
+
 
 class _Products:
-    """Settings of matrix products."""
+    """Settings of matrix products. allow_tf32: let a GPU multiply float32 with 10 bits behind the point, much faster."""
 
-    allow_tf32 = False
+    @property
+    def allow_tf32(self) -> bool:
+        return _tf32[0]
+
+    @allow_tf32.setter
+    def allow_tf32(self, allowed: bool) -> None:
+        _tf32[0] = bool(allowed)
+        driver.apply_tf32()
+
     allow_fp16_reduced_precision_reduction = True
     allow_bf16_reduced_precision_reduction = True
     allow_fp16_accumulation = False
@@ -35,8 +47,8 @@ _attention = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True}
 
 
 def is_built() -> bool:
-    """Whether Taper was built for GPUs: False."""
-    return False
+    """Whether Taper can use GPUs: CuPy is installed."""
+    return driver.installed()
 
 
 def preferred_linalg_library(backend: str | None = None) -> str:

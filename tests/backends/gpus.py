@@ -1,0 +1,46 @@
+"""Where tests of GPUs run: on the stand-in for CuPy, and, marked `gpu`, on CuPy with a device."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+import pytest
+
+from . import standin
+
+PLACES = ("standin", pytest.param("device", marks=pytest.mark.gpu))
+
+
+@contextlib.contextmanager
+def gpus(place: str, count: int = 1):
+    """A block in which `cuda` is usable: on the stand-in with a number of devices, or as the machine has it."""
+    if place == "device":
+        import taper
+
+        if taper.cuda.device_count() < count:
+            pytest.skip(f"needs {count} GPUs with CuPy")
+        yield
+        return
+    before = _forget()
+    try:
+        with standin.installed(count):
+            yield
+    finally:
+        _forget()
+        sys.modules.update(before)
+
+
+def _forget() -> dict:
+    """Drop what Taper made of the CuPy that it has seen, so that the next one is asked for anew; returns it."""
+    from taper.backends.cuda import driver
+    from taper.cuda import memory
+    from taper.tensor import random
+
+    random._on_devices.clear()
+    random._seeds.clear()
+    memory._peaks.clear()
+    driver._watch.clear()
+    driver._under_way.clear()
+    names = [n for n in sys.modules if n.startswith("taper.backends.cuda.") and n != "taper.backends.cuda.driver"]
+    return {name: sys.modules.pop(name) for name in names}
