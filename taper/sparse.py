@@ -13,7 +13,7 @@ from .tensor import cat, matmul, zeros
 from .tensor.size import Size
 from .tensor.sparse_coo import SparseTensor, sparse_coo_tensor
 
-__all__ = ["addmm", "check_sparse_tensor_invariants", "log_softmax", "mm", "softmax", "spdiags", "sum"]
+__all__ = ["addmm", "check_sparse_tensor_invariants", "log_softmax", "mm", "sampled_addmm", "softmax", "spdiags", "sum"]
 
 _INSTEAD = "Use taper.sparse_coo_tensor or taper.sparse_csr_tensor."
 SparseSemiStructuredTensor = refused("sparse.SparseSemiStructuredTensor", _INSTEAD)
@@ -33,6 +33,15 @@ spmm = dsmm = hspmm = mm
 def addmm(mat, mat1, mat2, *, beta=1, alpha=1):
     """beta * mat + alpha * (mat1 @ mat2), mat1 being sparse."""
     return beta * mat + alpha * mm(mat1, mat2)
+
+
+def sampled_addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0, out=None):
+    """beta * input + alpha * (mat1 @ mat2) at the places of a sparse matrix `input` only, in its layout."""
+    if out is not None:
+        raise NotImplementedError("sparse.sampled_addmm: out= is not part of Taper: use the result")
+    places = input._places
+    rows, columns = mat1.index_select(0, places[0]), mat2.index_select(1, places[1]).t()
+    return input._with(beta * input._elements + alpha * (rows * columns).sum(1))
 
 
 def sum(input, dim=None, dtype=None):

@@ -21,6 +21,7 @@ from ..ops.movement import astype
 from ..ops.operator import AS_IS, FLOAT, Operator, Plan
 from .inplace import cannot_cast, check_single, legacy_name
 from .modes import gpu_autocast, is_grad_enabled
+from .shortage import out_of_memory
 from .tape import (
     OutputOf,
     SavedOutput,
@@ -85,11 +86,11 @@ def apply(operator: Operator, *inputs, **attrs):
             raise cannot_broadcast(operator, *[a if hasattr(a, "shape") else asarray(a) for a in arrays]) from None
         raise RuntimeError(f"{operator.name}: {error}") from None
     except MemoryError as error:
-        if not driver.is_out_of_memory(error):
-            raise
-        raise OutOfMemoryError(
-            f"CUDA out of memory ({operator.name}). {error} Use smaller batches, or taper.cuda.empty_cache()."
-        ) from None
+        if driver.is_out_of_memory(error):
+            raise OutOfMemoryError(
+                f"CUDA out of memory ({operator.name}). {error} Use smaller batches, or taper.cuda.empty_cache()."
+            ) from None
+        raise out_of_memory(operator.name, error, arrays) from None
     finally:
         leave(token)
     aux, several = (), operator.outputs is None
@@ -395,6 +396,8 @@ def unary(operator: Operator, doc: str = "", *, check=None):
         token = enter(QUIET)
         try:
             made = forward(cpu, array)
+        except MemoryError as error:
+            raise out_of_memory(operator.name, error, (array,)) from None
         finally:
             leave(token)
         result = wrap(made if made.__class__ is ndarray else asarray(made))
@@ -560,6 +563,8 @@ def binary(
         token = enter(QUIET)
         try:
             array = forward(cpu, a, b)
+        except MemoryError as error:
+            raise out_of_memory(operator.name, error, (a, b)) from None
         except ValueError:
             raise cannot_broadcast(operator, a, b) from None
         finally:

@@ -12,12 +12,14 @@ import heapq
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from numpy import ndarray
 
 from ..backends import namespace_of
 from ..backends.quiet import QUIET, enter, leave
 from .modes import _grad
+from .shortage import out_of_memory
 from .tape import AccumulateGrad, OutputOf, Variable, anomaly_enabled, awaited, elsewhere, node_of, wrap
 
 
@@ -34,7 +36,10 @@ def run(roots, gradients, *, retain_graph: bool, create_graph: bool, wanted=None
     running = _running.passes
     running.append(made)
     try:
-        found = made.run(roots, gradients)
+        try:
+            found = made.run(roots, gradients)
+        except MemoryError as error:
+            raise out_of_memory(f"{made.node.name()} (backward)", error) from None
         for call in made.last:
             call()
         return found
@@ -68,7 +73,8 @@ def at_end(call: Callable[[], None]) -> None:
 
 
 class _Backward:
-    """One pass: the gradients that wait, by node, the heap of nodes in order, and what is called at the end."""
+    """One pass: the gradients that wait, by node, the heap of nodes in order, the node whose turn it is, and what is called
+    at the end."""
 
     last: list[Callable[[], None]] | tuple = ()
 
@@ -79,6 +85,7 @@ class _Backward:
         self.captures: dict = {}
         self.results: list = []
         self.leading: set | None = None
+        self.node: Any = None
         if wanted is not None:
             self.results = [None] * len(wanted)
             for i, t in enumerate(wanted):
@@ -99,7 +106,7 @@ class _Backward:
             return self.results
         heap, pending, captures = self.heap, self.pending, self.captures
         while heap:
-            node = heapq.heappop(heap)[1]
+            self.node = node = heapq.heappop(heap)[1]
             g = pending.pop(node)
             if node.extras is not None:
                 g = self.before(node, g)
@@ -120,7 +127,7 @@ class _Backward:
         heap, pending, release = self.heap, self.pending, not self.retain_graph
         pop, push = heapq.heappop, heapq.heappush
         while heap:
-            node = pop(heap)[1]
+            self.node = node = pop(heap)[1]
             g = pending.pop(node)
             extras = node.extras
             if extras is not None:

@@ -461,17 +461,6 @@ class AccumulateGrad:
         return "AccumulateGrad"
 
 
-def hooks_of(t: Variable) -> tuple:
-    """All hooks that run when a gradient reaches this leaf."""
-    node = t._node
-    if node.__class__ is not AccumulateGrad:
-        return ()
-    found = [node.after or {}]
-    if node.extras is not None:
-        found += [*node.extras.hooks.values(), node.extras.prehooks, node.extras.post_hooks]
-    return tuple(hook for hooks in found for hook in hooks.values())
-
-
 awaited: dict[int, weakref.ref] = {}
 """The ends of the tape, by identity, that someone waits for: backward reaches them as early as it can."""
 
@@ -483,6 +472,17 @@ def await_leaf(end: AccumulateGrad) -> dict:
         end.after = {}
         awaited[key] = weakref.ref(end, lambda _: awaited.pop(key, None))
     return end.after
+
+
+def hooks_of(t: Variable) -> tuple:
+    """All hooks that run when a gradient reaches this leaf."""
+    node = t._node
+    if node.__class__ is not AccumulateGrad:
+        return ()
+    found = [node.after or {}]
+    if node.extras is not None:
+        found += [*node.extras.hooks.values(), node.extras.prehooks, node.extras.post_hooks]
+    return tuple(hook for hooks in found for hook in hooks.values())
 
 
 class OutputOf:
@@ -560,7 +560,7 @@ def record(operator: Operator, inputs, attrs: dict, mask: int, result, aux, shap
         elif kind == Plan.OUTPUT:
             value = SavedOutput(result if isinstance(result, Variable) else result[where])
         elif kind == Plan.ATTR:
-            value = attrs[where] if where != "needs" else tuple(needs(t) for t in inputs)
+            value = attrs[where] if where != "needs" else tuple([mask >> i & 1 == 1 for i in range(len(inputs))])
         elif kind == Plan.AUX:
             value = aux[where]
         elif operator.variadic and where == len(operator.inputs) - 1:

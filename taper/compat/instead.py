@@ -35,7 +35,6 @@ INSTEAD = (
     ("torch.mps*", "Use the device 'cpu'."),
     ("torch.cuda*", "Ask torch.cuda.is_available() first: it says False, and the program goes on with 'cpu'."),
     ("torch.backends.*", "Leave the setting out: there is nothing for it to set."),
-    ("torchvision.models.detection*", "Build the detector of a backbone in torchvision.models and of torchvision.ops."),
     (
         "torchvision.models.*",
         "Build the model from torch.nn; torchvision.models.list_models() names those that are there.",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..autograd.shortage import out_of_memory
 from .capture import ORDINARY, captured, capturing, located
 from .engine import look_at_machine
 from .errors import CaptureError, Uninitialised
@@ -58,6 +59,13 @@ class Compiled(Wrapper):
     def __call__(self, *args, **kwargs):
         if set_stance.eager:
             return self.function(*args, **kwargs)
+        try:
+            return self._found(args, kwargs)
+        except MemoryError as error:
+            raise out_of_memory(f"the compiled {self._name()}", error) from None
+
+    def _found(self, args: tuple, kwargs: dict):
+        """The result of the program that fits, or of a new one."""
         try:
             for i, step in enumerate(self.steps):
                 result = step.call(args, kwargs)

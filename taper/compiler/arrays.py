@@ -37,7 +37,7 @@ _xp = sys.modules[__name__]
 TRACED = frozenset(
     "softmax log_softmax logsumexp variance mean_of vector_norm squared_error channel_sums batch_norm_grad "
     "batch_norm_by batch_norm_by_grad layer_norm layer_norm_grad layer_norm_slope rms_norm rms_norm_grad "
-    "affine add_product isneginf isposinf".split()
+    "class_exponentials affine add_product isneginf isposinf".split()
 )
 """Functions of the CPU namespace that are plain array code."""
 
@@ -293,16 +293,24 @@ def _einsum_dots(spec, operands):
     return out.transpose([*range(ndim), *(ndim + left_over.index(c) for c in right[3:])])
 
 
-# Attention: with the weights as (..., L, S), whose rows the compiler reduces best; the CPU's kernels keep them transposed.
+# Attention: by blocks where the weights would be large, else with weights (..., L, S), which fuse with what is beside them.
 
 
 def attention(q, k, v, mask, drop, scale, causal):
+    made = _routines.attention(q, k, v, mask, drop, scale, causal)
+    if made is not None:
+        return made
     weights = _attention.weights_of(_xp, q, k, mask, scale, causal)
     return halved.matmul(weights if drop is None else weights * drop, v), weights
 
 
-def attention_grad(g, q, k, v, mask, drop, out, weights, scale, causal, needs):
-    return _attention.slopes(_xp if not recording.gpu else halved, g, q, k, v, drop, weights, scale, needs)
+def attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal, needs):
+    if kept.ndim < out.ndim:
+        if not needs[3]:
+            made = _routines.attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal)
+            return (*(d if need else None for d, need in zip(made, needs)), None, None)
+        kept = _attention.weights_of(_xp, q, k, mask, scale, causal)
+    return _attention.slopes(halved if recording.gpu else _xp, g, q, k, v, drop, kept, scale, needs)
 
 
 def recurrence(cell, x, h, c, w, b, project, sizes, reverse):

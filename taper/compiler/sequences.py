@@ -12,7 +12,6 @@ from ..native import team
 from ..native.machine import Machine, host
 from ..native.sequence import (
     QUERIES,
-    WIDEST,
     Attention,
     Recurrence,
     emit_attention,
@@ -155,7 +154,14 @@ def recurrence_grad(cell, gradients, before_h, before_c, saved, w, sizes: tuple[
     arrays = {name: np.empty(shape, g.dtype) for name, shape in made.items()}
     arrays.setdefault("dr", arrays["dx"])
     arrays["panels"], arrays["work"] = _scratch(panels.size, batch * plan.work, dtype=g.dtype)
-    given = {"g": g, "g_h": g_h, "g_c": g_c[0] if g_c else None, "before_h": before_h, "before_c": before_c, "saved": saved}
+    given = {
+        "g": g,
+        "g_h": g_h,
+        "g_c": g_c[0] if g_c else None,
+        "before_h": before_h,
+        "before_c": before_c,
+        "saved": saved,
+    }
     given = {**given, "w": w, **arrays, **_steps(sizes, batch, total)}
     together([(pack, panels.count), (kernel, plan.chunks(batch, panels))], given, plan.flops(total))
     first = (arrays["d_h"],) if before_c is None else (arrays["d_h"], arrays["d_c"])
@@ -208,7 +214,9 @@ def _layout(shape, strides, size: int, lead: tuple[int, ...], rows: int) -> tupl
 
 
 @lru_cache(256)
-def _plan(dtype: np.dtype, features: int, values: int, mask: str, drop: bool, causal: bool, machine: Machine) -> Attention:
+def _plan(
+    dtype: np.dtype, features: int, values: int, mask: str, drop: bool, causal: bool, machine: Machine
+) -> Attention:
     kind = {"": "", "b": "i1", "f": LLVM[dtype.name]}[mask]
     return Attention(LLVM[dtype.name], features, values, kind, drop, causal, machine)
 
@@ -218,7 +226,7 @@ def _attended(q, k, v, mask, drop, scale, causal: bool):
     arrays = [a for a in (q, k, v, drop) if a is not None]
     if recording.graph is not None or q.dtype.name not in ("float32", "float64"):
         return None
-    if any(a.__class__ is not np.ndarray or a.dtype != q.dtype for a in arrays) or max(q.shape[-1], v.shape[-1]) > WIDEST:
+    if any(a.__class__ is not np.ndarray or a.dtype != q.dtype for a in arrays):
         return None
     length, keys = q.shape[-2], k.shape[-2]
     if mask is not None:
@@ -227,7 +235,13 @@ def _attended(q, k, v, mask, drop, scale, causal: bool):
     more = [a.shape[:-2] for a in (mask, drop) if a is not None]
     lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2], *more)
     given = {"scale": np.array(scale, q.dtype), "length": length, "keys": keys}
-    for name, array, rows in (("q", q, length), ("k", k, keys), ("v", v, keys), ("mask", mask, length), ("drop", drop, length)):
+    for name, array, rows in (
+        ("q", q, length),
+        ("k", k, keys),
+        ("v", v, keys),
+        ("mask", mask, length),
+        ("drop", drop, length),
+    ):
         if array is not None:
             given |= _matrices(name, array, lead, rows)
     kind = "" if mask is None else mask.dtype.kind

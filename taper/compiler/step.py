@@ -250,7 +250,8 @@ class Step:
         scope.update(
             MISS=MISS, EAGER=EAGER, empty=self.home.empty, wrap=wrap, ndarray=self.home.kind, contiguous=self.home.contiguous,
             step=self, grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.tree, dtypes=dtypes,
-            changed=changed, share_memory=self.home.share_memory, same_dtype=same_dtype, autocast=autocast,
+            changed=changed, share_memory=self.home.share_memory, same_dtype=same_dtype,
+            autocast=autocast,
         )  # fmt: skip
         text = "def call(args, kwargs):\n" + "\n".join(" " + line for part in body for line in part.split("\n"))
         self.source = text

@@ -16,21 +16,22 @@ from ..autograd.tape import Variable, changed
 from .captured import captured_all_reduce, captured_broadcast, capturing, participants
 from .errors import DistBackendError
 from .groups import ProcessGroup, chosen
+from .nccl import library_of
 from .reduction import ReduceOp
 from .watch import current
 from .work import Work, facts_of
 
 
 def single(value: Any, name: str) -> None:
-    """TypeError for what is no tensor, NotImplementedError for a tensor that is not on the CPU."""
+    """TypeError for what is no tensor, NotImplementedError for one that has no memory of its own to exchange."""
     if not isinstance(value, Variable):
         raise TypeError(
             f"Invalid function argument. Expected parameter `{name}` of type torch.Tensor but got {type(value)} instead."
         )
-    if not isinstance(value._array, np.ndarray):
+    if not isinstance(value._array, np.ndarray) and not hasattr(value._array, "__cuda_array_interface__"):
         raise NotImplementedError(
-            f"`{name}` is no CPU tensor of a running program ({type(value._array).__name__}): collectives run outside of "
-            "compiled functions, on CPU tensors."
+            f"`{name}` is no tensor of a running program ({type(value._array).__name__}): collectives run outside of "
+            "compiled functions, on dense tensors of the CPU or a GPU."
         )
 
 
@@ -78,7 +79,7 @@ def root(group: ProcessGroup, rank: int | None, group_rank: int | None, what: st
 
 def _memory(t: Variable) -> np.ndarray:
     """The tensor's own array where it is contiguous, else a copy of it."""
-    return np.ascontiguousarray(t._array)
+    return library_of(t._array).ascontiguousarray(t._array)
 
 
 def _written(t: Variable, array: np.ndarray) -> None:
@@ -102,7 +103,7 @@ def _ended(work: Work, async_op: bool) -> Work | None:
 
 
 def _rows(tensors: list) -> np.ndarray:
-    return np.stack([t._array.reshape(-1) for t in tensors])
+    return library_of(tensors[0]._array).stack([t._array.reshape(-1) for t in tensors])
 
 
 def all_reduce(tensor, op=ReduceOp.SUM, group=None, async_op: bool = False):
@@ -114,7 +115,7 @@ def all_reduce(tensor, op=ReduceOp.SUM, group=None, async_op: bool = False):
     if members is None:
         return None
     array = _memory(tensor)
-    part = members.transport.all_reduce(array, op)
+    part = members.carrier(array).all_reduce(array, op)
     return _ended(
         Work(members, "all_reduce", [part], [tensor], lambda: _written(tensor, array), facts=facts_of(array, op)),
         async_op,
@@ -128,7 +129,7 @@ def all_reduce_coalesced(tensors, op=ReduceOp.SUM, group=None, async_op: bool = 
     if members is None:
         return None
     arrays = [_memory(t) for t in tensors]
-    parts = [members.transport.all_reduce(a, op) for a in arrays]
+    parts = [members.carrier(a).all_reduce(a, op) for a in arrays]
 
     def finish() -> None:
         for t, a in zip(tensors, arrays):
@@ -147,7 +148,7 @@ def reduce(tensor, dst=None, op=ReduceOp.SUM, group=None, async_op: bool = False
         return None
     to = root(members, dst, group_dst, "dst", 0 if members.size() == 1 else None)
     array = _memory(tensor)
-    part = members.transport.reduce(array, op, to)
+    part = members.carrier(array).reduce(array, op, to)
     finish = (lambda: _written(tensor, array)) if members.rank() == to else None
     return _ended(Work(members, "reduce", [part], [tensor], finish, facts=facts_of(array, op, to)), async_op)
 
@@ -164,7 +165,7 @@ def broadcast(tensor, src=None, group=None, async_op: bool = False, group_src=No
     if captured:
         return captured_broadcast(tensor, source, members, async_op)
     array = _memory(tensor)
-    part = members.transport.broadcast(array, source)
+    part = members.carrier(array).broadcast(array, source)
     finish = None if members.rank() == source else lambda: _written(tensor, array)
     return _ended(Work(members, "broadcast", [part], [tensor], finish, facts=facts_of(array, root=source)), async_op)
 
@@ -178,8 +179,8 @@ def all_gather(tensor_list, tensor, group=None, async_op: bool = False):
         return None
     _alike(tensor_list, tensor, "all_gather")
     array = _memory(tensor)
-    out = np.empty((members.size(), array.size), array.dtype)
-    part = members.transport.all_gather(out, array)
+    out = library_of(array).empty((members.size(), array.size), array.dtype)
+    part = members.carrier(out).all_gather(out, array)
     return _ended(
         Work(members, "all_gather", [part], tensor_list, lambda: _spread(tensor_list, out), facts=facts_of(array)),
         async_op,
@@ -203,7 +204,7 @@ def all_gather_into_tensor(output_tensor, input_tensor, group=None, async_op: bo
         return None
     _check_sizes("all_gather_into_tensor", output_tensor, input_tensor, members.size())
     out, array = _memory(output_tensor), _memory(input_tensor)
-    part = members.transport.all_gather(out, array)
+    part = members.carrier(out).all_gather(out, array)
     work = Work(
         members,
         "all_gather_into_tensor",
@@ -238,10 +239,10 @@ def gather(tensor, gather_list=None, dst=None, group=None, async_op: bool = Fals
             raise ValueError("Argument ``gather_list`` must be specified on destination rank.")
         _several(gather_list, "gather_list", members.size())
         _alike(gather_list, tensor, "gather")
-        out = np.empty((members.size(), array.size), array.dtype)
+        out = library_of(array).empty((members.size(), array.size), array.dtype)
     elif gather_list:
         raise ValueError("Argument ``gather_list`` must NOT be specified on non-destination ranks.")
-    part = members.transport.gather(out, array, to)
+    part = members.carrier(array).gather(out, array, to)
     finish = None if out is None else lambda: _spread(gather_list, out)
     return _ended(Work(members, "gather", [part], gather_list, finish, facts=facts_of(array, root=to)), async_op)
 
@@ -263,7 +264,7 @@ def scatter(tensor, scatter_list=None, src=None, group=None, async_op: bool = Fa
     elif scatter_list:
         raise ValueError("Argument ``scatter_list`` must NOT be specified on non-source ranks.")
     array = _memory(tensor)
-    part = members.transport.scatter(array, parts, source)
+    part = members.carrier(array).scatter(array, parts, source)
     facts = facts_of(array, root=source)
     return _ended(Work(members, "scatter", [part], [tensor], lambda: _written(tensor, array), facts=facts), async_op)
 
@@ -277,7 +278,7 @@ def reduce_scatter(output, input_list, op=ReduceOp.SUM, group=None, async_op: bo
         return None
     _alike(input_list, output, "reduce_scatter")
     out = _memory(output)
-    part = members.transport.reduce_scatter(out, _rows(input_list), op)
+    part = members.carrier(out).reduce_scatter(out, _rows(input_list), op)
     facts = facts_of(out, op)
     return _ended(
         Work(members, "reduce_scatter", [part], [output], lambda: _written(output, out), facts=facts), async_op
@@ -293,7 +294,7 @@ def reduce_scatter_tensor(output, input, op=ReduceOp.SUM, group=None, async_op: 
         return None
     _check_sizes("reduce_scatter_tensor", input, output, members.size())
     out = _memory(output)
-    part = members.transport.reduce_scatter(out, _memory(input), op)
+    part = members.carrier(out).reduce_scatter(out, _memory(input), op)
     work = Work(
         members, "reduce_scatter_tensor", [part], [output], lambda: _written(output, out), facts=facts_of(out, op)
     )
@@ -308,14 +309,17 @@ def all_to_all(output_tensor_list, input_tensor_list, group=None, async_op: bool
     _several(input_tensor_list, "input_tensor_list", count)
     if members is None:
         return None
-    array = np.concatenate([t._array.reshape(-1) for t in input_tensor_list])
+    array = library_of(output_tensor_list[0]._array).concatenate([t._array.reshape(-1) for t in input_tensor_list])
     out_counts = [t._array.size for t in output_tensor_list]
-    out = np.empty(sum(out_counts), output_tensor_list[0]._array.dtype)
+    out = library_of(array).empty(sum(out_counts), output_tensor_list[0]._array.dtype)
     _same_dtype("all_to_all", out, array)
-    part = members.transport.all_to_all(out, out_counts, array, [t._array.size for t in input_tensor_list])
+    part = members.carrier(out).all_to_all(out, out_counts, array, [t._array.size for t in input_tensor_list])
 
     def finish() -> None:
-        _spread(output_tensor_list, np.split(out, np.cumsum(out_counts)[:-1]))
+        start = 0
+        for t in output_tensor_list:
+            _spread([t], [out[start : start + t._array.size]])
+            start += t._array.size
 
     return _ended(Work(members, "all_to_all", [part], output_tensor_list, finish), async_op)
 
@@ -340,7 +344,7 @@ def all_to_all_single(
     out = _memory(output)
     out_counts = _counts(output, output_split_sizes, members.size())
     counts = _counts(input, input_split_sizes, members.size())
-    part = members.transport.all_to_all(out, out_counts, _memory(input), counts)
+    part = members.carrier(out).all_to_all(out, out_counts, _memory(input), counts)
     return _ended(Work(members, "all_to_all_single", [part], output, lambda: _written(output, out)), async_op)
 
 

@@ -6,7 +6,9 @@ import os
 from datetime import timedelta
 from typing import Any
 
-from . import mpi
+import numpy as np
+
+from . import mpi, nccl
 from .alone import Alone
 from .constants import default_pg_timeout
 from .reduction import Backend, ReduceOp
@@ -16,10 +18,17 @@ reduce_op = ReduceOp
 
 
 class ProcessGroup:
-    """A group of processes. `ranks` are its members' numbers in the world, `title` is how messages call it."""
+    """A group of processes. `ranks` are its members' numbers in the world, `title` is how messages call it.
 
-    def __init__(self, transport: Any, ranks: list[int], backend: str, timeout: timedelta, title: str):
+    transport carries CPU tensors and objects, what gpus() makes (None: nothing does) GPU tensors: it is made when the first
+    one comes, for by then the program has chosen its GPU.
+    """
+
+    def __init__(
+        self, transport: Any, ranks: list[int], backend: str, timeout: timedelta, title: str, gpus: Any = None
+    ):
         self.transport, self.ranks, self.backend, self.timeout, self.title = transport, ranks, backend, timeout, title
+        self._gpus, self._carries_gpus = gpus, None
 
     def rank(self) -> int:
         """This process's number in the group."""
@@ -28,6 +37,29 @@ class ProcessGroup:
     def size(self) -> int:
         """The number of processes."""
         return self.transport.size
+
+    @property
+    def has_gpus(self) -> bool:
+        """Whether it carries GPU tensors."""
+        return self._gpus is not None
+
+    def carrier(self, array: Any) -> Any:
+        """What carries an array. RuntimeError where nothing does."""
+        if not isinstance(array, np.ndarray):
+            if self._gpus is None:
+                raise RuntimeError(
+                    "No backend type associated with device type cuda: this group carries CPU tensors. Make it with "
+                    "backend='nccl'."
+                )
+            if self._carries_gpus is None:
+                self._carries_gpus = self._gpus()
+            return self._carries_gpus
+        if self.backend == Backend.NCCL:
+            raise RuntimeError(
+                "No backend type associated with device type cpu: this group carries GPU tensors. Make it with "
+                "backend='cpu:gloo,cuda:nccl'."
+            )
+        return self.transport
 
     def name(self) -> str:
         """The backend's name."""
@@ -90,8 +122,8 @@ def is_initialized() -> bool:
 
 
 def is_nccl_available() -> bool:
-    """Whether there is NCCL, which needs GPUs: False."""
-    return False
+    """Whether there is NCCL: CuPy with it, and a GPU."""
+    return nccl.problem_here() is None
 
 
 def is_gloo_available() -> bool:
@@ -115,8 +147,10 @@ def is_xccl_available() -> bool:
 
 
 def is_backend_available(backend: str) -> bool:
-    """Whether groups can be made with a backend: with gloo, and with mpi where mpi4py is installed."""
+    """Whether groups can be made with a backend: with gloo, with mpi where mpi4py is installed, with nccl for GPUs."""
     name = backend.lower()
+    if name == Backend.NCCL:
+        return is_nccl_available()
     return name == Backend.GLOO or (name == Backend.MPI and is_mpi_available())
 
 
@@ -224,7 +258,17 @@ def new_group(
     else:
         with watch.waiting(f"new_group({members})"):
             transport = world.transport.subset(members)
-    return ProcessGroup(transport, members, name, timeout or default_pg_timeout, f"{title} (ranks {members})")
+    wanted = backend if backend is not None else Backend.NCCL if world.has_gpus else name
+    title = f"{title} (ranks {members})"
+    return ProcessGroup(transport, members, name, timeout or default_pg_timeout, title, gpus_for(wanted, transport))
+
+
+def gpus_for(backend: str | None, transport: Any) -> Any:
+    """What makes the carrier of GPU tensors, for a backend that has one; None for others, or where there is no NCCL."""
+    names = [part.rpartition(":")[2] for part in Backend(backend or "cpu:gloo,cuda:nccl").split(",")]
+    if Backend.NCCL not in names or not is_nccl_available():
+        return None
+    return lambda: nccl.Transport(nccl.CupyDevice(), transport)
 
 
 def checked_backend(backend: str | None) -> str:
@@ -241,8 +285,7 @@ def checked_backend(backend: str | None) -> str:
         )
     if Backend.NCCL in names:
         raise RuntimeError(
-            "Distributed package doesn't have NCCL built in: NCCL carries tensors between GPUs, and there is no CUDA here. "
-            "Use backend='mpi' or 'gloo' for CPU tensors, or choose by taper.cuda.is_available()."
+            f"Distributed package doesn't have NCCL built in: {nccl.problem_here()}, or choose by taper.cuda.is_available()."
         )
     raise RuntimeError(f"Distributed package doesn't have {asked.upper()} built in. Use backend='mpi' or 'gloo'.")
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from ..autograd.tape import changed
 from .captured import participants
 from .collectives import root, single
 from .groups import ProcessGroup, default_group
+from .nccl import library_of
 from .work import Work
 
 
@@ -30,8 +29,8 @@ def _sent(tensor: Any, dst: int | None, group: Any, tag: int, group_dst: int | N
         raise ValueError(
             "Invalid destination rank: destination rank should not be the same as the rank of the current process."
         )
-    array = np.ascontiguousarray(tensor._array)
-    part = members.transport.send(array, to, tag)
+    array = library_of(tensor._array).ascontiguousarray(tensor._array)
+    part = members.carrier(array).send(array, to, tag)
     return Work(members, f"{what} to rank {members.ranks[to]}", [part], [tensor], peer=members.ranks[to])
 
 
@@ -44,14 +43,14 @@ def _received(tensor: Any, src: int | None, group: Any, tag: int, group_src: int
     source = None if src is None and group_src is None else root(members, src, group_src, "src", None)
     if source == members.rank():
         raise ValueError("Invalid source rank: source rank should not be the same as the rank of the current process.")
-    array = np.ascontiguousarray(tensor._array)
+    array = library_of(tensor._array).ascontiguousarray(tensor._array)
 
     def finish() -> None:
         if array is not tensor._array:
             tensor._array[...] = array
         changed(tensor)
 
-    part = members.transport.receive(array, source, tag)
+    part = members.carrier(array).receive(array, source, tag)
     whom = "any rank" if source is None else f"rank {members.ranks[source]}"
     peer = members.ranks[source if source is not None else members.rank() - 1]
     return Work(members, f"{what} from {whom}", [part], [tensor], finish, peer)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlparse
 from . import mpi, watch
 from .alone import Alone
 from .constants import default_pg_timeout
-from .groups import ProcessGroup, _set_default, _State, checked_backend, default_group, is_initialized
+from .groups import ProcessGroup, _set_default, _State, checked_backend, default_group, gpus_for, is_initialized
 from .reduction import Backend
 
 TITLE = "the default group"
@@ -30,7 +30,8 @@ def init_process_group(
     """Make the default group. Rank and size are those of MPI's launcher (`taper launch`, mpiexec); a process that none
     started gives them as arguments, in the URL, or as RANK and WORLD_SIZE, and is alone.
 
-    backend: "mpi" or "gloo", which is MPI under another name; None: gloo. timeout: how long an operation may wait for
+    backend: "mpi" or "gloo", which is MPI under another name, for CPU tensors; "nccl" for GPU tensors, where CuPy and a GPU
+    are; "cpu:gloo,cuda:nccl", or None, for both. timeout: how long an operation may wait for
     other processes (30 minutes). ValueError if rank and size are nowhere or contradict the launcher's, or if there is a
     group already; RuntimeError for a backend that is not there, and for several processes that MPI did not start.
     """
@@ -50,7 +51,8 @@ def init_process_group(
     if world_size == 1:
         if rank != 0:
             raise ValueError(f"rank {rank} is not in a world of one process")
-        _set_default(ProcessGroup(Alone(), [0], name, limit, TITLE))
+        alone = Alone()
+        _set_default(ProcessGroup(alone, [0], name, limit, TITLE, gpus_for(backend, alone)))
         return
     if started is None:
         raise RuntimeError(
@@ -67,7 +69,8 @@ def init_process_group(
     watching = watch.begin(MPI.COMM_WORLD)
     with watching.waiting("init_process_group"):
         transport = mpi.Transport(MPI.COMM_WORLD.Dup())
-    _set_default(ProcessGroup(transport, list(range(world_size)), name, limit, TITLE))
+    gpus = gpus_for(backend, transport)
+    _set_default(ProcessGroup(transport, list(range(world_size)), name, limit, TITLE, gpus))
 
 
 def _launched(rank: int, world_size: int) -> tuple[int, int]:

@@ -24,14 +24,20 @@ attention = op(
 )
 
 
-def weights_of(xp, q, k, mask, scale, causal):
-    """softmax(scale * q @ k.mT + mask) (..., L, S); 0, not NaN, for a query to which everything is hidden."""
+def scores_of(xp, q, k, mask, scale, causal):
+    """scale * q @ k.mT + mask (..., L, S), minus infinity where a key is hidden."""
     scores = xp.matmul(q, xp.matrix_transpose(k)) * scale
     hidden = xp.full_like(scores, -math.inf)
     if causal:
         scores = xp.where(xp.triangle_beside(scores), scores, hidden)
     if mask is not None:
         scores = xp.where(mask, scores, hidden) if mask.dtype.kind == "b" else scores + mask
+    return scores
+
+
+def weights_of(xp, q, k, mask, scale, causal):
+    """The softmax of the scores (..., L, S); 0, not NaN, for a query to which everything is hidden."""
+    scores = scores_of(xp, q, k, mask, scale, causal)
     weights = xp.softmax(scores, -1)
     alone = xp.all(scores == -math.inf, axis=-1, keepdims=True)
     return xp.where(alone, xp.zeros_like(weights), weights)

@@ -1,7 +1,8 @@
 """Losses of class indices: the cross entropy of scores and the negative log-likelihood of log-probabilities.
 
 The scores (N, C, ...) are seen as (samples, classes, positions), in the order of memory that an array library likes
-best (`class_scores`). Where the target classes are is its business too: `class_targets` are the valid ones, and which
+best (`class_scores`); `class_exponentials` are the largest score, exp of what the others are below it, and the sum of
+these. Where the target classes are is its business too: `class_targets` are the valid ones, and which
 of them count; `class_picked` are the elements at them, and `class_lowered` is an array with something taken off there.
 """
 
@@ -18,10 +19,7 @@ def cross_entropy(xp, x, target, weight, ignore, smoothing, reduction):
     samples, _, positions = scores.shape
     w, total = _weights(xp, safe, counted, weight, x.dtype)
     at = xp.reshape(safe, (samples, positions))
-    top = xp.max(scores, axis=(1,), keepdims=True) if prod(x.shape) else scores
-    z = scores - top
-    e = xp.exp(z)
-    s = xp.sum(e, axis=(1,), keepdims=True)
+    top, e, s = xp.class_exponentials(scores, 1)
     log_s = xp.reshape(xp.log(s), at.shape)
     loss = log_s - (xp.class_picked(scores, at) - xp.reshape(top, at.shape))
     if w is not None:
@@ -32,7 +30,7 @@ def cross_entropy(xp, x, target, weight, ignore, smoothing, reduction):
         each = _of_each_class(xp, x, weight)
         share = xp.full_like(loss, 1) if counted is None else xp.astype(xp.reshape(counted, at.shape), x.dtype)
         share = share * (smoothing / classes)
-        spread = log_s * xp.sum(each) - xp.sum(z * xp.reshape(each, (1, classes, 1)), axis=(1,))
+        spread = log_s * xp.sum(each) - xp.sum((scores - top) * xp.reshape(each, (1, classes, 1)), axis=(1,))
         loss = loss * (1 - smoothing) + xp.dropped(share * spread, share == 0)
     return _reduced(xp, loss, total, target.shape, reduction), (e, s, at, w, share, total)
 

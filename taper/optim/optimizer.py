@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd.modes import enable_grad
+from ..autograd.shortage import out_of_memory
 from ..autograd.tape import Handle, changed, elsewhere, wrap
 from ..backends import namespace_of
 from ..backends.cpu.large import LARGE_PARAMETER, Native
@@ -385,10 +386,13 @@ def _with_hooks(step: Callable) -> Callable:
                         f"{hook} must return None or a tuple of (new_args, new_kwargs), but got {replaced}."
                     )
                 args, kwargs = replaced
-        if self._sharded and self.elementwise:
-            result = self._step_on_shards(step, *args, **kwargs)
-        else:
-            result = step(self, *args, **kwargs)
+        try:
+            if self._sharded and self.elementwise:
+                result = self._step_on_shards(step, *args, **kwargs)
+            else:
+                result = step(self, *args, **kwargs)
+        except MemoryError as error:
+            raise out_of_memory(f"{type(self).__name__}.step", error) from None
         for hook in (*self._step_post_hooks.values(), *_global_post_hooks.values()):
             hook(self, args, kwargs)
         return result

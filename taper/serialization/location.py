@@ -58,7 +58,11 @@ def _at_home(storage: Storage, location: str) -> Storage:
 
 def default_restore_location(storage, location: str):
     """The storage, if it was saved from the CPU or where `location` begins with "cpu". RuntimeError for another place."""
-    return _at_home(storage, location)
+    if isinstance(storage, Storage):
+        return _at_home(storage, location)
+    if location.startswith("cpu"):
+        return storage
+    raise RuntimeError(f"default_restore_location: a storage of tensors is not moved to {location!r}; move the tensors.")
 
 
 def location_tag(storage) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
+from ..autograd.shortage import out_of_memory
 from ..autograd.tape import Variable
 from ..backends.cuda import driver
 from ..backends.device import device
@@ -324,7 +325,7 @@ def _too_large(path: str, error: MemoryError | OverflowError) -> RuntimeError:
             f"CUDA out of memory ({path}). {error} Use smaller batches, or taper.cuda.empty_cache()."
         )
     if isinstance(error, MemoryError):
-        return RuntimeError(f"{path}: can't allocate memory: {error}. Use smaller tensors.")
+        return out_of_memory(path, error)
     return RuntimeError(f"{path}: value cannot be converted without overflow: {error}")
 
 

@@ -414,7 +414,7 @@ def to_dlpack(tensor):
 
 
 def chalf(self, memory_format=None):
-    """NotImplementedError: complex numbers of 32 bits are not part of Taper; use cfloat."""
+    """NotImplementedError: complex numbers of 32 bits are not part of Taper. Use cfloat."""
     return to(self, dtypes.ABSENT["complex32"])
 
 

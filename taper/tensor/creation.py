@@ -336,8 +336,10 @@ def arange(*bounds, out=None, dtype=None, layout=None, device=None, requires_gra
 
     int64 if all bounds are integers, else the default floating type. RuntimeError if `end` cannot be reached.
     """
-    start, end, step = _bounds("arange", bounds, named)
     where = place(device)
+    if len(bounds) == 1 and bounds[0].__class__ is int and bounds[0] >= 0 and dtype is out is None and not named:
+        return leaf(np.arange(bounds[0]), requires_grad, where)
+    start, end, step = _bounds("arange", bounds, named)
     if dtype is None and out is not None:
         np_dtype = out._array.dtype
     elif dtype is None:

@@ -185,9 +185,10 @@ def clamp(input, min=None, max=None, *, out=None):
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     only_tensors("clamp", input=input)
-    for bound in (min, max):
-        if bound.__class__ is int:
-            fitting(input, bound)
+    if input._array.dtype.kind in "iu":
+        for bound in (min, max):
+            if bound.__class__ is int:
+                fitting(input, bound)
     if min is not None and max is not None and isinstance(min, Variable) != isinstance(max, Variable):
         if (min if isinstance(min, Variable) else max)._array.ndim:
             raise TypeError("clamp(): min and max must both be tensors or both be numbers. Make the number a tensor.")

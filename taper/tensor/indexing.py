@@ -315,7 +315,8 @@ def __setitem__(self, index, value):
         if spec is None:
             check_overlap(view)
             source = value._array if isinstance(value, Variable) else value
-            source = _fitted(moved(source, place_of(array)) if isinstance(value, Variable) else source, view.ndim)
+            source = moved(source, place_of(array)) if isinstance(value, Variable) else source
+            source = _fitted(source, view.ndim)
             if isinstance(value, Variable):
                 refuse_overlap(view, source)
             put(view, ..., source)

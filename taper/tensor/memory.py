@@ -26,9 +26,9 @@ __all__ = ["clone", "as_strided", "as_strided_", "detach", "resize_as_"]
 def clone(input, *, memory_format=preserve_format):
     """A copy with its own memory, in the same memory order if that is dense. Differentiable."""
     array = input._array
-    if memory_format in RANKS:
-        return _channels_last(input, memory_format, copy=True)
     if memory_format is not preserve_format and memory_format is not None:
+        if memory_format in RANKS:
+            return _channels_last(input, memory_format, copy=True)
         check_memory_format(memory_format)
     # Of an expanded tensor, each element becomes its own.
     kept = memory_format is preserve_format and not array.flags.c_contiguous and 0 not in array.strides

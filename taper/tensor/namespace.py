@@ -606,6 +606,13 @@ def class_scores(x):
 class_scores_back = reshape
 
 
+def class_exponentials(x, axis):
+    """The largest score, exp of what the others are below it, and the sum of these."""
+    top = max(x, (axis,), keepdims=True) if x.numel() else x
+    e = (x - top).exp()
+    return top, e, e.sum(axis, keepdim=True)
+
+
 def class_picked(x, at):
     """The elements of x (samples, classes, positions) at the classes `at` (samples, positions)."""
     return take_along(x, at.unsqueeze(1), 1).squeeze(1)

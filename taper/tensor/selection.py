@@ -74,7 +74,8 @@ def number_like(value, like, name: str):
 def _broadcasting(name: str, operator, *inputs):
     """Apply an operator whose shapes may not fit."""
     try:
-        np.broadcast_shapes(*[t._array.shape for t in inputs])
+        if len({t._array.shape for t in inputs} - {()}) > 1:
+            np.broadcast_shapes(*[t._array.shape for t in inputs])
     except ValueError:
         shapes = ", ".join(str(tuple(t._array.shape)) for t in inputs)
         raise RuntimeError(
@@ -215,7 +216,7 @@ def check_ranks(x, index, name: str, axis: int) -> None:
         raise RuntimeError(
             f"Index tensor must have the same number of dimensions as input tensor; {name} got {len(b)} and {len(a)}"
         )
-    if any(d != axis and m > n for d, (m, n) in enumerate(zip(b, a))):
+    if any([m > n and d != axis for d, (m, n) in enumerate(zip(b, a))]):
         raise RuntimeError(
             f"Size does not match: expected index {list(b)} to be no larger than self {list(a)} apart "
             f"from dimension {axis} "

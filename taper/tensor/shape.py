@@ -39,16 +39,20 @@ __all__ = [
 
 def _inferred(shape, size: int) -> tuple[int, ...]:
     """A shape in which one -1 stands for what is left. RuntimeError if the shape does not hold `size` elements."""
-    known, unknown = 1, False
+    known, unknown = 1, 0
     for n in shape:
         if n.__class__ is not int:
             return _inferred([int(index(n)) for n in shape], size)
         if n < 0:
-            unknown = True
-        known *= n
+            unknown += 1
+        else:
+            known *= n
     shape = tuple(shape)
     if not unknown and known == size:
         return shape
+    if unknown == 1 and -1 in shape and known and size % known == 0:
+        at = shape.index(-1)
+        return (*shape[:at], size // known, *shape[at + 1 :])
     if -1 not in shape:
         raise _unfit(shape, size)
     if shape.count(-1) > 1:

@@ -118,7 +118,9 @@ class SpecialMethods:
     digamma_ = inplace(digamma)
     mvlgamma = mvlgamma
     igamma = igamma
+    igamma_ = inplace(igamma)
     igammac = igammac
+    igammac_ = inplace(igammac)
     mvlgamma_ = inplace(mvlgamma, "mvlgamma_")
     i0 = i0
     i0_ = inplace(i0)

@@ -173,6 +173,16 @@ def map_(self, tensor, callable):
 
 
 @no_grad()
+def map2_(self, x, y, callable):
+    """Let callable(own element, x's, y's) replace each element; returns the tensor."""
+    own = self._array
+    first, second = (t.expand(own.shape)._array for t in (x, y))
+    for place in zip(*(axis.reshape(-1) for axis in _places(own.shape))):
+        own[place] = callable(own[place].item(), first[place].item(), second[place].item())
+    return self
+
+
+@no_grad()
 def apply_(self, callable):
     """Let callable(element) replace each element; returns the tensor."""
     own = self._array
@@ -206,6 +216,21 @@ def to_padded_tensor(self, *args, **kwargs):
     raise NotImplementedError("to_padded_tensor: this tensor is not nested. Make one with taper.nested.nested_tensor([...]).")
 
 
+def sparse_dim(self) -> int:
+    """How many dimensions are places: none of a dense tensor."""
+    return 0
+
+
+def dense_dim(self) -> int:
+    """How many dimensions an element has: all of a dense tensor."""
+    return self.dim()
+
+
+def resize_as(self, other):
+    """This tensor in the shape of another one of as many elements. Deprecated for `reshape`."""
+    return self.resize(tuple(other.shape))
+
+
 def is_distributed(self) -> bool:
     """Whether this tensor is one of several processes': False."""
     return False
@@ -222,7 +247,7 @@ def _of_quantized(name: str) -> Callable:
 
 for _name in ("int_repr", "q_scale", "q_zero_point", "q_per_channel_scales", "q_per_channel_zero_points", "q_per_channel_axis"):
     setattr(Tensor, _name, _of_quantized(_name))
-for _method in (dequantize, to_padded_tensor, is_distributed, map_, apply_, record_stream, is_same_size):
+for _method in (dequantize, to_padded_tensor, sparse_dim, dense_dim, resize_as, is_distributed, map_, map2_, apply_, record_stream, is_same_size):
     setattr(Tensor, _method.__name__, _method)
 
 __all__ = [

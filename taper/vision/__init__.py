@@ -4,9 +4,15 @@ from .. import __version__
 from . import datasets, io, models, ops, transforms, tv_tensors, utils
 from .pillow import get_image_backend, set_image_backend
 
+
+def disable_beta_transforms_warning() -> None:
+    """Nothing to do: there is no such warning."""
+
+
 __all__ = [
     "__version__",
     "datasets",
+    "disable_beta_transforms_warning",
     "get_image_backend",
     "io",
     "models",

@@ -42,7 +42,7 @@ def test_names_are_resolved(i):
 
 
 HERE = [
-    ("torch.nn.Linear", None), ("torch.nope", "torch.nope"), ("torchvision.transforms.v2.ToDtype", None), ("torchvision.models.detection.FasterRCNN", "torchvision.models.detection"), ("torch.float32.is_floating_point", None),
+    ("torch.nn.Linear", None), ("torch.nope", "torch.nope"), ("torchvision.transforms.v2.ToDtype", None), ("torchvision.models.optical_flow.RAFT", "torchvision.models.optical_flow"), ("torch.float32.is_floating_point", None),
     ("torchvision.transforms.functional.hflip", None), ("d2l.torch.Timer", None), ("d2l.torch.nope", "d2l.torch.nope"),
     ("torch.fx.symbolic_trace", "torch.fx.symbolic_trace"), ("torch.jit.trace", "torch.jit.trace"), ("torch.jit.script", None),
     ("torch.fx", None), ("torch.onnx.export", "torch.onnx.export"), ("torch.Tensor.abs", None), ("torch.Tensor.nothing", "torch.Tensor.nothing"),
@@ -81,9 +81,9 @@ def test_methods_of_tensors_count_where_only_tensors_have_them(monkeypatch):
 
 def test_guarded_imports_are_optional():
     reader = Reader("p.py")
-    reader.read("try:\n    import torchvision.models.detection\nexcept ImportError:\n    pass\n")
+    reader.read("try:\n    import torchvision.models.optical_flow\nexcept ImportError:\n    pass\n")
     (found,) = [v for v in verdicts(reader.uses) if not v.here]
-    assert (found.name, found.optional) == ("torchvision.models.detection", True)
+    assert (found.name, found.optional) == ("torchvision.models.optical_flow", True)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "good.py").write_text("import torch\nprint(torch.ones(2))\n")
     (tmp_path / "bad.py").write_text(
-        "from torchvision import models\n\nmodels.detection.FasterRCNN(1)\nmodels.detection.FasterRCNN(2)\n"
+        "from torchvision import models\n\nmodels.optical_flow.RAFT(1)\nmodels.optical_flow.RAFT(2)\n"
     )
     (tmp_path / "package" / ".hidden").mkdir(parents=True)
     (tmp_path / "package" / "a.py").write_text("from torch import nope\n")
@@ -115,7 +115,7 @@ def test_statuses_and_the_table(place, capsys):
     assert "1 file, 2 names of PyTorch, 0 missing" in capsys.readouterr().out
     assert run(["check", "bad.py"]) == 1
     said = capsys.readouterr().out
-    assert "torchvision.models.detection" in said and "bad.py:3" in said and "backbone" in said
+    assert "torchvision.models.optical_flow" in said and "bad.py:3" in said and "list_models" in said
     assert run(["check", "good.py", "--missing"]) == 0
     assert "torch.ones" not in capsys.readouterr().out
     assert run(["check", "nowhere"]) == 2

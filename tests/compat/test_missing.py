@@ -26,7 +26,7 @@ def aliases(monkeypatch):
 
 
 LACKING = [
-    ("torchvision.models.detection", "import torchvision.models.detection"), ("torchvision.models.detection", "from torchvision.models import detection"),
+    ("torchvision.models.optical_flow", "import torchvision.models.optical_flow"), ("torchvision.models.optical_flow", "from torchvision.models import optical_flow"),
     ("torch.foo", "import torch; torch.foo"), ("torch.nn.Linaer", "import torch; torch.nn.Linaer"),
     ("torch.cuda.Foo", "from torch.cuda import Foo"), ("torch.bar", "from torch import bar"), ("torch.foo", "import torch.foo.inner"),
     ("torch.nn.functional.sigmod", "import torch.nn.functional as F; F.sigmod"), ("torchvision.nothing", "import torchvision.nothing"),
@@ -54,7 +54,7 @@ def test_questions_have_their_answers(aliases):
     with pytest.raises(AttributeError):
         torch.nn.__wrapped__  # noqa: B018
     try:
-        import torchvision.models.detection as extension
+        import torchvision.models.optical_flow as extension
     except ImportError:
         extension = None
     assert extension is None

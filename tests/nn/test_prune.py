@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import warnings
 
 import numpy as np
@@ -163,6 +164,7 @@ SCENARIOS = [unstructured, structured, again_and_again, everywhere, a_method_of_
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
 def test_as_pytorch(scenario):
     torch = pytest.importorskip("torch")
+    importlib.import_module("torch.nn.utils.prune")
 
     ours, theirs = [], []
     with warnings.catch_warnings():

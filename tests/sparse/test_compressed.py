@@ -38,6 +38,7 @@ SAME = {
     "torch.mm": lambda m: m.mm(rows(m), m.ones(3, 2)),
     "sparse.mm": lambda m: m.sparse.mm(rows(m), m.ones(3, 2)),
     "addmm": lambda m: m.addmm(m.ones(2, 2), rows(m), m.ones(3, 2), beta=2.0, alpha=3.0),
+    "sampled": lambda m: m.sparse.sampled_addmm(rows(m), m.arange(4.0).view(2, 2), m.ones(2, 3), beta=2.0, alpha=3.0),
     "by csr": lambda m: rows(m) @ m.eye(3).to_sparse_csr(),
     "crow": lambda m: rows(m).crow_indices(),
     "col": lambda m: rows(m).col_indices(),

@@ -51,7 +51,7 @@ TRANSFORMS = [
     lambda t: t.RandomSolarize(100), lambda t: t.RandomSolarize(0.4, 1.0), lambda t: t.RandomAdjustSharpness(2.5),
     lambda t: t.RandomAdjustSharpness(0.0, p=1), lambda t: t.RandomAutocontrast(), lambda t: t.RandomEqualize(), lambda t: t.AutoAugment(),
     lambda t: t.AutoAugment(t.AutoAugmentPolicy.CIFAR10), lambda t: t.AutoAugment(t.AutoAugmentPolicy.SVHN, fill=5), lambda t: t.RandAugment(),
-    lambda t: t.RandAugment(4, 20, interpolation=t.InterpolationMode.BILINEAR), lambda t: t.TrivialAugmentWide(),
+    lambda t: t.RandAugment(4, 20, interpolation=t.InterpolationMode.BILINEAR), lambda t: t.TrivialAugmentWide(), lambda t: t.AugMix(), lambda t: t.AugMix(5, 2, 2, 0.5, False, fill=7),
     lambda t: t.RandomApply([t.Pad(1), t.CenterCrop(7)], 0.5), lambda t: t.RandomChoice([t.Pad(1), t.Pad(2), t.Pad(3)]),
     lambda t: t.RandomOrder([t.Pad(1), t.CenterCrop(7), t.Pad(3)]), lambda t: t.Normalize((0.4, 0.5, 0.6), (0.2, 0.3, 0.4)),
     lambda t: t.ToPILImage(), lambda t: t.ToTensor(), lambda t: t.PILToTensor(),

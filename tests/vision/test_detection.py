@@ -144,6 +144,25 @@ def test_losses_gradients_and_detections(name, both):
             np.testing.assert_allclose(a[key].numpy(), b[key].numpy(), rtol=1e-3, atol=5e-3 if key in ("boxes", "keypoints") else 1e-4, err_msg=key)  # fmt: skip
 
 
+@pytest.mark.parametrize("name", DETECTORS)
+@pytest.mark.filterwarnings("ignore")
+def test_images_without_boxes(name, both):
+    found = []
+    for m, v in both:
+        m.manual_seed(0)
+        detector = DETECTORS[name](m, v)
+        images, targets = samples(m)
+        nothing = {"boxes": m.zeros(0, 4), "labels": m.zeros(0, dtype=m.int64), "keypoints": m.zeros(0, 3, 3)}
+        targets[1] = {**nothing, "masks": m.zeros(0, *images[1].shape[1:], dtype=m.uint8)}
+        m.manual_seed(1)
+        losses = {k: float(x) for k, x in detector.train()(images, targets).items()}
+        getattr(detector, "roi_heads", detector).score_thresh = 0.999
+        with m.no_grad():
+            out = [{k: tuple(x.shape) for k, x in r.items()} for r in detector.eval()(images)]
+        found.append((losses, out))
+    assert found[0][0] == pytest.approx(found[1][0], rel=1e-4) and found[0][1] == found[1][1]
+
+
 PUBLISHED = {
     "fasterrcnn_resnet50_fpn": {"weights_backbone": None}, "maskrcnn_resnet50_fpn_v2": {}, "retinanet_resnet50_fpn": {"weights_backbone": None, "num_classes": 3},
     "ssd300_vgg16": {"weights_backbone": None}, "fasterrcnn_mobilenet_v3_large_fpn": {"weights_backbone": None},

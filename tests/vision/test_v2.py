@@ -167,3 +167,10 @@ def test_mistakes(i):
     call, error, words = MISTAKES[i]
     with pytest.raises(error, match=words):
         call()
+
+
+def test_frames_of_a_video():
+    video = taper.arange(2 * 7).view(2, 7, 1, 1, 1)
+    assert v2.UniformTemporalSubsample(3)(tv_tensors.Video(video))[:, :, 0, 0, 0].tolist() == [[0, 3, 6], [7, 10, 13]]
+    assert F.uniform_temporal_subsample(video, 9)[0, :, 0, 0, 0].tolist() == [0, 0, 1, 2, 3, 3, 4, 5, 6]
+    assert repr(v2.UniformTemporalSubsample(3)) == "UniformTemporalSubsample(num_samples=3)"

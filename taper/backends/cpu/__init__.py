@@ -8,6 +8,7 @@ import numpy
 globals().update({name: value for name, value in vars(numpy).items() if not name.startswith("_")})
 
 from ..transfer import moved
+from .arrangement import *
 from .attention import *
 from .capability import *
 from .choosing import *

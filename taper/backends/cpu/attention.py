@@ -17,6 +17,9 @@ NATIVE = 1 << 16
 
 FEW = 4
 
+WIDEST = 256
+"""Features of queries, or of values, up to which it does: native kernels have blocks of them on the stack."""
+
 __all__ = ["attention", "attention_grad"]
 
 
@@ -27,7 +30,9 @@ def _turned(x):
 def _pays(q, k, v) -> bool:
     length = q.shape[-2]
     batch = max(math.prod(q.shape[:-2]), math.prod(k.shape[:-2]))
-    return length >= FEW and batch * length * k.shape[-2] * (q.shape[-1] + v.shape[-1]) >= NATIVE
+    if length < FEW or max(q.shape[-1], v.shape[-1]) > WIDEST:
+        return False
+    return batch * length * k.shape[-2] * (q.shape[-1] + v.shape[-1]) >= NATIVE
 
 
 def attention(q, k, v, mask, drop, scale, causal):

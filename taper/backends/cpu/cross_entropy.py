@@ -6,14 +6,25 @@ times slower over many short rows than over a few long ones.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 
 import numpy as np
 
-__all__ = ["class_targets", "class_scores", "class_scores_back", "class_picked", "class_lowered"]
+from .large import has_rows, rowwise
+from .reduce import sum
+
+__all__ = [
+    "class_targets",
+    "class_scores",
+    "class_scores_back",
+    "class_exponentials",
+    "class_picked",
+    "class_lowered",
+]
 
 FEW = 64
+_UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
 def class_targets(target, classes: int, ignore: int):
@@ -21,7 +32,8 @@ def class_targets(target, classes: int, ignore: int):
     if not target.size:
         return target, None
     # One comparison for both ends of the range: a negative number read as unsigned is a large one.
-    if int(target.view(f"u{target.itemsize}").max()) < classes and not 0 <= ignore < classes:
+    largest = np.maximum.reduce(target.view(_UNSIGNED[target.itemsize]), axis=None)
+    if int(largest) < classes and not 0 <= ignore < classes:
         return target, None
     kept = target != ignore
     bad = ((target < 0) | (target >= classes)) & kept
@@ -33,7 +45,7 @@ def class_targets(target, classes: int, ignore: int):
 def class_scores(x):
     """Scores (N, C, ...) as (samples, classes, positions): samples become positions where there are few classes."""
     n, classes, *rest = x.shape
-    if not rest and classes <= FEW:
+    if not rest and classes <= FEW and not has_rows(x, classes):
         return np.ascontiguousarray(x.T).reshape(1, classes, n)
     return x.reshape(n, classes, prod(rest))
 
@@ -43,6 +55,14 @@ def class_scores_back(x, shape):
     if len(shape) == 2 and x.shape[2] == shape[0]:
         return np.ascontiguousarray(x[0].T)
     return x.reshape(shape)
+
+
+@partial(rowwise, seen=lambda x, axis: (1, 2, (1,)) if x.shape[2] == 1 and has_rows(x, x.shape[1]) else None)
+def class_exponentials(x, axis):
+    """The largest score, exp(x - the largest), and the sum of these, of scores (samples, classes, positions)."""
+    top = np.maximum.reduce(x, axis=axis, keepdims=True) if x.size else x
+    e = np.exp(x - top)
+    return top, e, sum(e, axis, True)
 
 
 def class_picked(x, at):

@@ -6,6 +6,7 @@ fast only in one dimension, and whole rows are sorted and added run by run. Half
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -51,7 +52,7 @@ def _filled(spec, indices) -> tuple:
 def take_at(x, indices, spec):
     """x at arrays of positions, contiguous."""
     if len(indices) == 1 and spec[-1] is None and indices[0].dtype.kind != "b":
-        return np.take(x, indices[0], axis=len(spec) - 1)
+        return x.take(indices[0], axis=len(spec) - 1)
     return np.ascontiguousarray(x[_filled(spec, indices)])
 
 
@@ -113,15 +114,23 @@ def _grid(index, axis: int) -> tuple:
 
 def _flat(index, axis: int, shape) -> np.ndarray:
     """The positions in a contiguous array of a shape of which `index` gives those along one axis."""
-    step, flat = 1, None
+    starts = (_few_starts if index.size <= _FEW else _starts)(index.shape, axis, shape)
+    step = prod(shape[axis + 1 :])
+    return starts + (index if step == 1 else index * step)
+
+
+def _starts(counts, axis: int, shape):
+    """Where each run along one axis starts in a contiguous array of a shape."""
+    starts, step = 0, 1
     for i in range(len(shape) - 1, -1, -1):
-        if i == axis:
-            part = index * step
-        else:
-            part = (np.arange(index.shape[i]) * step).reshape((-1,) + (1,) * (index.ndim - 1 - i))
-        flat = part if flat is None else flat + part
+        if i != axis:
+            starts = starts + (np.arange(counts[i]) * step).reshape((-1,) + (1,) * (len(shape) - 1 - i))
         step *= shape[i]
-    return flat
+    return starts
+
+
+_FEW = 4096
+_few_starts = lru_cache(64)(_starts)
 
 
 def take_along(x, index, axis):
@@ -129,7 +138,7 @@ def take_along(x, index, axis):
     if x.ndim == 0:
         return np.broadcast_to(x, index.shape).copy()
     if x.flags.c_contiguous:
-        return x.reshape(-1)[_flat(index.reshape(index.shape or (1,)), axis, x.shape)].reshape(index.shape)
+        return x.take(_flat(index.reshape(index.shape or (1,)), axis, x.shape)).reshape(index.shape)
     return x[_grid(index.reshape(index.shape or (1,)), axis)].reshape(index.shape)
 
 
@@ -237,5 +246,5 @@ def argwhere_of(x):
 def one_hot(index, classes):
     """int64 rows of `classes` zeros with a one at the index."""
     out = np.zeros((*index.shape, classes), np.int64)
-    np.put_along_axis(out, index[..., None], 1, axis=-1)
+    out.reshape(-1)[np.arange(index.size) * classes + index.reshape(-1)] = 1
     return out

@@ -96,6 +96,9 @@ def rowwise(kernel: Callable, seen: Callable[..., tuple[int, int, tuple] | None]
 
 def _by_rows(formula: Callable, args: tuple, along: int, axes: int, others: tuple):
     shape = args[0].shape
+    if axes == 1 and len(shape) == 2:
+        made = Native.rows(formula, args[:along], others)
+        return made if made.__class__ is not list else tuple(made)
     lead, width = shape[: len(shape) - axes], prod(shape[len(shape) - axes :])
     given = tuple([a.reshape(-1, width if a.shape == shape else 1) for a in args[:along]])
     made = NotImplemented if Native.rows is None else Native.rows(formula, given, others)
@@ -109,6 +112,11 @@ def _by_rows(formula: Callable, args: tuple, along: int, axes: int, others: tupl
 def is_last(x: ndarray, axis: int) -> bool:
     """Whether an axis is the last, and so long that native code gains from taking it row by row."""
     return axis in (-1, x.ndim - 1) and x.shape[-1] >= WIDE
+
+
+def has_rows(x: ndarray, width: int) -> bool:
+    """Whether an array of rows of `width` elements goes the native way row by row."""
+    return width >= WIDE and x.__class__ is ndarray and x.size >= ROWS and Native.rows is not None and x.dtype.kind == "f"
 
 
 def by_rows(formula: Callable, xp, x, *others_and_axis):

@@ -34,6 +34,8 @@ __all__ = [
     "outside",
 ]
 
+_UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
+
 _LONG = 4096
 _BLOCK = 256
 
@@ -167,7 +169,7 @@ def found(condition) -> bool:
 
 def outside(index, limit: int) -> bool:
     """Whether some position is not in [0, limit): read without their sign, negative ones are the largest of all."""
-    return index.size > 0 and bool(index.view(f"u{index.itemsize}").max() >= limit)
+    return index.size > 0 and bool(np.maximum.reduce(index.view(_UNSIGNED[index.itemsize]), axis=None) >= limit)
 
 
 def _count(x, axis) -> int:

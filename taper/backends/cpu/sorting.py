@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .arrangement import expand_dims
 from .indexing import take_along
 
 __all__ = [
@@ -22,10 +23,43 @@ def _zero():
     return np.zeros((), np.int64)
 
 
+_FEW = 4096  # above this, partitions of float32 are much quicker than those of keys
+_BITS, _POSITION = 0x7FFFFFFF, 0xFFFFFFFF
+
+
+def _keys(x, axis, descending):
+    """int64 numbers in the order of x's elements, and of equal ones' positions, which are their low halves.
+
+    NumPy sorts numbers several times as fast as it finds the positions that sort them. None for elements of 64 bits.
+    """
+    if x.dtype == np.float32:
+        # Read as integers, floats of 0 and more are in order, and others in the reverse order; there is one zero.
+        high = (x + np.float32(0)).view(np.int32)
+        high ^= (high >> 31) & _BITS
+        nan = x != x
+        if nan.any():
+            high[nan] = _BITS
+    elif x.dtype.kind in "biu" and x.dtype.itemsize < 4 or x.dtype == np.int32:
+        high = x.astype(np.int32)
+    else:
+        return None
+    if descending:
+        np.invert(high, out=high)
+    keys = high.astype(np.int64, order="C")
+    keys <<= 32
+    keys |= np.arange(x.shape[axis]).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
+    return keys
+
+
 def sorted_positions(x, axis, descending):
     """The positions that sort x along an axis; equal elements keep their order."""
     if x.ndim == 0:
         return _zero()
+    keys = _keys(x, axis, descending)
+    if keys is not None:
+        keys.sort(axis=axis)
+        keys &= _POSITION
+        return keys
     if not descending:
         return np.argsort(x, axis=axis, kind="stable")
     order = np.argsort(np.flip(x, axis), axis=axis, kind="stable")
@@ -41,6 +75,13 @@ def top_positions(x, k, axis, largest, ordered):
     if k * 4 > n or k == 0:
         return np.ascontiguousarray(sorted_positions(x, axis, largest)[(*lead, slice(k))])
     # A partition finds the k best in linear time; they alone are sorted, by position and then by value.
+    keys = _keys(x, axis, largest) if x.size <= _FEW else None
+    if keys is not None:
+        keys.partition(k - 1, axis=axis)
+        best = keys[(*lead, slice(k))]
+        if ordered:
+            best.sort(axis=axis)
+        return np.ascontiguousarray(best & _POSITION)
     part = np.argpartition(x, n - k if largest else k - 1, axis=axis)
     best = part[(*lead, slice(n - k, None) if largest else slice(k))]
     if not ordered:
@@ -111,9 +152,7 @@ def pick_along(x, index, axis, keepdims):
         return x.copy()
     if keepdims:
         return take_along(x, index, axis)
-    ndim = index.ndim
-    grid = [np.arange(n).reshape((n,) + (1,) * (ndim - 1 - i)) for i, n in enumerate(index.shape)]
-    return x[(*grid[:axis], index, *grid[axis:])]
+    return take_along(x, expand_dims(index, axis), axis).reshape(index.shape)
 
 
 def search(edges, x, right):

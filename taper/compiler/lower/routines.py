@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 
 from ...native.machine import Machine
-from ...native.sequence import Recurrence, emit_backward, emit_forward, emit_weights
+from ...native.sequence import (
+    QUERIES,
+    Attention,
+    Recurrence,
+    emit_attention,
+    emit_attention_gradient,
+    emit_backward,
+    emit_forward,
+    emit_weights,
+)
 from ...native.text import Builder, Value, i64
 from ...ops.recurrence import CELLS
 from ..graph import Node
 from ..placing import Scratch
-from ..routines import Recurrent
+from ..routines import Attending, Recurrent
 from .emitter import Pointer
 from .instructions import LLVM
 from .kernels import Kernel
@@ -24,7 +34,7 @@ def routine_pieces(kernel: Kernel, pointer: Pointer, machine: Machine) -> list[P
     """The kernels of a routine node."""
     assert kernel.node is not None
     routine = kernel.node.attrs[0]
-    return _recurrent(kernel, routine, pointer, machine)
+    return (_attention if isinstance(routine, Attending) else _recurrent)(kernel, routine, pointer, machine)
 
 
 def results_of(kernel: Kernel) -> dict[str, Node]:
@@ -66,3 +76,31 @@ def _recurrent(kernel: Kernel, routine: Recurrent, pointer: Pointer, machine: Ma
         Piece(pack, panels.count, frozenset([w]), area),
         Piece(emit, chunks, frozenset([*kernel.operands, *area]), written, plan.flops(total)),
     ]
+
+
+def _attention(kernel: Kernel, routine: Attending, pointer: Pointer, machine: Machine) -> list[Piece]:
+    assert kernel.node is not None
+    given, wanted = dict(zip(routine.names, kernel.operands)), results_of(kernel)
+    dtype = given["q"].dtype
+    mask = given.get("mask")
+    kind = "" if mask is None else "i1" if mask.dtype.kind == "b" else LLVM[dtype.name]
+    plan = Attention(LLVM[dtype.name], routine.features, routine.values, kind, "drop" in given, routine.causal, machine)
+    blocks = plan.blocks(routine.length)
+    scratch = {n: Scratch(math.prod(routine.shape_of(n)) * dtype.itemsize) for n in routine.results if n not in wanted}
+    if routine.backward:
+        scratch["work"] = Scratch(routine.batch * blocks * QUERIES * plan.work * dtype.itemsize)
+    places = {**scratch, **given, **wanted, "scale": given["scale_at"]}
+    numbers = {"length": routine.length, "keys": routine.keys}
+
+    def operand(b: Builder, name: str) -> Value:
+        if name in numbers:
+            return i64(numbers[name])
+        if name.endswith("_step"):
+            return i64(routine.layout(name[:-5])[1])
+        return pointer(b, places[name])
+
+    emit = partial(emit_attention_gradient if routine.backward else emit_attention, plan=plan, operand=operand)
+    chunks = routine.batch * (1 if routine.backward else blocks)
+    flops = plan.flops(routine.batch, routine.length, routine.keys, routine.backward)
+    written = frozenset([*wanted.values(), *scratch.values()])
+    return [Piece(emit, chunks, frozenset(kernel.operands), written, flops)]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from .attention import QUERIES, WIDEST, Attention, emit_attention, emit_attention_gradient
+from .attention import QUERIES, Attention, emit_attention, emit_attention_gradient
 from .recurrence import Recurrence, emit_backward, emit_forward, emit_weights
 
 __all__ = [
     "QUERIES",
-    "WIDEST",
     "Attention",
     "Recurrence",
     "emit_attention",

@@ -7,7 +7,7 @@ gradients are finished before the next; those of the queries are added up.
 
 "Batch" is one pair of matrices, whatever leading dimensions there are; where it begins in each array is told by a table,
 and lengths, batches and strides are numbers found at run time. Blocks are copied to the stack, with zeros up to whole
-vectors and tiles.
+vectors and tiles: the caller sees to it that features are not so many that these blocks are large.
 """
 
 from __future__ import annotations
@@ -34,9 +34,6 @@ lse is (batch, length), and so is work, in rows of `Attention.work` and blocks o
 
 QUERIES, KEYS = 64, 128
 """Rows of a block of queries and of a block of keys."""
-
-WIDEST = 256
-"""Features of queries, or of values, at most: blocks of them lie on the stack."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +114,9 @@ class _Blocks:
         """A number up to a multiple of a power of two."""
         return self.b.logical("and", self.b.add(count, i64(to - 1)), i64(-to))
 
-    def fetch(self, source: Value, step: Value, rows: Value, columns: int, target: Value, padded: Value, scale=None) -> None:
+    def fetch(
+        self, source: Value, step: Value, rows: Value, columns: int, target: Value, padded: Value, scale=None
+    ) -> None:
         """Copy rows, perhaps scaled, to where they lie side by side in whole vectors; zeros up to `padded` rows."""
         b = self.b
         width = -(-columns // self.lanes) * self.lanes
@@ -144,7 +143,9 @@ class _Blocks:
                 to = b.offset(target, b.add(b.mul(panel.index, i64(width)), i64(v * lanes)), self.type)
                 with b.loop(i64(0), i64(width), i64(side)) as loop:
                     place = b.offset(to, b.mul(loop.index, i64(2 * lanes)), self.type)
-                    transpose(b, self.type, lanes, side, lanes, width, b.offset(rows, loop.index, self.type), 2 * lanes, place)
+                    transpose(
+                        b, self.type, lanes, side, lanes, width, b.offset(rows, loop.index, self.type), 2 * lanes, place
+                    )
 
     def scores(self, a: Value, rows: Value, features: int, panels: Value, keys: Value, out: Value) -> None:
         """out = a @ panels for a block; rows and keys are multiples of the tile's."""
@@ -237,14 +238,24 @@ class _Forward(_Blocks):
         self.tops, self.totals = self.scratch(QUERIES, 1), self.scratch(QUERIES, 1)
         blocks = b.div(b.add(self["length"], i64(QUERIES - 1)), i64(QUERIES), signed=False)
         with b.loop(b.args[1], b.args[2]) as loop:
-            self.chunk(b.div(loop.index, blocks, signed=False), b.mul(b.rem(loop.index, blocks, signed=False), i64(QUERIES)))
+            self.chunk(
+                b.div(loop.index, blocks, signed=False), b.mul(b.rem(loop.index, blocks, signed=False), i64(QUERIES))
+            )
         b.finish()
 
     def chunk(self, batch: Value, start: Value) -> None:
         b = self.b
         rows = least(b, i64(QUERIES), b.sub(self["length"], start))
         padded = self.up(rows, self.plan.rows)
-        self.fetch(self.line("q", batch, start), self["q_step"], rows, self.plan.features, self.queries, padded, self.splat(self.scale))
+        self.fetch(
+            self.line("q", batch, start),
+            self["q_step"],
+            rows,
+            self.plan.features,
+            self.queries,
+            padded,
+            self.splat(self.scale),
+        )
         with b.loop(i64(0), rows) as loop:
             b.store(const(-math.inf, self.type), b.offset(self.tops, loop.index, self.type))
             b.store(self.zero, b.offset(self.totals, loop.index, self.type))
@@ -314,7 +325,10 @@ class _Forward(_Blocks):
         total = b.load(self.type, b.offset(self.totals, row, self.type))
         none = b.compare("==", total, self.zero)
         share = self.splat(b.select(none, self.zero, b.div(const(1, self.type), total)))
-        out, source = self.line("out", batch, b.add(start, row)), b.offset(self.sums, b.mul(row, i64(self.wide_v)), self.type)
+        out, source = (
+            self.line("out", batch, b.add(start, row)),
+            b.offset(self.sums, b.mul(row, i64(self.wide_v)), self.type),
+        )
         each_vector(
             b, self.type, self.lanes, self.plan.values,
             lambda cells, column: cells.store(b.mul(cells.load(source, column), share), out, column),
@@ -375,7 +389,15 @@ class _Backward(_Blocks):
         b, plan = self.b, self.plan
         rows = least(b, i64(QUERIES), b.sub(self["length"], start))
         padded = self.up(rows, plan.rows)
-        self.fetch(self.line("q", batch, start), self["q_step"], rows, plan.features, self.queries, padded, self.splat(self.scale))
+        self.fetch(
+            self.line("q", batch, start),
+            self["q_step"],
+            rows,
+            plan.features,
+            self.queries,
+            padded,
+            self.splat(self.scale),
+        )
         self.fetch(self.line("g", batch, start), self["g_step"], rows, plan.values, self.slopes, padded)
         self.scores(self.queries, padded, plan.features, self.panels_k, whole, self.block)
         self.scores(self.slopes, padded, plan.values, self.panels_v, whole, self.back)

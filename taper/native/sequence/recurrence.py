@@ -72,7 +72,9 @@ class Recurrence:
 def emit_weights(module: Module, name: str, plan: Recurrence, operand: Operand, backward: bool) -> None:
     """Write the kernel that packs w into panels; a chunk is a panel."""
     b = Builder(module, name, ["ptr", "i64", "i64"])
-    emit_pack(b, plan.back if backward else plan.gates, _there(operand(b, "w")), _there(operand(b, "panels")), not backward)
+    emit_pack(
+        b, plan.back if backward else plan.gates, _there(operand(b, "w")), _there(operand(b, "panels")), not backward
+    )
     b.finish()
 
 
@@ -87,7 +89,9 @@ class _Kernel:
     def __init__(self, module: Module, name: str, plan: Recurrence, operand: Operand, panels: Panels, names: str):
         self.plan, self.panels = plan, panels
         self.b = b = Builder(module, name, ["ptr", "i64", "i64"])
-        self.at: dict[str, Value | None] = {n: operand(b, n) for n in (*names.split(), "panels", "sizes", "steps", "batch", "total")}
+        self.at: dict[str, Value | None] = {
+            n: operand(b, n) for n in (*names.split(), "panels", "sizes", "steps", "batch", "total")
+        }
         self.tiles = b.div(b.add(self["batch"], i64(panels.rows - 1)), i64(panels.rows), signed=False)
         self.first, self.last = self.row(b.args[1]), self.row(b.args[2])
 
@@ -164,7 +168,9 @@ class _Forward(_Kernel):
         last = self.rows(self["last_h"], self.first, plan.hidden)
         copy(b, plan.type, plan.lanes, out, last, b.mul(b.sub(end, self.first), i64(plan.hidden)))
 
-    def cell(self, cells: Cells, vectors: int, v: int, line: Value, sequence: Value, start: Value, column: Value) -> None:
+    def cell(
+        self, cells: Cells, vectors: int, v: int, line: Value, sequence: Value, start: Value, column: Value
+    ) -> None:
         """One vector of hidden units of one sequence."""
         b, plan, cell = self.b, self.plan, self.plan.cell
         h, lanes = plan.hidden, plan.lanes
@@ -199,7 +205,10 @@ class _Backward(_Kernel):
         super().__init__(module, name, plan, operand, plan.back, names)
         b = self.b
         with b.loop(self.first, self.last) as line:
-            work, source = self.rows(self["work"], line.index, plan.work), self.rows(self["g_h"], line.index, plan.hidden)
+            work, source = (
+                self.rows(self["work"], line.index, plan.work),
+                self.rows(self["g_h"], line.index, plan.hidden),
+            )
             copy(b, plan.type, plan.lanes, source, work, i64(plan.hidden))
             # What lies beyond the last column is added to, and never read.
             with b.loop(i64(plan.hidden), i64(plan.work)) as rest:
@@ -208,14 +217,19 @@ class _Backward(_Kernel):
             self.carried("g_c", "d_c")
         self.each_step(not plan.reverse, self.step)
         with b.loop(self.first, self.last) as line:
-            work, target = self.rows(self["work"], line.index, plan.work), self.rows(self["d_h"], line.index, plan.hidden)
+            work, target = (
+                self.rows(self["work"], line.index, plan.work),
+                self.rows(self["d_h"], line.index, plan.hidden),
+            )
             copy(b, plan.type, plan.lanes, work, target, i64(plan.hidden))
         b.finish()
 
     def step(self, start: Value, end: Value) -> None:
         b, plan, p = self.b, self.plan, self.panels
         with b.loop(self.first, end) as line:
-            each_vector(b, plan.type, plan.lanes, plan.hidden, lambda cells, column: self.cell(cells, line.index, start, column))
+            each_vector(
+                b, plan.type, plan.lanes, plan.hidden, lambda cells, column: self.cell(cells, line.index, start, column)
+            )
         for first, count, vectors, _ in p.kinds():
             with b.loop(i64(first), i64(first + count)) as loop:
                 panel = p.place(b, self["panels"], loop.index)

@@ -104,7 +104,9 @@ def _pack_turned(b: Builder, p: Panels, source: Value, target: Value, width: int
     even = p.k // side * side if p.lanes % side == 0 else 0
     with b.loop(i64(0), i64(even), i64(side)) as loop:
         where = b.offset(source, loop.index, p.type)
-        transpose(b, p.type, p.lanes, side, count, p.k, where, width, b.offset(target, b.mul(loop.index, i64(width)), p.type))
+        transpose(
+            b, p.type, p.lanes, side, count, p.k, where, width, b.offset(target, b.mul(loop.index, i64(width)), p.type)
+        )
     with b.loop(i64(even), i64(p.k)) as loop:
         line = b.offset(target, b.mul(loop.index, i64(width)), p.type)
         for lane in range(p.lanes):

@@ -23,7 +23,9 @@ def fits(input, *parameters) -> None:
     """RuntimeError for parameters of another dtype than the input's; half precision also takes float32 ones."""
     dtype = input._array.dtype
     for p in parameters:
-        if p is not None and p._array.dtype != dtype and not (dtype in dtypes.HALF and p._array.dtype == np.float32):
+        if p is None or p._array.dtype is dtype or p._array.dtype == dtype:
+            continue
+        if not (dtype in dtypes.HALF and p._array.dtype == np.float32):
             raise RuntimeError(
                 f"mixed dtype (CPU): expect parameter to have scalar type of {legacy_name(dtype)}, got "
                 f"{legacy_name(p._array.dtype)}. Convert one of them with .to(dtype)."

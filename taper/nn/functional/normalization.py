@@ -39,8 +39,9 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
         return input.clone()
     if x.ndim < 2:
         raise RuntimeError(f"batch_norm: expected an input of 2 dimensions at least, got {x.ndim}")
+    channels = (x.shape[1],)
     for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
-        if t is not None and t._array.shape != (x.shape[1],):
+        if t is not None and t._array.shape != channels:
             raise RuntimeError(f"{name} should contain {x.shape[1]} elements not {t._array.size}")
     if training or running_mean is None:
         out, mean, variance = apply(ops.batch_norm, input, weight, bias, eps=eps)
@@ -54,11 +55,18 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     return apply(ops.batch_norm_by, input, running_mean, running_var, weight, bias, eps=eps)
 
 
+def count_batch(tracked) -> None:
+    """tracked <- tracked + 1, without the dispatch of an operator."""
+    array = tracked._array
+    array += 1
+    changed(tracked)
+
+
 def _follow(running, value: np.ndarray, momentum: float) -> None:
     """running <- (1 - momentum) running + momentum value"""
     array = running._array
     array *= array.dtype.type(1 - momentum)
-    array += (value * momentum).astype(array.dtype)
+    array += (value * momentum).astype(array.dtype, copy=False)
     changed(running)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...autograd import casting
 from ...autograd.dispatch import apply
+from ...autograd.inplace import legacy_name
 from ...ops.recurrence import CELLS, recurrence
 from ...tensor import empty, zeros
 from .. import functional as F
@@ -31,6 +32,12 @@ def sequence(cell: str, input, hidden: tuple, weights: dict, sizes: tuple[int, .
     if casting.scopes:
         # Under autocast PyTorch's GRU keeps its state in float32, the others theirs in the lower precision.
         given = (gates.to(h.dtype), *given[1:]) if cell == "GRU" else casting.lowered(*given)
+    for state in (given[1], given[2]):
+        if state is not None and state._array.dtype != given[0]._array.dtype:
+            raise RuntimeError(
+                f"mat1 and mat2 must have the same dtype, but got {legacy_name(state._array.dtype)} for a hidden state "
+                f"and {legacy_name(given[0]._array.dtype)} for the gates of {cell}. Convert it: state.to({gates.dtype})"
+            )
     return apply(recurrence, *given, cell=cell, sizes=sizes, reverse=reverse)
 
 

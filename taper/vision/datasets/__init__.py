@@ -2,6 +2,7 @@
 
 from . import base as vision
 from . import folder, utils
+from . import listed as sbd
 from .arrays import STL10, SVHN
 from .base import VisionDataset
 from .celeba import CelebA

@@ -29,6 +29,16 @@ def pil_loader(path: str):
 default_loader = pil_loader
 
 
+def has_file_allowed_extension(filename: str, extensions) -> bool:
+    """Whether a file's name ends in one of these, in whatever case."""
+    return filename.lower().endswith(extensions if isinstance(extensions, str) else tuple(extensions))
+
+
+def is_image_file(filename: str) -> bool:
+    """Whether a file's name ends as images' names do."""
+    return has_file_allowed_extension(filename, IMG_EXTENSIONS)
+
+
 def find_classes(directory) -> tuple[list[str], dict[str, int]]:
     """The names of the class folders in order, and their numbers. FileNotFoundError if there are none."""
     classes = sorted(entry.name for entry in os.scandir(directory) if entry.is_dir())

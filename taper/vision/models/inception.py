@@ -34,10 +34,6 @@ class InceptionA(nn.Module):
         self.branch3x3dbl_3 = conv(96, 96, kernel_size=3, padding=1)
         self.branch_pool = conv(in_channels, pool_features, kernel_size=1)
 
-    def eager_outputs(self, x, aux):
-        """The scores with those of the side in training, the scores alone in evaluation."""
-        return InceptionOutputs(x, aux) if self.training and self.aux_logits else x
-
     def forward(self, x):
         """(N, in_channels, H, W) to (N, 224 + pool_features, H, W)."""
         double = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))
@@ -213,6 +209,10 @@ class Inception3(nn.Module):
                 elif isinstance(layer, nn.BatchNorm2d):
                     init.constant_(layer.weight, 1)
                     init.constant_(layer.bias, 0)
+
+    def eager_outputs(self, x, aux):
+        """The scores with those of the side in training, the scores alone in evaluation."""
+        return InceptionOutputs(x, aux) if self.training and self.aux_logits else x
 
     def forward(self, x):
         """Scores (N, num_classes) of images (N, 3, H, W) of 75 pixels a side and more, or InceptionOutputs."""

@@ -3,7 +3,7 @@
 import sys as _sys
 
 from . import functional
-from .augment import AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
+from .augment import AugMix, AutoAugment, AutoAugmentPolicy, RandAugment, TrivialAugmentWide
 from .fixed import (
     CenterCrop,
     Compose,

@@ -6,7 +6,8 @@ from __future__ import annotations
 import math
 from enum import Enum
 
-from ...tensor.creation import linspace
+from ...autograd.tape import Variable
+from ...tensor.creation import linspace, tensor
 from ...tensor.random import rand, randint
 from . import functional as F
 from .functional import InterpolationMode
@@ -214,4 +215,67 @@ class TrivialAugmentWide:
 
     def __repr__(self) -> str:
         words = ("num_magnitude_bins", "interpolation", "fill")
+        return f"{type(self).__name__}({', '.join(f'{word}={getattr(self, word)}' for word in words)})"
+
+
+class AugMix:
+    """A mixture of the image and of mixture_width chains of operations on it (Hendrycks et al. 2019, arXiv 1912.02781).
+
+    severity: 1 to 10, how large magnitudes may be. chain_depth: how many operations a chain has, drawn from 1 to 3 by default. alpha: of the
+    weights' Dirichlet distribution. all_ops: with brightness, colour, contrast and sharpness. ValueError for another severity.
+    """
+
+    def __init__(
+        self,
+        severity: int = 3,
+        mixture_width: int = 3,
+        chain_depth: int = -1,
+        alpha: float = 1.0,
+        all_ops: bool = True,
+        interpolation=InterpolationMode.BILINEAR,
+        fill=None,
+    ):
+        if not 1 <= severity <= 10:
+            raise ValueError(f"The severity must be between [1, 10]. Got {severity} instead.")
+        self.severity, self.mixture_width, self.chain_depth = severity, mixture_width, chain_depth
+        self.alpha, self.all_ops, self.interpolation, self.fill = alpha, all_ops, interpolation, fill
+
+    def _operations(self, height: int, width: int) -> dict:
+        """Names, with the ten magnitudes, or none, and whether their sign is drawn."""
+        shift = (width / 3.0, height / 3.0)
+        names = ["ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Posterize", "Solarize", *PLAIN]
+        names = [n for n in names if n != "Invert"] + (list(FACTORS) if self.all_ops else [])
+        table = {name: magnitudes(name, 10, 0.3, shift, 30.0, 0.9, 4) for name in names}
+        # Down to no bit at all, where the other policies keep four.
+        table["Posterize"] = ([4 - round(i / (9 / 4)) for i in range(10)], False)
+        return table
+
+    def _drawn_chain(self, image, table: dict, fill):
+        depth = self.chain_depth if self.chain_depth > 0 else int(randint(1, 4, (1,)).item())
+        for _ in range(depth):
+            name = list(table)[int(randint(len(table), (1,)).item())]
+            strengths, signed = table[name]
+            magnitude = 0.0 if strengths is None else float(strengths[int(randint(self.severity, (1,)).item())])
+            image = apply(image, name, _drawn_sign(signed) * magnitude, self.interpolation, fill)
+        return image
+
+    def __call__(self, img):
+        from ...distributions.random import dirichlet
+
+        picture = img if isinstance(img, Variable) else F.pil_to_tensor(img)
+        fill = filling(self.fill, img) if isinstance(img, Variable) else self.fill
+        table = self._operations(*F.dimensions(img)[1:])
+        batch = picture.view([1] * max(4 - picture.ndim, 0) + list(picture.shape))
+        count, lead = batch.size(0), [batch.size(0)] + [1] * (batch.ndim - 1)
+        drawn = lambda n: dirichlet(tensor([self.alpha] * n).expand(count, -1))
+        shares = drawn(2)
+        weights = drawn(self.mixture_width) * shares[:, 1].view(count, -1)
+        mix = shares[:, 0].view(lead) * batch
+        for i in range(self.mixture_width):
+            mix.add_(weights[:, i].view(lead) * self._drawn_chain(batch, table, fill))
+        made = mix.view(picture.shape).to(picture.dtype)
+        return made if isinstance(img, Variable) else F.to_pil_image(made)
+
+    def __repr__(self) -> str:
+        words = ("severity", "mixture_width", "chain_depth", "alpha", "all_ops", "interpolation", "fill")
         return f"{type(self).__name__}({', '.join(f'{word}={getattr(self, word)}' for word in words)})"

@@ -23,7 +23,9 @@ def layer(kind: str, sizes=None, **options):
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
 
 
-def inputs(kind: str, lead: tuple, batch: int, hidden: int = 4, bias: bool = True, directions: int = 1, project: int = 0):
+def inputs(
+    kind: str, lead: tuple, batch: int, hidden: int = 4, bias: bool = True, directions: int = 1, project: int = 0
+):
     gates, out = GATES[kind] * hidden, project or hidden
     found = [real(*lead, 3, seed=kind), real(directions, batch, out, seed="h")]
     if kind == "LSTM":
@@ -55,5 +57,7 @@ CASES = [
     row("recurrence.gru both ways", "GRU", BOTH, bidirectional=True),
     row("recurrence.packed tanh", "RNN", dict(lead=(11,), batch=4), PACKED),
     row("recurrence.packed gru both ways", "GRU", dict(lead=(11,), batch=4, directions=2), PACKED, bidirectional=True),
-    row("recurrence.packed lstm both ways", "LSTM", dict(lead=(11,), batch=4, directions=2), PACKED, bidirectional=True),
+    row(
+        "recurrence.packed lstm both ways", "LSTM", dict(lead=(11,), batch=4, directions=2), PACKED, bidirectional=True
+    ),
 ]

@@ -57,5 +57,6 @@ from .kinds import (
     ToPILImage,
     ToPureTensor,
     ToTensor,
+    UniformTemporalSubsample,
 )
 from .transform import Transform, check_type, get_bounding_boxes, get_keypoints, has_all, has_any, query_chw, query_size

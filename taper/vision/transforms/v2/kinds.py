@@ -110,6 +110,20 @@ class ToPureTensor(Transform):
         return inpt.view_as(inpt)
 
 
+class UniformTemporalSubsample(Transform):
+    """So many frames of a video (..., T, C, H, W), evenly from the first to the last."""
+
+    _transformed_types = (is_pure_tensor, tv_tensors.Video)
+
+    def __init__(self, num_samples: int):
+        super().__init__()
+        self.num_samples = num_samples
+
+    def transform(self, inpt: Any, params: dict[str, Any]) -> Any:
+        """The frames."""
+        return F.uniform_temporal_subsample(inpt, self.num_samples)
+
+
 class PILToTensor(Transform):
     """PIL images as tensors (C, H, W) of their own numbers."""
 
