@@ -60,23 +60,19 @@ class Compiled(Wrapper):
         if set_stance.eager:
             return self.function(*args, **kwargs)
         try:
-            return self._found(args, kwargs)
+            try:
+                for i, step in enumerate(self.steps):
+                    result = step.call(args, kwargs)
+                    if result is not MISS:
+                        if i:
+                            self.steps.insert(0, self.steps.pop(i))
+                        return step.eagerly(self.function, args, kwargs) if result is EAGER else result
+            except ArgumentError:
+                # Another thread captures, and has put something else in place of a learning rate.
+                pass
+            return self._missed(args, kwargs)
         except MemoryError as error:
             raise out_of_memory(f"the compiled {self._name()}", error) from None
-
-    def _found(self, args: tuple, kwargs: dict):
-        """The result of the program that fits, or of a new one."""
-        try:
-            for i, step in enumerate(self.steps):
-                result = step.call(args, kwargs)
-                if result is not MISS:
-                    if i:
-                        self.steps.insert(0, self.steps.pop(i))
-                    return step.eagerly(self.function, args, kwargs) if result is EAGER else result
-        except ArgumentError:
-            # Another thread captures, and has put something else in place of a learning rate.
-            pass
-        return self._missed(args, kwargs)
 
     def __copy__(self) -> Compiled:
         return Compiled(self.function, self.fullgraph, self.dynamic)

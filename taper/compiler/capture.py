@@ -19,6 +19,7 @@ import numpy as np
 
 from ..autograd.casting import kept_apart
 from ..autograd.tape import Variable, node_of, wrap
+from ..backends.device import CPU
 from ..backends.making import making
 from ..tensor.random import Generator, default_generator
 from .backward import Gradients, captured_gradients
@@ -131,14 +132,15 @@ class _Stream:
                 raise CaptureError(f"drawing random numbers ({name}) by probabilities that are tensors is not captured")
             result = method(*args, **kwargs)
             results = list(result) if isinstance(result, tuple) else [result]
-            if not all(isinstance(r, np.ndarray) for r in results):
+            home = self._capture.home
+            if not all(isinstance(r, (np.ndarray, home.kind)) for r in results):
                 raise CaptureError(f"a random number ({name}) that is no tensor is not captured")
             self._capture.draws.append((Draw(self._generator, name, args, kwargs), nodes := []))
             symbols = []
             for i, r in enumerate(results):
                 key = len(self._capture.draws) - 1, i
                 nodes.append(self._capture.graph.leaf("draw", key, r.shape, r.dtype))
-                symbols.append(made(nodes[-1], np.empty_like(r)))
+                symbols.append(made(nodes[-1], np.empty_like(r if isinstance(r, np.ndarray) else home.stand_in(r))))
             return tuple(symbols) if isinstance(result, tuple) else symbols[0]
 
         return draw
@@ -162,7 +164,7 @@ class Capture:
     actual: dict[Node, np.ndarray] = field(default_factory=dict)
     numbered: set = field(default_factory=set)
     arrays: list[Symbol] = field(default_factory=list)
-    home: Home | None = None
+    home: Home = HOST
 
     def run(self) -> Captured:
         """The captured step. CaptureError if it cannot be, and Uninitialised if it should be run once before."""
@@ -188,7 +190,7 @@ class Capture:
                 result = self.function(*args, **kwargs)
                 outputs, result_tree = self._outputs(result, tensors, before, arguments)
                 effects = self._effects(tensors, before, arguments)
-                _no_shared_memory(before, self.home or HOST)
+                _no_shared_memory(before, self.home)
                 gradients = self._gradients(outputs, tensors, before)
             finally:
                 problem = found.changed()
@@ -209,7 +211,7 @@ class Capture:
         return Captured(
             self.graph, self.sources, self.draws, self.questions, effects, outputs, result_tree, found, self.checks,
             assumed, no_grads, needing, plain, cells, found.held(self.numbered), identities, gradients,
-            self.home or HOST,
+            self.home,
         )  # fmt: skip
 
     # What the function sees in place of the real things.
@@ -252,6 +254,12 @@ class Capture:
 
         return fetch
 
+    def _constant(self, array) -> Symbol:
+        """A symbol for an array that the function makes, wherever it is."""
+        if isinstance(array, Symbol):
+            return array
+        return constant_symbol(array if array.__class__ is np.ndarray else home_of(array).fetch(array))
+
     def _shared(self, array: np.ndarray) -> Symbol:
         """A symbol for a NumPy array that the function makes a tensor of: the array is read at each call."""
         source = Source("tensor", tensor=wrap(array))
@@ -266,14 +274,12 @@ class Capture:
         recording.graph, recording.present = self.graph, self._present
         recording.questions, recording.checks = self.questions, self.checks
         self.graph.source = _user_line
-        making.constant, making.shared = constant_symbol, self._shared
+        making.constant, making.shared = self._constant, self._shared
         try:
+            self.home = _common_home(tensors, before, arguments)
+            recording.place = self.home.place
             for t, state in zip(tensors, before):
                 home = home_of(state.array)
-                if self.home is None:
-                    self.home, recording.gpu = home, home.gpu
-                elif home is not self.home:
-                    raise CaptureError("a step that uses tensors on several devices is not captured")
                 if state.array.dtype.kind == "c":
                     raise CaptureError("complex numbers are not captured")
                 place = arguments.get(id(t), -1)
@@ -295,7 +301,7 @@ class Capture:
         finally:
             for t, state in zip(tensors, before):
                 state.put_back(t)
-            recording.graph, recording.gpu = None, False
+            recording.graph, recording.place = None, CPU
             making.constant = making.shared = None
             self.graph.source = _nowhere
 
@@ -335,7 +341,8 @@ class Capture:
 
     @contextmanager
     def _generators(self, found: Reach):
-        generators = list({id(g): g for g in (default_generator, *found.generators)}.values())
+        own = (self.home).generators()
+        generators = list({id(g): g for g in (default_generator, *own, *found.generators)}.values())
         streams = [g.stream for g in generators]
         try:
             for g, stream in zip(generators, streams):
@@ -361,7 +368,8 @@ class Capture:
             elif isinstance(v._array, Symbol):
                 outputs.append(Output(v._array.node(), node_of(v) is not None, tensor=v))
             else:
-                outputs.append(Output(self.graph.constant(np.array(v._array)), node_of(v) is not None, tensor=v))
+                array = home_of(v._array).fetch(v._array)
+                outputs.append(Output(self.graph.constant(array), node_of(v) is not None, tensor=v))
         return outputs, tree
 
     def _gradients(self, outputs, tensors, before) -> Gradients | None:
@@ -421,6 +429,22 @@ def _spent(t: Variable) -> bool:
     return False
 
 
+def _common_home(tensors: list[Variable], before: list[_State], arguments: dict[int, int]) -> Home:
+    """Where the arrays of tensors are. Beside a GPU's, a step may have tensors of one element in host memory, such as an
+    optimizer's counts of steps, that are no arguments. CaptureError for other mixtures."""
+    homes = list(dict.fromkeys(home_of(state.array) for state in before))
+    if len(homes) > 1:
+        homes = [
+            home_of(state.array)
+            for t, state in zip(tensors, before)
+            if state.array.__class__ is not np.ndarray or state.array.ndim or id(t) in arguments
+        ]
+        homes = list(dict.fromkeys(homes))
+    if len(homes) > 1:
+        raise CaptureError("a step that uses tensors on several devices is not captured")
+    return homes[0] if homes else HOST
+
+
 def _no_shared_memory(before: list[_State], home: Home) -> None:
     """CaptureError if a tensor is changed whose memory another one that is used looks at: each would have its own."""
     used: dict[int, list[tuple[np.ndarray, Memory]]] = {}
@@ -434,7 +458,8 @@ def _no_shared_memory(before: list[_State], home: Home) -> None:
     for group in used.values():
         for i, (a, memory) in enumerate(group):
             for b, other in group[i + 1 :]:
-                if (memory.changes or other.changes) and home.share_memory(a, b):
+                share_memory = np.may_share_memory if a.__class__ is np.ndarray else home.share_memory
+                if (memory.changes or other.changes) and share_memory(a, b):
                     raise CaptureError(
                         "two tensors share memory and the step changes one of them in place; make the other one of it inside"
                     )

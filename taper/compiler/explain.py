@@ -157,7 +157,7 @@ def _restored(found: Reach) -> Iterator[None]:
         found.restore()
         for t, array, values, node, grad, attributes in tensors:
             t._array, t._node, t._grad = array, node, grad
-            if array.flags.writeable:  # others, such as repeated rows, cannot have changed
+            if getattr(array.flags, "writeable", True):  # others, such as repeated rows, cannot have changed
                 array[...] = values
             t.__dict__.clear()
             t.__dict__.update(attributes)
@@ -176,6 +176,10 @@ def explanation(step: Step, name: str) -> Explanation:
     program = step.program
     if not program.kernels:
         return Explanation(name, reason="runs on NumPy, node by node, since llvmlite is not installed")
+    if program.machine.gpu:
+        from .cuda import timing
+
+        return timing.explanation(step, name)
     from ..native import team
     from ..native.machine import host
     from .timing import copies, room, timed

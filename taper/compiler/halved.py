@@ -26,7 +26,7 @@ def matmul(x, y):
     """A product; if one of both was widened from half precision, the other is rounded to that."""
     x, y = symbol_of(x), symbol_of(y)
     half = _origin(x.node()) or _origin(y.node())
-    if recording.gpu and half is not None:
+    if recording.place.type == "cuda" and half is not None:
         x, y = (v if _origin(v.node()) is not None else _rounded(v, half) for v in (x, y))
     return _matmul(x, y)
 
@@ -40,5 +40,12 @@ def _origin(node: Node) -> np.dtype | None:
 
 
 def _rounded(x, half: np.dtype):
-    g = graph()
-    return made(g.cast(g.cast(x.node(), half), np.float32))
+    """x in half precision and wide again: before it is moved, so that all of its movements share what is rounded."""
+    g, moves, node = graph(), [], x.node()
+    while node.op in MOVEMENTS:
+        moves.append(node)
+        node = node.inputs[0]
+    node = g.cast(g.cast(node, half), np.float32)
+    for move in reversed(moves):
+        node = g.make(move.op, (node,), move.attrs, move.shape, node.dtype)
+    return made(node)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.device import CPU, device
 from .engine import program_of
 from .errors import CaptureError
 
@@ -16,8 +17,8 @@ from .errors import CaptureError
 @dataclass(frozen=True)
 class Home:
     """kind: the class of arrays there. empty, contiguous, share_memory: as NumPy's functions of these names. program:
-    the program of a graph. stand_in: a NumPy array, of any values, with the shape, dtype and strides of one there.
-    gpu: whether it is one."""
+    the program of a graph. stand_in: a NumPy array, of any values, with the shape, dtype and strides of one there. fetch: a
+    NumPy array with the elements of one there. place: the device. generators: those of random numbers that are the device's."""
 
     kind: type
     empty: Callable
@@ -25,7 +26,9 @@ class Home:
     share_memory: Callable[[Any, Any], bool]
     program: Callable
     stand_in: Callable[[Any], np.ndarray]
-    gpu: bool = False
+    fetch: Callable[[Any], np.ndarray] = np.array
+    place: device = CPU
+    generators: Callable[[], list] = list
 
 
 HOST = Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program_of, lambda array: array)
@@ -37,7 +40,7 @@ def home_of(array) -> Home:
     if kind is np.ndarray:
         return HOST
     if kind is getattr(sys.modules.get("cupy"), "ndarray", None):
-        from .cuda import device
+        from .cuda import device as gpus
 
-        return device.home(array)
+        return gpus.home(array)
     raise CaptureError(f"tensors on {kind.__name__} are not captured")

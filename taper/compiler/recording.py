@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from ..backends.device import CPU, device
 from .graph import Graph, Node
 
 
@@ -12,14 +13,14 @@ class Recording(threading.local):
     """The capture of this thread, if any.
 
     present: the value of a number now. questions: what was asked about numbers. checks: conditions that leave a run to
-    the eager engine where they are true anywhere. gpu: whether the step's arrays are on a GPU.
+    the eager engine where they are true anywhere. place: the device of the step's arrays.
     """
 
     graph: Graph | None = None
     present: Callable[[Node], float]
     questions: list
     checks: list[Node]
-    gpu: bool = False
+    place: device = CPU
 
 
 recording = Recording()

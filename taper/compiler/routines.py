@@ -174,7 +174,7 @@ def attention(q, k, v, mask, drop, scale, causal):
     arrays = {n: a for n, a in dict(q=q, k=k, v=v, mask=mask, drop=drop).items() if a is not None}
     if length * keys < (LARGE_CAUSAL if causal else LARGE) or q.dtype.name not in ("float32", "float64"):
         return None
-    if recording.gpu:
+    if recording.place.type == "cuda":
         return None
     if max(q.shape[-1], v.shape[-1]) > WIDEST or (mask is not None and (mask.ndim < 2 or mask.shape[-1] != keys)):
         return None
@@ -218,7 +218,7 @@ def _is_native(project, sizes, *arrays) -> bool:
     first = arrays[0].dtype
     return (
         project is None
-        and not recording.gpu
+        and recording.place.type != "cuda"
         and len(sizes) > 1
         and sum(sizes) > 0
         and first.name in ("float32", "float64")

@@ -71,7 +71,7 @@ def _for_gpu(program, graph, device: str):
     from ..native.machine import gpu
     from .cuda.program import CudaProgram
 
-    return CudaProgram(graph, program.results, program.state, gpu(device))
+    return CudaProgram(graph, program.results, program.state, gpu(device), getattr(program, "hosted", frozenset()))
 
 
 def _backward_names(backward) -> dict[Node, str]:

@@ -68,7 +68,9 @@ class Step:
         self.autocast = autocast()
         self._results()
         self.home = captured.home
-        self.program = self.home.program(captured.graph, self.results, self.state)
+        self.hosted = self._hosted()
+        options = {"hosted": self.hosted} if self.hosted else {}
+        self.program = self.home.program(captured.graph, self.results, self.state, **options)
         self._rename()
         self._bind()
         self.call = self._written()
@@ -122,6 +124,11 @@ class Step:
                 self.state[node] = leaf
                 self.written.append((effect.source, leaf))
 
+    def _hosted(self) -> frozenset[Node]:
+        """The inputs of a step on a GPU that lie in host memory: numbers as tensors."""
+        sources = self.captured.sources.items()
+        return frozenset(n for n, s in sources if s.kind == "tensor" and s.tensor._array.__class__ is not self.home.kind)
+
     def _leaf_of(self, source: Source, value: Node) -> Node:
         """The input node of a source; made now if the step never read it."""
         key = source.key_of()
@@ -167,7 +174,7 @@ class Step:
         for node, t in self.by_reference:
             array = t._array
             if (
-                array.__class__ is not self.home.kind
+                array.__class__ is not (np.ndarray if node in self.hosted else self.home.kind)
                 or array.shape != node.shape
                 or array.dtype != node.dtype
                 or not array.flags.c_contiguous

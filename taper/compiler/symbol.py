@@ -22,7 +22,7 @@ import numpy as np
 from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import LEAVES, Node, reached, value_of
-from .recording import graph
+from .recording import graph, recording
 
 _LOOKS = (
     "{name} looks at the values of a tensor, which are not known while a step is captured. Return the tensor and look at it "
@@ -64,6 +64,9 @@ class Symbol:
 
     shape = property(lambda self: self.shadow.shape)
     dtype = property(lambda self: self.shadow.dtype)
+    place = property(lambda self: recording.place)
+    """The device of the step's arrays: what `Tensor.device` says."""
+
     ndim = property(lambda self: self.shadow.ndim)
     size = property(lambda self: self.shadow.size)
     strides = property(lambda self: self.shadow.strides)

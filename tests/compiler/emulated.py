@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import inspect
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from taper.backends import cpu
+from taper.backends.device import device
 from taper.compiler.cuda.device import stand_in
 from taper.compiler.cuda.program import CudaProgram
 from taper.compiler.homes import Home
@@ -23,6 +25,8 @@ from taper.compiler.lower.calls import Convolve, Matmul
 from taper.native.machine import Machine, gpu
 
 from ..native import simt
+
+GPU = device("cuda", 0)
 
 
 def at(address: int, count: int, dtype) -> np.ndarray:
@@ -46,6 +50,7 @@ class Emulated:
     """A driver; `done` are the things done so far: (what, ...) each; `loaded` the texts of its kernels."""
 
     machine: Machine = field(default_factory=gpu)
+    name: str = "emulated"
     backwards: bool = False
     done: list[tuple] = field(default_factory=list)
     loaded: list[str] = field(default_factory=list)
@@ -89,7 +94,7 @@ class Emulated:
         b = matrices(addresses[1], what.k, what.n, what.stack, what.b, what.dtype)
         out = at(addresses[2], what.count * what.m * what.n, what.out)
         wide = np.result_type(out.dtype, np.float32)
-        out[...] = np.matmul(a.astype(wide), b.astype(wide)).astype(out.dtype).ravel()
+        out[...] = (wide.type(what.scale) * np.matmul(a.astype(wide), b.astype(wide))).astype(out.dtype).ravel()
 
     def convolve(self, what: Convolve, addresses) -> None:
         wide = np.float64 if what.dtype == "float64" else np.float32
@@ -147,6 +152,14 @@ class Emulated:
         self.done.append(("capture", next(self.numbers)))
         return recorded
 
+    def seconds(self, enqueue) -> float:
+        started = time.perf_counter()
+        enqueue()
+        return time.perf_counter() - started
+
+    def limits(self, half: bool, double: bool) -> tuple[float, float]:
+        return (1e15 if half else 1e12 if double else 1e13), 1e12
+
     def replay(self, graph) -> None:
         self.done.append(("replay", [note for note, _ in graph]))
         for _, action in graph:
@@ -156,13 +169,13 @@ class Emulated:
 def home(drivers: list | None = None, **options) -> Home:
     """A home of arrays that are NumPy's, whose programs run on a driver of their own; `drivers` gets these."""
 
-    def program(graph, results, state):
+    def program(graph, results, state, hosted=frozenset()):
         driver = Emulated(**options)
         if drivers is not None:
             drivers.append(driver)
-        return CudaProgram(graph, results, state, driver.machine).loaded(driver)
+        return CudaProgram(graph, results, state, driver.machine, hosted).loaded(driver)
 
-    return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, gpu=True)
+    return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, place=GPU)
 
 
 class OnCupy(Emulated):
@@ -175,10 +188,16 @@ class OnCupy(Emulated):
 def cupy_home(cupy, drivers: list) -> Home:
     """A home of the arrays of CuPy's stand-in, whose programs run on a driver of their own, which `drivers` gets."""
 
-    def program(graph, results, state):
+    def program(graph, results, state, hosted=frozenset()):
         drivers.append(OnCupy())
-        return CudaProgram(graph, results, state, drivers[-1].machine).loaded(drivers[-1])
+        return CudaProgram(graph, results, state, drivers[-1].machine, hosted).loaded(drivers[-1])
+
+    def generators() -> list:
+        from taper.tensor.random import generator_on
+
+        return [generator_on(GPU)]
 
     return Home(
-        cupy.ndarray, cupy.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, gpu=True
-    )
+        cupy.ndarray, cupy.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, cupy.asnumpy, GPU,
+        generators,
+    )  # fmt: skip

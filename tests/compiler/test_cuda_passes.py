@@ -143,14 +143,15 @@ def test_rows_of_all_lengths(op, shape):
 def test_a_half_product_ends_in_half_precision():
     g = Graph()
     x, y = g.leaf("input", "x", (6, 8), BF16), g.leaf("input", "y", (8, 5), BF16)
-    product = g.cast(g.matmul(g.cast(x, F32), g.cast(y, F32)), BF16)
+    scaled = g.elementwise("multiply", g.matmul(g.cast(x, F32), g.cast(y, F32)), g.scalar(0.25, F32))
+    product = g.cast(g.reshape(scaled, (30,)), BF16)
     rng = np.random.default_rng(0)
     a, b = (rng.standard_normal(n.shape).astype(BF16) for n in (x, y))
     (found,), program = run(g, [g.copied(g.elementwise("negative", product))], {x: a, y: b})
     (call,) = (e for e in program.entries if isinstance(e, Call))
-    assert (call.what.dtype, call.what.out) == ("bfloat16", "bfloat16")
-    expected = -(a.astype(np.float32) @ b.astype(np.float32))
-    np.testing.assert_allclose(found.astype(np.float32), expected, rtol=1e-2, atol=1e-2)
+    assert (call.what.dtype, call.what.out, call.what.scale) == ("bfloat16", "bfloat16", 0.25)
+    expected = -0.25 * (a.astype(np.float32) @ b.astype(np.float32))
+    np.testing.assert_allclose(found.astype(np.float32).reshape(6, 5), expected, rtol=1e-2, atol=1e-2)
 
 
 @emulated

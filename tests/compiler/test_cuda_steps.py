@@ -61,7 +61,7 @@ class GPT(nn.Module):
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, words)
 
     def forward(self, tokens):
-        x = self.words(tokens) + self.places(taper.arange(tokens.shape[1]))
+        x = self.words(tokens) + self.places(taper.arange(tokens.shape[1], device=tokens.device))
         return self.head(self.norm(self.blocks(x))).flatten(0, 1)
 
 
@@ -187,3 +187,34 @@ def test_products_are_library_calls(drivers):
     calls = [note[1] for note in drivers[0].done if note[0] == "call"]
     assert {c.op for c in calls if isinstance(c, Convolve)} == {"conv", "conv_input", "conv_weight"}
     assert sum(isinstance(c, Matmul) for c in calls) == 3
+
+
+def test_a_step_is_explained_and_changes_nothing(drivers):
+    taper.manual_seed(0)
+    model = mlp()
+    optimizer = taper.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    x, y = taper.randn(12, 20), taper.randint(0, 10, (12,))
+
+    def step(x, y):
+        loss = F.cross_entropy(model(x), y)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    step(x, y)
+    before = [p.detach().numpy().copy() for p in model.parameters()]
+    found = taper.explain(step)(x, y)
+    for p, b in zip(model.parameters(), before):
+        np.testing.assert_array_equal(p.detach().numpy(), b)
+    assert found.machine == "emulated" and found.calls == 1 and not found.hosts
+    text = str(found)
+    assert "matmul 12x20x33" in text and "beside it" in text and "emulated" in text
+    assert all(r.seconds > 0 and r.share >= 0 for r in found.rows)
+
+
+def test_the_stages_of_a_step_on_a_gpu(drivers):
+    compiled = taper.compile(lambda x: F.softmax(x, 1) * 2, fullgraph=True)
+    compiled(taper.randn(5, 7))
+    assert list(compiled.stages) == ["captured", "kernels", "llvm", "optimised", "ptx", "call"]
+    assert ".target sm_90" in compiled.stages["ptx"] and "shfl.sync" in compiled.stages["ptx"]

@@ -11,6 +11,7 @@ import numpy as np
 from ...backends import cuda as settings
 from ...backends import namespace_of
 from ...backends.cuda import driver
+from ...backends.device import device
 from ...native import library
 from ...native.machine import Machine, gpu_for
 from ..homes import Home
@@ -21,8 +22,21 @@ from .program import CudaProgram
 STAGED = 8
 """Uploads that may be on their way at a time."""
 
-STAGE = 4096
+STAGE = 1 << 16
 """Bytes of one upload at most."""
+
+REPEATED = 20
+"""Repetitions of what is measured."""
+
+# Numbers of cudaDeviceAttr.
+_CLOCK, _PROCESSORS, _MEMORY_CLOCK, _BUS = 13, 16, 36, 37
+
+# Operations of a multiprocessor in one cycle: in float32, in float64, and of products of half precision.
+_EACH_CYCLE = {
+    "sm_70": (128, 64, 1024), "sm_72": (128, 4, 1024), "sm_75": (128, 4, 1024), "sm_80": (128, 64, 2048),
+    "sm_86": (256, 4, 1024), "sm_87": (256, 4, 1024), "sm_89": (256, 4, 1024), "sm_90": (256, 128, 4096),
+    "sm_100": (256, 128, 8192), "sm_103": (256, 4, 8192), "sm_120": (256, 4, 1024),
+}  # fmt: skip
 
 # cuBLAS's names of element types and of how is computed (cublas_api.h, library_types.h).
 _TYPES = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 14}
@@ -39,6 +53,7 @@ class Device:
         with cupy.cuda.Device(number) as device:
             capability = device.compute_capability
             self.machine: Machine = gpu_for(int(capability[:-1]), int(capability[-1]))
+            self.name = cupy.cuda.runtime.getDeviceProperties(number)["name"].decode()
             # Captured on a stream of its own: the default one cannot be.
             self.stream = cupy.cuda.Stream(non_blocking=True)
         # Graphs hold the addresses of what libraries take while they are captured: nobody else may get that memory.
@@ -135,6 +150,23 @@ class Device:
     def replay(self, graph) -> None:
         graph.launch(self.cupy.cuda.get_current_stream())
 
+    def seconds(self, enqueue: Callable[[], None]) -> float:
+        start, stop = (self.cupy.cuda.Event() for _ in range(2))
+        start.record()
+        for _ in range(REPEATED):
+            enqueue()
+        stop.record()
+        stop.synchronize()
+        return self.cupy.cuda.get_elapsed_time(start, stop) * 1e-3 / REPEATED
+
+    def limits(self, half: bool, double: bool) -> tuple[float, float]:
+        ask, number = self.cupy.cuda.runtime.deviceGetAttribute, self.number
+        clock, processors = 1e3 * ask(_CLOCK, number), ask(_PROCESSORS, number)
+        # Two transfers a cycle of the memory's clock, of so many bits.
+        bytes = 2 * 1e3 * ask(_MEMORY_CLOCK, number) * ask(_BUS, number) / 8
+        singles, doubles, halves = _EACH_CYCLE[self.machine.cpu]
+        return clock * processors * (halves if half else doubles if double else singles), bytes
+
     # Libraries.
 
     def call(self, what: Matmul | Convolve, addresses: list[int]) -> None:
@@ -150,7 +182,7 @@ class Device:
         size, out_size = (4 if t in ("float32",) else 8 if t == "float64" else 2 for t in (what.dtype, what.out))
         a, b, c = addresses
         double = what.dtype == "float64"
-        one, zero = (np.array(x, np.float64 if double else np.float32) for x in (1, 0))
+        scale, zero = (np.array(x, np.float64 if double else np.float32) for x in (what.scale, 0))
         compute = _COMPUTE_DOUBLE if double else _COMPUTE
         if what.dtype == "float32" and settings.matmul.allow_tf32:
             compute = _COMPUTE_TF32
@@ -159,7 +191,7 @@ class Device:
         for at_a, at_b, at_c, (step_a, step_b, step_c), count in stacks(what):
             cublas.gemmStridedBatchedEx(
                 handle, int(what.b.transposed), int(what.a.transposed), what.n, what.m, what.k,
-                one.ctypes.data, b + at_b * size, kind, what.b.leading, step_b,
+                scale.ctypes.data, b + at_b * size, kind, what.b.leading, step_b,
                 a + at_a * size, kind, what.a.leading, step_a,
                 zero.ctypes.data, c + at_c * out_size, out_kind, what.n, step_c, count, compute, _DEFAULT,
             )  # fmt: skip
@@ -208,21 +240,25 @@ def _dense(what: Matmul) -> tuple[int, ...]:
 
 
 @lru_cache(None)
-def device(number: int) -> Device:
-    """The GPU of a number."""
-    return Device(number)
-
-
-@lru_cache(None)
 def _home(number: int) -> Home:
-    here = device(number)
+    here = Device(number)
     cupy = here.cupy
 
-    def program(graph, results, state) -> CudaProgram:
+    def program(graph, results, state, hosted=frozenset()) -> CudaProgram:
         with here.on():
-            return CudaProgram(graph, results, state, here.machine).loaded(here)
+            return CudaProgram(graph, results, state, here.machine, hosted).loaded(here)
 
-    return Home(cupy.ndarray, here.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, gpu=True)
+    place = device("cuda", number)
+
+    def generators() -> list:
+        from ...tensor.random import generator_on
+
+        return [generator_on(place)]
+
+    return Home(
+        cupy.ndarray, here.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, cupy.asnumpy, place,
+        generators,
+    )  # fmt: skip
 
 
 def home(array) -> Home:

@@ -1,5 +1,5 @@
 """What a program needs of a GPU: memory, launches, calls of libraries, and graphs of them. Nothing here waits for the GPU
-but `fetch` and `store`.
+but `fetch`, `store` and `seconds`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Driver(Protocol):
     """One device. Whatever is enqueued runs in order, on the stream that is current."""
 
     machine: Machine
+    name: str
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype) -> Array:
         """A new array on the device, without gaps, 256 bytes aligned."""
@@ -74,4 +75,15 @@ class Driver(Protocol):
 
     def replay(self, graph: Graph) -> None:
         """Enqueue a whole graph."""
+        ...
+
+    # For explanations alone.
+
+    def seconds(self, enqueue: Callable[[], None]) -> float:
+        """How long the device takes for what `enqueue` enqueues. Waits."""
+        ...
+
+    def limits(self, half: bool, double: bool) -> tuple[float, float]:
+        """Floating-point operations a second, of products of half precision, in float64 or else in float32, and bytes a
+        second to and from memory, that the device is capable of."""
         ...

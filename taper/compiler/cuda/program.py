@@ -13,11 +13,11 @@ import numpy as np
 
 from ...native.machine import Machine
 from ..errors import CaptureError
-from ..evaluate import compute
+from ..evaluate import compute, evaluate
 from ..graph import LEAVES, PRODUCTS, SEVERAL, Graph, Node, reached, value_of
 from ..lower.calls import Call, call_of
 from ..lower.kernels import Kernel
-from ..lower.launches import Launch, fits, launches, side_by_side, written
+from ..lower.launches import Launch, has_room, independent, launches, side_by_side
 from ..lower.schedule import schedule
 from ..placing import Segment, host_results, placed, settled
 from .driver import Driver
@@ -36,18 +36,30 @@ WATCHED = 64
 class CudaProgram:
     """The program of a graph for GPUs of a kind: `results` are its values, of which those in `state` overwrite inputs.
 
-    It is code alone, to be looked at, until it is `loaded` on a device.
+    It is code alone, to be looked at, until it is `loaded` on a device. hosted: inputs of one element in host memory; they go
+    the way of numbers, and what overwrites them is computed by NumPy.
     """
 
     enters, threads, work = False, 0, 0.0
 
-    def __init__(self, graph: Graph, results: list[Node], state: dict[Node, Node], machine: Machine):
-        self.graph, self.machine = graph, machine
-        results, state = prepared(graph, results, state)
-        self.results, self.state, self.kernels, _ = settled(graph, results, state, schedule, library=True)
-        self.flag = next((n for n in self.results if n.op == "check"), None)
-        nodes = reached(self.results)
-        self.leaves = [n for n in nodes if n.op in LEAVES and n.op != "constant"]
+    def __init__(
+        self,
+        graph: Graph,
+        results: list[Node],
+        state: dict[Node, Node],
+        machine: Machine,
+        hosted: frozenset[Node] = frozenset(),
+    ):
+        self.graph, self.machine, self.hosted = graph, machine, hosted
+        self.counts = {r: old for r, old in state.items() if old in hosted}
+        self._check_counts()
+        there = [r for r in results if r not in self.counts]
+        made, own = prepared(graph, there, {r: old for r, old in state.items() if r not in self.counts})
+        self.made, self.own, self.kernels, _ = settled(graph, made, own, schedule, library=True)
+        new = dict(zip(there, self.made))
+        self.results, self.state = [new.get(r, r) for r in results], self.own | self.counts
+        self.flag = next((n for n in self.made if n.op == "check"), None)
+        self.leaves = [n for n in reached(self.results) if n.op in LEAVES and n.op != "constant"]
         self.entries: list[Launch | Call] = []
         self.segments: list[Segment] = []
         self._emit()
@@ -56,29 +68,28 @@ class CudaProgram:
         self.slot = {n: i for i, n in enumerate([*self.leaves, *self.external, *self.state])}
         self.slots = np.zeros(len(self.slot) + 1, np.int64)
 
+    def _check_counts(self) -> None:
+        """CaptureError if a number in host memory would become one that is known on the GPU alone."""
+        for node in reached(self.counts):
+            if node.op in LEAVES and node.op not in ("number", "constant") and node not in self.hosted:
+                raise CaptureError("a tensor in host memory is overwritten with what is computed on the GPU; move it there")
+
     # What is run, and where things are.
 
     def _emit(self) -> None:
         first = 0
-        waiting: list[Kernel] = []
-
-        def home(node: Node) -> Node:
-            return self.state.get(node, node)
+        waiting: list[list[Kernel]] = []
 
         def launch() -> None:
-            if waiting:
-                self.entries.append(side_by_side(list(waiting), self.machine, self.flag))
-                waiting.clear()
+            self.entries.extend(side_by_side(group, self.machine, self.flag) for group in waiting)
+            waiting.clear()
 
         for kernel in self.kernels:
             targets = [r.target for r in kernel.roots if r.node not in kernel.silent] or kernel.results()
             if all(n.size == 0 for n in targets):
                 continue
             if kernel.kind == "loop":
-                checked = kernel.writes_state and any(self.flag in written(k) for k in waiting)
-                if waiting and (checked or not fits(waiting, kernel, home)):
-                    launch()
-                waiting.append(kernel)
+                self._put(kernel, waiting)
                 continue
             launch()
             if kernel.kind in SEVERAL:
@@ -90,6 +101,20 @@ class CudaProgram:
                 self.entries += launches(kernel, self.machine)
         launch()
         self.segments.append(Segment(first, len(self.entries)))
+
+    def _put(self, kernel: Kernel, groups: list[list[Kernel]]) -> None:
+        """Put a loop kernel into the last of the launches to come that can take it, where no later one has to do with it."""
+
+        def home(node: Node) -> Node:
+            return self.own.get(node, node)
+
+        for group in reversed(groups):
+            if not independent(group, kernel, home, self.flag):
+                break
+            if has_room(group, kernel):
+                group.append(kernel)
+                return
+        groups.append([kernel])
 
     def _place(self) -> None:
         """Give every intermediate result a place in the arena, by how long it is needed."""
@@ -104,14 +129,15 @@ class CudaProgram:
                 for node in (*segment.host.operands, *host_results(segment.host)):
                     lives.setdefault(node, [time, time])[1] = time
                 time += 1
-        self.external = [n for n in self.leaves if n.op != "number"]
-        self.external += [n for n in dict.fromkeys(self.state.values()) if n not in self.external]
-        self.external += [n for n in self.results if n not in self.state and n is not self.flag and n.size]
-        own = {*self.external, *self.state, *self.leaves, self.flag}
+        self.numbers = [n for n in self.leaves if n.op == "number" or n in self.hosted]
+        self.external = [n for n in self.leaves if n not in self.numbers]
+        self.external += [n for n in dict.fromkeys(self.own.values()) if n not in self.external]
+        self.external += [n for n in self.made if n not in self.own and n is not self.flag and n.size]
+        own = {*self.external, *self.own, *self.leaves, self.flag}
         planned = [n for n in lives if n.op not in LEAVES and n not in own]
         self.offsets, self.arena_size = placed({n: (*lives[n], n.bytes) for n in planned}, ALIGN)
         self.used = [n for n in lives if n.op == "constant"]
-        self.overwritten = set(self.state.values())
+        self.overwritten = set(self.own.values())
         self.written = {n for n in self.external if n not in self.leaves and n not in self.overwritten}
 
     def loaded(self, driver: Driver) -> CudaProgram:
@@ -119,8 +145,9 @@ class CudaProgram:
         self.driver = driver
         self.functions = [driver.load(e.text, "KERNEL") if isinstance(e, Launch) else None for e in self.entries]
         self.arena = driver.empty((max(self.arena_size, 1),), np.dtype(np.uint8))
-        self.numbers = [n for n in self.leaves if n.op == "number"]
         self.values = driver.empty((max(1, len(self.numbers)),), np.dtype(np.float64))
+        self.staged = np.zeros(len(self.numbers), np.float64)
+        self.cells = [self.staged[i : i + 1].view(n.dtype)[:1] for i, n in enumerate(self.numbers)]
         self.addresses: dict[Node, int] = {}
         for node, offset in self.offsets.items():
             self.addresses[node] = driver.address(self.arena) + offset
@@ -155,9 +182,9 @@ class CudaProgram:
         self._look()
         copies = self._bind(arrays)
         if self.numbers:
-            self.driver.upload(
-                self.driver.address(self.values), np.array([arrays[n] for n in self.numbers], np.float64)
-            )
+            for node, cell in zip(self.numbers, self.cells):
+                cell[0] = arrays[node]
+            self.driver.upload(self.driver.address(self.values), self.staged)
         for node in copies:
             if node not in self.written:
                 self.driver.copy(self.addresses[node], self.bound[node], node.bytes)
@@ -165,6 +192,8 @@ class CudaProgram:
         for node in copies:
             if node in self.written:
                 self.driver.copy(self.bound[node], self.addresses[node], node.bytes)
+        if self.counts:
+            self._count(arrays)
         self.runs += 1
         if self.flag is None:
             return True
@@ -173,6 +202,12 @@ class CudaProgram:
         at = self.runs % WATCHED
         self.driver.watch(self.seen[at : at + 1], self.addresses[self.flag])
         return True
+
+    def _count(self, arrays: dict[Node, object]) -> None:
+        """Overwrite the numbers in host memory, while the GPU works."""
+        leaves = {n: np.asarray(arrays[n]) for n in self.numbers}
+        for old, value in zip(self.counts.values(), evaluate(list(self.counts), leaves)):
+            arrays[old][...] = value
 
     def _look(self) -> None:
         """RuntimeError if a run before this one met values that it must not go on with."""
@@ -209,7 +244,7 @@ class CudaProgram:
             self.addresses[node] = now
         if moved:
             self.graphs.clear()
-            for result, old in self.state.items():
+            for result, old in self.own.items():
                 if old.size:
                     self.addresses[result] = self.addresses[old]
         return copies
@@ -228,18 +263,22 @@ class CudaProgram:
                         self.graphs.append(graph)
                     self.driver.replay(graph)
             if segment.host is not None:
-                self._host(segment.host)
+                self.call_host(segment.host)
 
     def _entries(self, segment: Segment) -> None:
         for i in range(segment.first, segment.last):
-            entry = self.entries[i]
-            addresses = [self.addresses[n] for n in entry.items]
-            if isinstance(entry, Launch):
-                self.driver.launch(self.functions[i], entry.grid, addresses)
-            else:
-                self.driver.call(entry.what, addresses)
+            self.enqueue_entry(i)
 
-    def _host(self, kernel: Kernel) -> None:
+    def enqueue_entry(self, i: int) -> None:
+        """Enqueue one launch or call, with the arrays where the last run found them."""
+        entry = self.entries[i]
+        addresses = [self.addresses[n] for n in entry.items]
+        if isinstance(entry, Launch):
+            self.driver.launch(self.functions[i], entry.grid, addresses)
+        else:
+            self.driver.call(entry.what, addresses)
+
+    def call_host(self, kernel: Kernel) -> None:
         """Call the interpreter's part on copies in host memory."""
         node, driver = kernel.node, self.driver
         inputs = [self._fetched(n).reshape(x.shape) for n, x in zip(kernel.operands, node.inputs)]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..graph import Node
 from .kernels import Kernel
 from .products import offset_of, strides_of
-from .schedule import leading
+from .schedule import leading, scale_in
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Matrices:
 
 @dataclass(frozen=True)
 class Matmul:
-    """out[i] = a[i] @ b[i] for all i of a stack: (m, k) by (k, n), in memory of `dtype`, into `out`, rows side by side."""
+    """out[i] = scale a[i] @ b[i] for all i of a stack: (m, k) by (k, n), in memory of `dtype`, into `out`, rows side by side."""
 
     m: int
     n: int
@@ -36,6 +36,7 @@ class Matmul:
     out: str
     a: Matrices
     b: Matrices
+    scale: float = 1.0
 
     @property
     def count(self) -> int:
@@ -91,7 +92,20 @@ def _matmul(kernel: Kernel) -> Matmul:
     *stack, m, n = node.shape
     a, b = (_matrices(x, base, tuple(stack)) for x, base in zip(node.inputs, kernel.operands))
     types = kernel.operands[0].dtype.name, kernel.results()[0].dtype.name
-    return Matmul(m, n, node.inputs[0].shape[-1], tuple(stack), *types, a, b)
+    return Matmul(m, n, node.inputs[0].shape[-1], tuple(stack), *types, a, b, _scale(node, kernel.results()[0]))
+
+
+def _scale(node: Node, result: Node) -> float:
+    """By what a product is multiplied on the way to the result that the library rounds."""
+    scale = 1.0
+    while result is not node:
+        if result.op == "multiply":
+            x = next(x for x in result.inputs if (found := scale_in(result, x)) is not None)
+            scale *= found
+            result = x
+        else:
+            result = result.inputs[0]
+    return scale
 
 
 def _matrices(x: Node, base: Node, stack: tuple[int, ...]) -> Matrices:

@@ -79,18 +79,23 @@ def side_by_side(kernels: list[Kernel], machine: Machine, flag: Node | None = No
     return _launch(kernels, machine, write)
 
 
-def fits(kernels: list[Kernel], kernel: Kernel, home: Callable[[Node], Node]) -> bool:
-    """Whether a loop kernel may run side by side with others. home: whose memory a node has."""
-    if len(kernels) == TOGETHER or grid_of(kernel).threads != grid_of(kernels[0]).threads:
-        return False
+def independent(kernels: list[Kernel], kernel: Kernel, home: Callable[[Node], Node], flag: Node | None) -> bool:
+    """Whether a loop kernel needs nothing of others, nor they of it. home: whose memory a node has."""
     reads, writes = _touched(kernel, home)
-    arrays = len(reads | writes)
+    if kernel.writes_state and flag is not None:
+        reads.add(flag)
     for other in kernels:
         r, w = _touched(other, home)
-        arrays += len(r | w)
-        if (reads | writes) & w or writes & r:
+        if not w.isdisjoint(reads | writes) or not writes.isdisjoint(r):
             return False
-    return arrays <= ARRAYS
+    return True
+
+
+def has_room(kernels: list[Kernel], kernel: Kernel) -> bool:
+    """Whether a launch of loop kernels can take one more."""
+    arrays = sum(len(k.loads() | written(k)) for k in (*kernels, kernel))
+    same = grid_of(kernel).threads == grid_of(kernels[0]).threads
+    return same and len(kernels) < TOGETHER and arrays <= ARRAYS
 
 
 def _touched(kernel: Kernel, home: Callable[[Node], Node]) -> tuple[set[Node], set[Node]]:

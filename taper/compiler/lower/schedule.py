@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from ..elementwise import ELEMENTWISE
-from ..graph import LEAVES, MOVEMENTS, PRODUCTS, REDUCTIONS, SEVERAL, Node, reached
+from ..graph import LEAVES, MOVEMENTS, PRODUCTS, REDUCTIONS, SEVERAL, Node, number_in, reached
 from ..windows import WINDOWS
 from .access import Access, NotLinear, Split, steps_of, through
 from .expression import INDEXED, data_of, inline, is_reduction
@@ -148,13 +148,21 @@ class _Scheduler:
         return x
 
     def narrowed(self, node: Node) -> Node | None:
-        """The cast to half precision that alone uses a product of half precision, if there is one: the library rounds."""
+        """The cast to half precision that alone uses a product of half precision, if there is one: the library rounds.
+
+        Before it may be a multiplication by a number that is known, which the library does, too.
+        """
         half = self.operand_bases(node)[0].dtype
-        users = self.users[node]
-        while len(users) == 1 and users[0].op == "reshape" and users[0] not in self.results:
-            users = self.users[users[0]]
-        fits = len(users) == 1 and users[0].op == "cast" and users[0].dtype == half and half.name in self.widened
-        return users[0] if fits and node not in self.results else None
+        at, users = node, self.users[node]
+        while len(users) == 1 and at not in self.results:
+            (user,) = users
+            if user.op == "cast":
+                fits = user.dtype == half and half.name in self.widened
+                return user if fits else None
+            if user.op != "reshape" and (node.op != "matmul" or scale_in(user, at) is None):
+                return None
+            at, users = user, self.users[user]
+        return None
 
     def operand_bases(self, node: Node) -> tuple[Node, ...]:
         """What a product's operands are strided views of; half precision if both are, which a matrix product widens."""
@@ -176,9 +184,13 @@ class _Scheduler:
             return base
         if narrow:
             # What must be moved in memory is moved before it is widened.
-            whole = self.stripped(x)
-            if widens(whole, self.widened):
-                return whole.inputs[0]
+            wide = x
+            while wide.op in MOVEMENTS:
+                wide = wide.inputs[0]
+            if widens(wide, self.widened):
+                access = operand_strides(x, wide.inputs[0])
+                if access is not None and fits(node, place, access):
+                    return wide.inputs[0]
         return x
 
     def _rereads(self, node: Node, reads: set[Node]) -> bool:
@@ -660,6 +672,15 @@ def leading(shape: tuple[int, ...], strides: tuple[int, ...]) -> tuple[bool, int
     if (row == 1 or m == 1) and (column >= m or n == 1):
         return True, max(column if n > 1 else m, 1)
     return None
+
+
+def scale_in(node: Node, x: Node) -> float | None:
+    """The number by which a node multiplies x, if it does that and the number is known."""
+    if node.op != "multiply" or node.shape != x.shape:
+        return None
+    other = node.inputs[1] if node.inputs[0] is x else node.inputs[0]
+    found = None if other is x else number_in(other)
+    return None if found is None else float(found)
 
 
 def widens(node: Node, halves: tuple[str, ...]) -> bool:
