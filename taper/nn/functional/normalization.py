@@ -43,6 +43,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
         if t is not None and t._array.shape != channels:
             raise RuntimeError(f"{name} should contain {x.shape[1]} elements not {t._array.size}")
+    _both_statistics(running_mean, running_var, training)
     if training or running_mean is None:
         out, mean, variance = apply(ops.batch_norm, input, weight, bias, eps=eps)
         if training and running_mean is not None and x.size:
@@ -50,9 +51,15 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
             _follow(running_mean, mean._array, momentum)
             _follow(running_var, variance._array * (n / max(n - 1, 1)), momentum)
         return out
-    if running_var is None:
-        raise RuntimeError("batch_norm: in evaluation running_mean and running_var must both be given, or both be None")
     return apply(ops.batch_norm_by, input, running_mean, running_var, weight, bias, eps=eps)
+
+
+def _both_statistics(running_mean, running_var, training: bool) -> None:
+    """ValueError in training, RuntimeError in evaluation, if one of the running statistics is given without the other."""
+    if (running_mean is None) != (running_var is None):
+        if training:
+            raise ValueError("running_mean and running_var must either both be None or neither be None")
+        raise RuntimeError(f"running_{'mean' if running_mean is None else 'var'} must be defined in evaluation mode")
 
 
 def count_batch(tracked) -> None:

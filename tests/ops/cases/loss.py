@@ -240,6 +240,27 @@ CASES = [
         ops=("norm",),
     ),
     Error(
+        "triplet_margin_loss of other ranks",
+        lambda T, x: T.nn.functional.triplet_margin_loss(x, x[0], x),
+        RuntimeError,
+        "same number of dimensions",
+        (real(4, 3),),
+    ),
+    Error(
+        "binary_cross_entropy_with_logits of whole targets",
+        lambda T, x: T.nn.functional.binary_cross_entropy_with_logits(x, (x > 0).long()),
+        RuntimeError,
+        "can't be cast to the desired output type Long",
+        (real(4, 3),),
+    ),
+    Error(
+        "binary_cross_entropy_with_logits of bools",
+        lambda T, x: T.nn.functional.binary_cross_entropy_with_logits(x, x > 0),
+        RuntimeError,
+        "Subtraction, the `-` operator",
+        (real(4, 3),),
+    ),
+    Error(
         "cosine_similarity of complex numbers",
         lambda T, x: T.nn.functional.cosine_similarity(T.complex(x, x), x),
         RuntimeError,

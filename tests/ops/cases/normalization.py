@@ -78,6 +78,20 @@ CASES = [
     Case("normalize", F("normalize"), (real(4, 3),), ops=("norm",)),
     Case("normalize.of one norm", F("normalize", p=1.0, dim=0), (real(4, 3, low=0.1),), ops=("norm",)),
     Error(
+        "batch_norm without running_var",
+        lambda T, x, m: T.nn.functional.batch_norm(x, m, None, training=True),
+        ValueError,
+        "running_mean and running_var must either both be None",
+        (real(4, 3), W),
+    ),
+    Error(
+        "batch_norm without running_mean in evaluation",
+        lambda T, x, m: T.nn.functional.batch_norm(x, None, m),
+        RuntimeError,
+        "running_mean must be defined in evaluation mode",
+        (real(4, 3), W),
+    ),
+    Error(
         "batch_norm of one value a channel",
         batch_norm,
         ValueError,
