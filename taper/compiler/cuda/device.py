@@ -1,5 +1,6 @@
 """The driver of a real GPU, on CuPy: its memory pool, modules, streams and graphs, and cuBLAS through its bindings."""
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import math

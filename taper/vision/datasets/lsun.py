@@ -1,5 +1,6 @@
 """LSUN (Yu et al. 2015): photographs of ten kinds of scenes, in LMDB databases."""
 
+# pyright: reportMissingImports=false
 from __future__ import annotations
 
 import io
