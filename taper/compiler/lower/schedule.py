@@ -367,17 +367,21 @@ class _Scheduler:
     def reach(self, kernel: Kernel) -> int:
         """The number of the last node among what a kernel computes and all that it needs, through others, too.
 
-        Numbers grow along single nodes, but a kernel may compute early nodes with late ones.
+        Numbers grow along single nodes, but a kernel may compute early nodes with late ones. Kernels that overwrite what
+        each other reads wait in a circle, until one of them is settled: they count as reaching everything.
         """
         known = self._reach
-        stack = [kernel]
-        while kernel not in known:
+        stack, begun = [kernel], set()
+        while stack:
             k = stack[-1]
-            missing = [n for n in self.needs(k) if n not in known]
+            missing = [] if k in known else [n for n in self.needs(k) if n not in known and n not in begun]
             if missing:
+                begun.add(k)
                 stack.extend(missing)
             else:
-                known[k] = max([_last(k), *[known[n] for n in self.needs(k)]])
+                if k not in known:
+                    everything = self.nodes[-1].number
+                    known[k] = max([_last(k), *[known.get(n, everything) for n in self.needs(k)]])
                 stack.pop()
         return known[kernel]
 
