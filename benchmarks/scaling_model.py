@@ -86,6 +86,28 @@ def sharded_step(work: Workload, n: int) -> float:
     return step(work, n) + all_gather(work.size, n)
 
 
+def reduce_scatter(size: float, n: int) -> float:
+    """The first half of an all-reduce by halving."""
+    share = (n - 1) / n * size
+    return math.ceil(math.log2(n)) * LATENCY + share / BANDWIDTH + share * ADDING
+
+
+def fully_sharded_step(work: Workload, n: int, layers: int = 24) -> float:
+    """The same with `fully_shard` of as many layers, each of which begins to travel when the one before computes.
+
+    The parameters travel before forward and before backward, the gradients after it; the first and the last hide behind
+    nothing.
+    """
+    gather, reduce = all_gather(work.size / layers, n), reduce_scatter(work.size / layers, n)
+    forward = gather + max(work.forward, (layers - 1) * gather)
+    return forward + max(2 * work.forward, (layers - 1) * (gather + reduce)) + reduce
+
+
+def fully_sharded_memory(work: Workload, n: int, layers: int = 24) -> float:
+    """Bytes a node of its rows of everything, and of two whole layers."""
+    return (2 * work.size + 8 * work.parameters) / n + 2 * work.size / layers
+
+
 def memory(work: Workload, n: int, sharded: bool) -> float:
     """Bytes a node of parameters, gradients and two float32 moments."""
     return 2 * work.size + 8 * work.parameters / (n if sharded else 1)
@@ -107,5 +129,16 @@ def table() -> list[str]:
     return lines
 
 
+def fully_sharded_table() -> list[str]:
+    """The prediction for `fully_shard`, as lines of Markdown."""
+    lines = ["| workload of a node | nodes | step | efficiency | memory |", "|---|--:|--:|--:|--:|"]
+    for work in WORKLOADS:
+        for n in NODES:
+            seconds = fully_sharded_step(work, n)
+            efficiency, room = 3 * work.forward / seconds, fully_sharded_memory(work, n) / 1e9
+            lines.append(f"| {work.name} | {n} | {1e3 * seconds:.0f} ms | {efficiency:.0%} | {room:.2f} GB |")
+    return lines
+
+
 if __name__ == "__main__":
-    print("\n".join(table()))
+    print("\n".join([*table(), "", *fully_sharded_table()]))

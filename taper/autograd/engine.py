@@ -60,16 +60,19 @@ _running = _Running()
 
 
 def passing() -> object:
-    """The backward pass that this thread is in, the innermost; None outside of backward."""
-    return _running.passes[-1] if _running.passes else None
+    """The backward pass that this thread is in, the outermost; None outside of backward."""
+    return _running.passes[0] if _running.passes else None
 
 
 def at_end(call: Callable[[], None]) -> None:
-    """Call this when the backward pass that is going on is done, unless it fails. RuntimeError outside of backward."""
+    """Call this when the backward pass that is going on is done (the outermost), unless it fails.
+
+    RuntimeError outside of backward.
+    """
     if not _running.passes:
         raise RuntimeError("Final callbacks can only be installed during backward pass.")
-    passing = _running.passes[-1]
-    passing.last = [*passing.last, call]
+    outermost = _running.passes[0]
+    outermost.last = [*outermost.last, call]
 
 
 class _Backward:

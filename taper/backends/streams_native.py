@@ -26,8 +26,9 @@ def kernels(n: int, cost: float) -> ModuleType | None:
     """`native/streams` if n numbers are worth it, of which one takes NumPy `cost` nanoseconds; else None."""
     if n * cost < large.LARGE_WORK:
         return None
-    if Native.load is not None:
-        Native.load()
+    load = Native.load  # another thread may be about to take it away
+    if load is not None:
+        load()
     return Native.kernels
 
 

@@ -14,6 +14,9 @@ def place_of(array) -> device:
     """Where an array is."""
     if isinstance(array, (ndarray, generic)):
         return CPU
+    captured = getattr(array, "place", None)
+    if captured is not None:  # of a step that is being captured
+        return captured
     arrays = sys.modules.get(f"{driver.__package__}.arrays")  # without it there is none on a GPU
     return CPU if arrays is None or not isinstance(array, arrays.ndarray) else arrays.device_of(array)
 

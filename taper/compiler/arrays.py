@@ -310,7 +310,7 @@ def attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal, needs):
             made = _routines.attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal)
             return (*(d if need else None for d, need in zip(made, needs)), None, None)
         kept = _attention.weights_of(_xp, q, k, mask, scale, causal)
-    return _attention.slopes(halved if recording.place.type == "cuda" else _xp, g, q, k, v, drop, kept, scale, needs)
+    return _attention.slopes(halved if recording.gpu else _xp, g, q, k, v, drop, kept, scale, needs)
 
 
 def recurrence(cell, x, h, c, w, b, project, sizes, reverse):

@@ -26,7 +26,7 @@ def matmul(x, y):
     """A product; if one of both was widened from half precision, the other is rounded to that."""
     x, y = symbol_of(x), symbol_of(y)
     half = _origin(x.node()) or _origin(y.node())
-    if recording.place.type == "cuda" and half is not None:
+    if recording.gpu and half is not None:
         x, y = (v if _origin(v.node()) is not None else _rounded(v, half) for v in (x, y))
     return _matmul(x, y)
 

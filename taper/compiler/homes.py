@@ -18,7 +18,8 @@ from .errors import CaptureError
 class Home:
     """kind: the class of arrays there. empty, contiguous, share_memory: as NumPy's functions of these names. program:
     the program of a graph. stand_in: a NumPy array, of any values, with the shape, dtype and strides of one there. fetch: a
-    NumPy array with the elements of one there. place: the device. generators: those of random numbers that are the device's."""
+    NumPy array with the elements of one there. place: the device. gpu: whether programs
+    run on a GPU. generators: those of random numbers that are the device's."""
 
     kind: type
     empty: Callable
@@ -28,6 +29,7 @@ class Home:
     stand_in: Callable[[Any], np.ndarray]
     fetch: Callable[[Any], np.ndarray] = np.array
     place: device = CPU
+    gpu: bool = False
     generators: Callable[[], list] = list
 
 

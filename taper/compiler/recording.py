@@ -13,7 +13,8 @@ class Recording(threading.local):
     """The capture of this thread, if any.
 
     present: the value of a number now. questions: what was asked about numbers. checks: conditions that leave a run to
-    the eager engine where they are true anywhere. place: the device of the step's arrays.
+    the eager engine where they are true anywhere. place: the device of the step's arrays. gpu: whether a GPU
+    computes with them.
     """
 
     graph: Graph | None = None
@@ -21,6 +22,7 @@ class Recording(threading.local):
     questions: list
     checks: list[Node]
     place: device = CPU
+    gpu: bool = False
 
 
 recording = Recording()

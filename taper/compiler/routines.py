@@ -174,7 +174,7 @@ def attention(q, k, v, mask, drop, scale, causal):
     arrays = {n: a for n, a in dict(q=q, k=k, v=v, mask=mask, drop=drop).items() if a is not None}
     if length * keys < (LARGE_CAUSAL if causal else LARGE) or q.dtype.name not in ("float32", "float64"):
         return None
-    if recording.place.type == "cuda":
+    if recording.gpu or not isinstance(scale, (int, float)):
         return None
     if max(q.shape[-1], v.shape[-1]) > WIDEST or (mask is not None and (mask.ndim < 2 or mask.shape[-1] != keys)):
         return None

@@ -637,8 +637,15 @@ class Step:
 
 
 def autocast():
-    """The dtype of the autocast that is on; None if there is none."""
-    return casting.dtype.get() if casting.enabled.get() else None
+    """The dtype of the autocast that is on, with that of GPUs where theirs is on; None if there is none."""
+    here = casting.dtype.get() if casting.enabled.get() else None
+    if not casting.gpu_enabled.get():
+        return here
+    both = here, casting.gpu_dtype.get()
+    return _TOGETHER.setdefault(both, both)  # guards ask whether it is the same object
+
+
+_TOGETHER: dict[tuple, tuple] = {}
 
 
 _SIGNS = dict(lt="<", le="<=", gt=">", ge=">=", eq="==", ne="!=")

@@ -35,7 +35,7 @@ def _at_home(storage: Storage, location: str) -> Storage:
     """The storage where it was when it was saved."""
     kind = location.partition(":")[0]
     if kind == "cpu":
-        return storage.at(CPU)
+        return storage.at(CPU) if isinstance(storage, Storage) else storage
     if kind == "cuda" and driver.count():
         where = device(location)
         if where.index is not None and where.index >= driver.count():

@@ -116,6 +116,6 @@ def test_calls_at_the_end_of_backward():
     y = x * 2
     y.register_hook(nested)
     y.sum().backward()
-    assert seen[1:] == ["inner", "outer"]
+    assert seen[1:] == ["outer", "inner"]
     with pytest.raises(RuntimeError, match="during backward"):
         engine.at_end(print)

@@ -175,7 +175,7 @@ def home(drivers: list | None = None, **options) -> Home:
             drivers.append(driver)
         return CudaProgram(graph, results, state, driver.machine, hosted).loaded(driver)
 
-    return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, place=GPU)
+    return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, gpu=True)
 
 
 class OnCupy(Emulated):
@@ -199,5 +199,5 @@ def cupy_home(cupy, drivers: list) -> Home:
 
     return Home(
         cupy.ndarray, cupy.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, cupy.asnumpy, GPU,
-        generators,
+        True, generators,
     )  # fmt: skip

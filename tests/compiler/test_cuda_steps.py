@@ -218,3 +218,31 @@ def test_the_stages_of_a_step_on_a_gpu(drivers):
     compiled(taper.randn(5, 7))
     assert list(compiled.stages) == ["captured", "kernels", "llvm", "optimised", "ptx", "call"]
     assert ".target sm_90" in compiled.stages["ptx"] and "shfl.sync" in compiled.stages["ptx"]
+
+
+@pytest.mark.parametrize("name", ["mlp", "resnet", "gpt"])
+def test_autocast_steps_multiply_in_half_precision_on_the_gpu_alone(name, drivers):
+    build, draw, classes, _ = MODELS[name]
+
+    def losses(compiled: bool) -> list[float]:
+        taper.manual_seed(0)
+        model = build()
+        optimizer = taper.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+        batches = [draw() for _ in range(3)]
+        targets = [taper.randint(0, classes, (len(model(x)),)) for x in batches]
+
+        def step(x, y):
+            with taper.autocast("cpu", dtype=taper.bfloat16):
+                loss = F.cross_entropy(model(x).float(), y)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = taper.compile(step, fullgraph=True) if compiled else step
+        return [run(x, y).item() for x, y in zip(batches, targets)]
+
+    np.testing.assert_allclose(losses(True), losses(False), rtol=2e-4)
+    notes = [n for what, *rest in drivers[-1].done for n in (rest[0] if what == "replay" else [(what, *rest)])]
+    calls = [n[1] for n in notes if n[0] == "call"]
+    assert len(calls) > 5 and {c.dtype for c in calls} == {"bfloat16"}

@@ -83,6 +83,16 @@ def test_attention_by_blocks(name, monkeypatch):
     assert "attention, " in kernels and "attention gradient, " in kernels
 
 
+def test_a_scale_that_changes_is_no_new_program(monkeypatch):
+    monkeypatch.setattr(routines, "LARGE", 1)
+    q = taper.randn(2, 20, 8)
+    compiled = taper.compile(lambda q, scale: F.scaled_dot_product_attention(q, q, q, scale=scale), fullgraph=True)
+    for scale in (0.3, 0.5):
+        expected = F.scaled_dot_product_attention(q, q, q, scale=scale)
+        np.testing.assert_allclose(compiled(q, scale).numpy(), expected.numpy(), rtol=0, atol=1e-5)
+    assert len(compiled.steps) == 1
+
+
 def test_a_mask_that_learns_has_its_gradient(monkeypatch):
     monkeypatch.setattr(routines, "LARGE", 1)
     q, k, v, mask = (taper.randn(*s, requires_grad=True) for s in ((2, 20, 8), (2, 15, 8), (2, 15, 5), (20, 15)))

@@ -90,7 +90,6 @@ def test_a_sharded_tensor_has_the_shape_of_the_whole_and_no_operators():
         lambda: one.copy_(t),
         lambda: bool(t == t),
         lambda: t.mul_(2),
-        lambda: t.to(taper.float64),
     ):
         with pytest.raises(NotImplementedError, match=r"to_local\(\) or x\.full_tensor"):
             call()
@@ -344,3 +343,31 @@ def test_the_wrapper_shows_the_modules_state():
         FSDP.state_dict_type(model, StateDictType.LOCAL_STATE_DICT),
     ):
         pass
+
+
+def test_what_modules_are_given_later_is_taken_over():
+    """Shards from a checkpoint (assign=True), another dtype, frozen parameters; what lies otherwise is refused."""
+    model = fully_shard(Two())
+    with taper.no_grad():
+        before = model(taper.ones(1, 4))
+    given = {
+        name: distribute_tensor(t.full_tensor() * 2, t.device_mesh, t.placements)
+        for name, t in model.state_dict().items()
+    }
+    model.load_state_dict(given, assign=True)
+    assert model.first.weight.to_local() is given["first.weight"].to_local()
+    with taper.no_grad():
+        bias = given["second.bias"].full_tensor() / 2
+        assert taper.allclose(model(taper.ones(1, 4)) - 2 * bias, 4 * (before - bias), atol=1e-5)
+    model.reshard()
+    model.double()
+    model.first.requires_grad_(False)
+    out = model(taper.ones(1, 4, dtype=taper.float64))
+    out.sum().backward()
+    assert out.dtype == model.second.weight.grad.dtype == taper.float64 and model.first.weight.grad is None
+    assert model.to("cpu") is model and model.second.weight.to(taper.float64) is model.second.weight
+    model.second.weight = nn.Parameter(taper.ones(2, 8))
+    with pytest.raises(RuntimeError, match="second.weight was sharded .* distribute_tensor"):
+        model(taper.ones(1, 4))
+    with pytest.raises(TypeError, match="must be one that lies as it does"):
+        model.first.weight.data = taper.ones(8, 4)

@@ -19,6 +19,8 @@ SAME = (
     "layers,clip,one",
     "layers,accumulate,double",
     "layers,recompute",
+    "layers,recompute,reentrant",
+    "layers,outside",
     "layers,mesh,adam",
     "wrapped",
     "wrapped,NO_SHARD",
@@ -57,7 +59,9 @@ def test_losses_are_those_of_one_process(runs, n, name):
     assert len(set(runs[n][name]["losses"])) == 8
 
 
-@pytest.mark.parametrize("name", ("layers", "layers,keep", "layers,recompute", "wrapped", "wrapped,NO_SHARD"))
+@pytest.mark.parametrize(
+    "name", ("layers", "layers,keep", "layers,recompute,reentrant", "layers,outside", "wrapped", "wrapped,NO_SHARD"),
+)
 def test_sharding_changes_nothing(runs, name):
     """Also names and shapes of the state are those of the model that is not sharded."""
     same(runs[4][name], runs[1]["plain"])

@@ -26,6 +26,7 @@ def rows(head: str) -> list[list[str]]:
 
 def test_the_prediction_is_what_the_model_prints():
     assert "\n".join(scaling_model.table()) in PAGE
+    assert "\n".join(scaling_model.fully_sharded_table()) in PAGE
 
 
 def test_the_models_column_follows_from_the_formulas():
@@ -53,3 +54,13 @@ def test_the_ways_of_adding_agree_where_they_must():
         assert scaling_model.ring(1e9, n, latency=0) == pytest.approx(scaling_model.halving(1e9, n, latency=0))
     assert scaling_model.doubling(100, 64) < scaling_model.halving(100, 64) < scaling_model.ring(100, 64)
     assert scaling_model.halving(1e8, 64) < scaling_model.doubling(1e8, 64)
+
+
+def test_full_sharding_sends_half_as_much_again_and_holds_a_share():
+    work = scaling_model.WORKLOADS[2]
+    free = scaling_model.fully_sharded_step(work, 64)
+    assert 3 * work.forward < free < scaling_model.sharded_step(work, 64) * 1.01
+    for n in (8, 64, 1024):
+        both = scaling_model.all_gather(1e9, n) + scaling_model.reduce_scatter(1e9, n)
+        assert both == pytest.approx(scaling_model.halving(1e9, n))
+    assert scaling_model.fully_sharded_memory(work, 1024) < 0.05 * scaling_model.memory(work, 1024, False)

@@ -112,7 +112,33 @@ def digits(root):
         write(raw / f"qmnist-{name}-labels-idx2-int", head + labels.tobytes())
 
 
+def places(root):
+    write(root / "categories_places365.txt", "/a/airfield 0\n/b/beach 1\n")
+    write(root / "places365_train_standard.txt", "/a/airfield/1.jpg 0\n/b/beach/2.jpg 1\n")
+    write(root / "places365_test.txt", "3.jpg\n")
+    picture(root / "data_256_standard" / "a" / "airfield" / "1.jpg", 1)
+    picture(root / "data_256_standard" / "b" / "beach" / "2.jpg", 2)
+    picture(root / "test_large" / "3.jpg", 3)
+
+
+def ten(root):
+    for i, name in enumerate(("train/n01440764/a", "train/n03425413/b", "train/n03425413/c", "val/n01440764/d")):
+        picture(root / "imagenette2-160" / f"{name}.jpeg", i)
+
+
+def streets(root):
+    for i, city in enumerate(("aachen", "bochum")):
+        scene = f"{city}_000000_000019"
+        picture(root / "leftImg8bit" / "train" / city / f"{scene}_leftImg8bit.png", i)
+        place = root / "gtFine" / "train" / city
+        for kind in ("instanceIds", "labelIds", "color"):
+            picture(place / f"{scene}_gtFine_{kind}.png", i + 1)
+        write(place / f"{scene}_gtFine_polygons.json", json.dumps({"imgHeight": i, "objects": []}))
+
+
 CASES = [
+    ("Cityscapes", streets, {}), ("Cityscapes", streets, {"target_type": ["semantic", "polygon", "color"]}),
+    ("Places365", places, {"small": True}), ("Places365", places, {"split": "test"}), ("Imagenette", ten, {"size": "160px"}), ("Imagenette", ten, {"size": "160px", "split": "val"}),
     ("Food101", food, {}), ("Food101", food, {"split": "test"}), ("OxfordIIITPet", pets, {}), ("OxfordIIITPet", pets, {"split": "test", "target_types": ["category", "segmentation"]}),
     ("OxfordIIITPet", pets, {"target_types": "binary-category"}), ("GTSRB", signs, {}), ("GTSRB", signs, {"split": "test"}), ("Caltech101", caltech, {}), ("Caltech256", caltech, {}),
     ("Flowers102", flowers, {}), ("Flowers102", flowers, {"split": "test"}), ("SVHN", numbers, {}), ("STL10", stl, {}), ("STL10", stl, {"split": "train+unlabeled", "folds": 0}),
@@ -126,10 +152,10 @@ WITH_SCIPY = {"Flowers102", "SVHN", "SBDataset"}
 @pytest.fixture(autouse=True)
 def without_checksums(monkeypatch):
     """The files here are not those of the authors."""
-    from taper.vision.datasets import arrays, listed
+    from taper.vision.datasets import arrays, listed, scenes
 
     there = lambda path, md5=None: Path(path).is_file()
-    for module in (arrays, listed):
+    for module in (arrays, listed, scenes):
         monkeypatch.setattr(module, "check_integrity", there)
 
 
@@ -149,7 +175,7 @@ def test_as_torchvision_reads_them(i, tmp_path, monkeypatch):
     torchvision = pytest.importorskip("torchvision", reason="torchvision, the oracle, is not installed")
     if name in WITH_SCIPY or "annotation" in options.get("target_type", ()):
         pytest.importorskip("scipy", reason="torchvision reads MATLAB's files through SciPy")
-    for module in ("stl10", "flowers102", "svhn"):
+    for module in ("stl10", "flowers102", "svhn", "places365"):
         monkeypatch.setattr(getattr(torchvision.datasets, module), "check_integrity", lambda path, md5=None: Path(path).is_file())
     make(tmp_path)
     ours, theirs = (getattr(package.datasets, name)(str(tmp_path), **options) for package in (vision, torchvision))
@@ -157,7 +183,7 @@ def test_as_torchvision_reads_them(i, tmp_path, monkeypatch):
     for k in range(len(ours)):
         assert plain(ours[k]) == plain(theirs[k])
     for attribute in ("classes", "class_to_idx", "categories"):
-        assert getattr(ours, attribute, None) == getattr(theirs, attribute, None)
+        assert repr(getattr(ours, attribute, None)) == repr(getattr(theirs, attribute, None))
 
 
 def test_what_the_files_hold(tmp_path):
@@ -175,7 +201,7 @@ def test_what_the_files_hold(tmp_path):
     assert turned[1] == ("RGB", -1) and turned.classes == ["Abyssinian", "Shiba Inu"]
 
 
-@pytest.mark.parametrize("name", ["Food101", "Flowers102", "OxfordIIITPet", "GTSRB", "Caltech101", "Caltech256", "SBDataset", "SVHN", "STL10", "QMNIST"])  # fmt: skip
+@pytest.mark.parametrize("name", ["Food101", "Flowers102", "OxfordIIITPet", "GTSRB", "Caltech101", "Caltech256", "SBDataset", "SVHN", "STL10", "QMNIST", "Places365", "Imagenette"])  # fmt: skip
 def test_files_that_are_not_there(name, tmp_path):
     with pytest.raises(RuntimeError, match="download=True"):
         getattr(datasets, name)(tmp_path)
@@ -183,6 +209,14 @@ def test_files_that_are_not_there(name, tmp_path):
     if name != "Caltech256":
         with pytest.raises(ValueError, match=r"Unknown value 'x' for argument \w+. Valid values are \{"):
             getattr(datasets, name)(tmp_path, **options)
+
+
+def test_cityscapes_files_that_are_not_there(tmp_path):
+    with pytest.raises(RuntimeError, match="gtFine_trainvaltest.zip"):
+        datasets.Cityscapes(tmp_path)
+    for options, words in (({"mode": "x"}, "mode"), ({"split": "train_extra"}, "if mode is 'fine'"), ({"target_type": "x"}, "target_type")):
+        with pytest.raises(ValueError, match=words):
+            datasets.Cityscapes(tmp_path, **options)
 
 
 def test_lsun_names_its_scenes_and_its_package(tmp_path):

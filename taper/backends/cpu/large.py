@@ -96,12 +96,14 @@ def rowwise(kernel: Callable, seen: Callable[..., tuple[int, int, tuple] | None]
 
 def _by_rows(formula: Callable, args: tuple, along: int, axes: int, others: tuple):
     shape = args[0].shape
+    if Native.rows is None:
+        return NotImplemented
     if axes == 1 and len(shape) == 2:
         made = Native.rows(formula, args[:along], others)
         return made if made.__class__ is not list else tuple(made)
     lead, width = shape[: len(shape) - axes], prod(shape[len(shape) - axes :])
     given = tuple([a.reshape(-1, width if a.shape == shape else 1) for a in args[:along]])
-    made = NotImplemented if Native.rows is None else Native.rows(formula, given, others)
+    made = Native.rows(formula, given, others)
     if made is NotImplemented:
         return made
     if made.__class__ is not list:

@@ -4,6 +4,9 @@ Kernels that are plain array code are the CPU's (`portable.py`). What there is N
 Importing this needs CuPy and a device; `driver.namespace()` does it when a GPU is first asked for.
 """
 
+# CuPy is not there where types are checked.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import sys
@@ -59,31 +62,10 @@ _portable["cross_entropy"]._starts = _portable["cross_entropy"]._starts.__wrappe
 
 globals().update({name: value for name, value in vars(library).items() if not name.startswith("_")})
 for _name in (
-    *(
-        "attention",
-        "choosing",
-        "complex",
-        "conversion",
-        "convolution",
-        "counting",
-        "cross_entropy",
-        "ctc",
-        "cumulative",
-    ),
-    *(
-        "fourier",
-        "incomplete_integrals",
-        "indexing",
-        "linear",
-        "loss",
-        "matrices",
-        "normalization",
-        "pooling",
-        "recurrence",
-        "reduce",
-    ),
-    *("softmax", "sorting", "special", "symmetric", "triangular", "views", "windows"),
-):
+    "attention choosing complex conversion convolution counting cross_entropy ctc cumulative fourier incomplete_integrals "
+    "indexing linear loss matrices normalization pooling recurrence reduce softmax sorting special symmetric triangular views "
+    "windows"
+).split():
     _module = _portable[_name]
     globals().update({name: getattr(_module, name) for name in _module.__all__})
 

@@ -1,5 +1,8 @@
 """CuPy, imported when a GPU is first asked for, and the devices that it finds."""
 
+# CuPy is not there where types are checked.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import importlib

@@ -4,6 +4,9 @@ The library *is* CuPy, with what kernels use and CuPy lacks, or has under anothe
 and scattering by ufuncs, `vecdot`, failures of cuSOLVER as exceptions.
 """
 
+# CuPy is not there where types are checked.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import functools
@@ -36,6 +39,41 @@ def matmul(a, b, **options):
 def astype(x, dtype, copy=True):
     """x with another element type."""
     return x.astype(dtype, copy=copy)
+
+
+def _sortable(x):
+    """x in a type that CuPy surely sorts: half precision as float32, bools as bytes."""
+    if x.dtype.kind == "b":
+        return x.view(numpy.uint8)
+    return x.astype(numpy.float32) if x.itemsize == 2 and x.dtype.kind in "fV" else x
+
+
+def _again(x, dtype):
+    """What was sorted in its own type."""
+    return x if x.dtype == dtype else x.astype(dtype)
+
+
+def argsort(x, axis=-1, kind=None):
+    """The positions that sort x; equal elements keep their order."""
+    return cupy.argsort(_sortable(x), axis=axis, kind="stable")
+
+
+def sort(x, axis=-1, kind=None):
+    return _again(cupy.sort(_sortable(x), axis=axis), x.dtype)
+
+
+def argpartition(x, kth, axis=-1):
+    return cupy.argpartition(_sortable(x), kth, axis=axis)
+
+
+def partition(x, kth, axis=-1):
+    return _again(cupy.partition(_sortable(x), kth, axis=axis), x.dtype)
+
+
+def unique(x, **options):
+    """`cupy.unique`; the values come in x's type."""
+    found = cupy.unique(_sortable(x), **options)
+    return (_again(found[0], x.dtype), *found[1:]) if found.__class__ is tuple else _again(found, x.dtype)
 
 
 def vecdot(x, y):
@@ -151,7 +189,7 @@ class Ufunc:
         if not places.size:
             return
         values = cupy.broadcast_to(cupy.asarray(values, dtype=x.dtype), shape).reshape(-1)
-        order = cupy.argsort(places)  # stable: earlier values come first
+        order = argsort(places)  # earlier values come first
         places, values = places[order], values[order]
         n, step = places.size, 1
         longest = int(cupy.bincount(cupy.unique(places, return_inverse=True)[1].reshape(-1)).max())

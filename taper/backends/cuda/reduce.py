@@ -1,5 +1,8 @@
 """Reductions on a GPU: CuPy's own. axis: an axis, a tuple of axes, or None for all."""
 
+# CuPy is not there where types are checked.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import cupy

@@ -3,6 +3,9 @@
 A view made here is an array of its own over the same block: CuPy gives it no base, but the block tells whose memory it is.
 """
 
+# CuPy is not there where types are checked.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 import cupy

@@ -257,7 +257,7 @@ def _home(number: int) -> Home:
 
     return Home(
         cupy.ndarray, here.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, cupy.asnumpy, place,
-        generators,
+        True, generators,
     )  # fmt: skip
 
 

@@ -22,6 +22,9 @@ DIVIDED, REPEATED = 8, 64
 """The cost of a value from inputs alone, and how often it is repeated, from which it is stored: kernels that repeat it
 along their rows would divide again for each vector of a product."""
 
+ONE_DIVISION = 4
+"""The cost from which threads of a GPU, which have no loop to keep it along, do not compute a repeated value each."""
+
 HEAVY = 45
 """The cost, in simple operations, from which a value with several users is stored and not computed again.
 
@@ -209,8 +212,10 @@ class _Scheduler:
 
     def _settled(self, node: Node, cost: int, reads: set[Node]) -> bool:
         """Whether a node is a quotient or the like of inputs, such as a batch norm's scale in evaluation, and repeated so
-        often that a small kernel before all others should find it."""
-        if cost < DIVIDED or not all(x.op in LEAVES for x in reads):
+        often that a small kernel before all others should find it. On a GPU it may come from anything."""
+        if cost < (ONE_DIVISION if self.library else DIVIDED):
+            return False
+        if not self.library and not all(x.op in LEAVES for x in reads):
             return False
         return any(u.size >= REPEATED * node.size for u in self._real_users(node) if u.op not in REDUCTIONS)
 

@@ -188,6 +188,17 @@ class DTensor(Tensor):
         """The same memory without history."""
         return self.detach()
 
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, DTensor) or (value.shape, value.placements) != (self.shape, self.placements):
+            raise TypeError(f"data of a DTensor of {tuple(self.shape)}, {self.placements} must be one that lies as it does")
+        self._array, self._local_tensor, self._counter = value._array, value._local_tensor, value._counter
+
+    def to(self, *args: Any, **kwargs: Any) -> DTensor:
+        """The tensor in another dtype, without history; itself if nothing changes."""
+        local = self._local_tensor.to(*args, **kwargs)
+        return self if local is self._local_tensor else self.like(local)
+
     def clone(self, *, memory_format: Any = None) -> DTensor:
         """A copy without history."""
         return self.like(wrap(self._local_tensor._array.copy()))

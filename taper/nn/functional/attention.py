@@ -42,13 +42,23 @@ def scaled_dot_product_attention(
                     f"the number of query heads: got query {tuple(query.shape)}, key {tuple(key.shape)}, value "
                     f"{tuple(value.shape)}"
                 )
-        key = key.repeat_interleave(heads // key._array.shape[-3], -3)
+        groups = key._array.shape[-3]
+        if groups == value._array.shape[-3] and (attn_mask is None or attn_mask._array.ndim < 3):
+            # A group's queries see its one head by broadcasting.
+            query = query.unflatten(-3, (groups, heads // groups))
+            out = _attended(query, key.unsqueeze(-3), value.unsqueeze(-3), attn_mask, dropout_p, is_causal, scale)
+            return out.flatten(-4, -3)
+        key = key.repeat_interleave(heads // groups, -3)
         value = value.repeat_interleave(heads // value._array.shape[-3], -3)
+    return _attended(query, key, value, attn_mask, dropout_p, is_causal, scale)
+
+
+def _attended(query, key, value, mask, dropout_p: float, is_causal: bool, scale):
     if scale is None:
         features = query._array.shape[-1]
         scale = 1 / math.sqrt(features) if features else math.inf
     drop = _dropout_mask(query, key, dropout_p)
-    return apply(attention, query, key, value, attn_mask, drop, scale=scale, causal=bool(is_causal))
+    return apply(attention, query, key, value, mask, drop, scale=scale, causal=bool(is_causal))
 
 
 def _dropout_mask(query, key, p: float):

@@ -27,6 +27,8 @@ CASES = [
     Case("attention.matrices", F(), (Q[0, 0].copy(), K[0, 0].copy(), V[0, 0].copy())),
     Case("attention.broadcast", F(), (Q, K[:1, :1].copy(), V[:, :1].copy())),
     Case("attention.groups of heads", F(enable_gqa=True), GROUPS, second=False),
+    Case("attention.groups of heads, hidden", F(enable_gqa=True), (*GROUPS, SOME[:3].copy()), second=False),
+    Case("attention.groups of heads, a mask each", F(enable_gqa=True), (*GROUPS, real(4, 3, 6)), second=False),
     Error(
         "attention with a mask and causal",
         F(is_causal=True),

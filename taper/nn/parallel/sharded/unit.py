@@ -80,16 +80,13 @@ class Unit:
         self.arrived: set[int] = set()
         self._gathering: list[tuple[Work | None, np.ndarray, list[Held]]] | None = None
         self._sent: list[int] = []
-        self._pages = self._laid_out()
-        for number, one in enumerate(self.held):
-            one.place(one.shard)
-            if one.shard.requires_grad:
-                one.full.register_post_accumulate_grad_hook(lambda _, number=number: self.on_gradient(self, number))
-        self.trained = {n for n, one in enumerate(self.held) if one.shard.requires_grad}
         self.on_gradient = lambda unit, number: None
+        for one in self.held:
+            one.place(one.shard)
+        self._lay_out()
 
-    def _laid_out(self) -> Pages:
-        """Room for the whole parameters, each of which is a leaf over its part of it."""
+    def _lay_out(self) -> None:
+        """Make room for the whole parameters, each of which is a leaf over its part of it."""
         starts, end = [], 0
         for one in self.held:
             starts.append(end)
@@ -102,7 +99,35 @@ class Unit:
             one.full = leaf_of(Parameter, array, one.shard.requires_grad)
             one.full.__dict__.update({k: v for k, v in one.shard.__dict__.items() if k not in _OF_SHARDS})
             counter_of(one.full)
-        return pages
+        self._pages = pages
+        self.trained = {n for n, one in enumerate(self.held) if one.shard.requires_grad}
+        for number in self.trained:
+            leaf = self.held[number].full
+            leaf.register_post_accumulate_grad_hook(lambda _, number=number: self.on_gradient(self, number))
+
+    def _adopt(self) -> None:
+        """Take over the shards that modules were given since, as by `load_state_dict(..., assign=True)`, and new dtypes.
+
+        RuntimeError for a parameter that does not lie as the one before.
+        """
+        for one in self.held:
+            for module, name in one.places:
+                present = module._parameters.get(name)
+                if present is one.shard:
+                    continue
+                layout = getattr(present, "shape", None), getattr(present, "placements", None)
+                if layout != (one.shard.shape, one.shard.placements):
+                    raise RuntimeError(
+                        f"{one.name} was sharded as {tuple(one.shard.shape)}, {one.shard.placements}, and then replaced by "
+                        "what lies otherwise. Replace it by distribute_tensor(tensor, p.device_mesh, p.placements)."
+                    )
+                one.shard, one.seen = present, -1
+                one.place(present)
+        if any(
+            one.full._array.dtype != self._computed(one) or one.full.requires_grad != one.shard.requires_grad
+            for one in self.held
+        ):
+            self._lay_out()
 
     def _computed(self, one: Held) -> np.dtype:
         """The dtype that forward and backward see."""
@@ -113,6 +138,8 @@ class Unit:
         """Begin to gather the whole parameters."""
         if self._gathering is not None or (self.whole and not self._stale()):
             return
+        if not self.whole:
+            self._adopt()
         self._gathering, self._sent = [], [version(one.shard) for one in self.held]
         for dtype, lot in _by_dtype(self.held, self._computed):
             own = np.zeros(sum(one.padded for one in lot), dtype)
