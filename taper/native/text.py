@@ -291,8 +291,12 @@ class Builder:
         type = vector(target, lanes(x.type))
         if source == target:
             return x
+        if target == "bfloat":
+            # Most processors have no instruction for it, and LLVM would call a function of a library that is not there.
+            return self._rounded(x if source == "float" else self.convert(x, "float", signed))
         if source in FLOATS and target in FLOATS:
-            if BITS[source] == BITS[target]:
+            if BITS[source] == BITS[target] or (source == "double" and BITS[target] == 16):
+                # From double LLVM would call a function of a library that is not there.
                 return self.convert(self.convert(x, "float"), to)
             word = "fpext" if BITS[target] > BITS[source] else "fptrunc"
         elif source in FLOATS:
@@ -308,6 +312,17 @@ class Builder:
         else:
             word = "trunc" if BITS[target] < BITS[source] else "sext" if signed and source != "i1" else "zext"
         return self.emit(type, f"{word} {x} to {type}")
+
+    def _rounded(self, x: Value) -> Value:
+        """Floats as bfloats, rounded to even; what is no number stays none."""
+        count = lanes(x.type)
+        wide, narrow = vector("i32", count), vector("i16", count)
+        bits = self.bitcast(x, wide)
+        odd = self.logical("and", self.logical("lshr", bits, const(16, wide)), const(1, wide))
+        near = self.logical("lshr", self.add(self.add(bits, const(0x7FFF, wide)), odd), const(16, wide))
+        quiet = self.logical("or", self.logical("lshr", bits, const(16, wide)), const(0x40, wide))
+        kept = self.select(self.is_nan(x), quiet, near)
+        return self.bitcast(self.emit(narrow, f"trunc {kept} to {narrow}"), vector("bfloat", count))
 
     # Memory.
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 import taper
@@ -47,3 +48,26 @@ def test_operands_are_not_widened_first():
     step = taper.compile(lambda a, b: a @ b, fullgraph=True)
     step(a, b)
     assert "1 kernel" in str(taper.explain(step)(a, b))
+
+
+NAMES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")
+
+
+@pytest.mark.parametrize("source", NAMES)
+def test_every_cast(source):
+    """Also those for which LLVM would call a function of a library, which ends the process."""
+    x = taper.tensor([0.0, 1.0, 2.5, 100.0, 3.14159, 0.1, 7.0, 8.9] * 3).to(getattr(taper, source))
+
+    def f(x):
+        return [x.to(getattr(taper, name)) for name in NAMES]
+
+    for name, found, expected in zip(NAMES, taper.compile(f, fullgraph=True)(x), f(x), strict=True):
+        assert found.dtype == expected.dtype and bool((found == expected).all()), name
+
+
+def test_rounding_of_every_kind_of_number():
+    """Ties, the largest numbers, the smallest, infinities and what is no number, as NumPy's type rounds them."""
+    bits = np.arange(0, 2**32, 65521, dtype=np.uint64).astype(np.uint32)
+    x = taper.from_numpy(np.concatenate([bits, (bits & 0xFFFF0000) | 0x8000]).view(np.float32))
+    found, expected = taper.compile(lambda x: x.bfloat16(), fullgraph=True)(x).float(), x.bfloat16().float()
+    np.testing.assert_array_equal(found.numpy(), expected.numpy())
