@@ -122,12 +122,17 @@ def _overlap(a, b) -> bool:
     if _owner(a) is not _owner(b):
         return False
     a, b = getattr(a, "shadow", a), getattr(b, "shadow", b)
-    if a.__class__ is not ndarray or not (a.size and b.size and a.flags.forc and b.flags.forc):
+    if not (a.size and b.size and _is_dense(a) and _is_dense(b)):
         return False
     start, other = address(a), address(b)
     if start == other and a.nbytes == b.nbytes:
         return a.shape != b.shape or a.strides != b.strides
     return start < other + b.nbytes and other < start + a.nbytes
+
+
+def _is_dense(array) -> bool:
+    flags = getattr(array, "flags", None)
+    return flags is not None and (flags.c_contiguous or flags.f_contiguous)
 
 
 def _owner(array):

@@ -101,8 +101,10 @@ def astype(x, dtype, copy=True, order="K"):
     return x.astype(dtype, copy=copy, order=order)
 
 
-def full_like(x, value, dtype=None, **options):
+def full_like(x, value, dtype=None, shape=None, **options):
     dtype = np.dtype(dtype or x.dtype)
+    if shape is not None:
+        return full(shape, value, dtype)
     g = graph()
     node = value.node_as(g, dtype) if hasattr(value, "node_as") else g.cast(node_for(value), dtype)
     turned = isinstance(x, Symbol) and not x.flags.c_contiguous
@@ -136,16 +138,16 @@ def triangle_beside(x):
     return _xp.tri(*x.shape[-2:], dtype=bool)
 
 
-def zeros_like(x, dtype=None, **options):
-    return full_like(x, 0, dtype)
+def zeros_like(x, dtype=None, shape=None, **options):
+    return full_like(x, 0, dtype, shape)
 
 
-def ones_like(x, dtype=None, **options):
-    return full_like(x, 1, dtype)
+def ones_like(x, dtype=None, shape=None, **options):
+    return full_like(x, 1, dtype, shape)
 
 
-def empty_like(x, dtype=None, **options):
-    return full_like(x, 0, dtype)
+def empty_like(x, dtype=None, shape=None, **options):
+    return full_like(x, 0, dtype, shape)
 
 
 # Computing.

@@ -51,7 +51,6 @@ LOOKS_AT_VALUES = {
     "histogramdd": "bins between the smallest and the largest element",
     "reinterpret": "memory read as another dtype",
     "cov": "a warning if there are too few observations",
-    "pooled_at.fractional": "windows where random numbers say",
     **{name: "the seed is set inside" for name in ("bernoulli", "poisson", "normal.parameters")},
 }
 """Rows that need values while the step is captured, and for what."""
