@@ -183,7 +183,10 @@ class _AsOfCPU:
     """What holds its elements in the CPU's memory, after all."""
 
     def __init__(self, array):
-        self.__dlpack__ = array.__dlpack__
+        self._array = array
+
+    def __dlpack__(self, **options):
+        return self._array.__dlpack__(**options)
 
     def __dlpack_device__(self):
         return 1, 0
