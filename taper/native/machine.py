@@ -42,6 +42,13 @@ class Machine:
         return self.vector_bits > 128 or self.triple.startswith(("aarch64", "arm64", "nvptx"))
 
     @property
+    def halves(self) -> bool:
+        """Whether there are instructions that convert float16 to float32 and back."""
+        if self.triple.startswith("wasm"):
+            return False
+        return self.vector_bits > 128 or not self.triple.startswith("x86") or "+f16c" in self.features.split(",")
+
+    @property
     def gpu(self) -> bool:
         """Whether a lane is a thread, of which a kernel has many: code is written for one."""
         return self.triple.startswith("nvptx")

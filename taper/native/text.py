@@ -83,12 +83,15 @@ class Module:
     fused: whether the machine multiplies and adds in one rounding (`Machine.fused`); where it does not, error terms
     of products are found by splitting, since an emulated `fma` is a slow call.
     modulo: whether `frem` is exact there, as C's; where it is not, vector_math/modulo.py is.
+    halves: whether it converts halves to floats and back (`Machine.halves`); where it does not, narrow.py does, as it does
+    everywhere for bfloats.
     """
 
     functions: list[str] = field(default_factory=list)
     declarations: dict[str, str] = field(default_factory=dict)
     fused: bool = True
     modulo: bool = True
+    halves: bool = True
 
     def __str__(self) -> str:
         return "\n".join([*self.declarations.values(), "", *self.functions])
@@ -291,9 +294,13 @@ class Builder:
         type = vector(target, lanes(x.type))
         if source == target:
             return x
-        if target == "bfloat":
-            # Most processors have no instruction for it, and LLVM would call a function of a library that is not there.
-            return self._rounded(x if source == "float" else self.convert(x, "float", signed))
+        if target == "bfloat" or "half" in (source, target) and not self.module.halves:
+            from .narrow import from_half, to_bfloat, to_half
+
+            if source == "half" and not self.module.halves:
+                return self.convert(from_half(self, x), to, signed)
+            x = self.convert(x, "float", signed)
+            return to_bfloat(self, x) if target == "bfloat" else to_half(self, x)
         if source in FLOATS and target in FLOATS:
             if BITS[source] == BITS[target] or (source == "double" and BITS[target] == 16):
                 # From double LLVM would call a function of a library that is not there.
@@ -312,17 +319,6 @@ class Builder:
         else:
             word = "trunc" if BITS[target] < BITS[source] else "sext" if signed and source != "i1" else "zext"
         return self.emit(type, f"{word} {x} to {type}")
-
-    def _rounded(self, x: Value) -> Value:
-        """Floats as bfloats, rounded to even; what is no number stays none."""
-        count = lanes(x.type)
-        wide, narrow = vector("i32", count), vector("i16", count)
-        bits = self.bitcast(x, wide)
-        odd = self.logical("and", self.logical("lshr", bits, const(16, wide)), const(1, wide))
-        near = self.logical("lshr", self.add(self.add(bits, const(0x7FFF, wide)), odd), const(16, wide))
-        quiet = self.logical("or", self.logical("lshr", bits, const(16, wide)), const(0x40, wide))
-        kept = self.select(self.is_nan(x), quiet, near)
-        return self.bitcast(self.emit(narrow, f"trunc {kept} to {narrow}"), vector("bfloat", count))
 
     # Memory.
 
