@@ -236,7 +236,7 @@ class Program:
                 if name not in _loaded:
                     code = cache.get(entry.code) if entry.code else None
                     code = code or library.object_code(_named(entry.text or self._text_of(entry)), self.machine)
-                    _loaded[name] = library.load(code, [name])[0]
+                    _loaded[name] = _address(code, name)
                 entry.name, entry.address = name, _loaded[name]
         self.arena = np.zeros(self.arena_size + ALIGN, np.uint8)
         base = self.arena.ctypes.data
@@ -408,5 +408,12 @@ def address_of(text: str, machine: Machine) -> int:
     name = _name_of(text)
     with _loading:
         if name not in _loaded:
-            _loaded[name] = library.load(library.object_code(_named(text), machine), [name])[0]
+            _loaded[name] = _address(library.object_code(_named(text), machine), name)
         return _loaded[name]
+
+
+def _address(code: bytes, name: str) -> int:
+    try:
+        return library.load(code, [name])[0]
+    except library.Unresolved as error:
+        raise CaptureError(str(error)) from error

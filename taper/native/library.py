@@ -9,8 +9,14 @@ import llvmlite.binding as llvm
 
 from . import cache
 from .machine import Machine, host
+from .symbols import undefined
 
 _lock = threading.RLock()
+
+
+class Unresolved(RuntimeError):
+    """Code calls functions that are nowhere in this process."""
+
 
 LIGHT = ("tile_", "dot_")
 """Micro-kernels, by how their names begin: they are written as they shall run, and LLVM's passes only take time."""
@@ -112,8 +118,14 @@ def _engine() -> _Engine:
 
 
 def load(code: bytes, names: list[str]) -> list[int]:
-    """The addresses of the named functions of an object file, loaded into this process."""
+    """The addresses of the named functions of an object file, loaded into this process.
+
+    Unresolved if it calls functions that are nowhere in the process.
+    """
     with _lock:
+        absent = [name for name in undefined(code) if not llvm.address_of_symbol(name)]
+        if absent:
+            raise Unresolved(f"the code for {host().cpu} calls {', '.join(absent)}, which this process does not have")
         jit = _engine().jit
         jit.add_object_file(llvm.ObjectFileRef.from_data(code))
         jit.finalize_object()

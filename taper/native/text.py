@@ -233,6 +233,8 @@ class Builder:
     def compare(self, relation: str, x: Value, y: Value, signed: bool = True) -> Value:
         """One of < <= > >= == !=, false for NaN but for !=; an `i1` for each lane."""
         assert x.type == y.type, f"{relation}: {x} and {y}"
+        if element(x.type) == "half" and not self.module.halves:
+            x, y = self.convert(x, "float"), self.convert(y, "float")
         word = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}[relation]
         if is_float(x.type):
             instruction = f"fcmp {'u' if relation == '!=' else 'o'}{word}"
@@ -242,6 +244,8 @@ class Builder:
         return self.emit(vector("i1", lanes(x.type)), f"{instruction} {x.type} {x.text}, {y.text}")
 
     def is_nan(self, x: Value) -> Value:
+        if element(x.type) == "half":
+            x = self.convert(x, "float")
         return self.emit(vector("i1", lanes(x.type)), f"fcmp uno {x.type} {x.text}, {x.text}")
 
     def select(self, condition: Value, x: Value, y: Value) -> Value:
