@@ -42,11 +42,13 @@ class Machine:
         return self.vector_bits > 128 or self.triple.startswith(("aarch64", "arm64", "nvptx"))
 
     @property
-    def halves(self) -> bool:
-        """Whether there are instructions that convert float16 to float32 and back."""
-        if self.triple.startswith("wasm"):
-            return False
-        return self.vector_bits > 128 or not self.triple.startswith("x86") or "+f16c" in self.features.split(",")
+    def sixteen(self) -> tuple[str, ...]:
+        """LLVM's types of half precision that there are instructions for."""
+        if not self.triple.startswith(("x86", "i386", "i686", "amd64")):
+            return ("half", "bfloat") if self.gpu else () if self.triple.startswith("wasm") else ("half",)
+        features = self.features.split(",")
+        found = ["half"] if self.vector_bits > 128 or "+f16c" in features else []
+        return (*found, "bfloat") if "+avx512bf16" in features else tuple(found)
 
     @property
     def gpu(self) -> bool:

@@ -53,8 +53,19 @@ def from_half(b: Builder, x: Value) -> Value:
     return b.bitcast(b.logical("or", scaled, sign), float_)
 
 
+def from_bfloat(b: Builder, x: Value) -> Value:
+    """Bfloats as floats, exactly."""
+    count = lanes(x.type)
+    wide = vector("i32", count)
+    short = b.bitcast(x, vector("i16", count))
+    return b.bitcast(b.logical("shl", b.emit(wide, f"zext {short} to {wide}"), const(16, wide)), vector("float", count))
+
+
 def _narrow(b: Builder, bits: Value, to: str) -> Value:
     """The low halves of integers, as numbers of a type."""
     count = lanes(bits.type)
     narrow = vector("i16", count)
     return b.bitcast(b.emit(narrow, f"trunc {bits} to {narrow}"), vector(to, count))
+
+
+FROM, TO = {"half": from_half, "bfloat": from_bfloat}, {"half": to_half, "bfloat": to_bfloat}

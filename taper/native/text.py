@@ -6,6 +6,7 @@ Values carry their LLVM type, so one spelling serves every type and width: `b.ad
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -83,18 +84,29 @@ class Module:
     fused: whether the machine multiplies and adds in one rounding (`Machine.fused`); where it does not, error terms
     of products are found by splitting, since an emulated `fma` is a slow call.
     modulo: whether `frem` is exact there, as C's; where it is not, vector_math/modulo.py is.
-    halves: whether it converts halves to floats and back (`Machine.halves`); where it does not, narrow.py does, as it does
-    everywhere for bfloats.
+    sixteen: the types of half precision that it has instructions for (`Machine.sixteen`). The numbers of others are sixteen
+    bits to LLVM, which narrow.py converts: of anything else it might do with them it would call a library's function.
     """
 
     functions: list[str] = field(default_factory=list)
     declarations: dict[str, str] = field(default_factory=dict)
     fused: bool = True
     modulo: bool = True
-    halves: bool = True
+    sixteen: tuple[str, ...] = ("half", "bfloat")
+
+    @classmethod
+    def of(cls, machine) -> Module:
+        """An empty module for a processor."""
+        return cls(fused=machine.fused, sixteen=machine.sixteen)
 
     def __str__(self) -> str:
-        return "\n".join([*self.declarations.values(), "", *self.functions])
+        text = "\n".join([*self.declarations.values(), "", *self.functions])
+        for type in ("half", "bfloat"):
+            if type not in self.sixteen:
+                mark, suffix = literal(0, type)[:3], _SUFFIX[type]
+                text = re.sub(rf"{mark}([0-9A-F]{{4}})", lambda bits: str(int(bits[1], 16)), text)
+                text = re.sub(rf"\b{type}\b", "i16", re.sub(rf"\b(v\d+|){suffix}\b", r"\1i16", text))
+        return text
 
 
 @dataclass
@@ -233,7 +245,7 @@ class Builder:
     def compare(self, relation: str, x: Value, y: Value, signed: bool = True) -> Value:
         """One of < <= > >= == !=, false for NaN but for !=; an `i1` for each lane."""
         assert x.type == y.type, f"{relation}: {x} and {y}"
-        if element(x.type) == "half" and not self.module.halves:
+        if element(x.type) in ("half", "bfloat"):
             x, y = self.convert(x, "float"), self.convert(y, "float")
         word = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}[relation]
         if is_float(x.type):
@@ -244,7 +256,7 @@ class Builder:
         return self.emit(vector("i1", lanes(x.type)), f"{instruction} {x.type} {x.text}, {y.text}")
 
     def is_nan(self, x: Value) -> Value:
-        if element(x.type) == "half":
+        if element(x.type) in ("half", "bfloat"):
             x = self.convert(x, "float")
         return self.emit(vector("i1", lanes(x.type)), f"fcmp uno {x.type} {x.text}, {x.text}")
 
@@ -298,13 +310,13 @@ class Builder:
         type = vector(target, lanes(x.type))
         if source == target:
             return x
-        if target == "bfloat" or "half" in (source, target) and not self.module.halves:
-            from .narrow import from_half, to_bfloat, to_half
+        missing = [t for t in (source, target) if BITS[t] == 16 and t in FLOATS and t not in self.module.sixteen]
+        if target == "bfloat" or missing:
+            from .narrow import FROM, TO
 
-            if source == "half" and not self.module.halves:
-                return self.convert(from_half(self, x), to, signed)
-            x = self.convert(x, "float", signed)
-            return to_bfloat(self, x) if target == "bfloat" else to_half(self, x)
+            if source in missing:
+                return self.convert(FROM[source](self, x), to, signed)
+            return TO[target](self, self.convert(x, "float", signed))
         if source in FLOATS and target in FLOATS:
             if BITS[source] == BITS[target] or (source == "double" and BITS[target] == 16):
                 # From double LLVM would call a function of a library that is not there.
