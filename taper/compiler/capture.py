@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..autograd.casting import kept_apart
-from ..autograd.tape import Variable, node_of, wrap
+from ..autograd.tape import AccumulateGrad, Variable, node_of, wrap
 from ..backends.device import CPU
 from ..backends.making import making
 from ..tensor.random import Generator, default_generator
@@ -44,7 +44,7 @@ _PACKAGE = __name__.partition(".")[0]
 class Source:
     """Where an input comes from at each call.
 
-    kind: "tensor" (that very tensor), "grad" (its gradient), "argument" (the tensor at that place of the arguments),
+    kind: "tensor" (that very tensor), "argument" (the tensor at that place of the arguments), "grad" (the gradient of either),
     "number" (a mapping's entry, a closure's cell, or the argument at that place).
     """
 
@@ -95,7 +95,8 @@ class Captured:
     reach: Reach
     checks: list[Node]
     grads_assumed: set[int]
-    no_grads: list[Variable]
+    no_grads: list[Source]
+    requiring: list[tuple[Source, bool]]
     needing: list[tuple[Variable, bool]]
     plain: list[tuple[dict, object, object]]
     plain_cells: list[tuple[types.CellType, object]]
@@ -188,10 +189,12 @@ class Capture:
             args, kwargs = rebuild(tree, given)
             try:
                 result = self.function(*args, **kwargs)
+                _no_change_of((args, kwargs), given, tree)
                 outputs, result_tree = self._outputs(result, tensors, before, arguments)
                 effects = self._effects(tensors, before, arguments)
                 _no_shared_memory(before, self.home)
                 gradients = self._gradients(outputs, tensors, before)
+                requiring = [(s.source, t._node is not None) for t, s in zip(tensors, before) if t._node is not s.node]
             finally:
                 problem = found.changed()
                 found.restore()
@@ -205,12 +208,17 @@ class Capture:
             raise Uninitialised(f"the function changes {problem}, which a program cannot do")
         assumed = {id(t) for t, state in zip(tensors, before) if state.assumed}
         touched = [t for t, s in zip(tensors, before) if s.symbol.memory.value is not None or s.grad_symbol is not None]
-        no_grads = [] if self.assume_grads else [t for t in touched if t._grad is None and t._node is not None]
+        needed = {id(t) for t in touched if t._node is not None} | {id(s.tensor) for s, _ in requiring}
+        no_grads = [
+            Source("grad", tensor=t, place=arguments.get(id(t), -1))
+            for t in touched
+            if t._grad is None and id(t) in needed and (id(t) in arguments or not self.assume_grads)
+        ]
         needing = [(t, t._node is not None) for t in touched if id(t) not in arguments]
         plain, cells = found.plain(self.numbered)
         return Captured(
             self.graph, self.sources, self.draws, self.questions, effects, outputs, result_tree, found, self.checks,
-            assumed, no_grads, needing, plain, cells, found.held(self.numbered), identities, gradients,
+            assumed, no_grads, requiring, needing, plain, cells, found.held(self.numbered), identities, gradients,
             self.home,
         )  # fmt: skip
 
@@ -283,7 +291,7 @@ class Capture:
                 if state.array.dtype.kind == "c":
                     raise CaptureError("complex numbers are not captured")
                 place = arguments.get(id(t), -1)
-                source = Source("argument", place=place) if place >= 0 else Source("tensor", tensor=t)
+                source = Source("argument", tensor=t, place=place) if place >= 0 else Source("tensor", tensor=t)
                 t._array = Symbol(Memory(None, self._leaf(source, state.array)), home.stand_in(state.array))
                 state.symbol, state.source = t._array, source
                 grad = state.grad
@@ -292,7 +300,7 @@ class Capture:
                     state.assumed = True
                 if grad is not None and grad._array.__class__ is home.kind:
                     state.grad_array = grad._array
-                    origin = Source("grad", tensor=t)
+                    origin = Source("grad", tensor=t, place=place)
                     shadow = home.stand_in(state.grad_array)
                     grad._array = Symbol(Memory(None, self._leaf(origin, state.grad_array)), shadow)
                     state.grad_symbol = grad._array
@@ -362,6 +370,7 @@ class Capture:
             if isinstance(v, Number):
                 raise FixedNumberNeeded("the function returns a number that it was given", v.node)
             if not isinstance(v, Variable):
+                _no_symbols_in(v, own)
                 outputs.append(v)
             elif id(v) in own:
                 outputs.append(Output(None, same=own[id(v)]))
@@ -383,7 +392,11 @@ class Capture:
             return None
         for i, _ in live:
             outputs[i].live = True
-        wanted = [t for t, s in zip(tensors, before) if s.node is not None and s.symbol.memory.value is not None]
+        wanted = [
+            t
+            for t, s in zip(tensors, before)
+            if (s.node is not None or t._node is not None) and s.symbol.memory.value is not None
+        ]
         return captured_gradients(self.graph, live, wanted)
 
     def _effects(self, tensors, before, arguments) -> list[Effect]:
@@ -398,20 +411,41 @@ class Capture:
                 raise CaptureError("a tensor's memory is replaced (.data = ..., set_, resize_) inside the step")
             if symbol.memory.changes:
                 effects.append(Effect(state.source, symbol.node()))
-            if t._node is not state.node and not _same_leaf(t._node, state.node):
-                raise CaptureError("a tensor from outside gets a history inside the step; return the result instead")
-            grad = t._grad
+            if not all(node is None or node.__class__ is AccumulateGrad for node in (t._node, state.node)):
+                if t._node is not state.node and not _same_leaf(t._node, state.node):
+                    raise CaptureError("a tensor from outside gets a history inside the step; return the result instead")
+            grad, origin = t._grad, Source("grad", tensor=t, place=arguments.get(id(t), -1))
             if grad is None:
                 if state.grad is not None or state.assumed:
-                    effects.append(Effect(Source("grad", tensor=t), None))
+                    effects.append(Effect(origin, None))
             elif state.grad_symbol is not None and grad._array is state.grad_symbol:
                 if grad._array.memory.changes:
-                    effects.append(Effect(Source("grad", tensor=t), grad._array.node()))
+                    effects.append(Effect(origin, grad._array.node()))
             else:
                 if not isinstance(grad._array, Symbol):
                     raise CaptureError("a gradient is set to a tensor that the step does not compute")
-                effects.append(Effect(Source("grad", tensor=t), grad._array.node(), fresh=True))
+                effects.append(Effect(origin, grad._array.node(), fresh=True))
         return effects
+
+
+def _no_change_of(arguments: tuple, given: list, tree) -> None:
+    """CaptureError if the function has changed a container among its arguments: later calls give it others."""
+    leaves, now = flatten(arguments)
+    if now != tree or any(a is not b for a, b in zip(leaves, given)):
+        raise CaptureError(
+            "the function changes a list, dict or object that it is given, which a program cannot do. Make a new one and return it"
+        )
+
+
+def _no_symbols_in(value, own: dict) -> None:
+    """CaptureError if a returned object holds tensors that the step has made: later calls could not make another of it."""
+    if isinstance(value, (str, bytes, int, float, complex, type(None), np.ndarray, np.generic)):
+        return
+    if any(id(t) not in own and isinstance(t._array, Symbol) for t in reach([value]).tensors):
+        raise CaptureError(
+            f"the function returns an object of class {type(value).__name__} with tensors that it has computed. "
+            "Return them in a tuple, list, dict, named tuple or dataclass"
+        )
 
 
 def _spent(t: Variable) -> bool:
