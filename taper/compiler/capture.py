@@ -23,6 +23,7 @@ from ..backends.device import CPU
 from ..backends.making import making
 from ..tensor.random import Generator, default_generator
 from .backward import Gradients, captured_gradients
+from .contents import Contents
 from .errors import CaptureError, Uninitialised
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
@@ -101,6 +102,7 @@ class Captured:
     plain: list[tuple[dict, object, object]]
     plain_cells: list[tuple[types.CellType, object]]
     held: list[Held]
+    kept: list[Contents]
     identities: list[tuple[int, int | Variable]]
     gradients: Gradients | None = None
     home: Home = HOST
@@ -165,6 +167,7 @@ class Capture:
     actual: dict[Node, np.ndarray] = field(default_factory=dict)
     numbered: set = field(default_factory=set)
     arrays: list[Symbol] = field(default_factory=list)
+    read: set[int] = field(default_factory=set)
     home: Home = HOST
 
     def run(self) -> Captured:
@@ -218,8 +221,8 @@ class Capture:
         plain, cells = found.plain(self.numbered)
         return Captured(
             self.graph, self.sources, self.draws, self.questions, effects, outputs, result_tree, found, self.checks,
-            assumed, no_grads, requiring, needing, plain, cells, found.held(self.numbered), identities, gradients,
-            self.home,
+            assumed, no_grads, requiring, needing, plain, cells, found.held(self.numbered),
+            found.kept(self.read), identities, gradients, self.home,
         )  # fmt: skip
 
     # What the function sees in place of the real things.
@@ -273,6 +276,7 @@ class Capture:
         source = Source("tensor", tensor=wrap(array))
         symbol = Symbol(Memory(None, self._leaf(source, array)), array)
         self.arrays.append(symbol)
+        self.read.add(id(array))
         return symbol
 
     @contextmanager

@@ -438,6 +438,9 @@ class Step:
             tests.append(f"L{i}.cell_contents != Z{i}")
         for held in self.captured.held:
             tests += self._held_tests(held)
+        for i, contents in enumerate(self.captured.kept):
+            scope[f"kept{i}"] = contents
+            tests.append(f"not kept{i}.still()")
         lines = [f" if {' or '.join(tests[s : s + 50])}: return MISS" for s in range(0, len(tests), 50)]
         return ["try:", *lines, "except KeyError: return MISS"] if lines else []
 

@@ -123,10 +123,10 @@ def load(code: bytes, names: list[str]) -> list[int]:
     Unresolved if it calls functions that are nowhere in the process.
     """
     with _lock:
-        absent = [name for name in undefined(code) if not llvm.address_of_symbol(name)]
+        jit = _engine().jit
+        absent = [n for n in undefined(code) if not llvm.address_of_symbol(n) and not jit.get_function_address(n)]
         if absent:
             raise Unresolved(f"the code for {host().cpu} calls {', '.join(absent)}, which this process does not have")
-        jit = _engine().jit
         jit.add_object_file(llvm.ObjectFileRef.from_data(code))
         jit.finalize_object()
         addresses = [jit.get_function_address(name) for name in names]
