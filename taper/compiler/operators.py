@@ -85,18 +85,26 @@ def run(formula: Callable, args: tuple, attrs: dict):
         return NotImplemented
     given: list[np.ndarray] = []
     key: list = [formula, cpu.winograd, *attrs]
-    for a in (*args, *attrs.values()) if attrs else args:
-        if isinstance(a, np.ndarray):
-            if is_single(a):
-                key += a.shape, a.dtype, True
-                a = a[(0,) * a.ndim + (...,)]
-            else:
-                key += a.shape, a.dtype
-            given.append(a)
-        else:
-            key += a.__class__, a
+    _describe((*args, *attrs.values()) if attrs else args, key, given)
+    for i, a in enumerate(given):
+        if is_single(a):
+            key.append(i)
+            given[i] = a[(0,) * a.ndim + (...,)]
     fused = _kept(tuple(key), lambda: _captured(formula, args, attrs, _shapes(args), Fused, _never))
     return NotImplemented if fused is None else fused.run(given)
+
+
+def _describe(values: Sequence, key: list, given: list[np.ndarray]) -> None:
+    """Add to a key what a program depends on: arrays' shapes and dtypes, and the types and values of all else.
+
+    given: gets the arrays.
+    """
+    for v in values:
+        if isinstance(v, np.ndarray):
+            key += v.shape, v.dtype
+            given.append(v)
+        else:
+            key += v.__class__, v
 
 
 def _shapes(args: tuple) -> list[tuple]:
@@ -111,20 +119,22 @@ def elementwise(formula: Callable, args: tuple, attrs: dict):
     """
     if recording.graph is not None:
         return NotImplemented
-    arrays = [a for a in args if isinstance(a, np.ndarray)]
+    values = (*args, *attrs.values()) if attrs else args
+    arrays = [a for a in values if isinstance(a, np.ndarray)]
     found = prepared(arrays)
     if found is None:
         return NotImplemented
     given, shape, order = found
     likes = [((ANY,) if x.ndim else (), (ANY,) if a.ndim else ()) for x, a in zip(given, arrays)]
     key = [formula, *attrs]
-    for a, like in zip(arrays, likes):
-        key += a.dtype, like
-    for v in (*args, *attrs.values()):
-        if _changes(v):
+    rest = iter(likes)
+    for v in values:
+        if isinstance(v, np.ndarray):
+            key += v.dtype, next(rest)
+        elif _changes(v):
             key.append(Number)
             given.append(np.array(v))
-        elif not isinstance(v, np.ndarray):
+        else:
             key += v.__class__, v
     program = _kept(tuple(key), lambda: _captured(formula, args, attrs, likes, OnePass, _changes))
     if program is None:
@@ -144,12 +154,9 @@ def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
     key: list = [formula]
     for a in given:
         key += a.shape[1:], a.dtype
-    for a in args:
-        if isinstance(a, np.ndarray):
-            key += a.shape, a.dtype
-            given.append(in_order(a))
-        else:
-            key += a.__class__, a
+    _describe(args, key, given)
+    if len(given) > len(along):
+        given = [in_order(a) for a in given]
     program = _kept(tuple(key), lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never))
     return NotImplemented if program is None else program.run(given, len(along[0]))
 
