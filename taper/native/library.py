@@ -103,7 +103,9 @@ class _Engine:
         _initialised()
         empty = llvm.parse_assembly("")
         empty.triple = host().triple
-        self.jit = llvm.create_mcjit_compiler(empty, target_machine(host()))
+        # llvmlite's memory manager places the sections of an object together. LLVM's own lets code and constants drift
+        # apart in a crowded address space, past the 2 GB that x86-64 code can reach: finalize_object then aborts.
+        self.jit = llvm.create_mcjit_compiler(empty, target_machine(host()), use_lmm=True)
 
 
 @lru_cache(None)
