@@ -14,6 +14,7 @@ import numpy as np
 from .entry import BRIEF, SHARED, Entrance, enterable
 from .errors import CaptureError
 from .graph import ANY, Graph, Node
+from .homes import fit
 from .program import Program
 
 
@@ -47,13 +48,16 @@ class OnePass:
         with self.lock:
             self.program.code[0, 2] = length
             if work < BRIEF:
-                self.quick.enter(self.quick.address, *arrays, *out)
+                ran = self.quick.enter(self.quick.address, *arrays, *out)
             elif work < SHARED:
                 self.long.words[7] = 1
-                self.long.enter(self.long.address, *arrays, *out)
+                ran = self.long.enter(self.long.address, *arrays, *out)
             else:
                 with self.long.share():
-                    self.long.enter(self.long.address, *arrays, *out)
+                    ran = self.long.enter(self.long.address, *arrays, *out)
+        if not ran:
+            # One lies unaligned.
+            return self.run([fit(a) for a in given], length)
         return out if self.several else out[0]
 
 

@@ -242,7 +242,7 @@ class Program:
                     code = cache.get(entry.code) if entry.code else None
                     code = code or library.object_code(_named(entry.text or self._text_of(entry)), self.machine)
                     missing[entry.name] = code
-            made = library.loaded(missing)
+            made = _linked(missing)
             _loaded.update(made)
             for entry in self.entries:
                 entry.loaded = entry.loaded or made[entry.name]
@@ -417,5 +417,12 @@ def code_of(text: str, machine: Machine) -> library.Code:
     with _loading:
         found = _loaded.get(name)
         if found is None:
-            found = _loaded[name] = library.loaded({name: library.object_code(_named(text), machine)})[name]
+            found = _loaded[name] = _linked({name: library.object_code(_named(text), machine)})[name]
         return found
+
+
+def _linked(objects: dict[str, bytes]) -> dict[str, library.Code]:
+    try:
+        return library.loaded(objects)
+    except library.Unresolved as error:
+        raise CaptureError(str(error)) from error

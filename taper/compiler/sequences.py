@@ -53,7 +53,7 @@ class Routine:
             cell = b.offset(b.args[0], i64(self.names.index(name)), "i64")
             return b.load("i64" if name in NUMBERS else "ptr", cell)
 
-        module = Module(fused=machine.fused)
+        module = Module.of(machine)
         emit(module, "KERNEL", operand)
         self.code = code_of(str(module), machine)
 

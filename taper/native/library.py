@@ -15,6 +15,11 @@ from .machine import Machine, host
 
 _lock = threading.RLock()
 
+
+class Unresolved(RuntimeError):
+    """Code lacks a function that it shall have, or calls one that is nowhere in this process."""
+
+
 LIGHT = ("tile_", "dot_")
 """Micro-kernels, by how their names begin: they are written as they shall run, and LLVM's passes only take time."""
 
@@ -113,7 +118,7 @@ def _linker() -> llvm.LLJIT:
     """LLVM's just-in-time linker. It places all sections of an object together: code must find its constants within 2 GB,
     which its older loader (MCJIT) does not see to, and then aborts the process."""
     _initialised()
-    linker = llvm.create_lljit_compiler(target_machine(host()), use_jit_link=True)
+    linker = llvm.create_lljit_compiler(target_machine(host()), use_jit_link=True, suppress_errors=True)
     # Never disposed of: threads of a team may be in its code when the interpreter ends.
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(linker))
     return linker
@@ -131,11 +136,15 @@ def _linked(objects: Iterable[bytes], names: Iterable[str], others: dict[str, in
     for name in names:
         builder.export_symbol(name)
     with _lock:
-        return builder.link(_linker(), f"taper{next(_count)}")
+        try:
+            return builder.link(_linker(), f"taper{next(_count)}")
+        except RuntimeError as error:
+            raise Unresolved(f"the code for {host().cpu} does not link: {error}") from error
 
 
 def loaded(objects: dict[str, bytes]) -> dict[str, Code]:
-    """Object files in this process, each with the one function that is its name. RuntimeError if it has none."""
+    """Object files in this process, each with the one function that is its name. Unresolved if one lacks it,
+    or calls what is nowhere in the process."""
     if not objects:
         return {}
     tracker = _linked(objects.values(), objects, {})
