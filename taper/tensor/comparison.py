@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.dispatch import apply, beside, binary, into, only_tensors, unary
+from ..autograd.dispatch import FOUND, apply, beside, binary, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.tape import Variable, elsewhere, wrap
 from ..backends import namespace_of
@@ -136,7 +136,9 @@ bitwise_right_shift = binary(ops.right_shift, "input / 2 ** other, rounded down.
 gcd = binary(ops.gcd, "The greatest common divisor.", scalars="none")
 lcm = binary(ops.lcm, "The least common multiple.", scalars="none")
 bitwise_not = unary(
-    ops.bitwise_not, "All bits turned round; the logical not of bools. NotImplementedError for floating numbers."
+    ops.bitwise_not,
+    "All bits turned round; the logical not of bools. NotImplementedError for floating numbers.",
+    exact=FOUND,
 )
 
 

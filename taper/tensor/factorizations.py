@@ -113,6 +113,10 @@ def _unpacked(LU, pivots):
 def lu_unpack(LU_data, LU_pivots, unpack_data: bool = True, unpack_pivots: bool = True, *, out=None):
     """(P, L, U) from the result of `linalg.lu_factor`. What is not unpacked is an empty tensor."""
     check_tensor("lu_unpack", "LU_data", LU_data)
+    if LU_data._array.ndim < 2:
+        raise RuntimeError(
+            f"torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: {list(LU_data._array.shape)} instead"
+        )
     if LU_pivots._array.dtype != np.int32:
         raise RuntimeError(
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype. Note: this "

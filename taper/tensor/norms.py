@@ -109,8 +109,8 @@ def cdist(x1, x2, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_
         # Of rows without columns every distance is 0, where the largest of nothing would be an error.
         return norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p if a.shape[-1] else 2, -1)
     squares = (x1 * x1).sum(-1, True) + (x2 * x2).sum(-1).unsqueeze(-2) - 2 * (x1 @ x2.transpose(-2, -1))
-    apart = squares > 0
-    return where(apart, where(apart, squares, 1.0).sqrt(), 0.0)
+    together = squares <= 0  # NaN stays
+    return where(together, 0.0, where(together, 1.0, squares).sqrt())
 
 
 class NormMethods:

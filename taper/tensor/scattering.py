@@ -161,7 +161,7 @@ def _aligned(input, dim: int, index, source, name: str) -> tuple:
         )
     limit = length(input, axis)
     if outside(index._array, limit):
-        wrong = RuntimeError if name == "index_add_" else IndexError
+        wrong = RuntimeError if name == "index_add_" and input._array.ndim else IndexError
         raise wrong(f"index out of range in self: {name} along dimension {axis} of size {limit}")
     return axis, index
 

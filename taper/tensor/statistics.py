@@ -34,7 +34,7 @@ def _weights(name: str, weights, count: int, kinds: str, words: str) -> None:
             f"cov(): expected {name} to have the same numel as there are observations in the input but got "
             f"{array.size} != {count}"
         )
-    if array.size and array.min() < 0:
+    if not (array >= 0).all():
         raise RuntimeError(f"cov(): {name} cannot be negative")
 
 
@@ -66,6 +66,8 @@ def cov(input, *, correction: int = 1, fweights=None, aweights=None):
         divisor = count - correction
     else:
         total = sum(weights)
+        if float(total) == 0:
+            raise RuntimeError("cov(): weights sum to zero, can't be normalized")
         average = sum(x * weights, 1, True) / total
         if aweights is None or correction == 0:
             divisor = total - correction
