@@ -120,7 +120,7 @@ def diff(input, n: int = 1, dim: int = -1, prepend=None, append=None, *, out=Non
         raise RuntimeError(f"order must be non-negative but got {n}")
     axis = dims.one(dim, input._array.ndim)
     if n == 0:
-        return input.clone() if out is None else into(out, input)
+        return input.clone() if out is None else into(out, input, EXPECTED)
     parts = [t for t in (prepend, input, append) if t is not None]
     if any(t._array.ndim != input._array.ndim for t in parts):
         raise RuntimeError("diff expects prepend or append to be the same dimension as input")

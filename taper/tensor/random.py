@@ -24,7 +24,6 @@ from ..backends.transfer import place_of
 from ..errors import mismatch
 from ..ops import random as ops
 from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
-from .outputs import placed
 
 __all__ = [
     "Generator",
@@ -434,7 +433,7 @@ def bernoulli(input, p=None, *, generator=None, out=None):
         made = stream.bernoulli_each(array, array.dtype)
         if out is None:
             return apply(ops.bernoulli, input, None, values=made)
-    return placed(out, wrap(made))
+    return wrap(made) if out is None else into(out, wrap(made).to(out.dtype), warns=False)
 
 
 def _bernoulli(stream, shape, p, np_dtype) -> np.ndarray:

@@ -102,7 +102,8 @@ def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros"
     for taps in product(range(len(reach)), repeat=len(sizes)):
         at = [b + reach[tap] for b, tap in zip(low, taps)]
         if mode == "bicubic":
-            at = [_bounded(a, size, padding_mode, align) for a, size in zip(at, sizes)]
+            with np.errstate(all="ignore"):
+                at = [_bounded(a, size, padding_mode, align) for a, size in zip(at, sizes)]
         term = _picked(input, at)
         for weight, tap in zip(weights, taps):
             term = term * weight[tap]

@@ -791,6 +791,13 @@ CASES = [
         "orgqr_cpu",
         (integers(2, 2),),
     ),
+    Error(
+        "lu_unpack.number",
+        lambda T, v: T.lu_unpack(v[0], T.tensor([1], dtype=T.int32)),
+        RuntimeError,
+        "2 or more dimensions",
+        (V,),
+    ),
     Error("ldl_factor.singular", lambda T, a: T.linalg.ldl_factor(a - a), RuntimeError, "", (A,)),
     Error("ldl_factor.oblong", lambda T, a: T.linalg.ldl_factor(a), RuntimeError, "square matrices", (WIDE,)),
     Error("ormqr.sizes", lambda T, a, v: T.ormqr(a, v, a[:2]), RuntimeError, "must be equal to input", (A, V)),

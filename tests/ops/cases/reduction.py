@@ -193,6 +193,24 @@ CASES = [
         rtol=1e-4,
     ),
     Case(
+        "cdist.nan",
+        lambda T, x: T.cdist(x, x, compute_mode="use_mm_for_euclid_dist"),
+        (MISSING,),
+        ops=("matmul", "where"),
+        grad=False,
+    ),
+    Case(
+        "sum.out",
+        lambda T, x: [
+            getattr(T, name)(x, 0, out=T.empty(0, dtype=getattr(T, dtype)))
+            for name in ("sum", "prod", "cumsum", "cumprod")
+            for dtype in ("int64", "uint8", "float64")
+        ],
+        (real(2, 3, low=1.0, high=4.0),),
+        ops=("sum_along", "prod_along", "cumsum", "cumprod"),
+        grad=False,
+    ),
+    Case(
         "cdist.same",
         lambda T, x: (
             T.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist"),
