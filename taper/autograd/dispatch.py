@@ -82,7 +82,7 @@ def apply(operator: Operator, *inputs, **attrs):
     try:
         out = operator.forward(xp, *arrays, **attrs)
     except ValueError as error:
-        together = [a for a in arrays if hasattr(a, "shape")] if operator.broadcasts else []
+        together = [a for a in arrays if hasattr(a, "shape")] if operator.promote is not AS_IS else []
         raise cannot_broadcast(operator, error, *together) from None
     except MemoryError as error:
         if driver.is_out_of_memory(error):
@@ -544,6 +544,8 @@ def binary(
             return NotImplemented
         if y is None or (y.__class__ is ndarray and not protocol):
             raise not_a_tensor(operator, y, names[1], 2)
+        if x is None:
+            raise not_a_tensor(operator, x, names[0])
         if y.__class__ is ndarray:
             y = wrap(y)
         elif isinstance(y, generic):

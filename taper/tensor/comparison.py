@@ -118,7 +118,7 @@ def isclose(input, other, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: boo
     if input._array.dtype != other._array.dtype:
         raise RuntimeError(f"{legacy_name(input._array.dtype)} did not match {legacy_name(other._array.dtype)}")
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
-        if tolerance < 0:
+        if not tolerance >= 0:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance}")
     return apply(ops.isclose, input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 

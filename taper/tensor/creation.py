@@ -399,7 +399,7 @@ def _bounds(name: str, given: tuple, named: dict) -> tuple:
 
 
 def _check_range(start, end, step) -> None:
-    if step == 0:
+    if step == 0 or step != step:
         raise RuntimeError("step must be nonzero")
     if not (math.isfinite(start) and math.isfinite(end)):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
@@ -427,7 +427,7 @@ def linspace(
 ):
     """`steps` numbers from `start` to `end`, both included, evenly spaced. RuntimeError for negative `steps`."""
     where = place(device)
-    start, end = _bound(start), _bound(end)
+    start, end = _bounds_of_row("linspace", start, end)
     np_dtype = element_type(dtype, "linspace", _type_between(start, end) if out is None else out._array.dtype)
     _refuse_bool("linspace", np_dtype)
     if np_dtype.kind in "iu":
@@ -445,8 +445,16 @@ def _whole(bound, np_dtype: np.dtype) -> int:
     return int(bound)
 
 
-def _bound(value):
-    return value.item() if isinstance(value, (Variable, np.generic)) else value
+def _bounds_of_row(name: str, start, end) -> list:
+    """Both ends as numbers. RuntimeError for tensors with dimensions."""
+    wide = [
+        f"{end_name} with {t._array.ndim} dimension(s)"
+        for end_name, t in (("start", start), ("end", end))
+        if isinstance(t, Variable)
+    ]
+    if any(isinstance(t, Variable) and t._array.ndim for t in (start, end)):
+        raise RuntimeError(f"{name} only supports 0-dimensional start and end tensors, but got {' and '.join(wide)}.")
+    return [t.item() if isinstance(t, (Variable, np.generic)) else t for t in (start, end)]
 
 
 def _type_between(start, end) -> np.dtype:
@@ -504,7 +512,7 @@ def logspace(
 ):
     """`steps` powers of `base` whose exponents run from `start` to `end`, both included, evenly spaced."""
     where = place(device)
-    start, end = _bound(start), _bound(end)
+    start, end = _bounds_of_row("logspace", start, end)
     np_dtype = element_type(dtype, "logspace", _type_between(start, end) if out is None else out._array.dtype)
     _refuse_bool("logspace", np_dtype)
     if np_dtype.kind in "iu":

@@ -119,11 +119,21 @@ def diff(input, n: int = 1, dim: int = -1, prepend=None, append=None, *, out=Non
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     axis = dims.one(dim, input._array.ndim)
+    shape = input._array.shape
+    for t in (prepend, append):
+        if t is None:
+            continue
+        if t._array.ndim != len(shape):
+            raise RuntimeError("diff expects prepend or append to be the same dimension as input")
+        for i, (have, wanted) in enumerate(zip(t._array.shape, shape)):
+            if have != wanted and i != axis:
+                raise RuntimeError(
+                    "diff expects the shape of tensor to prepend or append to match that of input except along the "
+                    f"differencing dimension; input.size({i}) = {wanted}, but got tensor.size({i}) = {have}"
+                )
     if n == 0:
         return input.clone() if out is None else into(out, input, EXPECTED)
     parts = [t for t in (prepend, input, append) if t is not None]
-    if any(t._array.ndim != input._array.ndim for t in parts):
-        raise RuntimeError("diff expects prepend or append to be the same dimension as input")
     x = cat(parts, axis) if len(parts) > 1 else input
     lead = (slice(None),) * axis
     for _ in range(min(n, x._array.shape[axis] + 1)):

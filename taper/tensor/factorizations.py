@@ -133,6 +133,19 @@ def lu_solve(LU, pivots, B, *, left: bool = True, adjoint: bool = False, out=Non
     """X with A X = B (X A = B if not left; A^H in A's place if adjoint), from `lu_factor(A)`."""
     check_square("linalg.lu_solve", LU, "LU")
     check_tensor("linalg_lu_solve", "B", B, 3)
+    have, wanted = list(pivots._array.shape), list(LU._array.shape[:-1])
+    if pivots._array.dtype != np.int32:
+        raise RuntimeError("linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32")
+    if have[-1:] != wanted[-1:]:
+        raise RuntimeError(
+            "linalg.lu_solve: Number of pivots per batch should be same as the dimension of the matrix, which is "
+            f"{wanted[-1]}, but got pivots with shape {have}"
+        )
+    if have != wanted:
+        raise RuntimeError(
+            "linalg.lu_solve: Expected LU.shape[:-1] and pivots.shape to be the same, but got pivots with shape "
+            f"{have} instead"
+        )
     if left is False:
         # X A = B is A^H X^H = B^H.
         result = lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH

@@ -294,6 +294,11 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
     """The smallest and the largest element, (min, max), over all or along one dimension."""
     array = array_of(input, ops.amin)
     axis = None if dim is None else axes_of(input, dim, "aminmax")
+    if axis is None and not array.size:
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity. Give a `dim` of "
+            "some size."
+        )
     _refuse_empty(array, axis, "aminmax")
     _refuse_complex(array, "aminmax")
     pair = [apply(o, input, axis=axis, keepdims=keepdim) for o in (ops.amin, ops.amax)]

@@ -792,6 +792,15 @@ CASES = [
         (integers(2, 2),),
     ),
     Error(
+        "lu_solve.pivots",
+        lambda T, a, v: T.lu_solve(v[:, None], a, T.tensor([1], dtype=T.int32)),
+        RuntimeError,
+        "Number of pivots",
+        (A, V),
+    ),
+    Error("lu_solve.dtype", lambda T, a, v: T.lu_solve(v[:, None], a, v), RuntimeError, "torch.int32", (A, V)),
+    Case("addr.dtypes", lambda T, x, v: T.addr(x, v.float(), v), (real(), V), ops=("mul", "add"), grad=False),
+    Error(
         "lu_unpack.number",
         lambda T, v: T.lu_unpack(v[0], T.tensor([1], dtype=T.int32)),
         RuntimeError,

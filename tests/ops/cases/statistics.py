@@ -59,6 +59,7 @@ CASES = [
     Error("cov.aweights", lambda T, x: T.cov(x, aweights=-x[0].abs()), RuntimeError, "cannot be negative", (X,)),
     Error("cov.nan", lambda T, x: T.cov(x, aweights=x[0] * float("nan")), RuntimeError, "cannot be negative", (X,)),
     Error("cov.weightless", lambda T, x: T.cov(x, aweights=x[0] * 0), RuntimeError, "sum to zero", (X,)),
+    Error("gradient.dims", lambda T, x: T.gradient(x, dim=[], spacing=[1.0]), RuntimeError, "same length", (X,)),
     Error("gradient.order", lambda T, x: T.gradient(x, edge_order=3), RuntimeError, "edge_order", (X,)),
     Error("gradient.spacing", lambda T, x: T.gradient(x, spacing=(1.0,)), RuntimeError, "expected spacing", (X,)),
     Error("gradient.samples", lambda T, x: T.gradient(x[:1]), RuntimeError, "at least edge_order", (X,)),
