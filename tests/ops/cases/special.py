@@ -82,6 +82,7 @@ CASES = [
     ),
     Error("softmax.dim", lambda T, x: T.softmax(x, 2), IndexError, "Dimension out of range", (X,)),
     Case("softsign.complex", lambda T, x, y: T.view_as_real(F("softsign")(T, T.complex(x, y))), (X, POSITIVE)),
+    Error("prelu.zero_dim", lambda T, x, w: T.prelu(x, w), RuntimeError, "zero-dim", (real(), real(2))),
     Error("prelu.dtypes", lambda T, x: T.prelu(x, x[:1, 0].float()), RuntimeError, "promoting", (X,)),
     Error("prelu.ints", lambda T, i: T.prelu(i, i[:1]), NotImplementedError, "prelu", (integers(3),)),
     Error("glu.ints", F("glu"), NotImplementedError, "glu", (integers(4),)),
