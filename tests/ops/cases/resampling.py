@@ -32,7 +32,12 @@ CASES = [
     row("replicate rows", pad((0, 0, 3, 1), "replicate"), X),
     row("circular", pad((7, 3, 1, 5), "circular"), X),
     row("circular, cropped", pad((-2, 3, 1, -1), "circular"), X),
-    row("special values", pad((3, 3, 1, 1), "reflect"), np.array([[[[-0.0, np.inf], [np.nan, 1.0]]]]).repeat(2, 3), smooth=False),
+    row(
+        "special values",
+        pad((3, 3, 1, 1), "reflect"),
+        np.array([[[[-0.0, np.inf], [np.nan, 1.0]]]]).repeat(2, 3),
+        smooth=False,
+    ),
     row("bilinear of holes", to((7, 9), mode="bilinear"), HOLES, smooth=False, second=False),
     row("bilinear of holes in 1d", lambda T, x: to(9, mode="linear")(T, x[0]), HOLES, smooth=False, second=False),
     row("nearest", to(scale_factor=2), X, dtypes=ALL),

@@ -33,6 +33,10 @@ CASES = [
     Case("entr", S("entr"), (POSITIVE,)),
     Case("entr.odd", S("entr"), (np.array([0.0, -1.0, np.nan, np.inf]),), smooth=False, second=False),
     Case("sinc.complex", lambda T, x, y: T.view_as_real(T.sinc(T.complex(x, y))), (X, POSITIVE)),
+    Case("xlog1py.numbers", lambda T, x: (T.special.xlog1py(x, 2.5), T.special.xlog1py(2.5, x)), (POSITIVE,)),
+    Case(
+        "xlog1py.ints", lambda T, i: (T.special.xlog1py(i, 2), T.special.xlog1py(2, i + 9)), (integers(9),), grad=False
+    ),
     Case("xlog1py", lambda T, x, y: T.special.xlog1py(x, y), (X, POSITIVE)),
     Case("mvlgamma", lambda T, x: T.mvlgamma(x + 3, 2), (POSITIVE,), ops=("lgamma",), rtol=2e-5),
     Case("relu", F("relu"), (AWAY,), dtypes=(*ALL, "int64")),
