@@ -11,8 +11,10 @@ from ... import dtypes
 from ...autograd.casting import in_float32
 from ...autograd.dispatch import beside
 from ...autograd.tape import wrap
+from ...backends.quiet import QUIET, enter, leave
 from ...errors import warn
 from ...tensor.products import matmul
+from ...tensor.selection import where
 
 
 def _default(align_corners) -> bool:
@@ -166,11 +168,15 @@ def _picked(input, places: list[np.ndarray]):
     """The elements (N, C, *output) at whole positions, zeros outside."""
     n, c, *sizes = input._array.shape
     flat, inside = np.zeros_like(places[0], np.int64), np.ones_like(places[0], bool)
-    for at, size in zip(places, sizes):
-        within = (at >= 0) & (at <= size - 1)
-        flat = flat * size + np.where(within, at, 0).astype(np.int64)
-        inside &= within
+    token = enter(QUIET)  # a position may be no number
+    try:
+        for at, size in zip(places, sizes):
+            within = (at >= 0) & (at <= size - 1)
+            flat = flat * size + np.where(within, at, 0).astype(np.int64)
+            inside &= within
+    finally:
+        leave(token)
     output = flat.shape[1:]
-    index = np.broadcast_to(flat.reshape(n, 1, -1), (n, c, prod(output)))
+    index = np.broadcast_to(flat.reshape(n, 1, prod(output)), (n, c, prod(output)))
     out = input.reshape(n, c, prod(sizes)).gather(2, wrap(index.copy())).reshape(n, c, *output)
-    return out if inside.all() else out.masked_fill(wrap(~inside[:, None]), 0)
+    return out if inside.all() else where(wrap(inside[:, None]), out, 0.0)
