@@ -236,7 +236,7 @@ nan_to_num = op("nan_to_num", lambda xp, x, *, nan, posinf, neginf: xp.nan_to_nu
                 x=lambda xp, g, x: xp.kept(g, xp.isfinite(x)))
 
 xlogy = op("xlogy", lambda xp, x, y: xp.xlogy(x, y), promote=FLOAT, refuses="c",
-           x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= 0), xp.zeros_like(y), xp.log(y)),
+           x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= 0), 0 * g, xp.log(y if hasattr(y, "dtype") else xp.full_like(x, y))),
            y=lambda xp, g, x, y: g * x / y)
 
 ldexp = op("ldexp", lambda xp, x, y: x * xp.exp2(y), promote=FLOAT, grad_name="MulBackward0",
