@@ -294,7 +294,7 @@ class Check:
         positional, named = names[: code.co_argcount], names[code.co_argcount :]
         scope: dict[str, Any] = {"_function": self.function, "_too_large": _too_large, "_path": self.path, "_LISTS": _LISTS}
         tests = ["out is None"] if self.exact is not self.function else []
-        heads, passed, rest = [f"{n}=None" if n in given else n for n in positional], [*positional], []
+        heads, passed = [f"{n}=None" if n in given else n for n in positional], [*positional]
         if code.co_posonlyargcount:
             heads.insert(code.co_posonlyargcount, "/")
         several = ""
@@ -349,8 +349,11 @@ def call({", ".join(heads)}):
         public.__code__ = made["call"].__code__
 
 
+_check: Callable[..., Any]  # in the scope of each public function
+
+
 def _first(*args, **kwargs):
-    return _check(*args, **kwargs)  # noqa: F821 (the public function's own scope has it)
+    return _check(*args, **kwargs)  # noqa: F821
 
 
 def checked(function, path: str, method: bool = False, exact: bool = False):
