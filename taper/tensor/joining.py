@@ -298,8 +298,9 @@ def _pieces(operator, each, x, parts: list[tuple], attrs: dict) -> tuple:
         piece._counter = counter
         piece._view = View(x, each, {"index": part}, counter[0], recording)
         made.append(piece)
-    if recording and made and node_of(x) is not None:
-        node = record(operator, (x,), attrs, 1, made[0], ())
+    edge = node_of(x) if recording and made else None
+    if edge is not None:
+        node = record(operator, (x,), attrs, (edge,), made, ())
         node.results = [(piece._array.shape, array.dtype) for piece in made]
         for i, piece in enumerate(made):
             piece._node = OutputOf(node, i)
