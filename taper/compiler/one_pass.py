@@ -27,8 +27,10 @@ class OnePass:
         made = [graph.copied(r) for r in results]
         self.several = tree is not None
         self.program = program = Program(graph, made, {})
-        if [e.chunks for e in program.entries] != [ANY] or any(s.host is not None for s in program.segments):
-            raise CaptureError("more than one kernel")
+        if any(e.chunks != ANY for e in program.entries) or any(s.host is not None for s in program.segments):
+            raise CaptureError("kernels that do not go over all elements, or rows, alike")
+        if len(program.entries) > 1 and program.arena_size:
+            raise CaptureError("results between kernels")
         slot = program.slot
         used = [i for i, n in enumerate(inputs) if n in slot]
         nodes = [*[inputs[i] for i in used], *made]
@@ -39,7 +41,7 @@ class OnePass:
         self.used = None if len(used) == len(inputs) else used
         self.each = program.work / ANY
         self.quick, self.long = (Entrance(program, specs, np.zeros(1), 0, None, brief) for brief in (True, False))
-        self.length = memoryview(program.code[0, 2:3])
+        self.lengths = [memoryview(program.code[i, 2:3]) for i in range(len(program.entries))]
         self.lock = threading.Lock()
 
     def run(self, given: Sequence[np.ndarray], length: int):
@@ -48,7 +50,8 @@ class OnePass:
         arrays = given if self.used is None else [given[i] for i in self.used]
         work = length * self.each
         with self.lock:
-            self.length[0] = length
+            for cell in self.lengths:
+                cell[0] = length
             if work < BRIEF:
                 self.quick.enter(self.quick.address, *arrays, *out)
             elif work < SHARED:
