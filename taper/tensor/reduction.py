@@ -80,7 +80,7 @@ def _fast(operator):
                     cls = plan.node_class or node_class(operator.grad_name)
                     result._node = cls(plan, (node,), (array.shape, axis, keepdims), _UNVERSIONED, None, None)
                 else:
-                    result._node = record(operator, (input,), {"axis": axis, "keepdims": keepdims}, 1, result, ())
+                    result._node = record(operator, (input,), {"axis": axis, "keepdims": keepdims}, (node,), result, ())
         return result
 
     return run
