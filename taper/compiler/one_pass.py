@@ -15,6 +15,7 @@ from .entry import BRIEF, SHARED, Entrance, enterable
 from .errors import CaptureError
 from .graph import ANY, Graph, Node
 from .program import Program
+from .reuse import new_array
 
 
 class OnePass:
@@ -41,7 +42,7 @@ class OnePass:
 
     def run(self, given: Sequence[np.ndarray], length: int):
         """The result, or the results, of `length`, for contiguous arrays of that length and such of no such dimension."""
-        out = [np.empty((length, *tail), dtype) for tail, dtype in self.made]
+        out = [new_array((length, *tail), dtype) for tail, dtype in self.made]
         arrays = [given[i] for i in self.used]
         work = length * self.each
         with self.lock:
