@@ -17,6 +17,7 @@ from .errors import CaptureError
 from .graph import ANY, Graph, Node
 from .homes import fit
 from .program import Program
+from .reuse import new_array
 
 
 class OnePass:
@@ -47,9 +48,10 @@ class OnePass:
 
     def run(self, given: Sequence[np.ndarray], length: int):
         """The result, or the results, of `length`, for contiguous arrays of that length and such of no such dimension."""
-        out = [empty((length, *tail), dtype) for tail, dtype in self.made]
-        arrays = given if self.used is None else [given[i] for i in self.used]
         work = length * self.each
+        new = empty if work < BRIEF else new_array
+        out = [new((length, *tail), dtype) for tail, dtype in self.made]
+        arrays = given if self.used is None else [given[i] for i in self.used]
         with self.lock:
             for cell in self.lengths:
                 cell[0] = length
