@@ -588,14 +588,16 @@ def binary(
     scalars: str = "either",
     names: tuple[str, str] = ("input", "other"),
     check=None,
+    grad_name: str | None = None,
 ):
     """The callable of an elementwise operator of two inputs, tensors or Python numbers: `f(input, other, *, out=None)`.
 
     swapped: it computes `operator(other, input)`. protocol: it stands for Python's `+` and the like, and returns
     NotImplemented for an operand that is neither a tensor, a number nor an array. scalars: which of the operands may be
     numbers: "both", "either" one, the "second", "none". check: called with the operator's operands, unless they are
-    float32 or float64, to refuse them.
+    float32 or float64, to refuse them. grad_name: what its nodes are called, if not as the operator's.
     """
+    grad_class = None if grad_name is None else node_class(grad_name)
     forward = operator.forward
     number_fits = scalars != "none"
     plans = [operator.plan(mask) for mask in range(4)]
@@ -625,7 +627,10 @@ def binary(
             x, y = y, x
         if check is not None:
             check(x, y)
-        return apply(operator, x, y)
+        made = apply(operator, x, y)
+        if grad_class is not None and made._node is not None:
+            made._node.__class__ = grad_class
+        return made
 
     def call(input, other, *, out=None):
         x, y = input, other
@@ -669,7 +674,7 @@ def binary(
                     plan = plans[mask]
                     if not plan.steps:
                         return result
-                    cls = plan.node_class
+                    cls = grad_class or plan.node_class
                     if cls is None:
                         cls = plan.node_class = node_class(operator.grad_name)
                     saved, versions = [], []
@@ -679,7 +684,9 @@ def binary(
                         versions.append(version(t) if t.__class__ not in _SCALARS else None)
                     result._node = cls(plan, (nx, ny), saved, versions, shapes, None)
                 else:
-                    result._node = record(operator, (x, y), {}, (nx, ny), result, (), shapes)
+                    node = result._node = record(operator, (x, y), {}, (nx, ny), result, (), shapes)
+                    if grad_class is not None:
+                        node.__class__ = grad_class
         return result
 
     def general(input, other, *, out=None):

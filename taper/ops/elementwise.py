@@ -133,7 +133,7 @@ log2 = op("log2", lambda xp, x: xp.log2(x), promote=FLOAT,
 log10 = op("log10", lambda xp, x: xp.log10(x), promote=FLOAT,
            x=lambda xp, g, x: g / (conj(xp, x) * LN10))
 
-log1p = op("log1p", lambda xp, x: xp.log1p(x), promote=FLOAT, fused=2.5,
+log1p = op("log1p", lambda xp, x: xp.log1p(x), promote=FLOAT, fused=2.5, grad_name="Log1PBackward0",
            x=lambda xp, g, x: g / conj(xp, x + 1))
 
 logaddexp = op("logaddexp", lambda xp, x, y: xp.logaddexp(x, y), promote=ARITHMETIC, fused=15, refuses="biu",
