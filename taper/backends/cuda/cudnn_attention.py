@@ -38,7 +38,9 @@ class Heads(NamedTuple):
         return a.reshape(*self.lead, *a.shape[2:])
 
 
-def forward(q: Operand, k: Operand, v: Operand, bias: Operand | None, out: Operand, scale: float, causal: bool) -> Problem:
+def forward(
+    q: Operand, k: Operand, v: Operand, bias: Operand | None, out: Operand, scale: float, causal: bool
+) -> Problem:
     """Attention (batch, heads, length, features) with the logarithms of sums that its gradient needs."""
     given = ("q", q), ("k", k), ("v", v), *([] if bias is None else [("bias", bias)])
     sums = dense((*q.shape[:3], 1), "float32")

@@ -59,7 +59,9 @@ class Tensor:
 
     def at(self, address: int) -> np.ndarray:
         """The elements that begin at an address, which the tensor may write."""
-        assert len(self.dim) == len(self.stride) and self.data_type is not None, "a tensor of which something is missing"
+        assert len(self.dim) == len(self.stride) and self.data_type is not None, (
+            "a tensor of which something is missing"
+        )
         dtype = np.dtype(DTYPES[self.data_type.partition(".")[2]])
         reach = 1 + sum((n - 1) * s for n, s in zip(self.dim, self.stride))
         flat = np.frombuffer((ctypes.c_uint8 * (reach * dtype.itemsize)).from_address(address), dtype)
@@ -220,7 +222,9 @@ def fprop(given, options, dims):
         wide = np.zeros(padded)
         _inside(wide, x.shape, options)[...] = x
         part = np.einsum(
-            "ngc...,goc->ngo...", _groups(wide[window], 1, groups), _groups(w[(slice(None), slice(None), *tap)], 0, groups)
+            "ngc...,goc->ngo...",
+            _groups(wide[window], 1, groups),
+            _groups(w[(slice(None), slice(None), *tap)], 0, groups),
         )
         out += part.reshape(out.shape)
     return [out]
@@ -232,7 +236,9 @@ def dgrad(given, options, dims):
     wide = None
     for tap, window, padded in _taps(shape, w.shape, g.shape, options):
         wide = np.zeros(padded) if wide is None else wide
-        part = np.einsum("ngo...,goc->ngc...", _groups(g, 1, groups), _groups(w[(slice(None), slice(None), *tap)], 0, groups))
+        part = np.einsum(
+            "ngo...,goc->ngc...", _groups(g, 1, groups), _groups(w[(slice(None), slice(None), *tap)], 0, groups)
+        )
         wide[window] += part.reshape(wide[window].shape)
     return [_inside(wide, shape, options)]
 
@@ -297,7 +303,14 @@ def _module() -> types.ModuleType:
         handle.stream = stream
 
     cudnn.set_stream = set_stream
-    for name in ("backend_version", "create_handle", "set_stream", "pygraph.tensor", "pygraph.execute", "Tensor.set_uid"):
+    for name in (
+        "backend_version",
+        "create_handle",
+        "set_stream",
+        "pygraph.tensor",
+        "pygraph.execute",
+        "Tensor.set_uid",
+    ):
         assert f"cudnn.{name}" in names()
     return cudnn
 
