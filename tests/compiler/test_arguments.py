@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
 import dataclasses
+import threading
+import weakref
 from collections import OrderedDict, deque, namedtuple
 
 import numpy as np
@@ -282,3 +285,58 @@ def test_long_chains():
     x = taper.linspace(-1, 1, 7)
     compiled = taper.compile(f, fullgraph=True)
     taper.testing.assert_close(compiled(x), f(x))
+
+
+# Tensors that no attribute or variable shows.
+
+CONTEXT = contextvars.ContextVar("CONTEXT")
+LOCAL = threading.local()
+
+
+def _by_reference(w):
+    found = weakref.ref(w)
+    return lambda x: x * found()
+
+
+def _by_weak_dict(w):
+    found = weakref.WeakValueDictionary(w=w)
+    return lambda x: x * found["w"]
+
+
+def _by_context(w):
+    CONTEXT.set(w)
+    return lambda x: x * CONTEXT.get()
+
+
+def _by_thread(w):
+    LOCAL.w = w
+    return lambda x: x * LOCAL.w
+
+
+def _by_name(w):
+    globals()["hidden_w"] = w
+    return lambda x: x * globals()["hidden" + "_w"]
+
+
+@no_warning
+@pytest.mark.parametrize("hidden", [_by_reference, _by_weak_dict, _by_context, _by_thread, _by_name])
+def test_hidden_tensors_are_read_at_each_call_and_get_gradients(hidden):
+    w = taper.ones(2, requires_grad=True)
+    f = hidden(w)
+    forward = taper.compile(lambda x: f(x), fullgraph=True)
+    train = taper.compile(lambda x: f(x).sum().backward(), fullgraph=True)
+    for n in (1.0, 2.0, 3.0):
+        exactly(forward(taper.ones(2)), taper.full((2,), n))
+        w.grad = None
+        train(taper.full((2,), n))
+        exactly(w.grad, taper.full((2,), n))
+        with taper.no_grad():
+            w.add_(1)
+
+
+@no_warning
+def test_another_tensor_in_the_context():
+    f = taper.compile(_by_context(taper.ones(2)), fullgraph=True)
+    for n in (1.0, 2.0):
+        CONTEXT.set(taper.full((2,), n))
+        exactly(f(taper.ones(2)), taper.full((2,), n))
