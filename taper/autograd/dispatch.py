@@ -9,6 +9,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Sequence
 
+import numpy as np
 from numpy import asarray, generic, ndarray
 
 from .. import dtypes
@@ -56,6 +57,58 @@ class Parts(Exception):
 
 def apply(operator: Operator, *inputs, **attrs):
     """Run an operator on tensors (or None, or Python numbers) and record it. Returns a tensor or a tuple of tensors."""
+    # The usual case in one look at each input: arrays of NumPy's that need no conversion.
+    arrays, common, alike = [], None, operator.promote is not AS_IS
+    for t in inputs:
+        if isinstance(t, Variable):
+            array = t._array
+            dtype = array.dtype
+            if dtype is not common:
+                if (alike and common is not None) or not (
+                    dtype is F32 or dtype is F64 or (not alike and dtype in _WHOLE)
+                ):
+                    return _apply(operator, inputs, attrs)
+                common = dtype
+            if array.__class__ is not ndarray:
+                return _apply(operator, inputs, attrs)
+            arrays.append(array)
+        elif t is None or t.__class__ in _REAL:
+            arrays.append(t)
+        else:
+            return _apply(operator, inputs, attrs)
+    if common is None or "f" in operator.refuses:
+        return _apply(operator, inputs, attrs)
+    token = enter(QUIET)
+    try:
+        out = operator.forward(cpu, *arrays, **attrs)
+    except (ValueError, MemoryError) as error:
+        raise _failure(operator, arrays, error) from None
+    finally:
+        leave(token)
+    if out.__class__ is not ndarray or operator.view:
+        return _finished(operator, inputs, attrs, cpu, out, None)
+    made = wrap(out)
+    if operator.differentiable and is_grad_enabled():
+        edges = [
+            (t._node if t._view is None else node_of(t)) if isinstance(t, Variable) else None for t in inputs
+        ]
+        if edges.count(None) < len(edges) and out.dtype.kind not in "biu":
+            shape, shapes = out.shape, None
+            if operator.broadcasts:
+                for a in arrays:
+                    if a.__class__ is ndarray and a.shape != shape:
+                        shapes = tuple([a.shape if a.__class__ is ndarray else () for a in arrays])
+                        break
+            made._node = record(operator, inputs, attrs, edges, made, (), shapes)
+    return made
+
+
+_WHOLE = frozenset(np.dtype(c) for c in "?bBhHiIlLqQ")
+"""Dtypes of integers and bools."""
+
+
+def _apply(operator: Operator, inputs: tuple, attrs: dict):
+    """`apply` for all that it does not do itself."""
     if operator.promote is not AS_IS:
         inputs = promoted(operator, inputs)
     arrays = [t._array if isinstance(t, Variable) else t for t in inputs]
@@ -81,17 +134,27 @@ def apply(operator: Operator, *inputs, **attrs):
     token = enter(QUIET)
     try:
         out = operator.forward(xp, *arrays, **attrs)
-    except ValueError as error:
-        together = [a for a in arrays if hasattr(a, "shape")] if operator.promote is not AS_IS else []
-        raise cannot_broadcast(operator, error, *together) from None
-    except MemoryError as error:
-        if driver.is_out_of_memory(error):
-            raise OutOfMemoryError(
-                f"CUDA out of memory ({operator.name}). {error} Use smaller batches, or taper.cuda.empty_cache()."
-            ) from None
-        raise out_of_memory(operator.name, error, arrays) from None
+    except (ValueError, MemoryError) as error:
+        raise _failure(operator, arrays, error) from None
     finally:
         leave(token)
+    return _finished(operator, inputs, attrs, xp, out, half)
+
+
+def _failure(operator: Operator, arrays: list, error: ValueError | MemoryError) -> RuntimeError:
+    """PyTorch's error for what went wrong in an operator's forward function."""
+    if isinstance(error, MemoryError):
+        if driver.is_out_of_memory(error):
+            return OutOfMemoryError(
+                f"CUDA out of memory ({operator.name}). {error} Use smaller batches, or taper.cuda.empty_cache()."
+            )
+        return out_of_memory(operator.name, error, arrays)
+    together = [a for a in arrays if hasattr(a, "shape")] if operator.promote is not AS_IS else []
+    return cannot_broadcast(operator, error, *together)
+
+
+def _finished(operator: Operator, inputs, attrs: dict, xp, out, half):
+    """The tensors of what a forward function returned, recorded."""
     aux, several = (), operator.outputs is None
     if operator.aux:
         count = len(out) - len(operator.aux)
@@ -103,18 +166,37 @@ def apply(operator: Operator, *inputs, **attrs):
     else:
         results = out if out.__class__ in (tuple, list) else (out,)
         made = [wrap(_as_array(xp, a, half)) for a in results]
-    if operator.differentiable and is_grad_enabled():
-        mask = 0
-        for i, t in enumerate(inputs):
-            if isinstance(t, Variable) and (t._node if t._view is None else node_of(t)) is not None:
-                mask |= 1 << i
-        if mask and (operator.joint is not None or operator.plan(mask).steps):
-            _attach(operator, inputs, attrs, mask, made, aux, half, several)
+    if operator.differentiable and is_grad_enabled() and (several or made[0]._array.dtype.kind not in "biu"):
+        edges = [
+            (t._node if t._view is None else node_of(t)) if isinstance(t, Variable) else None for t in inputs
+        ]
+        if edges.count(None) < len(edges):
+            _attach(operator, inputs, attrs, edges, made, aux, half)
     if operator.view:
         _share(operator, inputs[0], attrs, made)
     if out.__class__ in (tuple, list):
         return tuple(made)
     return made[0]
+
+
+def _attach(operator: Operator, inputs, attrs: dict, edges: list, made: list, aux, half) -> None:
+    """Give the differentiable results their node."""
+    shapes = None
+    if operator.broadcasts:
+        shape = made[0]._array.shape
+        inputs_shapes = [t._array.shape if isinstance(t, Variable) else () for t in inputs]
+        if any([s != shape and isinstance(t, Variable) for s, t in zip(inputs_shapes, inputs)]):
+            shapes = tuple(inputs_shapes)
+    several = operator.outputs is None
+    node = record(operator, inputs, attrs, edges, made if several else made[0], aux, shapes, half)
+    if node is None:
+        return
+    if several:
+        node.results = [(t._array.shape, t._array.dtype) for t in made]
+        for i, t in enumerate(made):
+            t._node = OutputOf(node, i)
+    else:
+        made[0]._node = node
 
 
 FLOAT32_ON_GPUS = frozenset(
@@ -127,25 +209,6 @@ FLOAT32_ON_GPUS = frozenset(
 
 def _in_float32(t):
     return apply(astype, t, dtype=F32) if isinstance(t, Variable) and t._array.dtype in dtypes.HALF else t
-
-
-def _attach(operator, inputs, attrs, mask, made, aux, half, several) -> None:
-    """Give the differentiable results their node."""
-    if not several and made[0]._array.dtype.kind in "biu":
-        return
-    shapes = None
-    if operator.broadcasts:
-        shape = made[0]._array.shape
-        inputs_shapes = [t._array.shape if isinstance(t, Variable) else () for t in inputs]
-        if any([s != shape and isinstance(t, Variable) for s, t in zip(inputs_shapes, inputs)]):
-            shapes = tuple(inputs_shapes)
-    node = record(operator, inputs, attrs, mask, made if several else made[0], aux, shapes, half)
-    if several:
-        node.results = [(t._array.shape, t._array.dtype) for t in made]
-        for i, t in enumerate(made):
-            t._node = OutputOf(node, i)
-    else:
-        made[0]._node = node
 
 
 def _half_of(arrays: list):
@@ -404,7 +467,7 @@ def unary(operator: Operator, doc: str = "", *, check=None, exact: str = ""):
         node = x._node if x._view is None else node_of(x)
         if node is not None and is_grad_enabled():
             if saves is None:
-                result._node = record(operator, (x,), {}, 1, result, ())
+                result._node = record(operator, (x,), {}, (node,), result, ())
             else:
                 cls = plan.node_class or node_class(operator.grad_name)
                 saved = [SavedOutput(result) if k else x for k in saves]
@@ -525,14 +588,16 @@ def binary(
     scalars: str = "either",
     names: tuple[str, str] = ("input", "other"),
     check=None,
+    grad_name: str | None = None,
 ):
     """The callable of an elementwise operator of two inputs, tensors or Python numbers: `f(input, other, *, out=None)`.
 
     swapped: it computes `operator(other, input)`. protocol: it stands for Python's `+` and the like, and returns
     NotImplemented for an operand that is neither a tensor, a number nor an array. scalars: which of the operands may be
     numbers: "both", "either" one, the "second", "none". check: called with the operator's operands, unless they are
-    float32 or float64, to refuse them.
+    float32 or float64, to refuse them. grad_name: what its nodes are called, if not as the operator's.
     """
+    grad_class = None if grad_name is None else node_class(grad_name)
     forward = operator.forward
     number_fits = scalars != "none"
     plans = [operator.plan(mask) for mask in range(4)]
@@ -562,7 +627,10 @@ def binary(
             x, y = y, x
         if check is not None:
             check(x, y)
-        return apply(operator, x, y)
+        made = apply(operator, x, y)
+        if grad_class is not None and made._node is not None:
+            made._node.__class__ = grad_class
+        return made
 
     def call(input, other, *, out=None):
         x, y = input, other
@@ -606,7 +674,7 @@ def binary(
                     plan = plans[mask]
                     if not plan.steps:
                         return result
-                    cls = plan.node_class
+                    cls = grad_class or plan.node_class
                     if cls is None:
                         cls = plan.node_class = node_class(operator.grad_name)
                     saved, versions = [], []
@@ -616,7 +684,9 @@ def binary(
                         versions.append(version(t) if t.__class__ not in _SCALARS else None)
                     result._node = cls(plan, (nx, ny), saved, versions, shapes, None)
                 else:
-                    result._node = record(operator, (x, y), {}, mask, result, (), shapes)
+                    node = result._node = record(operator, (x, y), {}, (nx, ny), result, (), shapes)
+                    if grad_class is not None:
+                        node.__class__ = grad_class
         return result
 
     def general(input, other, *, out=None):

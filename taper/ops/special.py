@@ -69,10 +69,15 @@ gammaincc = op("gammaincc", lambda xp, a, x: xp.gammaincc(a, x), promote=ARITHME
 entr = op("entr", lambda xp, x: xp.where(x > 0, -x * xp.log(x), xp.where(x >= 0, xp.zeros_like(x), xp.where(x < 0, xp.full_like(x, -math.inf), x))), promote=FLOAT, fused=3, refuses="c",
           x=lambda xp, g, x: g * (-xp.log(x) - 1))
 
-xlog1py = op("xlog1py", lambda xp, x, y: xp.where((x == 0) & (y == y), xp.zeros_like(y), x * xp.log1p(y)), promote=FLOAT, refuses="c",
-             x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= -1), xp.zeros_like(y), xp.log1p(y)),
+xlog1py = op("xlog1py", lambda xp, x, y: xp.where((x == 0) & (y == y), 0.0, x * xp.log1p(_filled(xp, y, x))), promote=FLOAT, refuses="c",
+             x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= -1), 0.0, xp.log1p(_filled(xp, y, x))),
              y=lambda xp, g, x, y: g * x / (y + 1))
 # fmt: on
+
+
+def _filled(xp, y, x):
+    """y; a number as an array like x, so that the result has x's precision."""
+    return y if hasattr(y, "dtype") else xp.full_like(x, y)
 
 
 def _refused(name: str):

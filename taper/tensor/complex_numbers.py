@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import FOUND, apply, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
+from ..autograd.naming import shown_as
 from ..ops import elementwise as ops
 from .elementwise import cos, sin
 
@@ -84,6 +85,7 @@ def complex(real, imag, *, out=None):
 
 
 @in_float32
+@shown_as("PolarBackward0")
 def polar(abs, angle, *, out=None):
     """The complex number of this modulus and angle. RuntimeError for parts of different or not floating dtypes."""
     _two_parts("polar", abs=abs, angle=angle)

@@ -76,7 +76,9 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
 
 
 def from_numpy(ndarray):
-    """A tensor that shares memory with a NumPy array. TypeError for anything else, ValueError for negative strides."""
+    """A tensor that shares memory with a NumPy array. TypeError for anything else, ValueError for strides that are negative
+    or cut through elements.
+    """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     check_array(ndarray)
@@ -84,6 +86,10 @@ def from_numpy(ndarray):
         raise ValueError(
             "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
             "supported. (You can probably work around this by making a copy of your array with array.copy().)"
+        )
+    if any(s % ndarray.itemsize for s in ndarray.strides):
+        raise ValueError(
+            "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory."
         )
     if not ndarray.flags.writeable:
         warn(

@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.dispatch import FOUND, apply, binary, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
+from ..autograd.naming import shown, shown_as
 from ..autograd.tape import Variable
 from ..autograd.updates import unary_inplace, update
 from ..ops import elementwise as ops
@@ -202,6 +203,7 @@ def clamp(input, min=None, max=None, *, out=None):
         result = apply(ops.clamp_max, input, max)
     else:
         result = apply(ops.clamp, input, min, max)
+    shown(result, "ClampBackward0" if isinstance(min, Variable) or isinstance(max, Variable) else "ClampBackward1")
     return result if out is None else into(out, result)
 
 
@@ -210,12 +212,12 @@ clip = clamp
 
 def clamp_min(input, min, *, out=None):
     """Each element, at least `min`."""
-    return clamp(input, min, None, out=out)
+    return shown(clamp(input, min, None, out=out), f"ClampMinBackward{1 if isinstance(min, Variable) else 0}")
 
 
 def clamp_max(input, max, *, out=None):
     """Each element, at most `max`."""
-    return clamp(input, None, max, out=out)
+    return shown(clamp(input, None, max, out=out), f"ClampMaxBackward{1 if isinstance(max, Variable) else 0}")
 
 
 def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
@@ -242,12 +244,14 @@ def _turned(input, factor: float, name: str):
     return input * factor
 
 
+@shown_as("Deg2RadBackward0")
 def deg2rad(input, *, out=None):
     """Degrees as radians. RuntimeError for complex numbers."""
     result = _turned(input, math.pi / 180, "deg2rad")
     return result if out is None else into(out, result)
 
 
+@shown_as("Rad2DegBackward0")
 def rad2deg(input, *, out=None):
     """Radians as degrees. RuntimeError for complex numbers."""
     result = _turned(input, 180 / math.pi, "rad2deg")

@@ -7,6 +7,7 @@ import math
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import inplace, legacy_name
+from ..autograd.naming import shown, shown_as
 from ..ops import reduction as ops
 from . import dims
 from .reduction import array_of, axes_of, converted
@@ -53,11 +54,13 @@ def _refuse_empty_norm(array, axis, order: float) -> None:
         )
 
 
+@shown_as("DistBackward0")
 def dist(input, other, p: float = 2):
     """The p-norm of the difference of two tensors, which broadcast."""
     return norm(input - other, p)
 
 
+@shown_as("RenormBackward0")
 def renorm(input, p: float, dim: int, maxnorm: float, *, out=None):
     """The slices along `dim`, those scaled down whose p-norm exceeds maxnorm."""
     ndim = array_of(input, ops.norm).ndim
@@ -108,7 +111,7 @@ def cdist(x1, x2, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
     if p != 2 or not product:
         # Of rows without columns every distance is 0, where the largest of nothing would be an error.
-        return norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p if a.shape[-1] else 2, -1)
+        return shown(norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p if a.shape[-1] else 2, -1), "CdistBackward0")
     squares = (x1 * x1).sum(-1, True) + (x2 * x2).sum(-1).unsqueeze(-2) - 2 * (x1 @ x2.transpose(-2, -1))
     together = squares <= 0  # NaN stays
     return where(together, 0.0, where(together, 1.0, squares).sqrt())

@@ -9,6 +9,7 @@ from ..autograd.casting import in_float32
 from ..autograd.dispatch import EXPECTED, F32, F64, apply, beside, into, not_a_tensor
 from ..autograd.inplace import legacy_name
 from ..autograd.modes import is_grad_enabled
+from ..autograd.naming import shown_as
 from ..autograd.tape import Variable, node_class, node_of, record, wrap
 from ..backends import cpu
 from ..backends.quiet import QUIET, enter, leave
@@ -80,7 +81,7 @@ def _fast(operator):
                     cls = plan.node_class or node_class(operator.grad_name)
                     result._node = cls(plan, (node,), (array.shape, axis, keepdims), _UNVERSIONED, None, None)
                 else:
-                    result._node = record(operator, (input,), {"axis": axis, "keepdims": keepdims}, 1, result, ())
+                    result._node = record(operator, (input,), {"axis": axis, "keepdims": keepdims}, (node,), result, ())
         return result
 
     return run
@@ -290,6 +291,7 @@ def _bound(name: str, operator):
 amax, amin = _bound("amax", ops.amax), _bound("amin", ops.amin)
 
 
+@shown_as("AminmaxBackward0")
 def aminmax(input, *, dim=None, keepdim=False, out=None):
     """The smallest and the largest element, (min, max), over all or along one dimension."""
     array = array_of(input, ops.amin)
@@ -405,12 +407,14 @@ def _deviation(name: str, operator):
 var, std = _deviation("var", ops.var), _deviation("std", ops.std)
 
 
+@shown_as("VarMeanBackward0")
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, **named):
     """The variance and the mean; arguments as for `var`."""
     dim, correction, keepdim = _spread_arguments(dim, unbiased, correction, keepdim, named)
     return var(input, dim, keepdim=keepdim, correction=correction), mean(input, dim, keepdim)
 
 
+@shown_as("StdMeanBackward0")
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, **named):
     """The standard deviation and the mean; arguments as for `std`."""
     dim, correction, keepdim = _spread_arguments(dim, unbiased, correction, keepdim, named)

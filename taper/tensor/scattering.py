@@ -7,6 +7,7 @@ import numpy as np
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into, memory_of, viewed
 from ..autograd.inplace import inplace, legacy_name
+from ..autograd.naming import shown_as
 from ..autograd.tape import Variable, wrap
 from ..backends import namespace_of
 from ..ops import indexing as ops
@@ -189,6 +190,7 @@ def _put_along(x, axis: int, index, values, accumulate: bool):
     return apply(ops.put_at, x, values, index, spec=spec, accumulate=accumulate)
 
 
+@shown_as("IndexAddBackward0")
 def index_add(input, dim: int, index, source, *, alpha=1, out=None):
     """`input` with alpha times the slices of `source` added at the positions `index` along a dimension."""
     axis, index = _aligned(input, dim, index, source, "index_add_")
@@ -204,6 +206,7 @@ def index_copy(input, dim: int, index, source, *, out=None):
     return result if out is None else into(out, result)
 
 
+@shown_as("IndexFillBackward0")
 def index_fill(input, dim: int, index, value):
     """`input` with a number in the slices at the positions `index` along a dimension."""
     axis = dims.one(dim, input._array.ndim)

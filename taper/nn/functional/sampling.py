@@ -10,6 +10,7 @@ import numpy as np
 from ... import dtypes
 from ...autograd.casting import in_float32
 from ...autograd.dispatch import beside
+from ...autograd.naming import shown
 from ...autograd.tape import wrap
 from ...backends.quiet import QUIET, enter, leave
 from ...errors import warn
@@ -89,11 +90,15 @@ def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros"
         at = (at + 1) * ((size - 1) / 2) if align else ((at + 1) * size - 1) / 2
         if mode != "bicubic":
             at = _bounded(at, size, padding_mode, align)
+            if padding_mode != "zeros":
+                at = at.masked_fill(at.isnan(), 0)
         places.insert(0, at)
     if mode == "nearest":
         out = _picked(input, [np.rint(p._array) for p in places])
         # The grid has a gradient, though it is 0 wherever it exists.
-        return out + (grid.sum(-1) * 0).unsqueeze(1) if grid.requires_grad else out
+        none = wrap(np.ones((), bool))
+        out = out + grid.sum(-1).masked_fill(none, 0).unsqueeze(1) if grid.requires_grad else out
+        return shown(out, f"GridSampler{len(sizes)}DBackward0")
     low = [np.floor(p._array) for p in places]
     shares = [p - wrap(b) for p, b in zip(places, low)]
     reach = (-1, 0, 1, 2) if mode == "bicubic" else (0, 1)
@@ -102,13 +107,13 @@ def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros"
     for taps in product(range(len(reach)), repeat=len(sizes)):
         at = [b + reach[tap] for b, tap in zip(low, taps)]
         if mode == "bicubic":
-            with np.errstate(all="ignore"):
+            with np.errstate(invalid="ignore"):
                 at = [_bounded(a, size, padding_mode, align) for a, size in zip(at, sizes)]
         term = _picked(input, at)
         for weight, tap in zip(weights, taps):
             term = term * weight[tap]
         out = term if out is None else out + term
-    return out
+    return shown(out, f"GridSampler{len(sizes)}DBackward0")
 
 
 def _check(x, g, mode: str) -> None:

@@ -81,6 +81,7 @@ SMOOTH = [
     binary("remainder", X * 5, POSITIVE, np.remainder, FLOATS, smooth=False),
     binary("fmod", X * 5, POSITIVE, np.fmod, FLOATS, smooth=False),
     binary("xlogy", X, POSITIVE, lambda x, y: x * np.log(y), FLOATS),
+    Case("xlogy.a number", lambda T, x: T.xlogy(x, 2.5), (X,)),
     Case("clamp", lambda T, x: T.clamp(x, -0.31, 0.31), (AWAY,), dtypes=ALL),
     Case(
         "clamp.tensors",
