@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.backward import backward
+from ..autograd.inplace import base_of
 from ..autograd.tape import (
     AccumulateGrad,
     Handle,
@@ -305,6 +306,15 @@ class Tensor(
     @property
     def _version(self) -> int:
         return version(self)
+
+    @property
+    def _base(self):
+        """The tensor of which this is a view; None if it is none."""
+        return None if self._view is None else base_of(self)
+
+    def _is_view(self) -> bool:
+        """Whether this is a view of another tensor."""
+        return self._view is not None
 
     def item(self):
         """The single element as a Python number. RuntimeError for a tensor of another size."""
