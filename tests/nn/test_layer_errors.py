@@ -8,7 +8,47 @@ import pytest
 
 import taper
 
+
+def attend(t, query=(3, 2, 4), key=(5, 2, 4), value=None, hides=None, mask=None, **options):
+    """Multi-head attention of zeros; hides and mask are tensors."""
+    layer = t.nn.MultiheadAttention(4, 2, **options)
+    zeros = [t.zeros(shape) for shape in (query, key, key if value is None else value)]
+    return layer(*zeros, key_padding_mask=hides, attn_mask=mask)
+
+
 # fmt: off
+ATTENTION = [
+    ("a vector", lambda t: attend(t, (4,), (4,)), AssertionError,
+     "query should be unbatched 2D or batched 3D tensor but received 1-D query tensor"),
+    ("four dimensions", lambda t: attend(t, (1, 1, 3, 4), (1, 1, 3, 4)), AssertionError,
+     "query should be unbatched 2D or batched 3D tensor but received 4-D query tensor"),
+    ("a batch of queries", lambda t: attend(t, key=(5, 4)), AssertionError,
+     "For batched (3-D) `query`, expected `key` and `value` to be 3-D but found 2-D and 2-D tensors respectively"),
+    ("a batch of keys", lambda t: attend(t, (3, 4)), AssertionError,
+     "For unbatched (2-D) `query`, expected `key` and `value` to be 2-D but found 3-D and 3-D tensors respectively"),
+    ("fewer values", lambda t: attend(t, value=(4, 2, 4)), AssertionError,
+     "key shape torch.Size([5, 2, 4]) does not match value shape torch.Size([4, 2, 4])"),
+    ("fewer separate values", lambda t: attend(t, value=(4, 2, 6), vdim=6), AssertionError,
+     "key's sequence and batch dims torch.Size([5, 2]) do not match value's torch.Size([4, 2])"),
+    ("a turned mask of keys", lambda t: attend(t, hides=t.zeros(5, 2).bool()), AssertionError,
+     "Expected key_padded_mask.shape[0] to be 2, but got 5"),
+    ("a short mask of keys", lambda t: attend(t, hides=t.zeros(2, 4).bool()), AssertionError,
+     "Expected key_padded_mask.shape[1] to be 5, but got 4"),
+    ("one mask of keys", lambda t: attend(t, hides=t.zeros(5).bool()), AssertionError,
+     "For batched (3-D) `query`, expected `key_padding_mask` to be `None` or 2-D but found 1-D tensor instead"),
+    ("a whole mask of keys", lambda t: attend(t, hides=t.zeros(2, 5).long()), AssertionError,
+     "only bool and floating types of key_padding_mask are supported"),
+    ("a vector of a mask", lambda t: attend(t, mask=t.zeros(5)), AssertionError,
+     "For batched (3-D) `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found 1-D tensor instead"),
+    ("a turned mask", lambda t: attend(t, mask=t.zeros(5, 3)), RuntimeError,
+     "The shape of the 2D attn_mask is torch.Size([5, 3]), but should be (3, 5)."),
+    ("a mask of one head", lambda t: attend(t, mask=t.zeros(1, 3, 5)), RuntimeError,
+     "The shape of the 3D attn_mask is torch.Size([1, 3, 5]), but should be (4, 3, 5)."),
+    ("a whole mask", lambda t: attend(t, mask=t.zeros(3, 5).long()), AssertionError,
+     "only bool and floating types of attn_mask are supported"),
+    ("an unbatched mask of one head", lambda t: attend(t, (3, 4), (5, 4), mask=t.zeros(1, 3, 5)), AssertionError,
+     "Expected `attn_mask` shape to be (2, 3, 5) but got torch.Size([1, 3, 5])"),
+]
 ROWS = [
     ("no groups", lambda t: t.nn.Conv2d(2, 2, 1, groups=0), ValueError, "groups must be a positive integer"),
     ("odd inputs", lambda t: t.nn.Conv2d(3, 2, 1, groups=2), ValueError, "in_channels must be divisible by groups"),
@@ -53,6 +93,7 @@ ROWS = [
     ("heads", lambda t: t.nn.MultiheadAttention(8, 3), AssertionError, "embed_dim must be divisible by num_heads"),
     ("no heads", lambda t: t.nn.MultiheadAttention(8, 0), ValueError,
      "embed_dim and num_heads must be greater than 0, got embed_dim=8 and num_heads=0 instead"),
+    *[(f"attention: {name}", call, error, words) for name, call, error, words in ATTENTION],
     ("activation", lambda t: t.nn.TransformerEncoderLayer(8, 2, activation="tanh"), RuntimeError,
      "activation should be relu/gelu, not tanh"),
     ("batches", lambda t: t.nn.Transformer(8, 2, 1, 1, 8)(t.ones(2, 3, 8), t.ones(2, 2, 8)), RuntimeError,
