@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ..backends.cpu.large import by_rows
+from numpy import ndarray
+
+from ..backends.cpu.large import SPREAD, by_rows, spread
 from .elementwise import conj, sgn_of
 from .operator import ARITHMETIC, FLOAT, op
 
@@ -12,9 +14,19 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.673263242354377284
 ROOT_HALF, ROOT_TWO_OVER_PI = math.sqrt(0.5), math.sqrt(2 / math.pi)
 
 
+def _relu(xp, x):
+    if x.__class__ is ndarray and x.size >= SPREAD:
+        return spread(_positive_part, xp, x)
+    return _positive_part(xp, x)
+
+
+def _positive_part(xp, x):
+    # Zero first: where both are zeros the second is returned, and a negative zero stays one.
+    return xp.maximum(xp.zeros((), dtype=x.dtype), x)
+
+
 # fmt: off
-# Zero first: where both are zeros the second is returned, and a negative zero stays one.
-relu = op("relu", lambda xp, x: xp.maximum(xp.zeros((), dtype=x.dtype), x), promote=ARITHMETIC, refuses="bc",
+relu = op("relu", _relu, promote=ARITHMETIC, refuses="bc",
           x=lambda xp, g, out: xp.dropped(g, out <= 0))
 
 leaky_relu = op("leaky_relu", lambda xp, x, *, slope: xp.where(x > 0, x, x * slope), promote=ARITHMETIC, fused=1.4, refuses="biuc",

@@ -7,6 +7,7 @@ import numpy as np
 from ...autograd.casting import in_float32
 from ...autograd.dispatch import beside
 from ...autograd.inplace import legacy_name
+from ...autograd.naming import shown_as
 from ...backends import namespace_of
 from ...tensor.activation import logsigmoid
 from ...tensor.selection import where
@@ -42,6 +43,7 @@ def margin_ranking_loss(
     return reduced(loss.clamp_min(0), reduction)
 
 
+@shown_as("SoftMarginLossBackward0")
 @in_float32
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
     """log(1 + exp(-target * input))."""
@@ -86,6 +88,7 @@ def _rows_of_scores(name: str, input, target) -> bool:
     return len(shape) < 2
 
 
+@shown_as("MultiMarginLossBackward0")
 @in_float32
 def multi_margin_loss(
     input, target, p: int = 1, margin: float = 1.0, weight=None, size_average=None, reduce=None, reduction: str = "mean"
@@ -120,6 +123,7 @@ def multi_margin_loss(
     return reduced(loss.reshape(target._array.shape), reduction)
 
 
+@shown_as("MultilabelMarginLossBackward0")
 @in_float32
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
     """The mean over pairs of a target class and another of max(0, 1 - (input[target] - input[other])).

@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import dtypes
 from ...autograd.dispatch import apply, into
+from ...autograd.naming import shown
 from ...autograd.tape import changed
 from ...ops import normalization as ops
 from .floating import fits, needs_floating
@@ -152,7 +153,7 @@ def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5
     needs_floating("GroupNormKernelImpl", input)
     groups = input.reshape(x.shape[0], num_groups, math.prod(x.shape[1:]) // num_groups)
     out = apply(ops.layer_norm, groups, None, None, axes=(2,), eps=eps)
-    return _affine(out.reshape(x.shape), weight, bias)
+    return shown(_affine(out.reshape(x.shape), weight, bias), "NativeGroupNormBackward0")
 
 
 def _last(input, normalized_shape, name: str) -> tuple[int, ...]:
@@ -205,7 +206,7 @@ def rms_norm(input, normalized_shape, weight=None, eps: float | None = None):
         # The mean of the squares themselves, as PyTorch has it, not of their absolute values.
         out = input * ((input * input).mean(axes, True) + eps).rsqrt()
         return out if weight is None else out * weight
-    return apply(ops.rms_norm, input, weight, axes=axes, eps=eps)
+    return shown(apply(ops.rms_norm, input, weight, axes=axes, eps=eps), "MulBackward0")
 
 
 def local_response_norm(input, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):

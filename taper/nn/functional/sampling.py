@@ -10,6 +10,7 @@ import numpy as np
 from ... import dtypes
 from ...autograd.casting import in_float32
 from ...autograd.dispatch import beside
+from ...autograd.naming import shown
 from ...autograd.tape import wrap
 from ...backends.quiet import QUIET, enter, leave
 from ...errors import warn
@@ -96,7 +97,8 @@ def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros"
         out = _picked(input, [np.rint(p._array) for p in places])
         # The grid has a gradient, though it is 0 wherever it exists.
         none = wrap(np.ones((), bool))
-        return out + grid.sum(-1).masked_fill(none, 0).unsqueeze(1) if grid.requires_grad else out
+        out = out + grid.sum(-1).masked_fill(none, 0).unsqueeze(1) if grid.requires_grad else out
+        return shown(out, f"GridSampler{len(sizes)}DBackward0")
     low = [np.floor(p._array) for p in places]
     shares = [p - wrap(b) for p, b in zip(places, low)]
     reach = (-1, 0, 1, 2) if mode == "bicubic" else (0, 1)
@@ -111,7 +113,7 @@ def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros"
         for weight, tap in zip(weights, taps):
             term = term * weight[tap]
         out = term if out is None else out + term
-    return out
+    return shown(out, f"GridSampler{len(sizes)}DBackward0")
 
 
 def _check(x, g, mode: str) -> None:

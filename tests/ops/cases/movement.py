@@ -187,6 +187,8 @@ CASES = [
     Error("diagonal.same", lambda T, x: x.diagonal(0, 1, 1), RuntimeError, "cannot be identical", (X,)),
     Error("as_strided.outside", lambda T, x: x.as_strided((25,), (1,)), RuntimeError, "out of bounds", (X,)),
     Error("as_strided.negative", lambda T, x: x.as_strided((2,), (-1,)), RuntimeError, "Negative strides", (X,)),
+    Error("as_strided.sizes", lambda T, x: x.as_strided((-2,), (1,)), RuntimeError, "overflowed", (X,)),
+    Error("broadcast_shapes.negative", lambda T: T.broadcast_shapes((-1,), (2,)), ValueError, "negative length"),
     Error("repeat.few", lambda T, x: x.repeat(2, 2), RuntimeError, "can not be smaller", (X,)),
     Error("rot90.dims", lambda T, x: x.rot90(1, (0, 0)), RuntimeError, "to be different", (X,)),
     Error("roll.dims", lambda T, x: x.roll((1, 2), 0), RuntimeError, "must align", (X,)),

@@ -140,6 +140,8 @@ CASES = [
     Error("erf.complex", lambda T, x: T.erf(T.complex(x, x)), NotImplementedError, "ComplexDouble", (X,)),
     Error("softsign.bool", F("softsign"), NotImplementedError, "Bool", (booleans(3),)),
     Error("polygamma.float", lambda T, x: T.polygamma(1.5, x), TypeError, "must be int", (X,)),
+    Error("igamma.number", lambda T, x: T.igamma(x, 2), TypeError, "must be Tensor", (X,)),
+    Error("igamma.ints", lambda T, i: T.igamma(i, i), NotImplementedError, "Long", (integers(3),)),
     Error("glu.odd", lambda T, x: T.nn.functional.glu(x), RuntimeError, "must be even", (real(3),)),
     Error("softshrink.negative", lambda T, x: T.nn.functional.softshrink(x, -1), RuntimeError, "lambda", (real(3),)),
 ]
