@@ -95,8 +95,8 @@ def _recurrence(x, n, first, step):
     degree = np.trunc(np.asarray(n))
     before, last = np.ones_like(x), first(x)
     out = np.where(degree == 0, before, np.where(degree == 1, last, np.where(degree < 0, 0, last + math.nan)))
-    highest = degree[np.isfinite(degree)].max(initial=0)
-    for k in range(2, int(highest) + 1):
+    finite = np.where(np.isfinite(degree), degree, 0)
+    for k in range(2, int(finite.max()) + 1 if finite.size else 0):
         before, last = last, step(k, x, last, before)
         out = np.where(degree == k, last, out)
         if k % 1000 == 0 and np.isnan(last).all():
