@@ -111,12 +111,16 @@ def elementwise(formula: Callable, args: tuple, attrs: dict):
     """
     if recording.graph is not None:
         return NotImplemented
-    arrays = [a for a in args if isinstance(a, np.ndarray)]
-    found = prepared(arrays)
-    if found is None:
-        return NotImplemented
-    given, shape, order = found
-    likes = [((ANY,) if x.ndim else (), (ANY,) if a.ndim else ()) for x, a in zip(given, arrays)]
+    arrays = [a for a in args if a.__class__ is np.ndarray]
+    shape = arrays[0].shape
+    if shape and all([a.shape == shape and a.flags.c_contiguous for a in arrays]):
+        given, order, likes = [*arrays], None, [_ALIKE] * len(arrays)
+    else:
+        found = prepared(arrays)
+        if found is None:
+            return NotImplemented
+        given, shape, order = found
+        likes = [((ANY,) if x.ndim else (), (ANY,) if a.ndim else ()) for x, a in zip(given, arrays)]
     key = [formula, *attrs]
     for a, like in zip(arrays, likes):
         key += a.dtype, like
@@ -124,13 +128,17 @@ def elementwise(formula: Callable, args: tuple, attrs: dict):
         if _changes(v):
             key.append(Number)
             given.append(np.array(v))
-        elif not isinstance(v, np.ndarray):
+        elif v.__class__ is not np.ndarray:
             key += v.__class__, v
     program = _kept(tuple(key), lambda: _captured(formula, args, attrs, likes, OnePass, _changes))
     if program is None:
         return NotImplemented
     made = program.run(given, prod(shape)).reshape(shape)
     return made if order is None else made.transpose(np.argsort(order).tolist())
+
+
+_ALIKE = (ANY,), (ANY,)
+"""How an array of all elements is given, and how a formula sees it."""
 
 
 def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):

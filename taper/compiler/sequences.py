@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from ..native.sequence import (
     emit_weights,
 )
 from ..native.text import Builder, Module, Value, i64
+from .entry import Record, entrance, readable
 from .lower.instructions import LLVM
 from .program import address_of
 from .recording import recording
@@ -36,7 +38,13 @@ NUMBERS = frozenset(
 )
 """Entries of a kernel's table that are numbers and not addresses."""
 
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+
 Emit = Callable[[Module, str, Callable[[Builder, str], "Value | None"]], None]
+
+
+BRIEF = 2_000_000
+"""Operations below which a kernel keeps the interpreter: freeing it and taking it back costs as much."""
 
 
 class Routine:
@@ -56,9 +64,49 @@ class Routine:
         module = Module(fused=machine.fused)
         emit(module, "KERNEL", operand)
         self.address = address_of(str(module), machine)
+        self.calls = threading.local()
 
     def table(self, given: dict[str, np.ndarray | int]) -> np.ndarray:
         return np.array([given[n] if n in NUMBERS else _address(given[n]) for n in self.names], np.int64)
+
+    def run(self, given: dict[str, np.ndarray | int], chunks: int, flops: int) -> None:
+        """Run the kernel alone, in so many chunks."""
+        if not readable():
+            together([(self, chunks)], given, flops)
+            return
+        try:
+            call = self.calls.own
+        except AttributeError:
+            call = self.calls.own = _Call(self)
+        call.run(given, chunks, flops)
+
+
+class _Call:
+    """One thread's way into a routine: arrays are passed as the objects that they are."""
+
+    def __init__(self, routine: Routine):
+        names = routine.names
+        self.arrays = [n for n in names if n not in NUMBERS]
+        table, self.code = np.zeros(len(names), np.int64), np.array([[routine.address, 0, 0, 1]], np.int64)
+        self.code[0, 1] = table.ctypes.data
+        self.record = Record(table, [names.index(n) for n in self.arrays], self.code, team.team().address)
+        self.numbers = [(n, memoryview(table[i : i + 1])) for i, n in enumerate(names) if n in NUMBERS]
+        self.chunks = memoryview(self.code[0, 2:3])
+        self.brief, self.long = (entrance(len(self.arrays), 0, brief) for brief in (True, False))
+
+    def run(self, given: dict[str, np.ndarray | int], chunks: int, flops: int) -> None:
+        for name, cell in self.numbers:
+            cell[0] = given[name]
+        self.chunks[0] = chunks
+        record, objects = self.record, [given[n] for n in self.arrays]
+        if flops < BRIEF:
+            self.brief(record.address, *objects)
+        elif flops < SHARED or chunks == 1:
+            self.long(record.address, *objects)
+        else:
+            with record.share():
+                self.long(record.address, *objects)
+            record.words[7] = 1
 
 
 def _address(array: np.ndarray) -> int:
@@ -198,9 +246,11 @@ def _starts(shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
 
 def _matrices(name: str, array: np.ndarray, lead: tuple[int, ...], rows: int) -> dict:
     """An array of matrices, whose rows lie side by side, as a kernel takes it: broadcast to `lead` and `rows`."""
-    if array.shape[-1] > 1 and array.strides[-1] != array.itemsize:
+    shape, strides, size = array.shape, array.strides, array.itemsize
+    if shape[-1] > 1 and strides[-1] != size:
         array = np.ascontiguousarray(array)
-    at, step = _layout(array.shape, array.strides, array.itemsize, lead, rows)
+        strides = array.strides
+    at, step = _layout(shape, strides, size, lead, rows)
     return {name: array, name + "_at": at, name + "_step": step}
 
 
@@ -223,18 +273,21 @@ def _plan(
 
 def _attended(q, k, v, mask, drop, scale, causal: bool):
     """What both kernels are given: the plan, the leading dimensions, the table's entries; None where there is no kernel."""
-    arrays = [a for a in (q, k, v, drop) if a is not None]
-    if recording.graph is not None or q.dtype.name not in ("float32", "float64"):
+    dtype = q.dtype
+    if recording.graph is not None or (dtype is not F32 and dtype is not F64):
         return None
-    if any(a.__class__ is not np.ndarray or a.dtype != q.dtype for a in arrays):
-        return None
+    for a in (q, k, v, drop):
+        if a is not None and (a.__class__ is not np.ndarray or a.dtype is not dtype):
+            return None
     length, keys = q.shape[-2], k.shape[-2]
     if mask is not None:
         mask = np.atleast_2d(mask if mask.dtype.kind == "b" else mask.astype(q.dtype, copy=False))
         mask = mask if mask.shape[-1] == keys else np.ascontiguousarray(np.broadcast_to(mask, (*mask.shape[:-1], keys)))
-    more = [a.shape[:-2] for a in (mask, drop) if a is not None]
-    lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2], *more)
-    given = {"scale": np.array(scale, q.dtype), "length": length, "keys": keys}
+    lead = q.shape[:-2]
+    for a in (k, v, mask, drop):
+        if a is not None and a.shape[:-2] != lead:
+            lead = np.broadcast_shapes(lead, a.shape[:-2])
+    given = {"scale": _number(scale, dtype), "length": length, "keys": keys}
     for name, array, rows in (
         ("q", q, length),
         ("k", k, keys),
@@ -248,6 +301,11 @@ def _attended(q, k, v, mask, drop, scale, causal: bool):
     return _plan(q.dtype, q.shape[-1], v.shape[-1], kind, drop is not None, causal, host()), lead, given
 
 
+@lru_cache(64)
+def _number(value: float, dtype: np.dtype) -> np.ndarray:
+    return np.array(value, dtype)
+
+
 def _like(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """An array of a shape, in x's order of memory where it has that shape."""
     return np.empty_like(x) if x.shape == shape else np.empty(shape, x.dtype)
@@ -259,11 +317,11 @@ def attention(q, k, v, mask, drop, scale: float, causal: bool):
     if found is None:
         return NotImplemented
     plan, lead, given = found
-    length, batch = given["length"], int(np.prod(lead, dtype=np.int64))
+    length, batch = given["length"], prod(lead)
     out, lse = _like(q, (*lead, length, v.shape[-1])), np.empty((*lead, length), q.dtype)
     given |= {**_matrices("out", out, lead, length), "lse": lse}
     flops = plan.flops(batch, length, given["keys"], False)
-    together([(_attending(plan, False), batch * plan.blocks(length))], given, flops)
+    _attending(plan, False).run(given, batch * plan.blocks(length), flops)
     return out, lse
 
 
@@ -273,11 +331,11 @@ def attention_grad(g, q, k, v, mask, drop, out, lse, scale: float, causal: bool)
     if found is None or g.dtype != q.dtype:
         return NotImplemented
     plan, lead, given = found
-    length, keys, batch = given["length"], given["keys"], int(np.prod(lead, dtype=np.int64))
+    length, keys, batch = given["length"], given["keys"], prod(lead)
     made = _like(q, (*lead, *q.shape[-2:])), _like(k, (*lead, *k.shape[-2:])), _like(v, (*lead, *v.shape[-2:]))
     for name, array, rows in zip(("g", "out", "dq", "dk", "dv"), (g, out, *made), (length, length, length, keys, keys)):
         given |= _matrices(name, array, lead, rows)
     (work,) = _scratch(batch * plan.blocks(length) * QUERIES * plan.work, dtype=q.dtype)
     given |= {"lse": np.ascontiguousarray(lse), "work": work}
-    together([(_attending(plan, True), batch)], given, plan.flops(batch, length, keys, True))
+    _attending(plan, True).run(given, batch, plan.flops(batch, length, keys, True))
     return made
