@@ -15,7 +15,9 @@ from numpy import empty
 from .entry import BRIEF, SHARED, Entrance, enterable
 from .errors import CaptureError
 from .graph import ANY, Graph, Node
+from .homes import fit
 from .program import Program
+from .reuse import new_array
 
 
 class OnePass:
@@ -46,20 +48,24 @@ class OnePass:
 
     def run(self, given: Sequence[np.ndarray], length: int):
         """The result, or the results, of `length`, for contiguous arrays of that length and such of no such dimension."""
-        out = [empty((length, *tail), dtype) for tail, dtype in self.made]
-        arrays = given if self.used is None else [given[i] for i in self.used]
         work = length * self.each
+        new = empty if work < BRIEF else new_array
+        out = [new((length, *tail), dtype) for tail, dtype in self.made]
+        arrays = given if self.used is None else [given[i] for i in self.used]
         with self.lock:
             for cell in self.lengths:
                 cell[0] = length
             if work < BRIEF:
-                self.quick.enter(self.quick.address, *arrays, *out)
+                ran = self.quick.enter(self.quick.address, *arrays, *out)
             elif work < SHARED:
                 self.long.words[7] = 1
-                self.long.enter(self.long.address, *arrays, *out)
+                ran = self.long.enter(self.long.address, *arrays, *out)
             else:
                 with self.long.share():
-                    self.long.enter(self.long.address, *arrays, *out)
+                    ran = self.long.enter(self.long.address, *arrays, *out)
+        if not ran:
+            # One lies unaligned.
+            return self.run([fit(a) for a in given], length)
         return out if self.several else out[0]
 
 

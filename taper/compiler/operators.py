@@ -26,6 +26,7 @@ from .numbers import Number
 from .one_pass import OnePass, in_order, is_single, prepared
 from .program import Program
 from .recording import recording
+from .reuse import new_array
 from .symbol import Symbol, made
 from .trees import flatten, rebuild
 
@@ -60,7 +61,7 @@ class Fused:
 
     def run(self, given: list[np.ndarray]):
         """The results for these arrays; NotImplemented if they hold what the kernel refuses."""
-        fresh = [None if made is None else np.empty(*made) for made in self.made]
+        fresh = [None if made is None else new_array(*made) for made in self.made]
         if self.bound.run(given, [a for a in fresh if a is not None]) != RAN:
             return NotImplemented
         return None if self.overwrites else rebuild(self.tree, fresh)

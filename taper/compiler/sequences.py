@@ -24,7 +24,7 @@ from ..native.sequence import (
 from ..native.text import Builder, Module, Value, i64
 from .entry import Record, entrance, readable
 from .lower.instructions import LLVM
-from .program import address_of
+from .program import code_of
 from .recording import recording
 
 SHARED = 30_000_000
@@ -61,9 +61,9 @@ class Routine:
             cell = b.offset(b.args[0], i64(self.names.index(name)), "i64")
             return b.load("i64" if name in NUMBERS else "ptr", cell)
 
-        module = Module(fused=machine.fused)
+        module = Module.of(machine)
         emit(module, "KERNEL", operand)
-        self.address = address_of(str(module), machine)
+        self.code = code_of(str(module), machine)
         self.calls = threading.local()
 
     def table(self, given: dict[str, np.ndarray | int]) -> np.ndarray:
@@ -87,7 +87,7 @@ class _Call:
     def __init__(self, routine: Routine):
         names = routine.names
         self.arrays = [n for n in names if n not in NUMBERS]
-        table, self.code = np.zeros(len(names), np.int64), np.array([[routine.address, 0, 0, 1]], np.int64)
+        table, self.code = np.zeros(len(names), np.int64), np.array([[routine.code.address, 0, 0, 1]], np.int64)
         self.code[0, 1] = table.ctypes.data
         self.record = Record(table, [names.index(n) for n in self.arrays], self.code, team.team().address)
         self.numbers = [(n, memoryview(table[i : i + 1])) for i, n in enumerate(names) if n in NUMBERS]
@@ -141,7 +141,7 @@ def _scratch(*counts: int, dtype: np.dtype) -> list[np.ndarray]:
 def together(parts: list[tuple[Routine, int]], given: dict[str, np.ndarray | int], flops: int) -> None:
     """Run kernels one after the other, each in so many chunks, on the team's threads if that pays and it is free."""
     tables = [routine.table(given) for routine, _ in parts]
-    rows = [(r.address, table.ctypes.data, chunks, 1) for (r, chunks), table in zip(parts, tables)]
+    rows = [(r.code.address, table.ctypes.data, chunks, 1) for (r, chunks), table in zip(parts, tables)]
     code = np.array(rows, np.int64)
     crew = team.team()
     if flops >= SHARED and parts[-1][1] > 1 and crew.lock.acquire(blocking=False):

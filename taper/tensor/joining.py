@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.dispatch import apply, beside, into
 from ..autograd.modes import is_grad_enabled
+from ..autograd.naming import shown_as
 from ..autograd.tape import OutputOf, Variable, View, counter_of, node_of, record, wrap
 from ..ops import indexing, movement
 from . import dims
@@ -307,6 +308,7 @@ def _pieces(operator, each, x, parts: list[tuple], attrs: dict) -> tuple:
     return tuple(made)
 
 
+@shown_as("BlockDiagBackward0")
 def block_diag(*tensors):
     """Matrices along the diagonal of one, zeros elsewhere."""
     if not tensors:
