@@ -64,44 +64,70 @@ class Routine:
         module = Module.of(machine)
         emit(module, "KERNEL", operand)
         self.code = code_of(str(module), machine)
-        self.calls = threading.local()
 
     def table(self, given: dict[str, np.ndarray | int]) -> np.ndarray:
         return np.array([given[n] if n in NUMBERS else _address(given[n]) for n in self.names], np.int64)
 
-    def run(self, given: dict[str, np.ndarray | int], chunks: int, flops: int) -> None:
-        """Run the kernel alone, in so many chunks."""
+
+class Together:
+    """Kernels that run one after the other."""
+
+    def __init__(self, *routines: Routine):
+        self.routines = routines
+        self.calls = threading.local()
+
+    def run(self, given: dict[str, np.ndarray | int], chunks: tuple[int, ...], flops: int) -> None:
+        """Run them, each in so many chunks, on the team's threads if that pays and it is free."""
         if not readable():
-            together([(self, chunks)], given, flops)
+            self.run_by_addresses(given, chunks, flops)
             return
         try:
             call = self.calls.own
         except AttributeError:
-            call = self.calls.own = _Call(self)
+            call = self.calls.own = _Call(self.routines)
         call.run(given, chunks, flops)
+
+    def run_by_addresses(self, given: dict[str, np.ndarray | int], chunks: tuple[int, ...], flops: int) -> None:
+        """The same where arrays cannot be passed as objects."""
+        tables = [routine.table(given) for routine in self.routines]
+        rows = [(r.code.address, t.ctypes.data, n, 1) for r, t, n in zip(self.routines, tables, chunks)]
+        code = np.array(rows, np.int64)
+        crew = team.team()
+        if flops >= SHARED and chunks[-1] > 1 and crew.lock.acquire(blocking=False):
+            try:
+                team.runner()(crew.address, code.ctypes.data, 0, len(rows), crew.ready(team.threads()))
+            finally:
+                crew.lock.release()
+        else:
+            team.runner()(crew.address, code.ctypes.data, 0, len(rows), 1)
 
 
 class _Call:
-    """One thread's way into a routine: arrays are passed as the objects that they are."""
+    """One thread's way into kernels: arrays are passed as the objects that they are."""
 
-    def __init__(self, routine: Routine):
-        names = routine.names
-        self.arrays = [n for n in names if n not in NUMBERS]
-        table, self.code = np.zeros(len(names), np.int64), np.array([[routine.code.address, 0, 0, 1]], np.int64)
-        self.code[0, 1] = table.ctypes.data
-        self.record = Record(table, [names.index(n) for n in self.arrays], self.code, team.team().address)
+    def __init__(self, routines: tuple[Routine, ...]):
+        names = [n for routine in routines for n in routine.names]
+        places = [i for i, n in enumerate(names) if n not in NUMBERS]
+        self.arrays = [names[i] for i in places]
+        table, self.code = np.zeros(len(names), np.int64), np.ones((len(routines), team.ENTRY), np.int64)
+        at = table.ctypes.data
+        for row, routine in zip(self.code, routines):
+            row[:2] = routine.code.address, at
+            at += table.itemsize * len(routine.names)
+        self.record = Record(table, places, self.code, team.team().address)
         self.numbers = [(n, memoryview(table[i : i + 1])) for i, n in enumerate(names) if n in NUMBERS]
-        self.chunks = memoryview(self.code[0, 2:3])
+        self.chunks = [memoryview(row[2:3]) for row in self.code]
         self.brief, self.long = (entrance(len(self.arrays), 0, brief) for brief in (True, False))
 
-    def run(self, given: dict[str, np.ndarray | int], chunks: int, flops: int) -> None:
+    def run(self, given: dict[str, np.ndarray | int], chunks: tuple[int, ...], flops: int) -> None:
         for name, cell in self.numbers:
             cell[0] = given[name]
-        self.chunks[0] = chunks
+        for cell, count in zip(self.chunks, chunks):
+            cell[0] = count
         record, objects = self.record, [given[n] for n in self.arrays]
         if flops < BRIEF:
             self.brief(record.address, *objects)
-        elif flops < SHARED or chunks == 1:
+        elif flops < SHARED or chunks[-1] == 1:
             self.long(record.address, *objects)
         else:
             with record.share():
@@ -138,21 +164,6 @@ def _scratch(*counts: int, dtype: np.dtype) -> list[np.ndarray]:
     return made
 
 
-def together(parts: list[tuple[Routine, int]], given: dict[str, np.ndarray | int], flops: int) -> None:
-    """Run kernels one after the other, each in so many chunks, on the team's threads if that pays and it is free."""
-    tables = [routine.table(given) for routine, _ in parts]
-    rows = [(r.code.address, table.ctypes.data, chunks, 1) for (r, chunks), table in zip(parts, tables)]
-    code = np.array(rows, np.int64)
-    crew = team.team()
-    if flops >= SHARED and parts[-1][1] > 1 and crew.lock.acquire(blocking=False):
-        try:
-            team.runner()(crew.address, code.ctypes.data, 0, len(rows), crew.ready(team.threads()))
-        finally:
-            crew.lock.release()
-    else:
-        team.runner()(crew.address, code.ctypes.data, 0, len(rows), 1)
-
-
 @lru_cache(256)
 def _recurrent(cell, dtype: np.dtype, hidden: int, reverse: bool, bias: bool, backward: bool, machine: Machine):
     plan = Recurrence(cell, LLVM[dtype.name], hidden, reverse, bias, machine)
@@ -160,7 +171,7 @@ def _recurrent(cell, dtype: np.dtype, hidden: int, reverse: bool, bias: bool, ba
     absent += ("c", "last_c", "before_c", "g_c", "d_c") if cell.states == 1 else ()
     emit = emit_backward if backward else emit_forward
     pack = Routine(lambda m, n, operand: emit_weights(m, n, plan, operand, backward), (), machine)
-    return plan, pack, Routine(lambda m, n, operand: emit(m, n, plan, operand), absent, machine)
+    return plan, Together(pack, Routine(lambda m, n, operand: emit(m, n, plan, operand), absent, machine))
 
 
 def recurrence(cell, x, h, c, w, b, sizes: tuple[int, ...], reverse: bool):
@@ -170,7 +181,7 @@ def recurrence(cell, x, h, c, w, b, sizes: tuple[int, ...], reverse: bool):
         return NotImplemented
     x, h, c, w, b = found
     (batch, hidden), total = h.shape, len(x)
-    plan, pack, kernel = _recurrent(cell, x.dtype, hidden, reverse, b is not None, False, host())
+    plan, kernels = _recurrent(cell, x.dtype, hidden, reverse, b is not None, False, host())
     panels = plan.gates
     made = dict(
         out=(total, hidden), last_h=(batch, hidden), before_h=(total, hidden), saved=(total, cell.saved * hidden)
@@ -180,7 +191,7 @@ def recurrence(cell, x, h, c, w, b, sizes: tuple[int, ...], reverse: bool):
     arrays = {name: np.empty(shape, x.dtype) for name, shape in made.items()}
     (arrays["panels"],) = _scratch(panels.size, dtype=x.dtype)
     given = {"x": x, "h": h, "c": c, "w": w, "b": b, **arrays, **_steps(sizes, batch, total)}
-    together([(pack, panels.count), (kernel, plan.chunks(batch, panels))], given, plan.flops(total))
+    kernels.run(given, (panels.count, plan.chunks(batch, panels)), plan.flops(total))
     states = (arrays["last_h"],) if c is None else (arrays["last_h"], arrays["last_c"])
     return (arrays["out"], *states, arrays["before_h"], arrays.get("before_c"), arrays["saved"], None)
 
@@ -192,7 +203,7 @@ def recurrence_grad(cell, gradients, before_h, before_c, saved, w, sizes: tuple[
         return NotImplemented
     g, g_h, *g_c, before_h, before_c, saved, w = found
     (batch, hidden), total = g_h.shape, len(g)
-    plan, pack, kernel = _recurrent(cell, g.dtype, hidden, reverse, False, True, host())
+    plan, kernels = _recurrent(cell, g.dtype, hidden, reverse, False, True, host())
     panels = plan.back
     made = dict(dx=(total, cell.gates * hidden), d_h=(batch, hidden))
     if cell.splits:
@@ -211,29 +222,35 @@ def recurrence_grad(cell, gradients, before_h, before_c, saved, w, sizes: tuple[
         "saved": saved,
     }
     given = {**given, "w": w, **arrays, **_steps(sizes, batch, total)}
-    together([(pack, panels.count), (kernel, plan.chunks(batch, panels))], given, plan.flops(total))
+    kernels.run(given, (panels.count, plan.chunks(batch, panels)), plan.flops(total))
     first = (arrays["d_h"],) if before_c is None else (arrays["d_h"], arrays["d_c"])
     return arrays["dx"], arrays["dr"], first, None
 
 
 def _steps(sizes: tuple[int, ...], batch: int, total: int) -> dict:
-    return {"sizes": np.array(sizes, np.int64), "steps": len(sizes), "batch": batch, "total": total}
+    return {"sizes": _counts(sizes), "steps": len(sizes), "batch": batch, "total": total}
+
+
+@lru_cache(64)
+def _counts(sizes: tuple[int, ...]) -> np.ndarray:
+    return np.array(sizes, np.int64)
 
 
 def _taken(*arrays) -> list | None:
     """The arrays, contiguous; None if they are not of one floating dtype that kernels compute in, or a step is captured."""
-    first = arrays[0]
-    if recording.graph is not None or first.dtype.name not in ("float32", "float64"):
+    dtype = arrays[0].dtype
+    if recording.graph is not None or (dtype != F32 and dtype != F64):
         return None
-    if any(a is not None and (a.__class__ is not np.ndarray or a.dtype != first.dtype) for a in arrays):
-        return None
-    return [a if a is None else np.ascontiguousarray(a) for a in arrays]
+    for a in arrays:
+        if a is not None and (a.__class__ is not np.ndarray or a.dtype != dtype):
+            return None
+    return [a if a is None or a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays]
 
 
 @lru_cache(256)
-def _attending(plan: Attention, backward: bool) -> Routine:
+def _attending(plan: Attention, backward: bool) -> Together:
     emit = emit_attention_gradient if backward else emit_attention
-    return Routine(lambda m, n, operand: emit(m, n, plan, operand), (), plan.machine)
+    return Together(Routine(lambda m, n, operand: emit(m, n, plan, operand), (), plan.machine))
 
 
 def _starts(shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
@@ -321,7 +338,7 @@ def attention(q, k, v, mask, drop, scale: float, causal: bool):
     out, lse = _like(q, (*lead, length, v.shape[-1])), np.empty((*lead, length), q.dtype)
     given |= {**_matrices("out", out, lead, length), "lse": lse}
     flops = plan.flops(batch, length, given["keys"], False)
-    _attending(plan, False).run(given, batch * plan.blocks(length), flops)
+    _attending(plan, False).run(given, (batch * plan.blocks(length),), flops)
     return out, lse
 
 
@@ -337,5 +354,5 @@ def attention_grad(g, q, k, v, mask, drop, out, lse, scale: float, causal: bool)
         given |= _matrices(name, array, lead, rows)
     (work,) = _scratch(batch * plan.blocks(length) * QUERIES * plan.work, dtype=q.dtype)
     given |= {"lse": np.ascontiguousarray(lse), "work": work}
-    _attending(plan, True).run(given, batch, plan.flops(batch, length, keys, True))
+    _attending(plan, True).run(given, (batch,), plan.flops(batch, length, keys, True))
     return made
