@@ -218,6 +218,25 @@ class Entrance:
         return Share(self.words)
 
 
+class Record:
+    """The record of calls that run a program of native/team.py as it is: arrays are only put into their slots.
+
+    slots: what the kernels read, addresses and numbers. places: which of them are the arrays'. code: the program.
+    """
+
+    def __init__(self, slots: np.ndarray, places: list[int], code: np.ndarray, crew: int):
+        specs = np.array([(place, -1, 0, 0, 0) for place in places], np.int64)
+        self.words = words = np.zeros(WORDS, np.int64)
+        self._kept = slots, specs, code
+        words[0], words[1], words[2], words[3] = slots.ctypes.data, specs.ctypes.data, slots.ctypes.data, crew
+        words[4], words[6], words[7], words[8], words[9] = code.ctypes.data, len(code), 1, team._code()[0], len(code)
+        self.address = words.ctypes.data
+
+    def share(self) -> Share:
+        """The team for one run, or this thread alone if the team is busy."""
+        return Share(self.words)
+
+
 class Share:
     """Holds the team while a program runs, if nobody else does."""
 

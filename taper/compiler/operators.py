@@ -121,16 +121,20 @@ def elementwise(formula: Callable, args: tuple, attrs: dict):
     if recording.graph is not None:
         return NotImplemented
     values = (*args, *attrs.values()) if attrs else args
-    arrays = [a for a in values if isinstance(a, np.ndarray)]
-    found = prepared(arrays)
-    if found is None:
-        return NotImplemented
-    given, shape, order = found
-    likes = [((ANY,) if x.ndim else (), (ANY,) if a.ndim else ()) for x, a in zip(given, arrays)]
+    arrays = [a for a in values if a.__class__ is np.ndarray]
+    shape = arrays[0].shape
+    if shape and all([a.shape == shape and a.flags.c_contiguous for a in arrays]):
+        given, order, likes = [*arrays], None, [_ALIKE] * len(arrays)
+    else:
+        found = prepared(arrays)
+        if found is None:
+            return NotImplemented
+        given, shape, order = found
+        likes = [((ANY,) if x.ndim else (), (ANY,) if a.ndim else ()) for x, a in zip(given, arrays)]
     key = [formula, *attrs]
     rest = iter(likes)
     for v in values:
-        if isinstance(v, np.ndarray):
+        if v.__class__ is np.ndarray:
             key += v.dtype, next(rest)
         elif _changes(v):
             key.append(Number)
@@ -142,6 +146,10 @@ def elementwise(formula: Callable, args: tuple, attrs: dict):
         return NotImplemented
     made = program.run(given, prod(shape)).reshape(shape)
     return made if order is None else made.transpose(np.argsort(order).tolist())
+
+
+_ALIKE = (ANY,), (ANY,)
+"""How an array of all elements is given, and how a formula sees it."""
 
 
 def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):

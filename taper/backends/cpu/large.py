@@ -17,8 +17,8 @@ from numpy import ndarray
 LARGE = 1 << 20
 """Elements from which kernels run natively."""
 
-LARGE_WORK = 1 << 15
-"""Nanoseconds of NumPy's from which elementwise formulas do. A native call takes about five thousand."""
+LARGE_WORK = 1 << 13
+"""Nanoseconds of NumPy's from which elementwise formulas do. A native call takes about three thousand."""
 
 ROWS = 1 << 11
 """Elements from which kernels of rows run natively: NumPy takes five to ten passes, each a microsecond and more."""
