@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .entry import BRIEF, SHARED, Entrance, enterable
+from .entry import AWAKE, BRIEF, SHARED, Entrance, enterable
 from .errors import CaptureError
 from .graph import ANY, Graph, Node
 from .program import Program
@@ -49,11 +49,11 @@ class OnePass:
             self.program.code[0, 2] = length
             if work < BRIEF:
                 self.quick.enter(self.quick.address, *arrays, *out)
-            elif work < SHARED:
+            elif work < AWAKE:
                 self.long.words[7] = 1
                 self.long.enter(self.long.address, *arrays, *out)
             else:
-                with self.long.share():
+                with self.long.share(work < SHARED):
                     self.long.enter(self.long.address, *arrays, *out)
         return out if self.several else out[0]
 
