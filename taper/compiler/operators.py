@@ -26,7 +26,7 @@ from .numbers import Number
 from .one_pass import OnePass, in_order, is_single, prepared
 from .program import Program
 from .recording import recording
-from .reuse import new_array
+from .reuse import keep_freed_memory, new_array
 from .symbol import Symbol, made
 from .trees import flatten, rebuild
 
@@ -251,6 +251,7 @@ def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, chang
 
 def lend() -> None:
     """Let the CPU namespace run large kernels natively; `native_available` says that machine code can be made."""
+    keep_freed_memory()
     Native.run, Native.elementwise, Native.rows, Native.update = run, elementwise, rows, update
     Native.recurrence, Native.recurrence_grad = _of_sequences("recurrence"), _of_sequences("recurrence_grad")
     Native.attention, Native.attention_grad = _of_sequences("attention"), _of_sequences("attention_grad")
