@@ -142,7 +142,7 @@ def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
     """
     if recording.graph is not None:
         return NotImplemented
-    given = [in_order(a) for a in along]
+    given = [a if a.flags.c_contiguous else in_order(a) for a in along]
     key: list = [formula]
     for a in given:
         key += a.shape[1:], a.dtype

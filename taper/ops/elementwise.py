@@ -133,7 +133,7 @@ log2 = op("log2", lambda xp, x: xp.log2(x), promote=FLOAT,
 log10 = op("log10", lambda xp, x: xp.log10(x), promote=FLOAT,
            x=lambda xp, g, x: g / (conj(xp, x) * LN10))
 
-log1p = op("log1p", lambda xp, x: xp.log1p(x), promote=FLOAT, fused=2.5,
+log1p = op("log1p", lambda xp, x: xp.log1p(x), promote=FLOAT, fused=2.5, grad_name="Log1PBackward0",
            x=lambda xp, g, x: g / conj(xp, x + 1))
 
 logaddexp = op("logaddexp", lambda xp, x, y: xp.logaddexp(x, y), promote=ARITHMETIC, fused=15, refuses="biu",
@@ -202,11 +202,11 @@ copysign = op("copysign", lambda xp, x, y: xp.copysign(x, y), promote=FLOAT, ref
               x=lambda xp, g, x, out: g * xp.where(x == 0, xp.zeros_like(x), out / x),
               y=lambda xp, g: xp.zeros_like(g))
 
-floor = op("floor", lambda xp, x: x if x.dtype.kind in "iu" else xp.floor(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
-ceil = op("ceil", lambda xp, x: x if x.dtype.kind in "iu" else xp.ceil(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
-trunc = op("trunc", lambda xp, x: x if x.dtype.kind in "iu" else xp.trunc(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
+floor = op("floor", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.floor(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
+ceil = op("ceil", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.ceil(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
+trunc = op("trunc", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.trunc(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
 round = op("round", lambda xp, x, *, decimals: xp.round(x, decimals), promote=ARITHMETIC, refuses="bc", x=_zeros)
-sign = op("sign", lambda xp, x: x if x.dtype.kind == "b" else xp.sign(x), promote=ARITHMETIC, x=_zeros)
+sign = op("sign", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind == "b" else xp.sign(x), promote=ARITHMETIC, x=_zeros)
 heaviside = op("heaviside", lambda xp, x, y: xp.where(x == 0, y, xp.astype(x > 0, x.dtype)), promote=ARITHMETIC,
                x=lambda xp, g: _refused("heaviside"), y=lambda xp, g: _refused("heaviside"))
 nextafter = op("nextafter", lambda xp, x, y: xp.nextafter(x, y), promote=ARITHMETIC, refuses="biuc",
@@ -215,7 +215,7 @@ nextafter = op("nextafter", lambda xp, x, y: xp.nextafter(x, y), promote=ARITHME
 frac = op("frac", lambda xp, x: x - xp.trunc(x), promote=ARITHMETIC, refuses="biuc",
           x=lambda xp, g: g)
 
-sgn = op("sgn", lambda xp, x: x if x.dtype.kind == "b" else sgn_of(xp, x), promote=ARITHMETIC,
+sgn = op("sgn", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind == "b" else sgn_of(xp, x), promote=ARITHMETIC,
          x=lambda xp, g, x, out: xp.zeros_like(g) if x.dtype.kind != "c" else _sgn_slope(xp, g, x, out))
 
 # Where both are equal, each gets half of the gradient; a NaN gets it, and so does what stands beside it.
@@ -271,7 +271,7 @@ nan_to_num = op("nan_to_num", lambda xp, x, *, nan, posinf, neginf: xp.nan_to_nu
                 x=lambda xp, g, x: xp.kept(g, xp.isfinite(x)))
 
 xlogy = op("xlogy", lambda xp, x, y: xp.xlogy(x, y), promote=FLOAT, refuses="c",
-           x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= 0), xp.zeros_like(y), xp.log(y)),
+           x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= 0), 0 * g, xp.log(y if hasattr(y, "dtype") else xp.full_like(x, y))),
            y=lambda xp, g, x, y: g * x / y)
 
 ldexp = op("ldexp", lambda xp, x, y: x * xp.exp2(y), promote=FLOAT, grad_name="MulBackward0",
