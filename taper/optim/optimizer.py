@@ -10,7 +10,7 @@ import copy
 import itertools
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -262,6 +262,29 @@ class Optimizer:
     def awaits_state(self) -> bool:
         """Whether the first step is still to come and will make the state."""
         return not any(self.state.values()) and any(self.counts_steps or self.slots_of(g) for g in self.param_groups)
+
+    def begin(self, without: Container[int] = ()) -> list[Tensor]:
+        """Make the state that the first step would make, of all parameters that need a gradient but those whose ids are
+        `without`, and return these; none where it cannot be known before the step."""
+        kind = type(self)
+        plain = kind.step is Optimizer.step and kind._update_parameter is Optimizer._update_parameter
+        if self._sharded or not plain or not all(self.starts_from_zero(g) for g in self.param_groups):
+            return []
+        begun = []
+        for group in self.param_groups:
+            for p in group["params"] if self.counts_steps or self.slots_of(group) else ():
+                if p.requires_grad and id(p) not in without:
+                    state = self.state[p]
+                    self.init_state(state, p, group)
+                    for name in self.slots_of(group):
+                        if state[name] is None:
+                            state[name] = wrap(namespace_of(p._array).zeros_like(p._array))
+                    begun.append(p)
+        return begun
+
+    def starts_from_zero(self, group: dict[str, Any]) -> bool:
+        """Whether a slot that the first step makes becomes what it would from zeros."""
+        return True
 
     def slots_of(self, group: dict[str, Any]) -> tuple[str, ...]:
         """Names of the state tensors that a parameter of this group has."""
