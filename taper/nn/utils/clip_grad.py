@@ -26,6 +26,8 @@ def _gradients(parameters) -> list:
 
 def _norm(t, order: float):
     """The norm of all elements of a tensor."""
+    if t.is_complex():
+        t = t.abs()
     if order == 2:
         return (t * t).sum().sqrt()
     if order == math.inf:
