@@ -482,7 +482,7 @@ class AccumulateGrad:
         return self._leaf()
 
     def name(self) -> str:
-        return "AccumulateGrad"
+        return "torch::autograd::AccumulateGrad"
 
 
 awaited: dict[int, weakref.ref] = {}

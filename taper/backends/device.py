@@ -6,16 +6,19 @@ import re
 import threading
 from collections.abc import Callable
 
+from ..dtypes import Titled
+
 KINDS = ("cpu", "cuda", "meta", "mps", "xpu")
 
 
-class device:
+class device(metaclass=Titled):
     """`device("cpu")`, `device("cuda:1")`, `device("cuda", 1)`. Naming a device does not need the device.
 
     `type` is the kind, `index` the number or None. RuntimeError for an unknown kind.
     """
 
     __slots__ = ("type", "index", "_before")
+    _title = "torch.device"
 
     def __init__(self, type: str | int | device, index: int | None = None):
         if isinstance(type, device):

@@ -90,6 +90,7 @@ class Tensor(
     StatisticsMethods,
     WritingMethods,
     Variable,
+    metaclass=dtypes.Titled,
 ):
     """An n-dimensional array of one dtype, on one device, that can record how it was computed.
 
@@ -98,6 +99,7 @@ class Tensor(
     """
 
     __slots__ = ()
+    _title = "torch.Tensor"
     __array_priority__ = 1000
     _retains = False
 
