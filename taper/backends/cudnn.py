@@ -1,4 +1,9 @@
-"""`taper.backends.cudnn`: settings that programs make. They have no effect: convolutions on a GPU are products of cuBLAS's."""
+"""`taper.backends.cudnn`: whether and how GPUs compute convolutions and attention with cuDNN.
+
+`enabled`: whether they do. `allow_tf32`: let convolutions of float32 go with 10 bits behind the point, much faster;
+`fp32_precision` "tf32" or "ieee" overrides it. `deterministic`: only with algorithms that give the same bits each time.
+`benchmark` and `benchmark_limit` are kept, and have no effect: cuDNN's own rules choose.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +20,19 @@ fp32_precision = "none"
 
 
 def is_available() -> bool:
-    """Whether cuDNN can be used: False."""
-    return False
+    """Whether cuDNN can be used: there is a GPU, NVIDIA's Python front end and its library."""
+    return version() is not None
 
 
-def version() -> None:
-    """cuDNN's version: None."""
+def version() -> int | None:
+    """cuDNN's version, 91200 for 9.12.0; None where it, its front end or a GPU is missing."""
+    from .cuda import driver
+
+    if not driver.count():
+        return None
+    from .cuda import cudnn_graphs
+
+    return cudnn_graphs.version()
 
 
 @contextmanager

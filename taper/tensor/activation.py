@@ -70,6 +70,8 @@ def prelu(input, weight):
             f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight._array.ndim}"
         )
     if n != 1:
+        if not input._array.ndim:
+            raise RuntimeError("Not allow zero-dim input tensor. prelu takes one weight for it.")
         channels = input._array.shape[1] if input._array.ndim >= 2 else 1
         if n != channels:
             raise RuntimeError(

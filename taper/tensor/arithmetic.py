@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, binary, into, only_tensors, unary
+from ..autograd.dispatch import FOUND, apply, binary, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.naming import shown
 from ..autograd.tape import Variable
@@ -246,12 +246,12 @@ def _counted(input):
     return apply(astype, input, dtype=dtypes.int64.np) if input._array.dtype.kind == "b" else input
 
 
-trunc = unary(ops.trunc, "Each element without its fraction.")
+trunc = unary(ops.trunc, "Each element without its fraction.", exact=FOUND)
 square = unary(ops.square, "The square of each element.", check=_counted)
 _sqrt = unary(ops.sqrt)
 reciprocal = unary(ops.reciprocal, "1 / input; integers give floats.")
-neg = unary(ops.neg, "-input. RuntimeError for bool.", check=_not_of_bool)
-abs = unary(ops.abs, "The absolute value; the modulus of complex numbers.")
+neg = unary(ops.neg, "-input. RuntimeError for bool.", check=_not_of_bool, exact=FOUND)
+abs = unary(ops.abs, "The absolute value; the modulus of complex numbers.", exact=FOUND)
 
 
 def _abs_in_place(input):

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, binary, into, only_tensors, unary
+from ..autograd.dispatch import FOUND, apply, binary, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.naming import shown, shown_as
 from ..autograd.tape import Variable
@@ -112,18 +112,19 @@ def _not_complex(message: str, error=NotImplementedError):
     return check
 
 
-floor = unary(ops.floor, "The largest integer not above each element.")
-ceil = unary(ops.ceil, "The smallest integer not below each element.")
+floor = unary(ops.floor, "The largest integer not above each element.", exact=FOUND)
+ceil = unary(ops.ceil, "The smallest integer not below each element.", exact=FOUND)
 fix = trunc
-frac = unary(ops.frac, "The fraction of each element, with its sign.")
+frac = unary(ops.frac, "The fraction of each element, with its sign.", exact=FOUND)
 sign = unary(
     ops.sign,
     "-1, 0 or 1. NotImplementedError for complex numbers, which have `sgn`.",
     check=_not_complex(
         "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
     ),
+    exact=FOUND,
 )
-sgn = unary(ops.sgn, "-1, 0 or 1; input / |input| for complex numbers.")
+sgn = unary(ops.sgn, "-1, 0 or 1; input / |input| for complex numbers.", exact=FOUND)
 logaddexp = binary(ops.logaddexp, "log(exp(input) + exp(other)), without overflow.", scalars="none")
 logaddexp2 = binary(ops.logaddexp2, "log2(2 ** input + 2 ** other), without overflow.", scalars="none")
 atan2 = arctan2 = binary(ops.atan2, "The angle of the point (other, input), in (-pi, pi].", scalars="none")

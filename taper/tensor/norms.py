@@ -80,7 +80,7 @@ _FEW = 25
 
 
 @in_float32
-def cdist(x1, x2, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary"):
+def cdist(x1, x2, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary"):
     """The p-norm distances of every row of x1 to every row of x2: (*, P, M) and (*, R, M) give (*, P, R).
 
     Leading dimensions broadcast. Euclidean distances of many rows are taken from a matrix product, faster and less
@@ -98,13 +98,14 @@ def cdist(x1, x2, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_
             f"X1 and X2 must have the same number of columns. X1: {a.shape[-1]} X2: {b.shape[-1]}, "
             f"from shapes {a.shape} and {b.shape}"
         )
-    if p < 0:
+    if not p >= 0:
         raise RuntimeError(f"cdist only supports non-negative p values, got {p}")
+    if a.dtype != b.dtype:
+        raise RuntimeError(f"expected scalar type {legacy_name(a.dtype)} but found {legacy_name(b.dtype)}")
     product = {
         "use_mm_for_euclid_dist": True,
         "donot_use_mm_for_euclid_dist": False,
         "use_mm_for_euclid_dist_if_necessary": a.shape[-2] > _FEW or b.shape[-2] > _FEW,
-        None: a.shape[-2] > _FEW or b.shape[-2] > _FEW,
     }.get(compute_mode)
     if product is None:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
@@ -112,8 +113,8 @@ def cdist(x1, x2, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_
         # Of rows without columns every distance is 0, where the largest of nothing would be an error.
         return shown(norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p if a.shape[-1] else 2, -1), "CdistBackward0")
     squares = (x1 * x1).sum(-1, True) + (x2 * x2).sum(-1).unsqueeze(-2) - 2 * (x1 @ x2.transpose(-2, -1))
-    apart = squares > 0
-    return where(apart, where(apart, squares, 1.0).sqrt(), 0.0)
+    together = squares <= 0  # NaN stays
+    return where(together, 0.0, where(together, 1.0, squares).sqrt())
 
 
 class NormMethods:

@@ -304,6 +304,9 @@ def index_select(input, dim: int, index, *, out=None):
     if input._array.ndim:
         result = apply(ops.index_select, input, index, axis=axis)
     else:
+        if index._array.size != 1:
+            n = index._array.size
+            raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {n} value(s)")
         result = reshaped(apply(ops.index_select, reshaped(input, (1,)), index, axis=0), ())
     return placed(out, result, input, index, single=True)
 

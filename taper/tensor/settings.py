@@ -6,6 +6,7 @@ import math
 
 from .. import dtypes
 from ..backends import cuda
+from ..backends.determinism import REQUIRED
 from ..backends.device import CPU, Default, device
 from ..errors import warn
 from .factory import place
@@ -29,7 +30,6 @@ pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
 newaxis = None
 
 _precision = "highest"
-_deterministic = False
 
 
 def set_float32_matmul_precision(precision: str) -> None:
@@ -51,14 +51,13 @@ def get_float32_matmul_precision() -> str:
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Accepted and without effect: all operators are deterministic."""
-    global _deterministic
-    _deterministic = bool(mode)
+    """Let operators on GPUs give the same bits each time, at some cost; those on the CPU always do. warn_only: no effect."""
+    REQUIRED[0] = bool(mode)
 
 
 def are_deterministic_algorithms_enabled() -> bool:
     """What `use_deterministic_algorithms` was told."""
-    return _deterministic
+    return REQUIRED[0]
 
 
 def set_default_device(device) -> None:

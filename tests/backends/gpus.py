@@ -28,7 +28,9 @@ def gpus(place: str, count: int = 1):
             yield
     finally:
         _forget()
-        sys.modules.update(before)
+        for name, module in before.items():
+            sys.modules[name] = module
+            setattr(sys.modules["taper.backends.cuda"], name.rpartition(".")[2], module)
 
 
 def _forget() -> dict:
@@ -43,4 +45,6 @@ def _forget() -> dict:
     driver._watch.clear()
     driver._under_way.clear()
     names = [n for n in sys.modules if n.startswith("taper.backends.cuda.") and n != "taper.backends.cuda.driver"]
+    for name in names:
+        vars(sys.modules["taper.backends.cuda"]).pop(name.rpartition(".")[2], None)
     return {name: sys.modules.pop(name) for name in names}

@@ -19,7 +19,7 @@ from .. import transfer as _transfer
 from ..cpu import large as _large
 from ..device import device as _device
 from ..portable import Portable as _Portable
-from . import choosing, elementwise, indexing, library, reduce, resampling, views
+from . import choosing, cudnn_attention, cudnn_convolution, elementwise, indexing, library, reduce, resampling, views
 
 _EVERYTHING = 1 << 62  # of what the CPU takes in blocks for its caches
 
@@ -45,7 +45,7 @@ _portable = _Portable(
             "_add_flat": indexing.add_flat,
         },
         "linear": {"column_sums": reduce.column_sums},
-        "normalization": {"_row_sums": reduce.row_sums},
+        "normalization": {"_row_sums": reduce.row_sums, "channel_sums": reduce.channel_sums},
         "pooling": {"BLOCK": _EVERYTHING},
         "reduce": {
             name: getattr(reduce, name)
@@ -69,12 +69,18 @@ for _name in (
     _module = _portable[_name]
     globals().update({name: getattr(_module, name) for name in _module.__all__})
 
+conv, conv_input_grad, conv_weight_grad = cudnn_convolution.over(
+    *(getattr(_portable["convolution"], name) for name in ("conv", "conv_input_grad", "conv_weight_grad"))
+)
+attention, attention_grad = cudnn_attention.over(
+    *(getattr(_portable["attention"], name) for name in ("attention", "attention_grad"))
+)
 resample, window, moved = resampling.resample, views.window, _transfer.moved
 owner, address, whole, seen_as = views.owner, views.address, views.whole, views.seen_as
 
 
-HALF = frozenset(("addmm", "linear", "matmul"))
-"""Operators that take half precision as it is: products, which cuBLAS adds up in float32."""
+HALF = frozenset(("addmm", "attention", "conv", "conv_input_grad", "conv_weight_grad", "linear", "matmul"))
+"""Operators that take half precision as it is: products, which cuBLAS and cuDNN add up in float32."""
 
 
 def erf(x):

@@ -66,3 +66,9 @@ def row_sums(x):
 def column_sums(x):
     """The sum over the first axis of a matrix; half precision is summed in float32."""
     return x.sum(axis=0) if x.itemsize != 2 else x.sum(axis=0, dtype=numpy.float32).astype(x.dtype)
+
+
+def channel_sums(x):
+    """The sums over all axes but 1; half precision is summed in float32."""
+    axes = (0, *range(2, x.ndim))
+    return x.sum(axis=axes) if x.itemsize != 2 else x.sum(axis=axes, dtype=numpy.float32).astype(x.dtype)

@@ -11,8 +11,7 @@ from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...ops.attention import attention
 from ...tensor.activation import softmax
-from ...tensor.creation import full_like, zeros_like
-from ...tensor.factory import leaf
+from ...tensor.creation import full_like, ones, zeros_like
 from ...tensor.joining import cat
 from ...tensor.products import linear, matmul
 from ...tensor.selection import where
@@ -67,7 +66,7 @@ def _dropout_mask(query, key, p: float):
         return None
     q, k = query._array.shape, key._array.shape
     shape = (*np.broadcast_shapes(q[:-2], k[:-2]), q[-2], k[-2])
-    return dropout(leaf(np.ones(shape, query._array.dtype)), p)
+    return dropout(ones(shape, dtype=query.dtype, device=query.device), p)
 
 
 def _check_attention(query, key, value, mask) -> None:

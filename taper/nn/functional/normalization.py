@@ -150,7 +150,12 @@ def _last(input, normalized_shape, name: str) -> tuple[int, ...]:
     """The axes of `normalized_shape`, which must be the last sizes of the input."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     x = input._array
-    if not shape or x.shape[-len(shape) :] != shape:
+    if not shape:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
+            f"normalized_shape = [] ({name})"
+        )
+    if x.shape[-len(shape) :] != shape:
         raise RuntimeError(
             f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but "
             f"got input of size{list(x.shape)} ({name})"

@@ -1,4 +1,4 @@
-"""What CuPy has: `cupy.txt`, read."""
+"""What CuPy and cuDNN's front end have: `cupy.txt` and `cudnn.txt`, read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class Name(NamedTuple):
 def names() -> dict[str, Name]:
     """Every recorded name by its dotted path."""
     found = {}
-    for line in (Path(__file__).parent / "cupy.txt").read_text().splitlines():
+    for line in [
+        line for file in ("cupy.txt", "cudnn.txt") for line in (Path(__file__).parent / file).read_text().splitlines()
+    ]:
         if line.startswith("#"):
             continue
         path, kind, *rest = line.split(" ", 2)
