@@ -24,6 +24,7 @@ from ..backends.cpu.large import LARGE_PARAMETER, Native
 from ..backends.quiet import QUIET, enter, leave
 from ..backends.transfer import moved, place_of
 from ..distributed.tensor.dtensor import DTensor, opened
+from ..tensor.complex_numbers import view_as_complex, view_as_real
 from ..tensor.core import Tensor
 
 BLOCK = 16384
@@ -76,7 +77,7 @@ class Optimizer:
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
-                + f"torch.{type(params).__name__}"
+                + params.type()
             )
         groups = list(params)
         if not groups:
@@ -202,6 +203,9 @@ class Optimizer:
     def _update_parameter(self, p: Tensor, g: np.ndarray, group: dict[str, Any]) -> None:
         """Run the rule for one parameter and store what it returns."""
         array = p._array
+        if array.dtype.kind == "c":
+            self._update_complex(p, g, group)
+            return
         slots = self.slots_of(group)
         state = self.state[p] if slots or self.counts_steps else {}
         if not state and (slots or self.counts_steps):
@@ -238,6 +242,19 @@ class Optimizer:
                 _store(parts[0], values[0])
                 for old, new in zip(parts[2:], values[1:]):
                     _store(old, new)
+        changed(p)
+
+    def _update_complex(self, p: Tensor, g: np.ndarray, group: dict[str, Any]) -> None:
+        """Run the rule for the real and the imaginary parts, which are parameters of their own, as in PyTorch."""
+        real, state = view_as_real(p), self.state[p]
+        kept = {name: v for name, v in state.items() if v is not None and v._array.dtype.kind == "c"}
+        self.state[real] = {**state, **{name: view_as_real(v) for name, v in kept.items()}}
+        self._update_parameter(real, view_as_real(wrap(g))._array, group)
+        for name, v in self.state.pop(real).items():
+            if name not in kept:
+                state[name] = v if v is None or v._array.shape != real._array.shape else view_as_complex(v)
+        if not state:
+            del self.state[p]
         changed(p)
 
     def _updated_natively(self, array, g, held: list, numbers: dict[str, Any]) -> bool:
