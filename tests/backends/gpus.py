@@ -20,7 +20,9 @@ def gpus(place: str, count: int = 1):
 
         if taper.cuda.device_count() < count:
             pytest.skip(f"needs {count} GPUs with CuPy")
-        yield
+        # Tables compare float32 to the last digits.
+        with taper.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
         return
     before = _forget()
     try:
