@@ -15,7 +15,7 @@ pytest.importorskip("llvmlite")
 import taper
 import taper.nn.functional as F
 
-from ..backends.gpus import PLACES, gpus
+from ..backends.gpus import ON_DEVICE, PLACES, gpus
 from ..backends.test_cuda_cases import DRAWN, LEAVES, OnGPU
 from ..native import simt
 from ..ops.case import FLOATS, HALVES, INTEGERS
@@ -26,7 +26,7 @@ from .test_cases import code_in_memory, compare, complex_seen  # noqa: F401  (fi
 from .test_cuda_attention import Block, trained
 from .test_cuda_tensors import MODELS, train
 
-FEW = 40
+FEW = 120
 """Of the rows, which run on the stand-in: they have tests of their own."""
 
 
@@ -47,7 +47,7 @@ def place(request, monkeypatch):
 
 def both(rows: list) -> pytest.MarkDecorator:
     """Rows with where they run: all on a device, a few on the stand-in."""
-    there = [pytest.param(c, "device", marks=pytest.mark.gpu, id=f"{c.name}-device") for c in rows]
+    there = [pytest.param(c, "device", marks=ON_DEVICE, id=f"{c.name}-device") for c in rows]
     few = [pytest.param(c, "standin", id=f"{c.name}-standin") for c in rows[::FEW]]
     return pytest.mark.parametrize(("case", "place"), [*few, *there], indirect=["place"])
 
@@ -75,7 +75,7 @@ def test_row_in_other_dtypes(case, place, complex_seen, monkeypatch):  # noqa: F
 
 
 @pytest.mark.parametrize("name", MODELS)
-@everywhere
+@pytest.mark.parametrize("place", PLACES[1:], indirect=True)
 def test_training_is_the_cpus(name, place):
     losses, parameters = train(name, True, "cuda", steps=5)
     expected, wanted = train(name, False, "cpu", steps=5)
