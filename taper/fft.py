@@ -15,6 +15,7 @@ from . import dtypes
 from .autograd import casting
 from .autograd.dispatch import apply, beside, into
 from .autograd.inplace import legacy_name
+from .autograd.naming import shown
 from .autograd.tape import Variable
 from .ops import fourier as ops
 from .tensor import dims
@@ -107,7 +108,14 @@ def _complex_1d(name: str, input, n, dim, norm, forward: bool, out):
     axis = _axis(dim, x._array.ndim)
     n = _points(x._array.shape[axis] if n is None else n)
     scale = _factor(norm, forward, n)
-    return _given(apply(ops.c2c, _resized(x, axis, n), axes=(axis,), forward=forward, scale=scale), out)
+    x = _resized(x, axis, n)
+    return _given(_transform(x, (axis,), forward, scale), out)
+
+
+def _transform(x, axes: tuple, forward: bool, scale: float):
+    result = apply(ops.c2c, x, axes=axes, forward=forward, scale=scale)
+    # Of real numbers PyTorch computes half of the transform, and names it after that.
+    return result if x._array.dtype.kind == "c" or not forward else shown(result, "FftR2CBackward0")
 
 
 def fft(input, n=None, dim: int = -1, norm=None, *, out=None):
@@ -189,7 +197,7 @@ def _over(x, sizes, norm, forward: bool):
     for axis, n in sizes:
         x = _resized(x, axis, n)
     scale = _factor(norm, forward, math.prod(n for _, n in sizes))
-    return apply(ops.c2c, x, axes=tuple(axis for axis, _ in sizes), forward=forward, scale=scale)
+    return _transform(x, tuple(axis for axis, _ in sizes), forward, scale)
 
 
 def fftn(input, s=None, dim=None, norm=None, *, out=None):

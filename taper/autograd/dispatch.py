@@ -9,6 +9,7 @@ from __future__ import annotations
 import numbers
 from collections.abc import Sequence
 
+import numpy as np
 from numpy import asarray, generic, ndarray
 
 from .. import dtypes
@@ -56,6 +57,58 @@ class Parts(Exception):
 
 def apply(operator: Operator, *inputs, **attrs):
     """Run an operator on tensors (or None, or Python numbers) and record it. Returns a tensor or a tuple of tensors."""
+    # The usual case in one look at each input: arrays of NumPy's that need no conversion.
+    arrays, common, alike = [], None, operator.promote is not AS_IS
+    for t in inputs:
+        if isinstance(t, Variable):
+            array = t._array
+            dtype = array.dtype
+            if dtype is not common:
+                if (alike and common is not None) or not (
+                    dtype is F32 or dtype is F64 or (not alike and dtype in _WHOLE)
+                ):
+                    return _apply(operator, inputs, attrs)
+                common = dtype
+            if array.__class__ is not ndarray:
+                return _apply(operator, inputs, attrs)
+            arrays.append(array)
+        elif t is None or t.__class__ in _REAL:
+            arrays.append(t)
+        else:
+            return _apply(operator, inputs, attrs)
+    if common is None or "f" in operator.refuses:
+        return _apply(operator, inputs, attrs)
+    token = enter(QUIET)
+    try:
+        out = operator.forward(cpu, *arrays, **attrs)
+    except (ValueError, MemoryError) as error:
+        raise _failure(operator, arrays, error) from None
+    finally:
+        leave(token)
+    if out.__class__ is not ndarray or operator.view:
+        return _finished(operator, inputs, attrs, cpu, out, None)
+    made = wrap(out)
+    if operator.differentiable and is_grad_enabled():
+        edges = [
+            (t._node if t._view is None else node_of(t)) if isinstance(t, Variable) else None for t in inputs
+        ]
+        if edges.count(None) < len(edges) and out.dtype.kind not in "biu":
+            shape, shapes = out.shape, None
+            if operator.broadcasts:
+                for a in arrays:
+                    if a.__class__ is ndarray and a.shape != shape:
+                        shapes = tuple([a.shape if a.__class__ is ndarray else () for a in arrays])
+                        break
+            made._node = record(operator, inputs, attrs, edges, made, (), shapes)
+    return made
+
+
+_WHOLE = frozenset(np.dtype(c) for c in "?bBhHiIlLqQ")
+"""Dtypes of integers and bools."""
+
+
+def _apply(operator: Operator, inputs: tuple, attrs: dict):
+    """`apply` for all that it does not do itself."""
     if operator.promote is not AS_IS:
         inputs = promoted(operator, inputs)
     arrays = [t._array if isinstance(t, Variable) else t for t in inputs]
@@ -81,18 +134,27 @@ def apply(operator: Operator, *inputs, **attrs):
     token = enter(QUIET)
     try:
         out = operator.forward(xp, *arrays, **attrs)
-    except ValueError as error:
-        if operator.promote is not AS_IS and len(arrays) == 2:
-            raise cannot_broadcast(operator, *[a if hasattr(a, "shape") else asarray(a) for a in arrays]) from None
-        raise RuntimeError(f"{operator.name}: {error}") from None
-    except MemoryError as error:
-        if driver.is_out_of_memory(error):
-            raise OutOfMemoryError(
-                f"CUDA out of memory ({operator.name}). {error} Use smaller batches, or taper.cuda.empty_cache()."
-            ) from None
-        raise out_of_memory(operator.name, error, arrays) from None
+    except (ValueError, MemoryError) as error:
+        raise _failure(operator, arrays, error) from None
     finally:
         leave(token)
+    return _finished(operator, inputs, attrs, xp, out, half)
+
+
+def _failure(operator: Operator, arrays: list, error: ValueError | MemoryError) -> RuntimeError:
+    """PyTorch's error for what went wrong in an operator's forward function."""
+    if isinstance(error, MemoryError):
+        if driver.is_out_of_memory(error):
+            return OutOfMemoryError(
+                f"CUDA out of memory ({operator.name}). {error} Use smaller batches, or taper.cuda.empty_cache()."
+            )
+        return out_of_memory(operator.name, error, arrays)
+    together = [a for a in arrays if hasattr(a, "shape")] if operator.promote is not AS_IS else []
+    return cannot_broadcast(operator, error, *together)
+
+
+def _finished(operator: Operator, inputs, attrs: dict, xp, out, half):
+    """The tensors of what a forward function returned, recorded."""
     aux, several = (), operator.outputs is None
     if operator.aux:
         count = len(out) - len(operator.aux)
@@ -104,18 +166,37 @@ def apply(operator: Operator, *inputs, **attrs):
     else:
         results = out if out.__class__ in (tuple, list) else (out,)
         made = [wrap(_as_array(xp, a, half)) for a in results]
-    if operator.differentiable and is_grad_enabled():
-        mask = 0
-        for i, t in enumerate(inputs):
-            if isinstance(t, Variable) and (t._node if t._view is None else node_of(t)) is not None:
-                mask |= 1 << i
-        if mask and (operator.joint is not None or operator.plan(mask).steps):
-            _attach(operator, inputs, attrs, mask, made, aux, half, several)
+    if operator.differentiable and is_grad_enabled() and (several or made[0]._array.dtype.kind not in "biu"):
+        edges = [
+            (t._node if t._view is None else node_of(t)) if isinstance(t, Variable) else None for t in inputs
+        ]
+        if edges.count(None) < len(edges):
+            _attach(operator, inputs, attrs, edges, made, aux, half)
     if operator.view:
         _share(operator, inputs[0], attrs, made)
     if out.__class__ in (tuple, list):
         return tuple(made)
     return made[0]
+
+
+def _attach(operator: Operator, inputs, attrs: dict, edges: list, made: list, aux, half) -> None:
+    """Give the differentiable results their node."""
+    shapes = None
+    if operator.broadcasts:
+        shape = made[0]._array.shape
+        inputs_shapes = [t._array.shape if isinstance(t, Variable) else () for t in inputs]
+        if any([s != shape and isinstance(t, Variable) for s, t in zip(inputs_shapes, inputs)]):
+            shapes = tuple(inputs_shapes)
+    several = operator.outputs is None
+    node = record(operator, inputs, attrs, edges, made if several else made[0], aux, shapes, half)
+    if node is None:
+        return
+    if several:
+        node.results = [(t._array.shape, t._array.dtype) for t in made]
+        for i, t in enumerate(made):
+            t._node = OutputOf(node, i)
+    else:
+        made[0]._node = node
 
 
 FLOAT32_ON_GPUS = frozenset(
@@ -128,25 +209,6 @@ FLOAT32_ON_GPUS = frozenset(
 
 def _in_float32(t):
     return apply(astype, t, dtype=F32) if isinstance(t, Variable) and t._array.dtype in dtypes.HALF else t
-
-
-def _attach(operator, inputs, attrs, mask, made, aux, half, several) -> None:
-    """Give the differentiable results their node."""
-    if not several and made[0]._array.dtype.kind in "biu":
-        return
-    shapes = None
-    if operator.broadcasts:
-        shape = made[0]._array.shape
-        inputs_shapes = [t._array.shape if isinstance(t, Variable) else () for t in inputs]
-        if any([s != shape and isinstance(t, Variable) for s, t in zip(inputs_shapes, inputs)]):
-            shapes = tuple(inputs_shapes)
-    node = record(operator, inputs, attrs, mask, made if several else made[0], aux, shapes, half)
-    if several:
-        node.results = [(t._array.shape, t._array.dtype) for t in made]
-        for i, t in enumerate(made):
-            t._node = OutputOf(node, i)
-    else:
-        made[0]._node = node
 
 
 def _half_of(arrays: list):
@@ -374,10 +436,11 @@ def _scalar(value, common):
     return asarray(value, dtype=common) if common in dtypes.HALF else value
 
 
-def unary(operator: Operator, doc: str = "", *, check=None):
+def unary(operator: Operator, doc: str = "", *, check=None, exact: str = ""):
     """The callable of an elementwise operator of one input: `f(input, *, out=None)`, a function and a method.
 
     check: called with a tensor that is neither float32 nor float64, to refuse it, or to return another to compute from.
+    exact: as for `into`, where the result has the input's dtype.
     """
     forward = operator.forward
     plan = operator.plan(1)
@@ -389,7 +452,7 @@ def unary(operator: Operator, doc: str = "", *, check=None):
         except AttributeError:
             raise not_a_tensor(operator, input) from None
         if out is not None:
-            return into(out, call(input))
+            return placed(input, call(input), out)
         x = input
         if array.__class__ is not ndarray or (array.dtype is not F32 and array.dtype is not F64):
             return apply(operator, x if check is None else check(x))
@@ -404,7 +467,7 @@ def unary(operator: Operator, doc: str = "", *, check=None):
         node = x._node if x._view is None else node_of(x)
         if node is not None and is_grad_enabled():
             if saves is None:
-                result._node = record(operator, (x,), {}, 1, result, ())
+                result._node = record(operator, (x,), {}, (node,), result, ())
             else:
                 cls = plan.node_class or node_class(operator.grad_name)
                 saved = [SavedOutput(result) if k else x for k in saves]
@@ -415,7 +478,10 @@ def unary(operator: Operator, doc: str = "", *, check=None):
         if not isinstance(input, Variable):
             raise not_a_tensor(operator, input)
         result = apply(operator, input)
-        return result if out is None else into(out, result)
+        return result if out is None else placed(input, result, out)
+
+    def placed(input, result, out):
+        return into(out, result, exact if result._array.dtype == input._array.dtype else "")
 
     return named(general if "f" in operator.refuses else call, operator, doc)
 
@@ -445,8 +511,17 @@ def only_tensors(function: str, **arguments) -> None:
             )
 
 
-def into(out: Variable, result: Variable) -> Variable:
-    """Put a result where `out=` says: `out` is resized to the result's shape, with a warning, and keeps its dtype."""
+FOUND = "Found dtype {1} but expected {0}"
+EXPECTED = "Expected out tensor to have dtype {2}, but got {3} instead"
+"""What operators say that take an `out` of their result's dtype only: {0} and {2}, for another one, {1} and {3}."""
+
+
+def into(out: Variable, result: Variable, exact: str = "", warns: bool = True) -> Variable:
+    """Put a result where `out=` says: `out` is resized to the result's shape, with a warning, and keeps its dtype.
+
+    exact: the words with which an `out` of another dtype is refused, `FOUND` for example. warns: False for functions
+    that resize without a word.
+    """
     if not isinstance(out, Variable):
         raise TypeError(f"argument 'out' must be Tensor, not {out.__class__.__name__}.")
     if is_grad_enabled() and (node_of(out) is not None or node_of(result) is not None):
@@ -454,19 +529,30 @@ def into(out: Variable, result: Variable) -> Variable:
             "functions with out=... arguments don't support automatic differentiation, but one of the "
             "arguments requires grad."
         )
+    if exact and result._array.dtype != out._array.dtype:
+        words = [legacy_name(t._array.dtype) for t in (result, out)]
+        raise RuntimeError(exact.format(*words, *[word.lower() for word in words]))
     if dtypes.category(result._array.dtype) > dtypes.category(out._array.dtype):
         raise cannot_cast(result._array.dtype, out._array.dtype)
     if out._array.shape != result._array.shape:
-        if out._array.size:
+        if warns and out._array.size:
             warn(
                 f"An output with one or more elements was resized since it had shape {list(out._array.shape)}, which does "
                 f"not match the required output shape {list(result._array.shape)}. Give an `out` of that shape, or of no "
                 "elements: out.resize_(0)."
             )
-        out._array = namespace_of(result._array).astype(result._array, out._array.dtype, copy=True)
+        token = enter(QUIET)
+        try:
+            out._array = namespace_of(result._array).astype(result._array, out._array.dtype, copy=True)
+        finally:
+            leave(token)
     else:
         check_single(out._array)
-        out._array[...] = result._array
+        token = enter(QUIET)
+        try:
+            out._array[...] = result._array
+        finally:
+            leave(token)
     changed(out)
     return out
 
@@ -502,14 +588,16 @@ def binary(
     scalars: str = "either",
     names: tuple[str, str] = ("input", "other"),
     check=None,
+    grad_name: str | None = None,
 ):
     """The callable of an elementwise operator of two inputs, tensors or Python numbers: `f(input, other, *, out=None)`.
 
     swapped: it computes `operator(other, input)`. protocol: it stands for Python's `+` and the like, and returns
     NotImplemented for an operand that is neither a tensor, a number nor an array. scalars: which of the operands may be
     numbers: "both", "either" one, the "second", "none". check: called with the operator's operands, unless they are
-    float32 or float64, to refuse them.
+    float32 or float64, to refuse them. grad_name: what its nodes are called, if not as the operator's.
     """
+    grad_class = None if grad_name is None else node_class(grad_name)
     forward = operator.forward
     number_fits = scalars != "none"
     plans = [operator.plan(mask) for mask in range(4)]
@@ -521,6 +609,8 @@ def binary(
             return NotImplemented
         if y is None or (y.__class__ is ndarray and not protocol):
             raise not_a_tensor(operator, y, names[1], 2)
+        if x is None:
+            raise not_a_tensor(operator, x, names[0])
         if y.__class__ is ndarray:
             y = wrap(y)
         elif isinstance(y, generic):
@@ -537,7 +627,10 @@ def binary(
             x, y = y, x
         if check is not None:
             check(x, y)
-        return apply(operator, x, y)
+        made = apply(operator, x, y)
+        if grad_class is not None and made._node is not None:
+            made._node.__class__ = grad_class
+        return made
 
     def call(input, other, *, out=None):
         x, y = input, other
@@ -565,8 +658,8 @@ def binary(
             array = forward(cpu, a, b)
         except MemoryError as error:
             raise out_of_memory(operator.name, error, (a, b)) from None
-        except ValueError:
-            raise cannot_broadcast(operator, a, b) from None
+        except ValueError as error:
+            raise cannot_broadcast(operator, error, a, b) from None
         finally:
             leave(token)
         result = wrap(array if array.__class__ is ndarray else asarray(array))
@@ -581,7 +674,7 @@ def binary(
                     plan = plans[mask]
                     if not plan.steps:
                         return result
-                    cls = plan.node_class
+                    cls = grad_class or plan.node_class
                     if cls is None:
                         cls = plan.node_class = node_class(operator.grad_name)
                     saved, versions = [], []
@@ -591,7 +684,9 @@ def binary(
                         versions.append(version(t) if t.__class__ not in _SCALARS else None)
                     result._node = cls(plan, (nx, ny), saved, versions, shapes, None)
                 else:
-                    result._node = record(operator, (x, y), {}, mask, result, (), shapes)
+                    node = result._node = record(operator, (x, y), {}, (nx, ny), result, (), shapes)
+                    if grad_class is not None:
+                        node.__class__ = grad_class
         return result
 
     def general(input, other, *, out=None):
@@ -601,14 +696,19 @@ def binary(
     return named(general if "f" in operator.refuses else call, operator, doc)
 
 
-def cannot_broadcast(operator: Operator, a, b) -> RuntimeError:
-    """PyTorch's words for shapes that do not broadcast, with the operator and both shapes."""
-    sa, sb = a.shape, b.shape
-    for dim in range(1, min(len(sa), len(sb)) + 1):
-        if sa[-dim] != sb[-dim] and 1 not in (sa[-dim], sb[-dim]):
-            where = max(len(sa), len(sb)) - dim
-            return RuntimeError(
-                f"The size of tensor a ({sa[-dim]}) must match the size of tensor b ({sb[-dim]}) at non-singleton "
-                f"dimension {where}; {operator.name} got shapes {tuple(sa)} and {tuple(sb)}."
-            )
-    return RuntimeError(f"{operator.name}: shapes {tuple(sa)} and {tuple(sb)} do not fit")
+def cannot_broadcast(operator: Operator, error: ValueError, *arrays) -> RuntimeError:
+    """PyTorch's words for shapes that do not broadcast, with the operator and all shapes; else the error's own."""
+    common: tuple[int, ...] = ()
+    for shape in [tuple(a.shape) for a in arrays]:
+        for dim in range(1, min(len(common), len(shape)) + 1):
+            if common[-dim] != shape[-dim] and 1 not in (common[-dim], shape[-dim]):
+                where = max(len(common), len(shape)) - dim
+                shapes = " and ".join(str(tuple(a.shape)) for a in arrays)
+                return RuntimeError(
+                    f"The size of tensor a ({common[-dim]}) must match the size of tensor b ({shape[-dim]}) at "
+                    f"non-singleton dimension {where}; {operator.name} got shapes {shapes}."
+                )
+        wide = max(len(common), len(shape))
+        padded = [(1,) * (wide - len(s)) + s for s in (common, shape)]
+        common = tuple(m if n == 1 else n for n, m in zip(*padded))
+    return RuntimeError(f"{operator.name}: {error}")

@@ -109,7 +109,7 @@ def node_of(t: Variable):
         if view.recorded and view.operator.differentiable:
             if node_of(view.parent) is not None:
                 operator, attrs = how_viewed(t)
-                t._node = record(operator, (view.parent,), attrs, 1, t, ())
+                t._node = record(operator, (view.parent,), attrs, (node_of(view.parent),), t, ())
             elif t._node.__class__ is not AccumulateGrad:
                 t._node = None  # the parent was detached in place
     return t._node
@@ -537,25 +537,76 @@ def node_class(name: str) -> type[Node]:
     return found
 
 
-def record(operator: Operator, inputs, attrs: dict, mask: int, result, aux, shapes=None, half=None) -> Node:
-    """The node of an operation that has just run, with recording on and inputs `mask` in need of a gradient.
+def record(operator: Operator, inputs, attrs: dict, edges, result, aux, shapes=None, half=None) -> Node | None:
+    """The node of an operation that has just run, with recording on; None if no rule leads to an input with a node.
 
-    result: the variable it made, or all of them where several are differentiable.
+    edges: the nodes of the inputs, not all None. result: the variable it made, or all of them where several are
+    differentiable.
     """
-    plan = operator.plan(0 if operator.joint is not None else mask)
+    mask, bit = 0, 1
+    for edge in edges:
+        if edge is not None:
+            mask |= bit
+        bit += bit
+    if operator.joint is None:
+        plan = operator.plans.get(mask) or operator.plan(mask)
+        if not plan.steps:
+            return None
+    else:
+        plan = operator.plans.get(0) or operator.plan(0)
+    if operator.variadic:
+        saved, versions = _kept(plan, inputs, attrs, mask, result, aux)
+    else:
+        saved, versions = (plan.save or _made_save(plan))(inputs, attrs, mask, result, aux)
     cls = plan.node_class
     if cls is None:
         cls = plan.node_class = node_class(operator.grad_name)
-    saved, versions = [], []
+    return cls(plan, tuple(edges), saved, versions, shapes, half)
+
+
+def _made_save(plan: Plan):
+    """The function that gathers what a plan keeps, written out as source: (values, versions of the inputs among them)."""
+    operator, values, versions = plan.op, [], []
+    several = operator.outputs is None
+    for kind, where in plan.keep:
+        versions.append("None")
+        if kind == Plan.INPUT:
+            values.append(f"x{where}")
+            versions[-1] = f"version(x{where}) if isinstance(x{where}, Variable) else None"
+        elif kind == Plan.OUTPUT:
+            values.append(f"SavedOutput(result[{where}])" if several else "SavedOutput(result)")
+        elif kind == Plan.ATTR and where == "needs":
+            values.append(f"({''.join(f'mask & {1 << i} != 0, ' for i in range(len(operator.inputs)))})")
+        elif kind == Plan.ATTR:
+            values.append(f"attrs[{where!r}]")
+        elif kind == Plan.AUX:
+            values.append(f"aux[{where}]")
+        else:
+            fact = "shape" if kind == Plan.SHAPE else "dtype"
+            values.append(f"x{where}._array.{fact} if isinstance(x{where}, Variable) else None")
+    given = "".join(f"x{i}, " for i in range(len(operator.inputs)))
+    text = f"""\
+def save(inputs, attrs, mask, result, aux):
+ {given} = inputs
+ return [{", ".join(values)}], [{", ".join(versions)}]
+"""
+    scope = {"version": version, "Variable": Variable, "SavedOutput": SavedOutput}
+    exec(text, scope)
+    plan.save = scope["save"]
+    return plan.save
+
+
+def _kept(plan: Plan, inputs, attrs: dict, mask: int, result, aux) -> tuple[list, list]:
+    """What `_made_save` gathers, of an operator that takes any number of inputs."""
+    operator, saved, versions = plan.op, [], []
     for kind, where in plan.keep:
         held = None
+        last = where == len(operator.inputs) - 1
         if kind == Plan.INPUT:
-            if operator.variadic and where == len(operator.inputs) - 1:
-                value = tuple(inputs[where:])
+            value = tuple(inputs[where:]) if last else inputs[where]
+            if last:
                 held = tuple(version(t) if isinstance(t, Variable) else None for t in value)
-            else:
-                value = inputs[where]
-            if isinstance(value, Variable):
+            elif isinstance(value, Variable):
                 held = version(value)
         elif kind == Plan.OUTPUT:
             value = SavedOutput(result if isinstance(result, Variable) else result[where])
@@ -563,14 +614,11 @@ def record(operator: Operator, inputs, attrs: dict, mask: int, result, aux, shap
             value = attrs[where] if where != "needs" else tuple([mask >> i & 1 == 1 for i in range(len(inputs))])
         elif kind == Plan.AUX:
             value = aux[where]
-        elif operator.variadic and where == len(operator.inputs) - 1:
-            value = tuple([_fact(kind, t) for t in inputs[where:]])
         else:
-            value = _fact(kind, inputs[where])
+            value = tuple([_fact(kind, t) for t in inputs[where:]]) if last else _fact(kind, inputs[where])
         saved.append(value)
         versions.append(held)
-    edges = tuple([node_of(t) if isinstance(t, Variable) else None for t in inputs])
-    return cls(plan, edges, saved, versions, shapes, half)
+    return saved, versions
 
 
 def record_inputs(operator: Operator, inputs, edges: tuple, mask: int) -> Node:

@@ -40,7 +40,7 @@ def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
         made: list[Entry] = []
         for piece in PIECES[kernel.node.op](kernel, slot, machine):
             table.clear()
-            module = Module(fused=machine.fused)
+            module = Module.of(machine)
             piece.emit(module, "KERNEL")
             reads, writes = set(piece.reads), set(piece.writes)
             if piece.finishes:
@@ -48,7 +48,7 @@ def emitted(kernel: Kernel, machine: Machine) -> list[Entry]:
                 writes |= _written(kernel)
             made.append(_entry(kernel, module, table, piece.chunks, reads, writes, piece.flops))
         return made
-    module = Module(fused=machine.fused)
+    module = Module.of(machine)
     b = Builder(module, "KERNEL", ["ptr", "i64", "i64"])
     if kernel.kind == "scatter":
         chunks = emit_scatter(b, kernel, slot, machine)

@@ -23,7 +23,8 @@ WORDS = 11
 overwrites what the caller sees, and the address of the flag that forbids to run it (0: none)."""
 
 SPEC = 4
-"""An array's spec: its slot, how many dimensions (-1: not checked), its dtype's number, the address of its shape."""
+"""An array's spec: its slot, how many dimensions (-1: how it lies is all that is checked), its dtype's number, the address of
+its shape, and the flags that it must have."""
 
 MOST = 64
 """Arrays, and numbers, that one call passes."""
@@ -100,7 +101,7 @@ entry:
   %s1 = getelementptr i64, ptr %spec, i64 1
   %wanted = load i64, ptr %s1
   %unchecked = icmp slt i64 %wanted, 0
-  br i1 %unchecked, label %yes, label %check
+  br i1 %unchecked, label %lie, label %check
 check:
   %same_nd = icmp eq i64 %nd, %wanted
   br i1 %same_nd, label %kind, label %no
@@ -127,7 +128,11 @@ lie:
   %mask = trunc i64 %mask64 to i32
   %set = and i32 %flags, %mask
   %lies = icmp eq i32 %set, %mask
-  br i1 %lies, label %shape, label %no
+  %shaped = xor i1 %unchecked, true
+  %go_on = and i1 %lies, %shaped
+  br i1 %go_on, label %shape, label %end
+end:
+  br i1 %lies, label %yes, label %no
 shape:
   %dims_at = getelementptr i8, ptr %array, i64 {HEAD + 16}
   %dims = load ptr, ptr %dims_at

@@ -16,10 +16,10 @@ from .errors import CaptureError
 
 @dataclass(frozen=True)
 class Home:
-    """kind: the class of arrays there. empty, contiguous, share_memory: as NumPy's functions of these names. program:
-    the program of a graph. stand_in: a NumPy array, of any values, with the shape, dtype and strides of one there. fetch: a
-    NumPy array with the elements of one there. place: the device. gpu: whether programs
-    run on a GPU. generators: those of random numbers that are the device's. attends: whether a library there computes
+    """kind: the class of arrays there. empty, share_memory: as NumPy's functions of these names. contiguous: an array as
+    programs read it. program: the program of a graph. stand_in: a NumPy array, of any values, with the shape, dtype and
+    strides of one there. fetch: a NumPy array with the elements of one there. place: the device. gpu: whether programs run
+    on a GPU. generators: those of random numbers that are the device's. attends: whether a library there computes
     attention (heads.py)."""
 
     kind: type
@@ -35,7 +35,18 @@ class Home:
     attends: Callable[[Any], bool] | None = None
 
 
-HOST = Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program_of, lambda array: array)
+def lies_fit(array) -> bool:
+    """Whether an array, here or on a GPU, lies as programs read it: in C order and aligned."""
+    flags = array.flags
+    return flags.c_contiguous and getattr(flags, "aligned", True)
+
+
+def fit(array: np.ndarray, dtype=None) -> np.ndarray:
+    """An array as programs read it; a copy if it lies otherwise."""
+    return array if lies_fit(array) and (dtype is None or array.dtype == dtype) else np.array(array, dtype, order="C")
+
+
+HOST = Home(np.ndarray, np.empty, fit, np.may_share_memory, program_of, lambda array: array)
 
 
 def home_of(array) -> Home:

@@ -10,11 +10,14 @@ import threading
 from collections.abc import Sequence
 
 import numpy as np
+from numpy import empty
 
 from .entry import BRIEF, SHARED, Entrance, enterable
 from .errors import CaptureError
 from .graph import ANY, Graph, Node
+from .homes import fit
 from .program import Program
+from .reuse import new_array
 
 
 class OnePass:
@@ -26,34 +29,43 @@ class OnePass:
         made = [graph.copied(r) for r in results]
         self.several = tree is not None
         self.program = program = Program(graph, made, {})
-        if [e.chunks for e in program.entries] != [ANY] or any(s.host is not None for s in program.segments):
-            raise CaptureError("more than one kernel")
+        if any(e.chunks != ANY for e in program.entries) or any(s.host is not None for s in program.segments):
+            raise CaptureError("kernels that do not go over all elements, or rows, alike")
+        if len(program.entries) > 1 and program.arena_size:
+            raise CaptureError("results between kernels")
         slot = program.slot
-        self.used = [i for i, n in enumerate(inputs) if n in slot]
-        nodes = [*[inputs[i] for i in self.used], *made]
+        used = [i for i, n in enumerate(inputs) if n in slot]
+        nodes = [*[inputs[i] for i in used], *made]
         if not enterable(program, len(nodes), 0):
             raise CaptureError("arrays that are not passed as objects")
         specs = [(slot[n], None, n.dtype, False) for n in nodes]
         self.made = [(n.shape[1:], n.dtype) for n in made]
+        self.used = None if len(used) == len(inputs) else used
         self.each = program.work / ANY
         self.quick, self.long = (Entrance(program, specs, np.zeros(1), 0, None, brief) for brief in (True, False))
+        self.lengths = [memoryview(program.code[i, 2:3]) for i in range(len(program.entries))]
         self.lock = threading.Lock()
 
     def run(self, given: Sequence[np.ndarray], length: int):
         """The result, or the results, of `length`, for contiguous arrays of that length and such of no such dimension."""
-        out = [np.empty((length, *tail), dtype) for tail, dtype in self.made]
-        arrays = [given[i] for i in self.used]
         work = length * self.each
+        new = empty if work < BRIEF else new_array
+        out = [new((length, *tail), dtype) for tail, dtype in self.made]
+        arrays = given if self.used is None else [given[i] for i in self.used]
         with self.lock:
-            self.program.code[0, 2] = length
+            for cell in self.lengths:
+                cell[0] = length
             if work < BRIEF:
-                self.quick.enter(self.quick.address, *arrays, *out)
+                ran = self.quick.enter(self.quick.address, *arrays, *out)
             elif work < SHARED:
                 self.long.words[7] = 1
-                self.long.enter(self.long.address, *arrays, *out)
+                ran = self.long.enter(self.long.address, *arrays, *out)
             else:
                 with self.long.share():
-                    self.long.enter(self.long.address, *arrays, *out)
+                    ran = self.long.enter(self.long.address, *arrays, *out)
+        if not ran:
+            # One lies unaligned.
+            return self.run([fit(a) for a in given], length)
         return out if self.several else out[0]
 
 

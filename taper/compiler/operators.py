@@ -26,6 +26,7 @@ from .numbers import Number
 from .one_pass import OnePass, in_order, is_single, prepared
 from .program import Program
 from .recording import recording
+from .reuse import new_array
 from .symbol import Symbol, made
 from .trees import flatten, rebuild
 
@@ -60,7 +61,7 @@ class Fused:
 
     def run(self, given: list[np.ndarray]):
         """The results for these arrays; NotImplemented if they hold what the kernel refuses."""
-        fresh = [None if made is None else np.empty(*made) for made in self.made]
+        fresh = [None if made is None else new_array(*made) for made in self.made]
         if self.bound.run(given, [a for a in fresh if a is not None]) != RAN:
             return NotImplemented
         return None if self.overwrites else rebuild(self.tree, fresh)
@@ -140,7 +141,7 @@ def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
     """
     if recording.graph is not None:
         return NotImplemented
-    given = [in_order(a) for a in along]
+    given = [a if a.flags.c_contiguous else in_order(a) for a in along]
     key: list = [formula]
     for a in given:
         key += a.shape[1:], a.dtype

@@ -12,6 +12,7 @@ import hashlib
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -34,7 +35,9 @@ PARALLEL = 40_000
 PIECE = 20_000_000
 """Nanoseconds of estimated work between two looks at interruptions."""
 
-_loaded: dict[str, int] = {}
+_loaded: WeakValueDictionary[str, library.Code] = WeakValueDictionary()
+"""The code of kernels by their names, of all programs that live."""
+
 _loading = threading.Lock()
 
 
@@ -50,10 +53,10 @@ class Entry:
     writes: set
     flops: int = 0
     bytes: int = 0
-    address: int = 0
     meet: bool = False
     name: str = ""
     code: str = ""
+    loaded: library.Code | None = None
 
     @property
     def cost(self) -> float:
@@ -231,13 +234,18 @@ class Program:
     def _load(self) -> None:
         """Compile what is not compiled yet, and build the tables."""
         with _loading:
+            missing: dict[str, bytes] = {}
             for entry in self.entries:
-                name = entry.name or _name_of(entry.text)
-                if name not in _loaded:
+                entry.name = entry.name or _name_of(entry.text)
+                entry.loaded = _loaded.get(entry.name)
+                if entry.loaded is None and entry.name not in missing:
                     code = cache.get(entry.code) if entry.code else None
                     code = code or library.object_code(_named(entry.text or self._text_of(entry)), self.machine)
-                    _loaded[name] = library.load(code, [name])[0]
-                entry.name, entry.address = name, _loaded[name]
+                    missing[entry.name] = code
+            made = _linked(missing)
+            _loaded.update(made)
+            for entry in self.entries:
+                entry.loaded = entry.loaded or made[entry.name]
         self.arena = np.zeros(self.arena_size + ALIGN, np.uint8)
         base = self.arena.ctypes.data
         base += -base % ALIGN
@@ -253,7 +261,7 @@ class Program:
         tables = self.tables.ctypes.data
         rows, at = [], 0
         for entry in self.entries:
-            rows.append((entry.address, tables + 8 * at, entry.chunks, int(entry.meet)))
+            rows.append((entry.loaded.address, tables + 8 * at, entry.chunks, int(entry.meet)))
             at += len(entry.table)
         self.code = np.array(rows or [(0, 0, 0, 0)], np.int64)
         self.work = sum(e.cost for e in self.entries)
@@ -403,10 +411,18 @@ def _name_of(text: str) -> str:
     return "k" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def address_of(text: str, machine: Machine) -> int:
-    """Where a kernel's code is, compiled and loaded if it is not yet."""
+def code_of(text: str, machine: Machine) -> library.Code:
+    """A kernel's code, compiled and loaded if it is not yet."""
     name = _name_of(text)
     with _loading:
-        if name not in _loaded:
-            _loaded[name] = library.load(library.object_code(_named(text), machine), [name])[0]
-        return _loaded[name]
+        found = _loaded.get(name)
+        if found is None:
+            found = _loaded[name] = _linked({name: library.object_code(_named(text), machine)})[name]
+        return found
+
+
+def _linked(objects: dict[str, bytes]) -> dict[str, library.Code]:
+    try:
+        return library.loaded(objects)
+    except library.Unresolved as error:
+        raise CaptureError(str(error)) from error

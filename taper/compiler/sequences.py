@@ -22,7 +22,7 @@ from ..native.sequence import (
 )
 from ..native.text import Builder, Module, Value, i64
 from .lower.instructions import LLVM
-from .program import address_of
+from .program import code_of
 from .recording import recording
 
 SHARED = 30_000_000
@@ -53,9 +53,9 @@ class Routine:
             cell = b.offset(b.args[0], i64(self.names.index(name)), "i64")
             return b.load("i64" if name in NUMBERS else "ptr", cell)
 
-        module = Module(fused=machine.fused)
+        module = Module.of(machine)
         emit(module, "KERNEL", operand)
-        self.address = address_of(str(module), machine)
+        self.code = code_of(str(module), machine)
 
     def table(self, given: dict[str, np.ndarray | int]) -> np.ndarray:
         return np.array([given[n] if n in NUMBERS else _address(given[n]) for n in self.names], np.int64)
@@ -93,7 +93,7 @@ def _scratch(*counts: int, dtype: np.dtype) -> list[np.ndarray]:
 def together(parts: list[tuple[Routine, int]], given: dict[str, np.ndarray | int], flops: int) -> None:
     """Run kernels one after the other, each in so many chunks, on the team's threads if that pays and it is free."""
     tables = [routine.table(given) for routine, _ in parts]
-    rows = [(r.address, table.ctypes.data, chunks, 1) for (r, chunks), table in zip(parts, tables)]
+    rows = [(r.code.address, table.ctypes.data, chunks, 1) for (r, chunks), table in zip(parts, tables)]
     code = np.array(rows, np.int64)
     crew = team.team()
     if flops >= SHARED and parts[-1][1] > 1 and crew.lock.acquire(blocking=False):

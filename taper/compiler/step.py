@@ -24,6 +24,7 @@ from .capture import Captured, Effect, Output, Source
 from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached, the_dtype
+from .homes import lies_fit
 from .numbers import RELATIONS
 from .reach import Held
 from .trees import flatten, rebuild
@@ -161,6 +162,14 @@ class Step:
         for _, t in self.by_reference:
             if not t._array.flags.c_contiguous:
                 raise CaptureError("a tensor from outside that is not contiguous; call contiguous() on it first")
+            if not lies_fit(t._array):
+                raise CaptureError("a tensor from outside whose memory is not aligned; clone() it first")
+        for source, _ in self.written:
+            t = self.given[source.place] if source.kind == "argument" else source.tensor
+            t = t._grad if source.kind == "grad" else t
+            if t is not None and not _writeable(t._array):
+                problem = "a tensor is written in place whose memory is read-only; clone() it first"
+                raise CaptureError(problem) from ValueError(problem)
         self.numbers = np.zeros(max(1, len(self.number_nodes)), np.float64)
         for i, n in enumerate(self.number_nodes):
             program.slots[program.slot[n]] = self.numbers.ctypes.data + 8 * i
@@ -171,13 +180,16 @@ class Step:
     def rebind(self) -> bool:
         """Take the present arrays of the tensors that the step refers to; False if one has another shape or dtype now."""
         bound = []
+        over = set(self.program.state.values())
         for node, t in self.by_reference:
             array = t._array
             if (
                 array.__class__ is not (np.ndarray if node in self.hosted else self.home.kind)
                 or array.shape != node.shape
                 or array.dtype != node.dtype
-                or not array.flags.c_contiguous
+                or not lies_fit(array)
+                or node in over
+                and not _writeable(array)
             ):
                 return False
             at = self.program.slot.get(node)
@@ -185,7 +197,6 @@ class Step:
                 self.program.slots[at] = array.ctypes.data
             bound.append(array)
         self.bound = bound
-        over = set(self.program.state.values())
         written = [a for (n, _), a in zip(self.by_reference, bound) if n in over]
         self.overwritten.clear()
         self.overwritten.update(id(a) for a in written)
@@ -201,6 +212,7 @@ class Step:
         program, scope = self.program, self.scope
         body: list[str] = []
         self.copied_back: list[str] = []
+        self.copies: set[str] = set()
         guards, reads = self._guards()
         body += guards
         objects: list[tuple[str, int, tuple | None, np.dtype, bool]] = []
@@ -302,7 +314,7 @@ class Step:
         lines += self._memory_guards()
         lines += self._python_guards()
         lines += self._question_guards()
-        for i, (_, t) in enumerate(self.by_gradient):
+        for i, (node, t) in enumerate(self.by_gradient):
             scope[f"H{i}"] = t
             reads += [
                 f"h{i} = H{i}._grad",
@@ -311,6 +323,9 @@ class Step:
                 f"h{i} = h{i}._array",
                 f"if h{i}.__class__ is not ndarray: return MISS",
             ]  # fmt: skip
+            now = None if t._grad is None else t._grad._array
+            if now is not None and not lies_fit(now):
+                reads += self._read_as_copy(f"h{i}", f"HS{i}", now, node)
         if self.captured.no_grads:
             for i, t in enumerate(self.captured.no_grads):
                 scope[f"N{i}"] = t
@@ -340,18 +355,15 @@ class Step:
             )
             scope[f"X{i}"], scope[f"Y{i}"] = value._array.shape, the_dtype(value._array.dtype)
             lines.append(f"if x{i}.dtype is not Y{i}: x{i} = v{i}._array = same_dtype(x{i})")
-            if self.draws and value._array.flags.c_contiguous:
-                # What the native side would refuse must be known before anything is drawn.
-                lines.append(f"if not x{i}.flags.c_contiguous: return MISS")
             read = node is not None and node in self.program.slot
+            if self.draws and lies_fit(value._array):
+                # What the native side would refuse must be known before anything is drawn.
+                scope["lies_fit"] = lies_fit
+                lines.append(f"if not lies_fit(x{i}): return MISS")
             if not read or self.draws:
                 lines.append(f"if x{i}.shape != X{i} or x{i}.dtype != Y{i}: return MISS")
-            if read and not value._array.flags.c_contiguous:
-                # The program reads a copy; what it writes goes back.
-                scope[f"XS{i}"] = value._array.strides
-                lines += [f"if x{i}.strides != XS{i}: return MISS", f"y{i} = x{i}", f"x{i} = contiguous(y{i})"]
-                if node in self.program.state.values():
-                    self.copied_back.append(f"y{i}[...] = x{i}")
+            if read and not lies_fit(value._array):
+                lines += self._read_as_copy(f"x{i}", f"XS{i}", value._array, node)
             return lines
         if type(value) is float and any(s.kind == "number" and s.place == i for s in self.captured.sources.values()):
             return [f"if v{i}.__class__ is not float: return MISS"]
@@ -360,6 +372,14 @@ class Step:
             scope[f"C{i}"] = value.__class__
             return [f"if v{i}.__class__ is not C{i} or v{i} != V{i}: return MISS"]
         return [f"if v{i} is not V{i}: return MISS"]
+
+    def _read_as_copy(self, name: str, strides: str, array: np.ndarray, node: Node) -> list[str]:
+        """Lines for an array that does not lie as programs read it: they read a copy, and what they write goes back."""
+        self.scope[strides] = array.strides
+        if node in self.program.state.values():
+            self.copied_back.append(f"whole_{name}[...] = {name}")
+        self.copies.add(name)
+        return [f"if {name}.strides != {strides}: return MISS", f"whole_{name} = {name}", f"{name} = contiguous({name})"]
 
     def _reference_guards(self) -> list[str]:
         """The tensors behind the function: their arrays are known, and whether they need gradients."""
@@ -382,12 +402,13 @@ class Step:
         """An argument must not share memory with what the program overwrites: the program takes each for its own."""
         places = sorted({i for i, v in enumerate(self.given) if isinstance(v, Variable)} - {i for i, _ in self.captured.identities})
         lines = []
+        name = {i: f"whole_x{i}" if f"x{i}" in self.copies else f"x{i}" for i in places}
         if any(source.kind != "argument" for source, _ in self.written):
             self.scope["OWN"] = self.overwritten
-            lines += [f"if id(x{i}) in OWN or x{i}.base is not None and id(x{i}.base) in OWN: return MISS" for i in places]
+            lines += [f"if id({x}) in OWN or {x}.base is not None and id({x}.base) in OWN: return MISS" for x in name.values()]
         changed_places = {source.place for source, _ in self.written if source.kind == "argument"}
         for i in changed_places:
-            lines += [f"if share_memory(x{i}, x{j}): return MISS" for j in places if j != i]
+            lines += [f"if share_memory({name[i]}, {name[j]}): return MISS" for j in places if j != i]
         return lines
 
     def _python_guards(self) -> list[str]:
@@ -550,10 +571,11 @@ class Step:
         with self.lock:
             for node, array in arrays.items():
                 written = node in program.state.values()
-                if array.shape != node.shape or array.dtype != node.dtype or not array.flags.c_contiguous:
-                    if written or array.shape != node.shape or array.dtype != node.dtype:
-                        return 0
-                    arrays[node] = self.home.contiguous(array)
+                if array.shape != node.shape or array.dtype != node.dtype:
+                    return 0
+                if written and not (lies_fit(array) and _writeable(array)):
+                    return 0
+                arrays[node] = self.home.contiguous(array)
             self.numbers[: len(numbers)] = numbers
             for (node, _), array in zip(self.by_reference, self.bound):
                 arrays[node] = array
@@ -643,6 +665,11 @@ def autocast():
         return here
     both = here, casting.gpu_dtype.get()
     return _TOGETHER.setdefault(both, both)  # guards ask whether it is the same object
+
+
+def _writeable(array) -> bool:
+    """Whether an array, here or on a GPU, may be written."""
+    return getattr(array.flags, "writeable", True)
 
 
 _TOGETHER: dict[tuple, tuple] = {}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import itertools
 import threading
+from collections.abc import Iterable
 from functools import lru_cache
 
 import llvmlite.binding as llvm
@@ -11,6 +14,11 @@ from . import cache
 from .machine import Machine, host
 
 _lock = threading.RLock()
+
+
+class Unresolved(RuntimeError):
+    """Code lacks a function that it shall have, or calls one that is nowhere in this process."""
+
 
 LIGHT = ("tile_", "dot_")
 """Micro-kernels, by how their names begin: they are written as they shall run, and LLVM's passes only take time."""
@@ -96,36 +104,64 @@ def ptx(text: str, machine: Machine) -> str:
     return found.decode()
 
 
-class _Engine:
-    """Loaded code lives as long as the process: addresses stay valid without anybody counting."""
+class Code:
+    """Machine code in this process: `address` is where its function is, for as long as this object lives."""
 
-    def __init__(self):
-        _initialised()
-        empty = llvm.parse_assembly("")
-        empty.triple = host().triple
-        # llvmlite's memory manager places the sections of an object together. LLVM's own lets code and constants drift
-        # apart in a crowded address space, past the 2 GB that x86-64 code can reach: finalize_object then aborts.
-        self.jit = llvm.create_mcjit_compiler(empty, target_machine(host()), use_lmm=True)
+    __slots__ = ("address", "_tracker", "__weakref__")
+
+    def __init__(self, address: int, tracker: llvm.ResourceTracker):
+        self.address, self._tracker = address, tracker
 
 
 @lru_cache(None)
-def _engine() -> _Engine:
-    return _Engine()
+def _linker() -> llvm.LLJIT:
+    """LLVM's just-in-time linker. It places all sections of an object together: code must find its constants within 2 GB,
+    which its older loader (MCJIT) does not see to, and then aborts the process."""
+    _initialised()
+    linker = llvm.create_lljit_compiler(target_machine(host()), use_jit_link=True, suppress_errors=True)
+    # Never disposed of: threads of a team may be in its code when the interpreter ends.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(linker))
+    return linker
 
 
-def load(code: bytes, names: list[str]) -> list[int]:
-    """The addresses of the named functions of an object file, loaded into this process."""
+_count = itertools.count()
+
+
+def _linked(objects: Iterable[bytes], names: Iterable[str], others: dict[str, int]) -> llvm.ResourceTracker:
+    builder = llvm.JITLibraryBuilder().add_current_process()
+    for name, address in others.items():
+        builder.import_symbol(name, address)
+    for code in objects:
+        builder.add_object_img(code)
+    for name in names:
+        builder.export_symbol(name)
     with _lock:
-        jit = _engine().jit
-        jit.add_object_file(llvm.ObjectFileRef.from_data(code))
-        jit.finalize_object()
-        addresses = [jit.get_function_address(name) for name in names]
-    missing = [n for n, a in zip(names, addresses) if not a]
-    if missing:
-        raise RuntimeError(f"native: the object file has no function {', '.join(missing)}")
+        try:
+            return builder.link(_linker(), f"taper{next(_count)}")
+        except RuntimeError as error:
+            raise Unresolved(f"the code for {host().cpu} does not link: {error}") from error
+
+
+def loaded(objects: dict[str, bytes]) -> dict[str, Code]:
+    """Object files in this process, each with the one function that is its name. Unresolved if one lacks it,
+    or calls what is nowhere in the process."""
+    if not objects:
+        return {}
+    tracker = _linked(objects.values(), objects, {})
+    return {name: Code(tracker[name], tracker) for name in objects}
+
+
+def load(code: bytes, names: list[str], others: dict[str, int] | None = None) -> list[int]:
+    """The addresses of the named functions of an object file, loaded as long as the process lives.
+
+    others: addresses of functions that it calls, besides those of the libraries in the process.
+    """
+    tracker = _linked([code], names, others or {})
+    addresses = [tracker[name] for name in names]
+    tracker.detach()
     return addresses
 
 
 def compiled(text: str, names: list[str]) -> list[int]:
-    """The addresses of the named functions of a module's text. Names must be unique in the process."""
+    """The addresses of the named functions of a module's text."""
     return load(object_code(text), names)

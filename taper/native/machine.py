@@ -42,6 +42,15 @@ class Machine:
         return self.vector_bits > 128 or self.triple.startswith(("aarch64", "arm64", "nvptx"))
 
     @property
+    def sixteen(self) -> tuple[str, ...]:
+        """LLVM's types of half precision that there are instructions for."""
+        if not self.triple.startswith(("x86", "i386", "i686", "amd64")):
+            return ("half", "bfloat") if self.gpu else () if self.triple.startswith("wasm") else ("half",)
+        features = self.features.split(",")
+        found = ["half"] if self.vector_bits > 128 or "+f16c" in features else []
+        return (*found, "bfloat") if "+avx512bf16" in features else tuple(found)
+
+    @property
     def gpu(self) -> bool:
         """Whether a lane is a thread, of which a kernel has many: code is written for one."""
         return self.triple.startswith("nvptx")

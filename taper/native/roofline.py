@@ -167,7 +167,7 @@ def _accumulators(machine: Machine) -> int:
 
 
 def _text(machine: Machine) -> str:
-    module = Module(fused=machine.fused)
+    module = Module.of(machine)
     for name, type in zip(_NAMES, ("float", "double")):
         _peak(Builder(module, name, ["ptr", "i64", "i64"]), type, machine)
     _triad(Builder(module, _NAMES[2], ["ptr", "i64", "i64"]), machine)

@@ -1,8 +1,9 @@
 """The thread team: one group of native threads that runs programs, and sleeps when there are none.
 
-A program is an array of entries (kernel, table, chunks, barrier). The calling thread is the team's first; the others are
+A program is an array of entries (kernel, table, chunks, meet). The calling thread is the team's first; the others are
 POSIX threads that never touch Python. They spin for a moment after each program, since training steps follow one
-another closely, and then sleep on a condition. `runner.ll` is their code.
+another closely, and then sleep on a condition. Threads claim pieces of the work, so that none waits for another that has
+not begun. `runner.ll` is their code.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ ENTRY = 4
 """Words of an entry: the kernel's address, the address of its table, its chunks, whether all meet after it."""
 
 _SPINS = 4000
+_CLAIMS = 1024
+"""Where in the team's memory, in bytes, the threads' claims begin, each in a line of the cache."""
+_MOST = 1000
+"""Threads of a team at most."""
 _STACK = 8 << 20
 """Bytes of a thread's stack: kernels keep panels of a megabyte and more there, and some systems give threads half of one."""
 _POSIX = ("pthread_mutex_lock", "pthread_mutex_unlock", "pthread_cond_wait", "pthread_cond_broadcast", "sched_yield")
@@ -58,7 +63,7 @@ class Team:
 
     def __init__(self):
         self.lock = threading.Lock()
-        self._memory = np.zeros(1024, np.int64)
+        self._memory = np.zeros((_CLAIMS + 64 * (_MOST + 1)) // 8, np.int64)
         start = -self._memory.ctypes.data % 64
         self.address = self._memory.ctypes.data + start
         self._words = self._memory[start // 8 :]
@@ -67,6 +72,7 @@ class Team:
 
     def ready(self, threads: int) -> int:
         """Start threads until there are so many, where the system has POSIX threads; returns how many there are."""
+        threads = min(threads, _MOST)
         if len(self._seats) + 1 < threads:
             posix = _posix()
             if posix is None:
@@ -91,6 +97,10 @@ class Team:
                 posix.pthread_detach(thread)
                 self._seats.append(seat)
         return min(threads, len(self._seats) + 1)
+
+    def awake(self) -> bool:
+        """Whether the team's threads are looking for work: a program that follows now needs not wake them."""
+        return bool(self._seats) and not self._words[256 // 8]
 
 
 @lru_cache(None)

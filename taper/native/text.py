@@ -6,6 +6,7 @@ Values carry their LLVM type, so one spelling serves every type and width: `b.ad
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -83,15 +84,29 @@ class Module:
     fused: whether the machine multiplies and adds in one rounding (`Machine.fused`); where it does not, error terms
     of products are found by splitting, since an emulated `fma` is a slow call.
     modulo: whether `frem` is exact there, as C's; where it is not, vector_math/modulo.py is.
+    sixteen: the types of half precision that it has instructions for (`Machine.sixteen`). The numbers of others are sixteen
+    bits to LLVM, which narrow.py converts: of anything else it might do with them it would call a library's function.
     """
 
     functions: list[str] = field(default_factory=list)
     declarations: dict[str, str] = field(default_factory=dict)
     fused: bool = True
     modulo: bool = True
+    sixteen: tuple[str, ...] = ("half", "bfloat")
+
+    @classmethod
+    def of(cls, machine) -> Module:
+        """An empty module for a processor."""
+        return cls(fused=machine.fused, sixteen=machine.sixteen)
 
     def __str__(self) -> str:
-        return "\n".join([*self.declarations.values(), "", *self.functions])
+        text = "\n".join([*self.declarations.values(), "", *self.functions])
+        for type in ("half", "bfloat"):
+            if type not in self.sixteen:
+                mark, suffix = literal(0, type)[:3], _SUFFIX[type]
+                text = re.sub(rf"{mark}([0-9A-F]{{4}})", lambda bits: str(int(bits[1], 16)), text)
+                text = re.sub(rf"\b{type}\b", "i16", re.sub(rf"\b(v\d+|){suffix}\b", r"\1i16", text))
+        return text
 
 
 @dataclass
@@ -230,6 +245,8 @@ class Builder:
     def compare(self, relation: str, x: Value, y: Value, signed: bool = True) -> Value:
         """One of < <= > >= == !=, false for NaN but for !=; an `i1` for each lane."""
         assert x.type == y.type, f"{relation}: {x} and {y}"
+        if element(x.type) in ("half", "bfloat"):
+            x, y = self.convert(x, "float"), self.convert(y, "float")
         word = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}[relation]
         if is_float(x.type):
             instruction = f"fcmp {'u' if relation == '!=' else 'o'}{word}"
@@ -239,6 +256,8 @@ class Builder:
         return self.emit(vector("i1", lanes(x.type)), f"{instruction} {x.type} {x.text}, {y.text}")
 
     def is_nan(self, x: Value) -> Value:
+        if element(x.type) in ("half", "bfloat"):
+            x = self.convert(x, "float")
         return self.emit(vector("i1", lanes(x.type)), f"fcmp uno {x.type} {x.text}, {x.text}")
 
     def select(self, condition: Value, x: Value, y: Value) -> Value:
@@ -291,9 +310,13 @@ class Builder:
         type = vector(target, lanes(x.type))
         if source == target:
             return x
-        if target == "bfloat":
-            # Most processors have no instruction for it, and LLVM would call a function of a library that is not there.
-            return self._rounded(x if source == "float" else self.convert(x, "float", signed))
+        missing = [t for t in (source, target) if BITS[t] == 16 and t in FLOATS and t not in self.module.sixteen]
+        if target == "bfloat" or missing:
+            from .narrow import FROM, TO
+
+            if source in missing:
+                return self.convert(FROM[source](self, x), to, signed)
+            return TO[target](self, self.convert(x, "float", signed))
         if source in FLOATS and target in FLOATS:
             if BITS[source] == BITS[target] or (source == "double" and BITS[target] == 16):
                 # From double LLVM would call a function of a library that is not there.
@@ -312,17 +335,6 @@ class Builder:
         else:
             word = "trunc" if BITS[target] < BITS[source] else "sext" if signed and source != "i1" else "zext"
         return self.emit(type, f"{word} {x} to {type}")
-
-    def _rounded(self, x: Value) -> Value:
-        """Floats as bfloats, rounded to even; what is no number stays none."""
-        count = lanes(x.type)
-        wide, narrow = vector("i32", count), vector("i16", count)
-        bits = self.bitcast(x, wide)
-        odd = self.logical("and", self.logical("lshr", bits, const(16, wide)), const(1, wide))
-        near = self.logical("lshr", self.add(self.add(bits, const(0x7FFF, wide)), odd), const(16, wide))
-        quiet = self.logical("or", self.logical("lshr", bits, const(16, wide)), const(0x40, wide))
-        kept = self.select(self.is_nan(x), quiet, near)
-        return self.bitcast(self.emit(narrow, f"trunc {kept} to {narrow}"), vector("bfloat", count))
 
     # Memory.
 

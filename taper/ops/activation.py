@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ..backends.cpu.large import by_rows
+from numpy import ndarray
+
+from ..backends.cpu.large import SPREAD, by_rows, spread
 from .elementwise import conj, sgn_of
 from .operator import ARITHMETIC, FLOAT, op
 
@@ -12,9 +14,19 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.673263242354377284
 ROOT_HALF, ROOT_TWO_OVER_PI = math.sqrt(0.5), math.sqrt(2 / math.pi)
 
 
+def _relu(xp, x):
+    if x.__class__ is ndarray and x.size >= SPREAD:
+        return spread(_positive_part, xp, x)
+    return _positive_part(xp, x)
+
+
+def _positive_part(xp, x):
+    # Zero first: where both are zeros the second is returned, and a negative zero stays one.
+    return xp.maximum(xp.zeros((), dtype=x.dtype), x)
+
+
 # fmt: off
-# Zero first: where both are zeros the second is returned, and a negative zero stays one.
-relu = op("relu", lambda xp, x: xp.maximum(xp.zeros((), dtype=x.dtype), x), promote=ARITHMETIC, refuses="bc",
+relu = op("relu", _relu, promote=ARITHMETIC, refuses="bc",
           x=lambda xp, g, out: xp.dropped(g, out <= 0))
 
 leaky_relu = op("leaky_relu", lambda xp, x, *, slope: xp.where(x > 0, x, x * slope), promote=ARITHMETIC, fused=1.4, refuses="biuc",
@@ -25,14 +37,14 @@ prelu = op("prelu", lambda xp, x, w: xp.where(x > 0, x, x * w), promote=ARITHMET
            w=lambda xp, g, x: xp.dropped(g * x, (x > 0)))
 
 elu = op("elu", lambda xp, x, *, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(0, x))), promote=ARITHMETIC, fused=2.5, refuses="biuc",
-         x=lambda xp, g, x, alpha: xp.where(x <= 0, g * (alpha * xp.exp(xp.kept(x, x < 0))), g))
+         x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (alpha * xp.exp(xp.dropped(x, x >= 0)))))
 
 celu = op("celu", lambda xp, x, *, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(0, x) / alpha)), promote=ARITHMETIC, fused=2.5, refuses="biuc",
-          x=lambda xp, g, x, alpha: xp.where(x <= 0, g * xp.exp(xp.kept(x, x < 0) / alpha), g))
+          x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * xp.exp(xp.dropped(x, x >= 0) / alpha)))
 
 selu = op("selu", lambda xp, x: SELU_SCALE * xp.where(x > 0, x, SELU_ALPHA * xp.expm1(xp.minimum(0, x))), promote=ARITHMETIC, fused=2.5, refuses="biuc",
           grad_name="EluBackward0",
-          x=lambda xp, g, x: xp.where(x <= 0, g * (SELU_SCALE * SELU_ALPHA * xp.exp(xp.kept(x, x < 0))), g * SELU_SCALE))
+          x=lambda xp, g, x: xp.where(x > 0, g * SELU_SCALE, g * (SELU_SCALE * SELU_ALPHA * xp.exp(xp.dropped(x, x >= 0)))))
 
 gelu = op("gelu", lambda xp, x: x * xp.ndtr(x), promote=ARITHMETIC, fused=40, refuses="biuc",
           x=lambda xp, g, x: g * (xp.ndtr(x) + x * xp.exp(-0.5 * x * x) * (ROOT_TWO_OVER_PI / 2)))
@@ -56,7 +68,7 @@ softsign = op("softsign", lambda xp, x: x / (1 + xp.abs(x)), promote=FLOAT, fuse
               x=lambda xp, g, x: _softsign_back(xp, g, x))
 
 hardtanh = op("hardtanh", lambda xp, x, *, low, high: xp.minimum(high, xp.maximum(low, x)), promote=ARITHMETIC, fused=1, refuses="bc",
-              x=lambda xp, g, x, low, high: xp.dropped(g, ((x <= low) | (x >= high))))
+              x=lambda xp, g, x, low, high: xp.kept(g, (x > low) & (x < high)))
 
 hardsigmoid = op("hardsigmoid", lambda xp, x: xp.minimum(xp.maximum(x / 6 + 0.5, 0), 1), promote=ARITHMETIC, fused=1, refuses="biuc",
                  x=lambda xp, g, x: xp.kept(g / 6, (x > -3) & (x < 3)))
@@ -65,10 +77,10 @@ hardswish = op("hardswish", lambda xp, x: x * xp.minimum(xp.maximum(x + 3, 0), 6
                x=lambda xp, g, x: xp.where(x < 3, xp.kept(g * (x / 3 + 0.5), x > -3), g))
 
 hardshrink = op("hardshrink", lambda xp, x, *, lambd: xp.dropped(x, ((x >= -lambd) & (x <= lambd))), promote=ARITHMETIC, refuses="biuc",
-                x=lambda xp, g, x, lambd: xp.dropped(g, ((x >= -lambd) & (x <= lambd))))
+                x=lambda xp, g, x, lambd: xp.kept(g, (x < -lambd) | (x > lambd)))
 
 softshrink = op("softshrink", lambda xp, x, *, lambd: xp.where(x > lambd, x - lambd, xp.where(x < -lambd, x + lambd, x * 0)), promote=ARITHMETIC, fused=2, refuses="biuc",
-                x=lambda xp, g, x, lambd: xp.dropped(g, ((x >= -lambd) & (x <= lambd))))
+                x=lambda xp, g, x, lambd: xp.kept(g, (x < -lambd) | (x > lambd)))
 
 threshold = op("threshold", lambda xp, x, *, threshold, value: xp.where(x <= threshold, xp.full_like(x, value), x), promote=ARITHMETIC, refuses="bc",
                x=lambda xp, g, x, threshold: xp.dropped(g, (x <= threshold)))

@@ -54,6 +54,7 @@ im2col = op(
     "im2col",
     lambda xp, x, *, kernel, stride, padding, dilation: xp.im2col(x, kernel, stride, padding, dilation),
     half_native=True,
+    grad_name="Im2ColBackward0",
     x=lambda xp, g, x_shape, kernel, stride, padding, dilation: xp.col2im(
         g, x_shape, kernel, stride, padding, dilation
     ),
@@ -63,6 +64,7 @@ im2col = op(
 col2im = op(
     "col2im",
     lambda xp, g, *, shape, kernel, stride, padding, dilation: xp.col2im(g, shape, kernel, stride, padding, dilation),
+    grad_name="Col2ImBackward0",
     g=lambda xp, h, kernel, stride, padding, dilation: xp.im2col(h, kernel, stride, padding, dilation),
 )
 """Columns added up where their windows lie, in zeros of a given shape."""

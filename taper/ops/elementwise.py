@@ -9,6 +9,9 @@ from __future__ import annotations
 import cmath
 import math
 
+from numpy import ndarray
+
+from ..backends.cpu.large import SPREAD, spread
 from .operator import ARITHMETIC, FLOAT, op
 
 TWO_OVER_SQRT_PI = 2 / math.sqrt(math.pi)
@@ -28,16 +31,48 @@ def conj(xp, x):
     return xp.conj(x) if hasattr(x, "dtype") and x.dtype.kind == "c" else x
 
 
+# Sums and products are the commonest operators: the look at their size is written out, since another call would cost as
+# much as all the rest.
+def _add(xp, x, y):
+    if x.__class__ is ndarray and x.size >= SPREAD:
+        return spread(_sum, xp, x, y)
+    return xp.add(x, y)
+
+
+def _sub(xp, x, y):
+    if x.__class__ is ndarray and x.size >= SPREAD:
+        return spread(_difference, xp, x, y)
+    return xp.subtract(x, y)
+
+
+def _mul(xp, x, y):
+    if x.__class__ is ndarray and x.size >= SPREAD:
+        return spread(_product, xp, x, y)
+    return xp.multiply(x, y)
+
+
+def _sum(xp, x, y):
+    return xp.add(x, y)
+
+
+def _difference(xp, x, y):
+    return xp.subtract(x, y)
+
+
+def _product(xp, x, y):
+    return xp.multiply(x, y)
+
+
 # fmt: off
-add = op("add", lambda xp, x, y: xp.add(x, y), promote=ARITHMETIC,
+add = op("add", _add, promote=ARITHMETIC,
          x=lambda xp, g: g,
          y=lambda xp, g: g)
 
-sub = op("sub", lambda xp, x, y: xp.subtract(x, y), promote=ARITHMETIC,
+sub = op("sub", _sub, promote=ARITHMETIC,
          x=lambda xp, g: g,
          y=lambda xp, g: -g)
 
-mul = op("mul", lambda xp, x, y: xp.multiply(x, y), promote=ARITHMETIC,
+mul = op("mul", _mul, promote=ARITHMETIC,
          x=lambda xp, g, y: g * conj(xp, y),
          y=lambda xp, g, x: g * conj(xp, x))
 
@@ -98,7 +133,7 @@ log2 = op("log2", lambda xp, x: xp.log2(x), promote=FLOAT,
 log10 = op("log10", lambda xp, x: xp.log10(x), promote=FLOAT,
            x=lambda xp, g, x: g / (conj(xp, x) * LN10))
 
-log1p = op("log1p", lambda xp, x: xp.log1p(x), promote=FLOAT, fused=2.5,
+log1p = op("log1p", lambda xp, x: xp.log1p(x), promote=FLOAT, fused=2.5, grad_name="Log1PBackward0",
            x=lambda xp, g, x: g / conj(xp, x + 1))
 
 logaddexp = op("logaddexp", lambda xp, x, y: xp.logaddexp(x, y), promote=ARITHMETIC, fused=15, refuses="biu",
@@ -167,11 +202,11 @@ copysign = op("copysign", lambda xp, x, y: xp.copysign(x, y), promote=FLOAT, ref
               x=lambda xp, g, x, out: g * xp.where(x == 0, xp.zeros_like(x), out / x),
               y=lambda xp, g: xp.zeros_like(g))
 
-floor = op("floor", lambda xp, x: x if x.dtype.kind in "iu" else xp.floor(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
-ceil = op("ceil", lambda xp, x: x if x.dtype.kind in "iu" else xp.ceil(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
-trunc = op("trunc", lambda xp, x: x if x.dtype.kind in "iu" else xp.trunc(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
+floor = op("floor", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.floor(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
+ceil = op("ceil", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.ceil(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
+trunc = op("trunc", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.trunc(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
 round = op("round", lambda xp, x, *, decimals: xp.round(x, decimals), promote=ARITHMETIC, refuses="bc", x=_zeros)
-sign = op("sign", lambda xp, x: x if x.dtype.kind == "b" else xp.sign(x), promote=ARITHMETIC, x=_zeros)
+sign = op("sign", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind == "b" else xp.sign(x), promote=ARITHMETIC, x=_zeros)
 heaviside = op("heaviside", lambda xp, x, y: xp.where(x == 0, y, xp.astype(x > 0, x.dtype)), promote=ARITHMETIC,
                x=lambda xp, g: _refused("heaviside"), y=lambda xp, g: _refused("heaviside"))
 nextafter = op("nextafter", lambda xp, x, y: xp.nextafter(x, y), promote=ARITHMETIC, refuses="biuc",
@@ -180,7 +215,7 @@ nextafter = op("nextafter", lambda xp, x, y: xp.nextafter(x, y), promote=ARITHME
 frac = op("frac", lambda xp, x: x - xp.trunc(x), promote=ARITHMETIC, refuses="biuc",
           x=lambda xp, g: g)
 
-sgn = op("sgn", lambda xp, x: x if x.dtype.kind == "b" else sgn_of(xp, x), promote=ARITHMETIC,
+sgn = op("sgn", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind == "b" else sgn_of(xp, x), promote=ARITHMETIC,
          x=lambda xp, g, x, out: xp.zeros_like(g) if x.dtype.kind != "c" else _sgn_slope(xp, g, x, out))
 
 # Where both are equal, each gets half of the gradient; a NaN gets it, and so does what stands beside it.
@@ -236,7 +271,7 @@ nan_to_num = op("nan_to_num", lambda xp, x, *, nan, posinf, neginf: xp.nan_to_nu
                 x=lambda xp, g, x: xp.kept(g, xp.isfinite(x)))
 
 xlogy = op("xlogy", lambda xp, x, y: xp.xlogy(x, y), promote=FLOAT, refuses="c",
-           x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= 0), xp.zeros_like(y), xp.log(y)),
+           x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= 0), 0 * g, xp.log(y if hasattr(y, "dtype") else xp.full_like(x, y))),
            y=lambda xp, g, x, y: g * x / y)
 
 ldexp = op("ldexp", lambda xp, x, y: x * xp.exp2(y), promote=FLOAT, grad_name="MulBackward0",

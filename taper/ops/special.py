@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .elementwise import TWO_OVER_SQRT_PI, conj
-from .operator import FLOAT, op
+from .operator import ARITHMETIC, FLOAT, op
 
 ROOT_PI_HALF = math.sqrt(math.pi) / 2
 ONE_OVER_ROOT_2PI = 1 / math.sqrt(2 * math.pi)
@@ -60,19 +60,24 @@ sinc = op("sinc", lambda xp, x: xp.sinc(x), promote=FLOAT,
           x=lambda xp, g, x: g * conj(xp, _sinc_slope(xp, x)))
 
 # PyTorch has no derivative by the concentration either.
-gammainc = op("gammainc", lambda xp, a, x: xp.gammainc(a, x), promote=FLOAT, grad_name="IgammaBackward0",
+gammainc = op("gammainc", lambda xp, a, x: xp.gammainc(a, x), promote=ARITHMETIC, refuses="biuc", grad_name="IgammaBackward0",
               a=lambda xp, g: _refused("igamma"), x=lambda xp, g, a, x: g * _gamma_density(xp, a, x))
 
-gammaincc = op("gammaincc", lambda xp, a, x: xp.gammaincc(a, x), promote=FLOAT, grad_name="IgammacBackward0",
+gammaincc = op("gammaincc", lambda xp, a, x: xp.gammaincc(a, x), promote=ARITHMETIC, refuses="biuc", grad_name="IgammacBackward0",
                a=lambda xp, g: _refused("igammac"), x=lambda xp, g, a, x: -g * _gamma_density(xp, a, x))
 
 entr = op("entr", lambda xp, x: xp.where(x > 0, -x * xp.log(x), xp.where(x >= 0, xp.zeros_like(x), xp.where(x < 0, xp.full_like(x, -math.inf), x))), promote=FLOAT, fused=3, refuses="c",
           x=lambda xp, g, x: g * (-xp.log(x) - 1))
 
-xlog1py = op("xlog1py", lambda xp, x, y: xp.where((x == 0) & (y == y), xp.zeros_like(y), x * xp.log1p(y)), promote=FLOAT, refuses="c",
-             x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= -1), xp.zeros_like(y), xp.log1p(y)),
+xlog1py = op("xlog1py", lambda xp, x, y: xp.where((x == 0) & (y == y), 0.0, x * xp.log1p(_filled(xp, y, x))), promote=FLOAT, refuses="c",
+             x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= -1), 0.0, xp.log1p(_filled(xp, y, x))),
              y=lambda xp, g, x, y: g * x / (y + 1))
 # fmt: on
+
+
+def _filled(xp, y, x):
+    """y; a number as an array like x, so that the result has x's precision."""
+    return y if hasattr(y, "dtype") else xp.full_like(x, y)
 
 
 def _refused(name: str):

@@ -8,6 +8,7 @@ from .. import dtypes
 from ..autograd.casting import in_lower_precision
 from ..autograd.dispatch import apply, into, unary
 from ..autograd.inplace import assign, inplace, legacy_name
+from ..autograd.naming import shown
 from ..autograd.updates import unary_inplace
 from ..errors import warn
 from ..ops import activation as ops
@@ -69,6 +70,8 @@ def prelu(input, weight):
             f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight._array.ndim}"
         )
     if n != 1:
+        if not input._array.ndim:
+            raise RuntimeError("Not allow zero-dim input tensor. prelu takes one weight for it.")
         channels = input._array.shape[1] if input._array.ndim >= 2 else 1
         if n != channels:
             raise RuntimeError(
@@ -211,7 +214,7 @@ def glu(input, dim: int = -1):
     if n % 2:
         raise RuntimeError(f"Halving dimension must be even, but dimension {axis} is size {n}")
     a, b = input.split(n // 2, axis) if n else (input, input)
-    return a * sigmoid(b)
+    return shown(a * sigmoid(b), "GluBackward0")
 
 
 def _axis(input, dim, name: str) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+
+from .. import dtypes
 from ..autograd.casting import in_lower_precision
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import inplace
@@ -81,6 +84,8 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * outer(vec1, vec2); with beta=0 the input's values do not matter."""
     check_tensors("addr", input=input, vec1=vec1, vec2=vec2)
     check_vectors("addr", vec1=vec1, vec2=vec2)
+    common = functools.reduce(dtypes.promote_types, [t._array.dtype for t in (input, vec1, vec2)])
+    input, vec1, vec2 = [t.to(dtypes.from_numpy(common)) for t in (input, vec1, vec2)]
     product = outer(vec1, vec2)
     check_expandable(input, product._array.shape)
     if input._array.dtype.kind == product._array.dtype.kind == "b":

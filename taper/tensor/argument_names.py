@@ -76,6 +76,7 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
     ("split split_copy unsafe_split", {"ints": "split_size"}),
     ("functional.tensordot tensordot", {"anything": "dims a b"}),
     ("split functional.split", {"anything": "tensor"}),
+    ("cat concat concatenate stack", {"anything": "tensors"}),
     ("split_copy split_with_sizes_copy unbind_copy", {"tensor or tensors or None": "out"}),
     (
         """cummax cummin max min aminmax kthvalue median nanmedian mode sort topk svd eig eigh lu qr slogdet lstsq lu_factor
@@ -269,25 +270,10 @@ EXACT_OUT = frozenset(
     linalg.eigh linalg.eigvalsh linalg.ldl_factor linalg.ldl_factor_ex linalg.ldl_solve linalg.multi_dot linalg.norm
     linalg.matrix_norm linalg.qr linalg.slogdet linalg.vector_norm linalg.lu_factor linalg.lu_factor_ex linalg.lu
     linalg.lu_solve linalg.inv linalg.inv_ex linalg.solve linalg.solve_ex linalg.solve_triangular linalg.svd
-    linalg.svdvals round""".split()
+    linalg.svdvals round slice_scatter heaviside inner""".split()
 )
 """Functions whose `out=` must have the result's dtype exactly, beside those that see to it themselves (`outputs.placed`);
 elsewhere the result is converted if it may be."""
-
-QUICK = frozenset(
-    """abs_ add add_ addcdiv_ addcmul_ all any argmax argmin as_tensor atleast_1d atleast_2d atleast_3d broadcast_to bfloat16
-    bool byte cartesian_prod cat cdouble cfloat char chunk clamp_ clamp_max_ clamp_min_ clone conj conj_physical
-    contiguous copy_ count_nonzero cpu data_ptr deg2rad detach detach_ diagonal dim div div_ divide divide_ dot double
-    dropout element_size empty empty_like equal expand expand_as eye fill_ flatten float full get_device half
-    hardsigmoid hardswish imag int is_complex is_contiguous is_floating_point is_nonzero is_set_to is_tensor isneginf
-    isposinf isreal item lerp_ linear long matmul max mean min mish mm mul mul_ multiply multiply_ mv
-    narrow new_empty new_ones new_tensor new_zeros nonzero numel numpy ones ones_like permute positive pow pow_
-    rad2deg ravel real relu relu_ requires_grad_ reshape reshape_as result_type
-    rsub scalar_tensor select set_ short silu size softsign split sqrt_ squeeze stride stack sub sub_ subtract subtract_
-    sum swapaxes swapdims t tanhshrink tensor to tolist transpose true_divide true_divide_ type type_as unbind unflatten
-    unfold unsqueeze view view_as zero_ zeros zeros_like""".split()
-)
-"""Functions that take a few microseconds. They check their arguments themselves, or are asked once they have failed."""
 
 UNCHECKED_METHODS = frozenset(
     """add add_ bfloat16 bool byte cdouble cfloat char clone contiguous cpu data_ptr detach detach_ dim div div_ double
@@ -295,4 +281,4 @@ UNCHECKED_METHODS = frozenset(
     numel permute requires_grad_ reshape resolve_conj resolve_neg select short size squeeze stride sub sub_ sum t tolist
     transpose unsqueeze view zero_""".split()
 )
-"""Methods among them that take a microsecond or two, in which even a second call would be felt."""
+"""Methods that take a microsecond or two, in which even a second call would be felt. They refuse by themselves."""

@@ -2,15 +2,14 @@
 
 PyTorch's names are regular: `dim` is an int, `keepdim` a bool, `out` a tensor, wherever they occur. The table says so
 once (`argument_names`), and where a function differs. `check_functions` puts the test around the functions of a
-namespace, `check_methods` around those of the tensor's class. What is called so often that even a look at the classes
-would be felt is left out; it refuses by itself, where what it does with a wrong argument fails.
+namespace, `check_methods` around those of the tensor's class. What is called most often refuses by itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from inspect import CO_VARARGS
+from inspect import CO_VARARGS, CO_VARKEYWORDS
 from types import FunctionType
 from typing import Any
 
@@ -22,7 +21,7 @@ from ..autograd.tape import Variable
 from ..backends.cuda import driver
 from ..backends.device import device
 from ..errors import OutOfMemoryError
-from .argument_names import ELSEWHERE, EXACT_OUT, NAMES, QUICK, UNCHECKED_METHODS
+from .argument_names import ELSEWHERE, EXACT_OUT, NAMES, UNCHECKED_METHODS
 from .core import Tensor
 from .formats import layout, memory_format
 from .outputs import placed
@@ -177,15 +176,24 @@ for _functions, _places_of in ELSEWHERE:
             _BY_FUNCTION.setdefault(_function, {}).update(dict.fromkeys(_names.split(), _kind(_words)))
 
 
-def _kinds_of(function, path: str, method: bool) -> tuple[tuple[str, ...], dict[str, Kind | None]]:
-    """The names of a function's positional parameters, and the kind of each parameter."""
+def _plain(function):
+    """The function inside its decorators."""
     while hasattr(function, "__wrapped__"):
         function = function.__wrapped__
-    code = function.__code__
+    return function
+
+
+def _parameters(function) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """The names of a function's parameters in their order, and their defaults."""
+    code, defaults = function.__code__, function.__defaults__ or ()
     count = code.co_argcount
     names = code.co_varnames[: count + code.co_kwonlyargcount]
-    defaults = function.__defaults__ or ()
-    given = dict(zip(names[count - len(defaults) : count], defaults)) | (function.__kwdefaults__ or {})
+    return names, dict(zip(names[count - len(defaults) : count], defaults)) | (function.__kwdefaults__ or {})
+
+
+def _kinds_of(function, path: str, method: bool) -> dict[str, Kind | None]:
+    """The kind of each parameter."""
+    names, given = _parameters(function)
     special = _BY_FUNCTION.get(path.rpartition(".")[2], {}) | _BY_FUNCTION.get(path, {})
     kinds = dict(_BY_NAME, **special)
     for name in names:
@@ -193,55 +201,166 @@ def _kinds_of(function, path: str, method: bool) -> tuple[tuple[str, ...], dict[
         if kind is not None and name in given and given[name] is None:
             kinds[name] = kind.or_none()
     if method:
-        kinds["out"] = KINDS["nothing"]
-    order = names[:count]
-    if code.co_flags & CO_VARARGS and code.co_varnames[len(names)] == "tensors":
-        order += ("tensors",) * 100
-    return order, kinds
+        kinds["out"] = KINDS["nothing"].or_none()
+    return kinds
 
 
-_learned: dict[Callable, tuple] = {}
+HOT = 4
+"""Calls after which a function has code written for arguments that surely may stand where they stand."""
 
 
-def _learn(call, function, path: str, method: bool) -> tuple:
-    """The classes that surely may stand in each place and under each name, and what says more of wrong ones."""
-    order, kinds = _kinds_of(function, path, method)
-    ordered = tuple((kind and kind.classes, kind and kind.elements) for kind in map(kinds.get, order))
-    named = {name: (kind.classes, kind.elements) for name, kind in kinds.items() if kind is not None}
-    found = _learned[call] = ordered, named, order, kinds
-    return found
+class Check:
+    """The look at one function's arguments before it runs.
 
+    Its first calls come here. Then the public function gets code of its own, with the function's parameters: it asks
+    for the class of each argument, which takes a tenth of the time. What is not surely right comes here still.
+    """
 
-def _sure(kwargs: dict, named: dict) -> bool:
-    """Whether the classes of all arguments given by name surely may stand there."""
-    for name, value in kwargs.items():
-        if name in named:
-            classes, elements = named[name]
-            if value.__class__ not in classes:
+    __slots__ = ("function", "exact", "path", "method", "public", "calls", "order", "kinds", "given", "ordered")
+
+    def __init__(self, function, path: str, method: bool, exact: bool):
+        self.function, self.path, self.method = function, path, method
+        self.exact = _exactly(function) if exact else function
+        self.calls = 0
+
+    def learn(self) -> None:
+        """Find what the table says of this function."""
+        plain = _plain(self.function)
+        self.kinds = kinds = _kinds_of(plain, self.path, self.method)
+        _, self.given = _parameters(plain)
+        code = plain.__code__
+        order = code.co_varnames[: code.co_argcount]
+        if code.co_flags & CO_VARARGS and code.co_varnames[code.co_argcount + code.co_kwonlyargcount] == "tensors":
+            order += ("tensors",) * 100
+        self.order = order
+        self.ordered = [(kind and kind.classes, kind and kind.elements) for kind in map(kinds.get, order)]
+
+    def call(self, *args, **kwargs):
+        """Run the function if the arguments are what they may be."""
+        if not self.calls:
+            self.learn()
+        self.calls += 1
+        if self.calls == HOT:
+            self.write()
+        if not self.sure(args, kwargs):
+            args, kwargs = self.settled(args, kwargs)
+        try:
+            return self.exact(*args, **kwargs)
+        except (MemoryError, OverflowError) as error:
+            raise _too_large(self.path, error) from None
+
+    def sure(self, args: tuple, kwargs: dict) -> bool:
+        """Whether the classes of all arguments surely may stand where they stand."""
+        for value, (classes, elements) in zip(args, self.ordered):
+            if classes is not None and value.__class__ not in classes:
                 if value.__class__ not in _LISTS or not elements or not elements.issuperset(map(type, value)):
                     return False
-    return True
+        kinds = self.kinds
+        for name, value in kwargs.items():
+            kind = kinds.get(name)
+            if kind is not None and value.__class__ not in kind.classes:
+                if value.__class__ not in _LISTS or not kind.elements or not kind.elements.issuperset(map(type, value)):
+                    return False
+        return True
+
+    def settled(self, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+        """The arguments with plain numbers for NumPy's; the error for the first that may not stand where it stands."""
+        kinds, given, order = self.kinds, self.given, self.order
+        plain = [*args], {**kwargs}
+        for position, (name, value) in enumerate([*zip(order, args), *kwargs.items()]):
+            kind = kinds.get(name)
+            if kind is None or value.__class__ in kind.classes or (name in given and value is given[name]):
+                continue
+            # A captured step reads some numbers at each call.
+            if not kind.test(value.value if hasattr(value, "node_as") else value):
+                at = position if name not in kwargs else order.index(name) if name in order else None
+                where = "" if at is None else f" (position {at + (not self.method)})"
+                raise kind.error(value)(
+                    f"{self.path.rpartition('.')[2]}(): argument '{name}'{where} {_wrong(kind, value)}."
+                )
+            if isinstance(value, complex) and kind.words == "Number" and not _any_complex(args, kwargs):
+                raise RuntimeError(f"{self.path}: value cannot be converted to type float without overflow: {value}")
+            if kind.plain is not None:
+                plain[name in kwargs][name if name in kwargs else position] = kind.plain(value)
+            elif kind.test is _is_tensor:
+                kind.classes.add(value.__class__)
+        return tuple(plain[0]), plain[1]
+
+    def write(self) -> None:
+        """Write the public function's code."""
+        plain = _plain(self.function)
+        code = plain.__code__
+        names, given = _parameters(plain)
+        positional, named = names[: code.co_argcount], names[code.co_argcount :]
+        scope: dict[str, Any] = {"_function": self.function, "_too_large": _too_large, "_path": self.path, "_LISTS": _LISTS}
+        tests = ["out is None"] if self.exact is not self.function else []
+        heads, passed = [f"{n}=None" if n in given else n for n in positional], [*positional]
+        if code.co_posonlyargcount:
+            heads.insert(code.co_posonlyargcount, "/")
+        several = ""
+        if code.co_flags & CO_VARARGS:
+            several = code.co_varnames[len(names)]
+            heads.append("*" + several)
+            passed.append("*" + several)
+        elif named:
+            heads.append("*")
+        heads += [f"{n}=None" if n in given else n for n in named]
+        whole = ", ".join([*passed, *[f"{n}={n}" for n in named]])
+        if code.co_flags & CO_VARKEYWORDS:
+            heads.append("**_more")
+            tests.append("not _more")
+            whole += ", **_more"
+        for name in (*positional, *named, *([several] if several == "tensors" else [])):
+            kind = self.kinds.get(name)
+            if several and name in named:
+                # Python is slow at passing on argument lists beside names.
+                scope["_given_" + name] = given.get(name)
+                tests.append(f"{name} is _given_{name}" if name in given else "False")
+                continue
+            if name in named and not (self.method and name == "out"):
+                passed.append(f"{name}={name}")
+            if kind is None:
+                continue
+            scope["_classes_" + name], scope["_elements_" + name] = kind.classes, kind.elements
+            test = f"{name}.__class__ in _classes_{name}"
+            if name == several:
+                test = f"_classes_{name}.issuperset(map(type, {name}))"
+            elif kind.elements:
+                test = f"({test} or {name}.__class__ in _LISTS and _elements_{name}.issuperset(map(type, {name})))"
+            if name in given and given[name].__class__ not in kind.classes:
+                scope["_given_" + name] = given[name]
+                test = f"({name} is _given_{name} or {test})"
+            tests.append(test)
+        text = f"""\
+def call({", ".join(heads)}):
+    if {" and ".join(tests) or "True"}:
+        try:
+            return _function({", ".join(passed)})
+        except (MemoryError, OverflowError) as _error:
+            raise _too_large(_path, _error) from None
+    return _check({whole})
+"""
+        made: dict[str, Any] = {}
+        exec(compile(text, f"{__file__}:{self.path}", "exec"), made)
+        public = self.public
+        public.__globals__.update(scope)
+        # Until the code changes the defaults mean nothing; another thread may be about to call.
+        public.__defaults__, public.__kwdefaults__ = plain.__defaults__, plain.__kwdefaults__
+        public.__code__ = made["call"].__code__
 
 
-def _settled(call, path: str, method: bool, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """The arguments with plain numbers for NumPy's; the error for the first that may not stand where it stands."""
-    *_, order, kinds = _learned[call]
-    plain = [*args], {**kwargs}
-    for position, (name, value) in enumerate([*zip(order, args), *kwargs.items()]):
-        kind = kinds.get(name)
-        if kind is None or value.__class__ in kind.classes:
-            continue
-        # A captured step reads some numbers at each call.
-        if not kind.test(value.value if hasattr(value, "node_as") else value):
-            where = "" if name in kwargs else f" (position {position + (not method)})"
-            raise kind.error(value)(f"{path.rpartition('.')[2]}(): argument '{name}'{where} {_wrong(kind, value)}.")
-        if isinstance(value, complex) and kind.words == "Number" and not _any_complex(args, kwargs):
-            raise RuntimeError(f"{path}: value cannot be converted to type float without overflow: {value}")
-        if kind.plain is not None:
-            plain[name in kwargs][name if name in kwargs else position] = kind.plain(value)
-        elif kind.test is _is_tensor:
-            kind.classes.add(value.__class__)
-    return tuple(plain[0]), plain[1]
+_check: Callable[..., Any]  # in the scope of each public function
+
+
+def _first(*args, **kwargs):
+    return _check(*args, **kwargs)  # noqa: F821
+
+
+def checked(function, path: str, method: bool = False, exact: bool = False):
+    """The function with a look at its arguments before it runs. exact: `out=` must have the result's dtype."""
+    check = Check(function, path, method, exact)
+    check.public = public = FunctionType(_first.__code__, {"__name__": __name__, "_check": check.call})
+    return _as(function, public)
 
 
 def _any_complex(args: tuple, kwargs: dict) -> bool:
@@ -262,60 +381,6 @@ def _wrong(kind: Kind, value) -> str:
 
 
 _ELEMENTS = {"tuple of ints": _is_int, "tuple of floats": _is_float, "tuple of Tensors": _is_tensor}
-
-
-def checked(function, path: str, method: bool = False):
-    """The function with a look at its arguments before it runs."""
-
-    def call(*args, **kwargs):
-        try:
-            ordered, named, _, _ = _learned[call]
-        except KeyError:
-            ordered, named, _, _ = _learn(call, function, path, method)
-        for value, (classes, elements) in zip(args, ordered):
-            if classes is not None and value.__class__ not in classes:
-                if value.__class__ not in _LISTS or not elements or not elements.issuperset(map(type, value)):
-                    args, kwargs = _settled(call, path, method, args, kwargs)
-                    break
-        try:
-            if kwargs:
-                if not _sure(kwargs, named):
-                    args, kwargs = _settled(call, path, method, args, kwargs)
-                return function(*args, **kwargs)
-            return function(*args)
-        except (MemoryError, OverflowError) as error:
-            raise _too_large(path, error) from None
-
-    return _as(function, call)
-
-
-_FAILURES = (AttributeError, TypeError, ValueError, IndexError, KeyError, RuntimeError)
-
-
-def explained(function, path: str, method: bool = False):
-    """The function with a look at its keywords before it runs, and at all arguments once it has failed."""
-
-    def call(*args, **kwargs):
-        try:
-            if kwargs:
-                _, named, _, _ = _learned.get(call) or _learn(call, function, path, method)
-                if not _sure(kwargs, named):
-                    args, kwargs = _settled(call, path, method, args, kwargs)
-                return function(*args, **kwargs)
-            return function(*args)
-        except _FAILURES as error:
-            if call not in _learned:
-                _learn(call, function, path, method)
-            try:
-                _settled(call, path, method, args, kwargs)
-            except (TypeError, AttributeError) as wrong:
-                if wrong.__class__ is not error.__class__:
-                    raise wrong from None
-            raise
-        except (MemoryError, OverflowError) as error:
-            raise _too_large(path, error) from None
-
-    return _as(function, call)
 
 
 def _too_large(path: str, error: MemoryError | OverflowError) -> RuntimeError:
@@ -369,9 +434,7 @@ def check_functions(namespace: dict[str, Any], names) -> None:
         value = namespace[name]
         if _is_open(name, value):
             path = f"{room}.{name}".lstrip(".")
-            if path in EXACT_OUT:
-                value = _exactly(value)
-            namespace[name] = made = (explained if name in QUICK else checked)(value, path)
+            namespace[name] = made = checked(value, path, exact=path in EXACT_OUT)
             # Files name a function by its module: there it must be the same object.
             made.__module__, made.__qualname__ = module, name
 
@@ -382,4 +445,4 @@ def check_methods(cls: type) -> None:
         for name, value in list(vars(owner).items()):
             in_place = name.endswith("_") and hasattr(getattr(cls, name[:-1], None), "operator")
             if _is_open(name, value) and name not in UNCHECKED_METHODS and not in_place:
-                setattr(owner, name, (explained if name in QUICK else checked)(value, f"Tensor.{name}", method=True))
+                setattr(owner, name, checked(value, f"Tensor.{name}", method=True))

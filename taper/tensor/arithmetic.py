@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, binary, into, only_tensors, unary
+from ..autograd.dispatch import FOUND, apply, binary, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
+from ..autograd.naming import shown
 from ..autograd.tape import Variable
 from ..autograd.updates import binary_inplace, unary_inplace, update
 from ..backends import namespace_of
@@ -122,7 +123,7 @@ def sub(input, other, *, alpha=1, out=None):
 def rsub(input, other, *, alpha=1):
     """other - alpha * input."""
     only_tensors("rsub", input=input)
-    return sub(other, input, alpha=alpha)
+    return shown(sub(other, input, alpha=alpha), f"RsubBackward{0 if isinstance(other, Variable) else 1}")
 
 
 def mul(input, other, *, out=None):
@@ -181,7 +182,7 @@ def pow(input, exponent, *, out=None):
         if exponent < 0 and exponent.__class__ is int and kind in "iu":
             raise RuntimeError("Integers to negative integer powers are not allowed.")
         if exponent == 0.5 and kind == "f":
-            return _sqrt(input, out=out)
+            return shown(_sqrt(input, out=out), "PowBackward0")
     elif kind_of(exponent) == "i" and isinstance(exponent, Variable) and kind_of(input) in "iub":
         array = exponent._array
         # Of values that are not known yet, some may be negative.
@@ -190,7 +191,10 @@ def pow(input, exponent, *, out=None):
             return result if out is None else into(out, result)
     elif exponent.__class__ is bool and kind_of(input) == "b":
         return _or(input, not exponent, out=out)
-    return _pow(input, exponent, out=out)
+    result = _pow(input, exponent, out=out)
+    if isinstance(exponent, Variable):
+        shown(result, "PowBackward1" if isinstance(input, Variable) else "PowBackward2")
+    return result
 
 
 def integer_power(x, y):
@@ -242,12 +246,12 @@ def _counted(input):
     return apply(astype, input, dtype=dtypes.int64.np) if input._array.dtype.kind == "b" else input
 
 
-trunc = unary(ops.trunc, "Each element without its fraction.")
+trunc = unary(ops.trunc, "Each element without its fraction.", exact=FOUND)
 square = unary(ops.square, "The square of each element.", check=_counted)
 _sqrt = unary(ops.sqrt)
 reciprocal = unary(ops.reciprocal, "1 / input; integers give floats.")
-neg = unary(ops.neg, "-input. RuntimeError for bool.", check=_not_of_bool)
-abs = unary(ops.abs, "The absolute value; the modulus of complex numbers.")
+neg = unary(ops.neg, "-input. RuntimeError for bool.", check=_not_of_bool, exact=FOUND)
+abs = unary(ops.abs, "The absolute value; the modulus of complex numbers.", exact=FOUND)
 
 
 def _abs_in_place(input):

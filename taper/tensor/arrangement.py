@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.dispatch import apply, beside, into, viewed
 from ..autograd.inplace import assign
+from ..autograd.naming import shown
 from ..autograd.tape import Variable
 from ..errors import dim_out_of_range
 from ..ops import indexing
@@ -155,7 +156,7 @@ def diag(input, diagonal: int = 0, *, out=None):
     if input._array.ndim == 1:
         result = diag_embed(input, diagonal)
     elif input._array.ndim == 2:
-        result = clone(_diagonal(input, diagonal))
+        result = shown(clone(_diagonal(input, diagonal)), "DiagonalBackward0_copy")
     else:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input._array.ndim}D")
     return result if out is None else into(out, result)

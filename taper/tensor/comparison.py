@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.dispatch import apply, beside, binary, into, only_tensors, unary
+from ..autograd.dispatch import FOUND, apply, beside, binary, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.tape import Variable, elsewhere, wrap
 from ..backends import namespace_of
@@ -118,7 +118,7 @@ def isclose(input, other, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: boo
     if input._array.dtype != other._array.dtype:
         raise RuntimeError(f"{legacy_name(input._array.dtype)} did not match {legacy_name(other._array.dtype)}")
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
-        if tolerance < 0:
+        if not tolerance >= 0:
             raise RuntimeError(f"{name} must be greater than or equal to zero, but got {tolerance}")
     return apply(ops.isclose, input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
@@ -136,7 +136,9 @@ bitwise_right_shift = binary(ops.right_shift, "input / 2 ** other, rounded down.
 gcd = binary(ops.gcd, "The greatest common divisor.", scalars="none")
 lcm = binary(ops.lcm, "The least common multiple.", scalars="none")
 bitwise_not = unary(
-    ops.bitwise_not, "All bits turned round; the logical not of bools. NotImplementedError for floating numbers."
+    ops.bitwise_not,
+    "All bits turned round; the logical not of bools. NotImplementedError for floating numbers.",
+    exact=FOUND,
 )
 
 

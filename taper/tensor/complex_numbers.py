@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, into, only_tensors, unary
+from ..autograd.dispatch import FOUND, apply, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
+from ..autograd.naming import shown_as
 from ..ops import elementwise as ops
 from .elementwise import cos, sin
 
@@ -30,7 +31,9 @@ def conj(input):
     return apply(ops.conjugate, input) if input._array.dtype.kind == "c" else input
 
 
-conj_physical = conj
+def conj_physical(input, *, out=None):
+    """The complex conjugate; the tensor itself if it is real."""
+    return conj(input) if out is None else into(out, conj(input), FOUND)
 
 
 def resolve_conj(input):
@@ -82,6 +85,7 @@ def complex(real, imag, *, out=None):
 
 
 @in_float32
+@shown_as("PolarBackward0")
 def polar(abs, angle, *, out=None):
     """The complex number of this modulus and angle. RuntimeError for parts of different or not floating dtypes."""
     _two_parts("polar", abs=abs, angle=angle)
@@ -120,8 +124,8 @@ class ComplexMethods:
     __slots__ = ()
 
     conj = conj
-    conj_physical = conj
-    conj_physical_ = inplace(conj, "conj_physical_")
+    conj_physical = conj_physical
+    conj_physical_ = inplace(conj_physical)
     resolve_conj = resolve_conj
     resolve_neg = resolve_neg
     angle = angle

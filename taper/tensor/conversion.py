@@ -57,10 +57,17 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
             self = apply(to_device, self, where=where, source=source, non_blocking=non_blocking is True)
             copy = False
     if dtype is not None and dtype.np != self._array.dtype:
-        self, copy = apply(astype, self, dtype=dtype.np), False
+        self, copy = _cast(self, dtype), False
     if memory_format in (None, preserve_format):
         return self.clone() if copy else self
     return clone(self, memory_format=memory_format) if copy else contiguous(self, memory_format)
+
+
+def _cast(self, dtype: dtypes.dtype):
+    """This tensor in another dtype, with a warning where a part of its numbers is lost."""
+    if self._array.dtype.kind == "c" and dtype.np.kind not in "cb":
+        warn("Casting complex values to real discards the imaginary part")
+    return apply(astype, self, dtype=dtype.np)
 
 
 def _asked(args: tuple, device, dtype, non_blocking, copy):
@@ -95,7 +102,8 @@ def _to(dtype: dtypes.dtype, name: str):
     def method(self, memory_format=None):
         if memory_format is not None:
             check_memory_format(memory_format)
-        return self if self._array.dtype == dtype.np else apply(astype, self, dtype=dtype.np)
+        result = self if self._array.dtype == dtype.np else _cast(self, dtype)
+        return result if memory_format in (None, preserve_format) else contiguous(result, memory_format)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"This tensor as {dtype!r}; itself if it is that."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..autograd.dispatch import into
+from ..autograd.dispatch import EXPECTED, into
 from . import arrangement, joining, selection, shape
 from .memory import as_strided, clone, detach, unfold
 
@@ -32,7 +32,7 @@ __all__ = [
 
 def _copied(view, out):
     result = clone(view, memory_format=None)
-    return result if out is None else into(out, result)
+    return result if out is None else into(out, result, EXPECTED)
 
 
 def _each_copied(views, out):
@@ -43,7 +43,7 @@ def _each_copied(views, out):
     if len(out) != len(copies):
         raise RuntimeError(f"expected {len(copies)} tensors in out=, but got {len(out)}")
     for place, copy in zip(out, copies):
-        into(place, copy)
+        into(place, copy, EXPECTED)
     return None
 
 

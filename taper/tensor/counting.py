@@ -127,7 +127,11 @@ def _edges(input, values, bins, low: float, high: float):
                 "torch.histogramdd: input tensor and bins tensors should have the same dtype, but got input with dtype "
                 f"{input.dtype} and bins with dtype {bins.dtype}"
             )
-        return bins
+        if bins._array.ndim != 1 or not bins._array.size:
+            n = bins._array.ndim
+            wrong = "at least 1 element, but got 0 elements" if n == 1 else f"one dimension, but got {n} dimensions"
+            raise RuntimeError(f"torch.histogramdd: bins tensor should have {wrong} in the bins tensor for a dimension")
+        return bins.clone()
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     low, high = _range(values, low, high, "histogram")

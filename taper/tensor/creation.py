@@ -76,7 +76,9 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
 
 
 def from_numpy(ndarray):
-    """A tensor that shares memory with a NumPy array. TypeError for anything else, ValueError for negative strides."""
+    """A tensor that shares memory with a NumPy array. TypeError for anything else, ValueError for strides that are negative
+    or cut through elements.
+    """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     check_array(ndarray)
@@ -84,6 +86,10 @@ def from_numpy(ndarray):
         raise ValueError(
             "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
             "supported. (You can probably work around this by making a copy of your array with array.copy().)"
+        )
+    if any(s % ndarray.itemsize for s in ndarray.strides):
+        raise ValueError(
+            "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the memory."
         )
     if not ndarray.flags.writeable:
         warn(
@@ -165,6 +171,17 @@ def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False, 
     return full((), s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
 
 
+def _written(out, array):
+    """An array put into `out`, of its dtype, which takes its shape."""
+    return into(out, beside(out, array), "dtype {0} does not match dtype of out parameter ({1})", warns=False)
+
+
+def _row_in(out, array):
+    """A row of numbers put into `out`, which keeps its shape if it has as many elements."""
+    same = isinstance(out, Variable) and out._array.size == array.size
+    return _written(out, array.reshape(out._array.shape) if same else array)
+
+
 def _filled(name, make):
     """A factory of a shape: zeros, ones, empty."""
 
@@ -191,7 +208,7 @@ def _filled(name, make):
         where = place(device)
         np_dtype = element_type(dtype, name, None if out is None else out._array.dtype)
         array = made_at(where, make, size_of(size, name), dtype=np_dtype)
-        return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
+        return leaf(array, requires_grad, where) if out is None else _written(out, array)
 
     factory.__name__ = factory.__qualname__ = name
     return factory
@@ -220,7 +237,7 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
     value = array_of(fill_value, wanted, copy=True)
     number = value[()] if value.dtype.kind != "V" else float(value)
     array = made_at(where, np.full, shape, number, dtype=value.dtype)
-    return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
+    return leaf(array, requires_grad, where) if out is None else _written(out, array)
 
 
 def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
@@ -364,7 +381,12 @@ def arange(*bounds, out=None, dtype=None, layout=None, device=None, requires_gra
             start, step = int(start), int(step)
         wide = np.float64 if np_dtype.kind in "fV" else np.int64
         array = (np.arange(n) * wide(step) + wide(start)).astype(np_dtype)
-    return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
+    if out is not None and out._array.size not in (0, array.size):
+        warn(
+            f"The number of elements in the out tensor of shape {list(out._array.shape)} is {out._array.size} which does "
+            f"not match the computed number of elements {array.size}. It is resized: give an `out` of that many."
+        )
+    return leaf(array, requires_grad, where) if out is None else _row_in(out, array)
 
 
 def _bounds(name: str, given: tuple, named: dict) -> tuple:
@@ -383,7 +405,7 @@ def _bounds(name: str, given: tuple, named: dict) -> tuple:
 
 
 def _check_range(start, end, step) -> None:
-    if step == 0:
+    if step == 0 or step != step:
         raise RuntimeError("step must be nonzero")
     if not (math.isfinite(start) and math.isfinite(end)):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
@@ -403,7 +425,7 @@ def range(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, devic
     n = math.floor((end - start) / step) + 1
     where = place(device)
     array = (np.arange(n) * np.float64(step) + start).astype(element_type(dtype, "range"))
-    return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
+    return leaf(array, requires_grad, where) if out is None else _row_in(out, array)
 
 
 def linspace(
@@ -411,13 +433,13 @@ def linspace(
 ):
     """`steps` numbers from `start` to `end`, both included, evenly spaced. RuntimeError for negative `steps`."""
     where = place(device)
-    start, end = _bound(start), _bound(end)
+    start, end = _bounds_of_row("linspace", start, end)
     np_dtype = element_type(dtype, "linspace", _type_between(start, end) if out is None else out._array.dtype)
     _refuse_bool("linspace", np_dtype)
     if np_dtype.kind in "iu":
         start, end = _whole(start, np_dtype), _whole(end, np_dtype)
     array = _evenly(start, end, steps, np_dtype, "linspace")
-    return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
+    return leaf(array, requires_grad, where) if out is None else _row_in(out, array)
 
 
 def _whole(bound, np_dtype: np.dtype) -> int:
@@ -429,8 +451,16 @@ def _whole(bound, np_dtype: np.dtype) -> int:
     return int(bound)
 
 
-def _bound(value):
-    return value.item() if isinstance(value, (Variable, np.generic)) else value
+def _bounds_of_row(name: str, start, end) -> list:
+    """Both ends as numbers. RuntimeError for tensors with dimensions."""
+    wide = [
+        f"{end_name} with {t._array.ndim} dimension(s)"
+        for end_name, t in (("start", start), ("end", end))
+        if isinstance(t, Variable)
+    ]
+    if any(isinstance(t, Variable) and t._array.ndim for t in (start, end)):
+        raise RuntimeError(f"{name} only supports 0-dimensional start and end tensors, but got {' and '.join(wide)}.")
+    return [t.item() if isinstance(t, (Variable, np.generic)) else t for t in (start, end)]
 
 
 def _type_between(start, end) -> np.dtype:
@@ -463,12 +493,14 @@ def _evenly(start, end, steps: int, np_dtype: np.dtype, name: str, fused: bool =
         return np.trunc(_evenly(start, end, steps, np.dtype(np.float64), name)).astype(np_dtype)
     number = np_dtype.type
     start, end = number(start), number(end)
-    step = (end - start) / number(steps - 1)
+    with np.errstate(all="ignore"):
+        step = (end - start) / number(steps - 1)
     # PyTorch's linspace multiplies and adds with one rounding, so the two are done in a wider type here.
     wide = _WIDER.get(np_dtype, np_dtype) if fused else np_dtype
     i = np.arange(steps).astype(wide)
     step, start, end = wide.type(step), wide.type(start), wide.type(end)
-    return np.where(np.arange(steps) < steps // 2, start + step * i, end - step * i[::-1]).astype(np_dtype)
+    with np.errstate(all="ignore"):  # an end may be infinite
+        return np.where(np.arange(steps) < steps // 2, start + step * i, end - step * i[::-1]).astype(np_dtype)
 
 
 def logspace(
@@ -486,15 +518,16 @@ def logspace(
 ):
     """`steps` powers of `base` whose exponents run from `start` to `end`, both included, evenly spaced."""
     where = place(device)
-    start, end = _bound(start), _bound(end)
+    start, end = _bounds_of_row("logspace", start, end)
     np_dtype = element_type(dtype, "logspace", _type_between(start, end) if out is None else out._array.dtype)
     _refuse_bool("logspace", np_dtype)
     if np_dtype.kind in "iu":
         start, end = int(start), int(end)
     wide = np.dtype(np.complex128 if np_dtype.kind == "c" else np.float64)
     exponents = _evenly(start, end, steps, wide, "logspace", fused=False)
-    array = np.power(wide.type(base), exponents).astype(np_dtype)
-    return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
+    with np.errstate(all="ignore"):
+        array = np.power(wide.type(base), exponents).astype(np_dtype)
+    return leaf(array, requires_grad, where) if out is None else _row_in(out, array)
 
 
 def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
@@ -504,7 +537,7 @@ def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_g
     if n < 0 or m < 0:
         raise RuntimeError(f"n and m must be greater or equal to 0, got n={n} and m={m}")
     array = np.eye(n, m, dtype=element_type(dtype, "eye", None if out is None else out._array.dtype))
-    return leaf(array, requires_grad, where) if out is None else into(out, beside(out, array))
+    return leaf(array, requires_grad, where) if out is None else _written(out, array)
 
 
 def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.dispatch import apply, beside, into
+from ..autograd.dispatch import EXPECTED, apply, beside, into
 from ..autograd.inplace import assign, inplace, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, node_of
@@ -40,16 +40,21 @@ def _running(name: str, operator, doc: str):
         if dim is None:
             raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
         axis = dims.one(dim, input._array.ndim)
+        exact = EXPECTED if dtype is not None else ""
+        if dtype is None and out is not None:
+            dtype = out.dtype
         if dtype is not None:
             if dtype.np.kind in "biu" and is_grad_enabled() and node_of(input) is not None:
                 raise RuntimeError(f"Autograd not support dtype: {legacy_name(dtype.np)} ({name})")
+            if dtype.np.kind == "b":
+                raise NotImplementedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")
             input = _convert(input, dtype)
         if input._array.ndim:
             result = apply(operator, input, axis=axis)
         else:
             result = apply(operator, input.reshape(1), axis=0).reshape(())
         result = _convert(result, dtype)
-        return result if out is None else into(out, result)
+        return result if out is None else into(out, result, exact)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = doc
@@ -59,12 +64,12 @@ def _running(name: str, operator, doc: str):
 cumsum = _running(
     "cumsum",
     ops.cumsum,
-    "Running sums along a dimension. dtype: the result's; else the input's, or int64 for integers and bools.",
+    "Running sums along a dimension. dtype: the result's; else that of `out`, else the input's, or int64 for integers and bools.",
 )
 cumprod = _running(
     "cumprod",
     ops.cumprod,
-    "Running products along a dimension. dtype: the result's; else the input's, or int64 for integers and bools.",
+    "Running products along a dimension. dtype: the result's; else that of `out`, else the input's, or int64 for integers and bools.",
 )
 
 
@@ -114,11 +119,21 @@ def diff(input, n: int = 1, dim: int = -1, prepend=None, append=None, *, out=Non
     if n < 0:
         raise RuntimeError(f"order must be non-negative but got {n}")
     axis = dims.one(dim, input._array.ndim)
+    shape = input._array.shape
+    for t in (prepend, append):
+        if t is None:
+            continue
+        if t._array.ndim != len(shape):
+            raise RuntimeError("diff expects prepend or append to be the same dimension as input")
+        for i, (have, wanted) in enumerate(zip(t._array.shape, shape)):
+            if have != wanted and i != axis:
+                raise RuntimeError(
+                    "diff expects the shape of tensor to prepend or append to match that of input except along the "
+                    f"differencing dimension; input.size({i}) = {wanted}, but got tensor.size({i}) = {have}"
+                )
     if n == 0:
-        return input.clone() if out is None else into(out, input)
+        return input.clone() if out is None else into(out, input, EXPECTED)
     parts = [t for t in (prepend, input, append) if t is not None]
-    if any(t._array.ndim != input._array.ndim for t in parts):
-        raise RuntimeError("diff expects prepend or append to be the same dimension as input")
     x = cat(parts, axis) if len(parts) > 1 else input
     lead = (slice(None),) * axis
     for _ in range(min(n, x._array.shape[axis] + 1)):

@@ -7,8 +7,9 @@ import math
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, binary, into, only_tensors, unary
+from ..autograd.dispatch import FOUND, apply, binary, into, only_tensors, unary
 from ..autograd.inplace import inplace, legacy_name
+from ..autograd.naming import shown, shown_as
 from ..autograd.tape import Variable
 from ..autograd.updates import unary_inplace, update
 from ..ops import elementwise as ops
@@ -111,18 +112,19 @@ def _not_complex(message: str, error=NotImplementedError):
     return check
 
 
-floor = unary(ops.floor, "The largest integer not above each element.")
-ceil = unary(ops.ceil, "The smallest integer not below each element.")
+floor = unary(ops.floor, "The largest integer not above each element.", exact=FOUND)
+ceil = unary(ops.ceil, "The smallest integer not below each element.", exact=FOUND)
 fix = trunc
-frac = unary(ops.frac, "The fraction of each element, with its sign.")
+frac = unary(ops.frac, "The fraction of each element, with its sign.", exact=FOUND)
 sign = unary(
     ops.sign,
     "-1, 0 or 1. NotImplementedError for complex numbers, which have `sgn`.",
     check=_not_complex(
         "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
     ),
+    exact=FOUND,
 )
-sgn = unary(ops.sgn, "-1, 0 or 1; input / |input| for complex numbers.")
+sgn = unary(ops.sgn, "-1, 0 or 1; input / |input| for complex numbers.", exact=FOUND)
 logaddexp = binary(ops.logaddexp, "log(exp(input) + exp(other)), without overflow.", scalars="none")
 logaddexp2 = binary(ops.logaddexp2, "log2(2 ** input + 2 ** other), without overflow.", scalars="none")
 atan2 = arctan2 = binary(ops.atan2, "The angle of the point (other, input), in (-pi, pi].", scalars="none")
@@ -201,6 +203,7 @@ def clamp(input, min=None, max=None, *, out=None):
         result = apply(ops.clamp_max, input, max)
     else:
         result = apply(ops.clamp, input, min, max)
+    shown(result, "ClampBackward0" if isinstance(min, Variable) or isinstance(max, Variable) else "ClampBackward1")
     return result if out is None else into(out, result)
 
 
@@ -209,12 +212,12 @@ clip = clamp
 
 def clamp_min(input, min, *, out=None):
     """Each element, at least `min`."""
-    return clamp(input, min, None, out=out)
+    return shown(clamp(input, min, None, out=out), f"ClampMinBackward{1 if isinstance(min, Variable) else 0}")
 
 
 def clamp_max(input, max, *, out=None):
     """Each element, at most `max`."""
-    return clamp(input, None, max, out=out)
+    return shown(clamp(input, None, max, out=out), f"ClampMaxBackward{1 if isinstance(max, Variable) else 0}")
 
 
 def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
@@ -241,12 +244,14 @@ def _turned(input, factor: float, name: str):
     return input * factor
 
 
+@shown_as("Deg2RadBackward0")
 def deg2rad(input, *, out=None):
     """Degrees as radians. RuntimeError for complex numbers."""
     result = _turned(input, math.pi / 180, "deg2rad")
     return result if out is None else into(out, result)
 
 
+@shown_as("Rad2DegBackward0")
 def rad2deg(input, *, out=None):
     """Radians as degrees. RuntimeError for complex numbers."""
     result = _turned(input, 180 / math.pi, "rad2deg")

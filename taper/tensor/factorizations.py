@@ -113,6 +113,10 @@ def _unpacked(LU, pivots):
 def lu_unpack(LU_data, LU_pivots, unpack_data: bool = True, unpack_pivots: bool = True, *, out=None):
     """(P, L, U) from the result of `linalg.lu_factor`. What is not unpacked is an empty tensor."""
     check_tensor("lu_unpack", "LU_data", LU_data)
+    if LU_data._array.ndim < 2:
+        raise RuntimeError(
+            f"torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: {list(LU_data._array.shape)} instead"
+        )
     if LU_pivots._array.dtype != np.int32:
         raise RuntimeError(
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype. Note: this "
@@ -129,6 +133,19 @@ def lu_solve(LU, pivots, B, *, left: bool = True, adjoint: bool = False, out=Non
     """X with A X = B (X A = B if not left; A^H in A's place if adjoint), from `lu_factor(A)`."""
     check_square("linalg.lu_solve", LU, "LU")
     check_tensor("linalg_lu_solve", "B", B, 3)
+    have, wanted = list(pivots._array.shape), list(LU._array.shape[:-1])
+    if pivots._array.dtype != np.int32:
+        raise RuntimeError("linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32")
+    if have[-1:] != wanted[-1:]:
+        raise RuntimeError(
+            "linalg.lu_solve: Number of pivots per batch should be same as the dimension of the matrix, which is "
+            f"{wanted[-1]}, but got pivots with shape {have}"
+        )
+    if have != wanted:
+        raise RuntimeError(
+            "linalg.lu_solve: Expected LU.shape[:-1] and pivots.shape to be the same, but got pivots with shape "
+            f"{have} instead"
+        )
     if left is False:
         # X A = B is A^H X^H = B^H.
         result = lu_solve(LU, pivots, B.mH, adjoint=not adjoint).mH

@@ -10,6 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.dispatch import apply, beside, into
 from ..autograd.modes import is_grad_enabled
+from ..autograd.naming import shown_as
 from ..autograd.tape import OutputOf, Variable, View, counter_of, node_of, record, wrap
 from ..ops import indexing, movement
 from . import dims
@@ -58,10 +59,10 @@ def _common(tensors, name: str) -> list:
     return found
 
 
-def cat(tensors, dim: int = 0, *, out=None, **named):
+def cat(tensors, dim: int = 0, *, out=None, axis: int | None = None):
     """The tensors one after the other along an existing dimension; all other sizes must be equal (RuntimeError)."""
-    dim = named.pop("axis", dim)
     found = _common(tensors, "cat")
+    dim = dim if axis is None else axis
     if not found:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     shape = found[0]._array.shape
@@ -96,10 +97,10 @@ def cat(tensors, dim: int = 0, *, out=None, **named):
 concat = concatenate = cat
 
 
-def stack(tensors, dim: int = 0, *, out=None, **named):
+def stack(tensors, dim: int = 0, *, out=None, axis: int | None = None):
     """The tensors, of one shape, along a new dimension. RuntimeError for other shapes, IndexError for a wrong dim."""
-    dim = named.pop("axis", dim)
     found = _common(tensors, "stack")
+    dim = dim if axis is None else axis
     if not found:
         raise RuntimeError("stack expects a non-empty TensorList")
     shape = found[0]._array.shape
@@ -298,14 +299,16 @@ def _pieces(operator, each, x, parts: list[tuple], attrs: dict) -> tuple:
         piece._counter = counter
         piece._view = View(x, each, {"index": part}, counter[0], recording)
         made.append(piece)
-    if recording and made and node_of(x) is not None:
-        node = record(operator, (x,), attrs, 1, made[0], ())
+    edge = node_of(x) if recording and made else None
+    if edge is not None:
+        node = record(operator, (x,), attrs, (edge,), made, ())
         node.results = [(piece._array.shape, array.dtype) for piece in made]
         for i, piece in enumerate(made):
             piece._node = OutputOf(node, i)
     return tuple(made)
 
 
+@shown_as("BlockDiagBackward0")
 def block_diag(*tensors):
     """Matrices along the diagonal of one, zeros elsewhere."""
     if not tensors:

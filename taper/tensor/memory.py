@@ -74,6 +74,8 @@ def as_strided(input, size, stride, storage_offset=None):
     size, stride = tuple([index(n) for n in size]), tuple([index(n) for n in stride])
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")
+    if size and min(size) < 0:
+        raise RuntimeError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
     if stride and min(stride) < 0:
         raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
     array = input._array

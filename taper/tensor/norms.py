@@ -7,6 +7,7 @@ import math
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import inplace, legacy_name
+from ..autograd.naming import shown, shown_as
 from ..ops import reduction as ops
 from . import dims
 from .reduction import array_of, axes_of, converted
@@ -53,11 +54,13 @@ def _refuse_empty_norm(array, axis, order: float) -> None:
         )
 
 
+@shown_as("DistBackward0")
 def dist(input, other, p: float = 2):
     """The p-norm of the difference of two tensors, which broadcast."""
     return norm(input - other, p)
 
 
+@shown_as("RenormBackward0")
 def renorm(input, p: float, dim: int, maxnorm: float, *, out=None):
     """The slices along `dim`, those scaled down whose p-norm exceeds maxnorm."""
     ndim = array_of(input, ops.norm).ndim
@@ -77,7 +80,7 @@ _FEW = 25
 
 
 @in_float32
-def cdist(x1, x2, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary"):
+def cdist(x1, x2, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if_necessary"):
     """The p-norm distances of every row of x1 to every row of x2: (*, P, M) and (*, R, M) give (*, P, R).
 
     Leading dimensions broadcast. Euclidean distances of many rows are taken from a matrix product, faster and less
@@ -95,22 +98,23 @@ def cdist(x1, x2, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_
             f"X1 and X2 must have the same number of columns. X1: {a.shape[-1]} X2: {b.shape[-1]}, "
             f"from shapes {a.shape} and {b.shape}"
         )
-    if p < 0:
+    if not p >= 0:
         raise RuntimeError(f"cdist only supports non-negative p values, got {p}")
+    if a.dtype != b.dtype:
+        raise RuntimeError(f"expected scalar type {legacy_name(a.dtype)} but found {legacy_name(b.dtype)}")
     product = {
         "use_mm_for_euclid_dist": True,
         "donot_use_mm_for_euclid_dist": False,
         "use_mm_for_euclid_dist_if_necessary": a.shape[-2] > _FEW or b.shape[-2] > _FEW,
-        None: a.shape[-2] > _FEW or b.shape[-2] > _FEW,
     }.get(compute_mode)
     if product is None:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
     if p != 2 or not product:
         # Of rows without columns every distance is 0, where the largest of nothing would be an error.
-        return norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p if a.shape[-1] else 2, -1)
+        return shown(norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p if a.shape[-1] else 2, -1), "CdistBackward0")
     squares = (x1 * x1).sum(-1, True) + (x2 * x2).sum(-1).unsqueeze(-2) - 2 * (x1 @ x2.transpose(-2, -1))
-    apart = squares > 0
-    return where(apart, where(apart, squares, 1.0).sqrt(), 0.0)
+    together = squares <= 0  # NaN stays
+    return where(together, 0.0, where(together, 1.0, squares).sqrt())
 
 
 class NormMethods:

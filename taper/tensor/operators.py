@@ -27,7 +27,7 @@ from .arithmetic import (
 
 _add, _mul, _div = (binary(operator, protocol=True) for operator in (ops.add, ops.mul, ops.div))
 _sub = binary(ops.sub, protocol=True, check=no_bools)
-_pow, _reflected_pow = binary(ops.pow, protocol=True), binary(ops.pow, swapped=True, protocol=True)
+_pow, _reflected_pow = binary(ops.pow, protocol=True), binary(ops.pow, swapped=True, protocol=True, grad_name="PowBackward2")
 
 _INTEGERS = ("b", "i", "u")
 
@@ -54,10 +54,11 @@ class OperatorMethods:
 
     __add__ = __radd__ = _add
     __sub__ = _sub
-    __rsub__ = binary(ops.sub, swapped=True, protocol=True, check=no_bools)
+    __rsub__ = binary(ops.sub, swapped=True, protocol=True, check=no_bools, grad_name="RsubBackward1")
     __mul__ = __rmul__ = _mul
     __truediv__ = _div
-    __rtruediv__ = binary(ops.div, swapped=True, protocol=True)
+    # PyTorch multiplies the reciprocal, and names that.
+    __rtruediv__ = binary(ops.div, swapped=True, protocol=True, grad_name="MulBackward0")
     __floordiv__ = binary(ops.floor_divide, protocol=True, check=no_zero_divisor)
     __rfloordiv__ = binary(ops.floor_divide, swapped=True, protocol=True, check=no_zero_divisor)
     __mod__ = binary(ops.remainder, protocol=True, check=no_zero_divisor)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.dispatch import into
-from ..autograd.inplace import legacy_name
+from ..autograd.dispatch import EXPECTED, into
+from ..autograd.tape import Variable
 from .writing import check_overlap
 
 __all__: list[str] = []
@@ -19,10 +19,9 @@ def placed(out, result, *inputs, exact: bool = True, single: bool = False):
     """
     if out is None:
         return result
+    if not isinstance(out, Variable):
+        return into(out, result)
     array = out._array
-    if exact and array.dtype != result._array.dtype:
-        wanted, have = legacy_name(result._array.dtype).lower(), legacy_name(array.dtype).lower()
-        raise RuntimeError(f"Expected out tensor to have dtype {wanted}, but got {have} instead")
     if single:
         check_overlap(array)
     for x in inputs:
@@ -31,7 +30,7 @@ def placed(out, result, *inputs, exact: bool = True, single: bool = False):
                 "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single "
                 "memory location. Please clone() the tensor before performing the operation."
             )
-    return into(out, result)
+    return into(out, result, EXPECTED if exact else "")
 
 
 def _share(a: np.ndarray, b: np.ndarray) -> bool:

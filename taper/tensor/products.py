@@ -11,7 +11,8 @@ from ..autograd.casting import in_float32, in_lower_precision
 from ..autograd.dispatch import SHORTCUTS, apply, into
 from ..autograd.inplace import assign, legacy_name
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Variable, node_of, record_inputs, wrap
+from ..autograd.naming import shown, shown_as
+from ..autograd.tape import Variable, node_class, node_of, record_inputs, wrap
 from ..backends import cpu
 from ..backends.quiet import QUIET, enter, leave
 from ..dtypes import float32, float64
@@ -144,6 +145,7 @@ def matmul(input, other, *, out=None):
         result = dot(input, other) if a.ndim == 1 else _by_vector(input, other)
     elif a.ndim == 1:
         result = reshape(matmul(unsqueeze(input, 0), other), (*b.shape[:-2], b.shape[-1]))
+        shown(result, "SqueezeBackward4")
     else:
         result = _stacks(input, other)
     return result if out is None else into(out, result)
@@ -154,7 +156,8 @@ def _by_vector(input, vec):
     shape = input._array.shape
     if len(shape) == 2:
         return mv(input, vec)
-    return reshape(mv(reshape(input, (math.prod(shape[:-1]), shape[-1])), vec), shape[:-1])
+    product = mv(reshape(input, (math.prod(shape[:-1]), shape[-1])), vec)
+    return shown(reshape(product, shape[:-1]), "UnsafeViewBackward0")
 
 
 def _stacks(input, other):
@@ -167,7 +170,7 @@ def _stacks(input, other):
             raise cannot_multiply("matmul", a.shape, b.shape)
         # One tall product instead of a stack of small ones.
         rows = reshape(input, (math.prod(a.shape[:-1]), a.shape[-1]))
-        return reshape(_matrices(rows, other), (*a.shape[:-1], b.shape[1]))
+        return shown(reshape(_matrices(rows, other), (*a.shape[:-1], b.shape[1])), "UnsafeViewBackward0")
     _same_scalar_type(input, other)
     check_multipliable("bmm", input)
     try:
@@ -176,7 +179,7 @@ def _stacks(input, other):
         raise _stacks_differ(a.shape, b.shape) from None
     if a.shape[-1] != b.shape[-2]:
         raise _wrong_stack("matmul", (math.prod(lead), a.shape[-1]), (math.prod(lead), b.shape[-2]), a.shape, b.shape)
-    return apply(ops.matmul, input, other)
+    return shown(apply(ops.matmul, input, other), "UnsafeViewBackward0")
 
 
 def _stacks_differ(a, b) -> RuntimeError:
@@ -320,6 +323,7 @@ def check_vectors(operation: str, **vectors) -> None:
             raise RuntimeError(f"{operation}: Expected 1-D argument {name}, but got {t._array.ndim}-D")
 
 
+@shown_as("UnsafeViewBackward0")
 def kron(input, other, *, out=None):
     """The Kronecker product: every element of `input` times all of `other`. Missing leading dimensions count as 1."""
     check_tensors("kron", input=input, other=other)
@@ -332,6 +336,7 @@ def kron(input, other, *, out=None):
     return result if out is None else into(out, result)
 
 
+@shown_as("LinalgCrossBackward0")
 def cross(input, other, dim=None, *, out=None):
     """The cross product along a dimension of size 3, by default the first of that size; the others broadcast.
 
@@ -356,6 +361,7 @@ def cross(input, other, dim=None, *, out=None):
     return result if out is None else into(out, result)
 
 
+@shown_as("TraceBackward0")
 @in_float32
 def trace(input):
     """The sum of a matrix's diagonal. RuntimeError for anything but a matrix."""
@@ -493,8 +499,17 @@ def _affine(input, weight, bias):
         nx, nw, nb = node_of(input), node_of(weight), None if bias is None else node_of(bias)
         if nx is not None or nw is not None or nb is not None:
             mask = (nx is not None) | (nw is not None) << 1 | (nb is not None) << 2
-            result._node = record_inputs(ops.linear, (input, weight, bias), (nx, nw, nb), mask)
+            node = result._node = record_inputs(ops.linear, (input, weight, bias), (nx, nw, nb), mask)
+            if bias is None or x.ndim != 2:
+                node.__class__ = _linear_class(x.ndim, bias is None)
     return result
+
+
+def _linear_class(ndim: int, plain: bool) -> type:
+    """The class of a linear layer's node, as PyTorch names it: what is not a matrix is seen as one, and seen back."""
+    if not plain:
+        return node_class("ViewBackward0")
+    return node_class("SqueezeBackward4" if ndim == 1 else "MmBackward0" if ndim == 2 else "UnsafeViewBackward0")
 
 
 SHORTCUTS.update({_matrices.__code__: "matmul", _affine.__code__: "linear"})

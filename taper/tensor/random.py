@@ -24,7 +24,6 @@ from ..backends.transfer import place_of
 from ..errors import mismatch
 from ..ops import random as ops
 from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
-from .outputs import placed
 
 __all__ = [
     "Generator",
@@ -230,7 +229,7 @@ def _options(name: str, draw):
         np_dtype = element_type(dtype, name, None if out is None else out._array.dtype)
         _check_real(name, np_dtype)
         array = draw(stream_of(generator, where), size_of(size, name), np_dtype)
-        return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+        return leaf(array, requires_grad) if out is None else into(out, wrap(array), warns=False)
 
     factory.__name__ = factory.__qualname__ = name
     return factory
@@ -312,7 +311,7 @@ def randint(
     low, high = (int(v.item()) if isinstance(v, Variable) else v for v in (values["low"], values["high"]))
     where = where if out is None else place_of(out._array)
     array = stream_of(generator, where).integers(sequence_of(values["size"], "randint"), low, high, np_dtype)
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array), warns=False)
 
 
 def _check_bounds_type(np_dtype: np.dtype) -> None:
@@ -345,7 +344,7 @@ def randperm(
     np_dtype = element_type(dtype, "randperm", dtypes.int64.np if out is None else out._array.dtype)
     where = where if out is None else place_of(out._array)
     array = stream_of(generator, where).permutation(n, np_dtype)
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array), warns=False)
 
 
 def normal(
@@ -383,7 +382,7 @@ def normal(
         _check_std(std)
         np_dtype = element_type(dtype, "normal", None if out is None else out._array.dtype)
         array = stream.normal(size_of((size,), "normal"), float(mean), float(std), np_dtype)
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array))
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array), warns=False)
 
 
 def _check_std(std) -> None:
@@ -434,7 +433,7 @@ def bernoulli(input, p=None, *, generator=None, out=None):
         made = stream.bernoulli_each(array, array.dtype)
         if out is None:
             return apply(ops.bernoulli, input, None, values=made)
-    return placed(out, wrap(made))
+    return wrap(made) if out is None else into(out, wrap(made).to(out.dtype), warns=False)
 
 
 def _bernoulli(stream, shape, p, np_dtype) -> np.ndarray:
@@ -448,7 +447,7 @@ def multinomial(input, num_samples: int, replacement: bool = False, *, generator
     if out is not None and out._array.dtype != np.int64:
         raise RuntimeError(f"multinomial expects Long tensor out, got: {out.dtype}")
     made = stream_of(generator, place_of(input._array)).multinomial(input._array, num_samples, replacement)
-    return wrap(made) if out is None else into(out, wrap(made))
+    return wrap(made) if out is None else into(out, wrap(made), warns=False)
 
 
 def poisson(input, generator=None):

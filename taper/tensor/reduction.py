@@ -6,9 +6,10 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import F32, F64, apply, beside, into, not_a_tensor
+from ..autograd.dispatch import EXPECTED, F32, F64, apply, beside, into, not_a_tensor
 from ..autograd.inplace import legacy_name
 from ..autograd.modes import is_grad_enabled
+from ..autograd.naming import shown_as
 from ..autograd.tape import Variable, node_class, node_of, record, wrap
 from ..backends import cpu
 from ..backends.quiet import QUIET, enter, leave
@@ -80,7 +81,7 @@ def _fast(operator):
                     cls = plan.node_class or node_class(operator.grad_name)
                     result._node = cls(plan, (node,), (array.shape, axis, keepdims), _UNVERSIONED, None, None)
                 else:
-                    result._node = record(operator, (input,), {"axis": axis, "keepdims": keepdims}, 1, result, ())
+                    result._node = record(operator, (input,), {"axis": axis, "keepdims": keepdims}, (node,), result, ())
         return result
 
     return run
@@ -136,12 +137,13 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None, **named):
     """
     if named:
         dim, keepdim = _named(named, dim, keepdim)
-    if dtype is not None:
-        input = converted(input, dtype)
+    wanted = out.dtype if dtype is None and out is not None else dtype
+    if wanted is not None:
+        input = converted(input, wanted)
     result = _sum(input, None, keepdim) if dim is None else _sum_along(input, axes_of(input, dim, "sum"), keepdim)
-    if dtype is not None:
-        result = converted(result, dtype)
-    return result if out is None else into(out, result)
+    if wanted is not None:
+        result = converted(result, wanted)
+    return result if out is None else into(out, result, EXPECTED)
 
 
 def mean(input, dim=None, keepdim=False, *, dtype=None, out=None, **named):
@@ -190,6 +192,8 @@ def prod(input, dim=None, keepdim=False, *, dtype=None, out=None, **named):
     if named:
         dim, keepdim = _named(named, dim, keepdim)
     array_of(input, ops.prod)
+    if dtype is None and out is not None:
+        dtype = out.dtype
     input = converted(input, dtype)
     if dim is None:
         result = apply(ops.prod, input, axis=None, keepdims=keepdim)
@@ -200,7 +204,7 @@ def prod(input, dim=None, keepdim=False, *, dtype=None, out=None, **named):
             )
         result = apply(ops.prod_along, input, axis=axes_of(input, dim, "prod"), keepdims=keepdim)
     result = converted(result, dtype)
-    return result if out is None else into(out, result)
+    return result if out is None else into(out, result, EXPECTED)
 
 
 def _refuse_empty(array, axis, name: str, error: type[Exception] = RuntimeError) -> None:
@@ -287,10 +291,16 @@ def _bound(name: str, operator):
 amax, amin = _bound("amax", ops.amax), _bound("amin", ops.amin)
 
 
+@shown_as("AminmaxBackward0")
 def aminmax(input, *, dim=None, keepdim=False, out=None):
     """The smallest and the largest element, (min, max), over all or along one dimension."""
     array = array_of(input, ops.amin)
     axis = None if dim is None else axes_of(input, dim, "aminmax")
+    if axis is None and not array.size:
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity. Give a `dim` of "
+            "some size."
+        )
     _refuse_empty(array, axis, "aminmax")
     _refuse_complex(array, "aminmax")
     pair = [apply(o, input, axis=axis, keepdims=keepdim) for o in (ops.amin, ops.amax)]
@@ -342,7 +352,11 @@ def _truth(name: str, operator):
         result = run(input, axis, keepdim)
         if array.dtype == np.uint8:
             result = converted(result, dtypes.uint8)
-        return result if out is None else into(out, result)
+        if out is None:
+            return result
+        if isinstance(out, Variable) and out._array.dtype.name not in ("bool", "uint8"):
+            raise RuntimeError(f"{name} only supports bool tensor for result, got: {legacy_name(out._array.dtype)}")
+        return into(out, result)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"Whether {name} elements are nonzero (NaN is): bool, but uint8 for uint8."
@@ -393,12 +407,14 @@ def _deviation(name: str, operator):
 var, std = _deviation("var", ops.var), _deviation("std", ops.std)
 
 
+@shown_as("VarMeanBackward0")
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, **named):
     """The variance and the mean; arguments as for `var`."""
     dim, correction, keepdim = _spread_arguments(dim, unbiased, correction, keepdim, named)
     return var(input, dim, keepdim=keepdim, correction=correction), mean(input, dim, keepdim)
 
 
+@shown_as("StdMeanBackward0")
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None, **named):
     """The standard deviation and the mean; arguments as for `std`."""
     dim, correction, keepdim = _spread_arguments(dim, unbiased, correction, keepdim, named)

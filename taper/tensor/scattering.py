@@ -7,6 +7,7 @@ import numpy as np
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, into, memory_of, viewed
 from ..autograd.inplace import inplace, legacy_name
+from ..autograd.naming import shown_as
 from ..autograd.tape import Variable, wrap
 from ..backends import namespace_of
 from ..ops import indexing as ops
@@ -141,28 +142,38 @@ def _aligned(input, dim: int, index, source, name: str) -> tuple:
         raise RuntimeError(
             f"{name}(): self ({input.type()}) and source ({source.type()}) must have the same scalar type"
         )
-    mine, theirs = input._array.shape or (1,), source._array.shape or (1,)
-    if len(mine) > 1 and len(mine) != len(theirs):
-        wrong = IndexError if name == "index_copy_" else RuntimeError
-        raise wrong(
+    mine, theirs = input._array.shape, source._array.shape
+    copies = name == "index_copy_"
+    if copies and mine and theirs and len(mine) != len(theirs):
+        raise IndexError(
             f"{name}(): When source and destination are not scalars, their dimensionality must match. "
             "Source dimensionality "
             f"({len(theirs)}), destination dimensionality ({len(mine)})"
         )
-    if index._array.size != theirs[axis]:
-        wrong = IndexError if name == "index_copy_" else RuntimeError
+    n = (theirs or (1,))[axis] if axis < max(len(theirs), 1) else 0
+    if index._array.size != n:
+        wrong = IndexError if copies else RuntimeError
         raise wrong(
-            f"{name}(): Number of indices ({index._array.size}) should be equal to source.size(dim) ({theirs[axis]})"
+            f"{name}(): Number of indices ({index._array.size}) should be equal to source.size(dim): ({n}), for dim: "
+            f"{axis}"
         )
-    if any(i != axis and m != n for i, (m, n) in enumerate(zip(mine, theirs))):
+    if not copies and len(mine) != len(theirs) or any(i != axis and m != n for i, (m, n) in enumerate(zip(mine, theirs))):
+        words = (
+            "Source/destination tensor must have same slice shapes"
+            if copies
+            else "source tensor shape must match self tensor shape, excluding the specified dimension"
+        )
         raise RuntimeError(
-            f"{name}(): Source/destination tensor must have same slice shapes. Destination: {list(mine)}, source: "
-            f"{list(theirs)}, at dimension {axis}"
+            f"{words}. Got self.shape = {list(mine)} source.shape = {list(theirs)}; {name} at dimension {axis}"
         )
     limit = length(input, axis)
     if outside(index._array, limit):
-        wrong = RuntimeError if name == "index_add_" else IndexError
-        raise wrong(f"index out of range in self: {name} along dimension {axis} of size {limit}")
+        # PyTorch has a loop of its own for the first and the last dimension.
+        if name == "index_add_" and len(mine) > 1 and axis in (0, len(mine) - 1):
+            found = index._array
+            bad = int(found.max()) if found.max() >= limit else int(found.min())
+            raise RuntimeError(f"index {bad} is out of bounds for dimension {axis} with size {limit} ({name})")
+        raise IndexError(f"index out of range in self: {name} along dimension {axis} of size {limit}")
     return axis, index
 
 
@@ -175,6 +186,7 @@ def _put_along(x, axis: int, index, values, accumulate: bool):
     return apply(ops.put_at, x, values, index, spec=spec, accumulate=accumulate)
 
 
+@shown_as("IndexAddBackward0")
 def index_add(input, dim: int, index, source, *, alpha=1, out=None):
     """`input` with alpha times the slices of `source` added at the positions `index` along a dimension."""
     axis, index = _aligned(input, dim, index, source, "index_add_")
@@ -190,6 +202,7 @@ def index_copy(input, dim: int, index, source, *, out=None):
     return result if out is None else into(out, result)
 
 
+@shown_as("IndexFillBackward0")
 def index_fill(input, dim: int, index, value):
     """`input` with a number in the slices at the positions `index` along a dimension."""
     axis = dims.one(dim, input._array.ndim)

@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.dispatch import apply, beside, brought, into, viewed
 from ..autograd.inplace import inplace, legacy_name
+from ..autograd.naming import shown_as
 from ..autograd.tape import Variable, elsewhere, wrap
 from ..backends import namespace_of
 from ..ops import indexing as ops
@@ -268,6 +269,7 @@ def take_along_dim(input, indices, dim=None, *, out=None):
     return gather(expanded(input, wide), axis, expanded(indices, wide), out=out)
 
 
+@shown_as("TakeBackward0")
 def take(input, index, *, out=None):
     """The elements at positions counted in a row over the whole tensor, in the shape of `index`."""
     check_tensor(index, "take")
@@ -302,6 +304,9 @@ def index_select(input, dim: int, index, *, out=None):
     if input._array.ndim:
         result = apply(ops.index_select, input, index, axis=axis)
     else:
+        if index._array.size != 1:
+            n = index._array.size
+            raise RuntimeError(f"index_select(): Index to scalar can have only 1 value, got {n} value(s)")
         result = reshaped(apply(ops.index_select, reshaped(input, (1,)), index, axis=0), ())
     return placed(out, result, input, index, single=True)
 

@@ -408,10 +408,10 @@ def broadcast_to(input, size):
 
 
 def broadcast_shapes(*shapes) -> Size:
-    """The shape of arithmetic on tensors of these shapes. RuntimeError if they do not fit."""
+    """The shape of arithmetic on tensors of these shapes. RuntimeError if they do not fit, ValueError for negative sizes."""
     sequences = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
     if any(n < 0 for s in sequences for n in s):
-        raise RuntimeError(f"Trying to create tensor with negative dimension: {sequences}")
+        raise ValueError(f"Attempting to broadcast a dimension with negative length! The shapes are {sequences}.")
     try:
         return Size(np.broadcast_shapes(*sequences))
     except ValueError:

@@ -29,9 +29,11 @@ i1 = unary(ops.i1, "The modified Bessel function of the first kind, order 1.")
 i1e = unary(ops.i1e, "exp(-|input|) * i1(input).")
 sinc = unary(ops.sinc, "sin(pi input) / (pi input), 1 at 0.")
 entr = unary(ops.entr, "-input * log(input); 0 at 0, -infinity below.")
-gammainc = igamma = binary(ops.gammainc, "The share of the gamma distribution of concentration `input` below `other`.")
+gammainc = igamma = binary(
+    ops.gammainc, "The share of the gamma distribution of concentration `input` below `other`.", scalars="none"
+)
 gammaincc = igammac = binary(
-    ops.gammaincc, "The share of the gamma distribution of concentration `input` above `other`."
+    ops.gammaincc, "The share of the gamma distribution of concentration `input` above `other`.", scalars="none"
 )
 zeta = binary(ops.zeta, "The Hurwitz zeta function.")
 xlog1py = binary(ops.xlog1py, "input * log1p(other), 0 where input is 0.")

@@ -34,7 +34,7 @@ def _weights(name: str, weights, count: int, kinds: str, words: str) -> None:
             f"cov(): expected {name} to have the same numel as there are observations in the input but got "
             f"{array.size} != {count}"
         )
-    if array.size and array.min() < 0:
+    if not (array >= 0).all():
         raise RuntimeError(f"cov(): {name} cannot be negative")
 
 
@@ -66,6 +66,8 @@ def cov(input, *, correction: int = 1, fweights=None, aweights=None):
         divisor = count - correction
     else:
         total = sum(weights)
+        if float(total) == 0:
+            raise RuntimeError("cov(): weights sum to zero, can't be normalized")
         average = sum(x * weights, 1, True) / total
         if aweights is None or correction == 0:
             divisor = total - correction
@@ -109,10 +111,17 @@ def gradient(input, *, spacing=None, dim=None, edge_order: int = 1):
     check_tensor(input, "gradient")
     array = input._array
     dims_given = dim is not None
-    axes = list(range(array.ndim)) if not dims_given else dims.several(dim, array.ndim, "gradient")
+    listed = isinstance(spacing, (list, tuple))
+    count = 1 if isinstance(dim, int) else len(dim) if dims_given else array.ndim
+    if dims_given and listed and len(spacing) != count:
+        raise RuntimeError(
+            "torch.gradient expected spacing to be unspecified, a scalar or it's spacing and dim arguments to have the "
+            f"same length, but got a spacing argument of length {len(spacing)} and a dim argument of length {count}."
+        )
+    axes = list(range(array.ndim)) if not dims_given else dims.several(dim, array.ndim, "gradient") or ()
     if array.dtype == np.uint8:
         raise RuntimeError("torch.gradient does not support uint8 input.")
-    spacings = _spacings(spacing, len(axes), array.ndim, dims_given)
+    spacings = _spacings(spacing, len(axes), array.ndim)
     if edge_order not in (1, 2):
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
     for axis, h in zip(axes, spacings):
@@ -129,7 +138,7 @@ def gradient(input, *, spacing=None, dim=None, edge_order: int = 1):
     return tuple([_slopes(input, axis, h, edge_order) for axis, h in zip(axes, spacings)])
 
 
-def _spacings(spacing, count: int, ndim: int, dims_given: bool) -> list:
+def _spacings(spacing, count: int, ndim: int) -> list:
     """A distance or coordinates for each dimension."""
     if spacing is None:
         return [1] * count
@@ -144,14 +153,9 @@ def _spacings(spacing, count: int, ndim: int, dims_given: bool) -> list:
         return [spacing] * count
     spacing = list(spacing)
     if len(spacing) != count:
-        wanted = (
-            f"since dim argument was given, {count}"
-            if dims_given
-            else f"'self.dim() = {ndim}', since dim was not given"
-        )
         raise RuntimeError(
-            "torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to the dimensions, "
-            f"{wanted}, but got a list of length {len(spacing)}"
+            "torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to 'self.dim() = "
+            f"{ndim}', since dim was not given, but got a list of length {len(spacing)}"
         )
     for h in spacing:
         if isinstance(h, Variable) and h._array.ndim != 1:

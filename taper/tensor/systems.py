@@ -268,8 +268,11 @@ def cholesky_solve(input, L, upper: bool = False, *, out=None):
 
 @in_float32
 def cholesky_inverse(input, upper: bool = False, *, out=None):
-    """The inverse of A = L L^H, or L^H L if upper, from its factor."""
+    """The inverse of A = L L^H, or L^H L if upper, from its factor. LinAlgError for a zero on the factor's diagonal."""
     check_square("cholesky_inverse", input)
+    zero = input.diagonal(0, -2, -1) == 0
+    if zero._array.size:
+        check_info("cholesky_inverse", zero.any(-1) * (zero.int().argmax(-1) + 1), SINGULAR)
     result = apply(ops.cholesky_inverse, input, upper=bool(upper))
     return result if out is None else into(out, result)
 

@@ -14,6 +14,7 @@ from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, changed, elsewhere, node_of, wrap
 from ..backends.quiet import QUIET, enter, leave
 from ..backends.transfer import moved, place_of
+from ..errors import warn
 from ..ops import movement as ops
 from .creation import tensor
 from .memory import as_strided, storage_offset, stride
@@ -40,6 +41,8 @@ def copy_(self, src, non_blocking: bool = False):
             f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(source.shape)}: copy_() got a "
             "source of more dimensions"
         )
+    if source.dtype.kind == "c" and array.dtype.kind not in "cb":
+        warn("Casting complex values to real discards the imaginary part")
     if unrecorded(self, src):
         check_overlap(array)
         put(array, ..., moved(source, place_of(array), non_blocking))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import platform
+import re
 from functools import lru_cache
 
 import llvmlite.binding as llvm
@@ -222,15 +223,18 @@ def for_host(text: str) -> str:
     return text.replace("!nvvm.annotations", "!unused.annotations")
 
 
+_EMULATED = re.findall(r"^define \S+ @(emulated\.[\w.]+)", _RUNTIME, re.MULTILINE)
+
+
 @lru_cache(None)
 def _runtime():
     library._initialised()
     llvm.initialize_native_asmparser()
     code = library.target_machine(host()).emit_object(library.parsed(_RUNTIME, host()))
-    (address,) = library.load(code, ["simt_block"])
+    address, *others = library.load(code, ["simt_block", *_EMULATED])
     memory = np.zeros(STACK * MOST + 64, np.uint8)
     start = memory.ctypes.data + -memory.ctypes.data % 64
-    return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 6)(address), start, memory
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * 6)(address), start, memory, dict(zip(_EMULATED, others))
 
 
 _loaded: dict[str, int] = {}
@@ -238,7 +242,7 @@ _loaded: dict[str, int] = {}
 
 def address_of(text: str, name: str, arguments: int) -> int:
     """The address of a function that runs one thread of the kernel `name` with an array of pointers."""
-    _runtime()
+    *_, emulated = _runtime()
     text = for_host(text)
     key = "simt" + hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
     if key not in _loaded:
@@ -248,14 +252,14 @@ def address_of(text: str, name: str, arguments: int) -> int:
         passed = ", ".join(f"ptr %x{i}" for i in range(arguments))
         lines += [f"  call void @{name}({passed})", "  ret void", "}"]
         text = text.replace(f"@{name}", f"@{key}_body") + "\n" + "\n".join(lines).replace(f"@{name}", f"@{key}_body")
-        _loaded[key] = library.load(library.object_code(text), [key])[0]
+        _loaded[key] = library.load(library.object_code(text), [key], emulated)[0]
     return _loaded[key]
 
 
 def launch(text: str, name: str, blocks: int, threads: int, pointers: list[int], backwards: bool = False) -> None:
     """Run a kernel. AssertionError if its threads wait for one another in vain."""
     assert 0 < threads <= MOST and 0 < blocks < 2**31
-    run, stacks, _ = _runtime()
+    run, stacks, *_ = _runtime()
     entry = address_of(text, name, len(pointers))
     given = np.array(pointers or [0], np.int64)
     order = range(blocks)[::-1] if backwards else range(blocks)

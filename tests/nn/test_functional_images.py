@@ -124,6 +124,33 @@ def test_grid_sample(torch, mode, padding_mode, align_corners):
         agree(torch, lambda f, x, g: f.grid_sample(x, g, **options), array(1, 2, 3, 4, 2), grid, tolerance=1e-8)
 
 
+def test_what_is_not_sampled_does_not_matter(torch):
+    x, grid = array(1, 1, 3, 3), np.array([[[[0.0, 0.0], [9.0, 9.0], [np.nan, 0.0]]]])
+    x[0, 0, 0, 0] = np.inf
+    found = F.grid_sample(taper.from_numpy(x), taper.from_numpy(grid), align_corners=False)
+    expected = torch.nn.functional.grid_sample(torch.from_numpy(x), torch.from_numpy(grid), align_corners=False)
+    np.testing.assert_array_equal(found.numpy()[0, 0, 0, :2], expected.numpy()[0, 0, 0, :2])
+    empty = F.grid_sample(taper.zeros(0, 1, 3, 3), taper.zeros(0, 2, 2, 2), align_corners=False)
+    assert tuple(empty.shape) == (0, 1, 2, 2)
+
+
+@pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+def test_sampling_nowhere_and_outside_of_an_image_with_a_hole(torch, mode, padding_mode):
+    x = array(1, 1, 4, 4)
+    x[0, 0, 0, 0] = np.nan
+    odd = [(np.nan, 0.3), (0.3, np.nan), (np.inf, 0.3), (-np.inf, 0.3), (0.3, np.inf), (np.nan, np.inf), (1.9, 0.9)]
+    # Many: PyTorch treats NaN another way in what is left over after its vectors.
+    grid = np.tile(odd, (16, 1)).reshape(1, 16, 7, 2)
+    found, expected = (
+        T.nn.functional.grid_sample(
+            T.from_numpy(x), T.from_numpy(grid).requires_grad_(), mode, padding_mode, align_corners=False
+        )
+        for T in (taper, torch)
+    )
+    np.testing.assert_allclose(found.detach().numpy(), expected.detach().numpy(), rtol=1e-9)
+
+
 @pytest.mark.parametrize("align_corners", [False, True])
 def test_the_identity_samples_the_image_itself(align_corners):
     x = taper.from_numpy(array(1, 2, 4, 5))

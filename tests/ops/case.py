@@ -98,3 +98,10 @@ def strided(array: np.ndarray) -> np.ndarray:
     view = roomy[tuple(slice(None, None, 2) for _ in array.shape)]
     view[...] = array
     return view
+
+
+def channels_last(array: np.ndarray) -> np.ndarray:
+    """The same values, with the second dimension the fastest in memory where there are three or more."""
+    if array.ndim < 3:
+        return np.asfortranarray(array)
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(array, 1, -1)), -1, 1)

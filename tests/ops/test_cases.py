@@ -13,7 +13,7 @@ import taper
 from taper.ops.operator import REGISTRY
 
 from . import cases as tables
-from .case import Case, Error, rng, strided
+from .case import FLOATS, Case, Error, channels_last, rng, strided
 
 try:
     import torch
@@ -134,6 +134,34 @@ def test_strides_do_not_matter(case):
     for p, f in zip(plain, found):
         if hasattr(f, "shape"):
             np.testing.assert_allclose(values(f), values(p), rtol=1e-10, atol=1e-12)
+
+
+@each_case
+def test_gradients_do_not_know_the_order_in_memory(case):
+    """Inputs and cotangents that lie transposed, or channels last, have the gradients of those that do not."""
+    if not (case.strides and case.grad):
+        pytest.skip("this row is about memory" if case.grad else "not differentiable")
+    for dtype in FLOATS:
+        plain = _gradients(case, dtype, np.ascontiguousarray)
+        for order in (np.asfortranarray, channels_last):
+            for p, f in zip(plain, _gradients(case, dtype, order)):
+                assert (p is None) == (f is None)
+                if p is not None:
+                    close = dict(rtol=1e-4, atol=1e-5) if dtype == "float32" else dict(rtol=1e-8, atol=1e-10)
+                    np.testing.assert_allclose(values(f), values(p), **close, err_msg=f"{case.name} {order.__name__}")
+
+
+def _gradients(case, dtype, order):
+    """The first derivatives, of inputs and with cotangents that lie in memory as `order` puts them."""
+
+    def laid(t):
+        return taper.from_numpy(order(t.detach().numpy())) if t.dtype.is_floating_point and t.ndim > 1 else t
+
+    inputs = [laid(t).detach() if isinstance(t, taper.Tensor) else t for t in tensors(taper, case.inputs, dtype)]
+    leaves = [t.requires_grad_() for t in inputs if isinstance(t, taper.Tensor) and t.dtype.is_floating_point]
+    results = _differentiable(outputs(case, taper, inputs))
+    cotangents_there = [laid(c) for c in cotangents(case, taper, results)]
+    return taper.autograd.grad([r for _, r in results], leaves, cotangents_there, allow_unused=True)
 
 
 @each_case

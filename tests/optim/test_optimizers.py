@@ -188,6 +188,8 @@ def test_groups_hooks_and_repr():
     assert repr(taper.optim.SGD([taper.ones(1, requires_grad=True)], lr=0.1)) == repr(
         torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=0.1)
     )
+    groups = [[{"params": [T.ones(1, requires_grad=True)], "lr": lr} for lr in (0.5, 2.0)] for T in (taper, torch)]
+    assert repr(taper.optim.SGD(groups[0])) == repr(torch.optim.SGD(groups[1]))
 
 
 def test_hyperparameters_that_are_tensors_have_one_element():

@@ -116,3 +116,64 @@ def test_wrong_order_is_reported():
     scheduler = taper.optim.lr_scheduler.StepLR(optimizer, 2)
     with pytest.warns(UserWarning, match="before `optimizer.step"):
         scheduler.step()
+
+
+@pytest.mark.parametrize("name", [name for name in MAKE if not name.startswith("CosineAnnealingWarm")])
+def test_a_state_has_pytorchs_keys_and_goes_both_ways(name):
+    """What is saved by one is continued by the other, even where the new schedule was made with other numbers."""
+    states, after = {}, {}
+    for T in (taper, torch):
+        optimizer = optimizer_of(T)
+        scheduler = MAKE[name](T.optim.lr_scheduler, optimizer)
+        for _ in range(4):
+            optimizer.step()
+            scheduler.step()
+        states[T] = copy.deepcopy((optimizer.state_dict(), scheduler.state_dict()))
+    assert set(states[taper][1]) == set(states[torch][1])
+    for T, of in ((taper, torch), (torch, taper)):
+        optimizer = optimizer_of(T)
+        scheduler = MAKE[name](T.optim.lr_scheduler, optimizer)
+        scheduler.load_state_dict(states[of][1])
+        for group, saved in zip(optimizer.param_groups, states[of][0]["param_groups"]):
+            group.update({k: v for k, v in saved.items() if k != "params"})
+        after[T] = []
+        for _ in range(6):
+            optimizer.step()
+            scheduler.step()
+            after[T].append([group["lr"] for group in optimizer.param_groups])
+    np.testing.assert_allclose(after[taper], after[torch], rtol=1e-12)
+
+
+class Halved:
+    """A function of the user's with something to remember."""
+
+    def __init__(self, by):
+        self.by = by
+
+    def __call__(self, x):
+        return self.by
+
+
+def test_a_called_object_is_saved_by_its_attributes():
+    for T in (taper, torch):
+        scheduler = T.optim.lr_scheduler.CyclicLR(optimizer_of(T), 0.01, 0.2, scale_fn=Halved(0.5))
+        state = scheduler.state_dict()
+        assert state["_scale_fn_custom"] == {"by": 0.5}
+        other = T.optim.lr_scheduler.CyclicLR(optimizer_of(T), 0.01, 0.2, scale_fn=Halved(0.25))
+        other.load_state_dict(state)
+        assert other.scale_fn(1) == 0.5
+        plain = T.optim.lr_scheduler.CyclicLR(optimizer_of(T), 0.01, 0.2, scale_fn=lambda x: 0.125)
+        plain.load_state_dict(T.optim.lr_scheduler.CyclicLR(optimizer_of(T), 0.01, 0.2).state_dict())
+        assert plain.scale_fn(1) == 0.125
+
+
+def test_plateau_state_has_pytorchs_keys():
+    keys = [set(T.optim.lr_scheduler.ReduceLROnPlateau(optimizer_of(T)).state_dict()) for T in (taper, torch)]
+    assert keys[0] == keys[1]
+
+
+def test_the_former_name_is_a_class_of_its_own():
+    for T in (taper, torch):
+        former = T.optim.lr_scheduler._LRScheduler
+        assert issubclass(former, T.optim.lr_scheduler.LRScheduler)
+        assert not issubclass(T.optim.lr_scheduler.StepLR, former)

@@ -182,7 +182,7 @@ def test_taken_as_pytorch_does(call):
 def test_the_message_names_function_argument_and_class():
     with pytest.raises(TypeError, match=r"cumsum\(\): argument 'dim' \(position 1\) must be int, not str"):
         taper.ones(2).cumsum("x")
-    with pytest.raises(TypeError, match=r"cumsum\(\): argument 'dim' must be int, not float"):
+    with pytest.raises(TypeError, match=r"cumsum\(\): argument 'dim' \(position 2\) must be int, not float"):
         taper.cumsum(taper.ones(2), dim=0.5)
     words = r"pad\(\): argument 'pad' \(position 2\) must be tuple of ints, but found element of type float at pos 1"
     with pytest.raises(TypeError, match=words):

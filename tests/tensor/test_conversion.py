@@ -28,6 +28,7 @@ ROWS = [
     "T.ones(2).is_floating_point()", "T.is_tensor(3)", "T.ones(2).element_size()", "T.result_type(T.ones(2), 3)", "T.can_cast(T.float32, T.int64)",
     "T.promote_types(T.int8, T.uint8)", "T.finfo(T.float16).max", "T.iinfo(T.int8).min", "T.ones(2).get_device()", "T.ones(2).device.type",
     "T.tensor([1.5, -1.5]).to(T.int32).tolist()", "T.tensor([300.0]).to(T.uint8).tolist()", "T.tensor([1 + 2j]).real.tolist()",
+    "T.ones(2, 3, 2, 2).float(memory_format=T.channels_last).stride()", "T.ones(2).long(memory_format=T.channels_last)",
     "hash(T.ones(1)) == hash(T.ones(1))", "T.ones(1) == None", "T.ones(2) != 'a'", "T.numel(T.ones(2, 3))", "T.ones(2).is_contiguous()",
     "(T.ones(3) + np.ones(3)).dtype", "(T.ones(3) * np.float32(2)).dtype",
     "np.exp(T.zeros(2)).tolist()", "T.ones(2).retain_grad()", "T.tensor([1]).requires_grad_()", "T.ones(1).backward()",
@@ -85,3 +86,22 @@ def test_conversions_are_differentiable():
     (x.double() * 2).half().sum().backward()
     assert x.grad.dtype == taper.float32
     assert x.grad.tolist() == [2, 2, 2]
+
+
+def test_what_is_lost_of_complex_numbers_is_said():
+    z = taper.tensor([1 + 2j])
+    for convert in (lambda: z.float(), lambda: z.to(taper.int64), lambda: taper.zeros(1).copy_(z)):
+        with pytest.warns(UserWarning, match="discards the imaginary part"):
+            assert convert().item() == 1
+    assert z.bool().item() is True and z.to(taper.complex128).item() == 1 + 2j
+
+
+@pytest.mark.parametrize("name", ["floor", "ceil", "trunc", "round"])
+def test_whole_numbers_are_copied(name):
+    x = taper.tensor([1, 2])
+    getattr(taper, name)(x).zero_()
+    assert x.tolist() == [1, 2]
+    for other in (taper.sign, taper.sgn):
+        b = taper.tensor([True])
+        other(b).zero_()
+        assert b.item() is True

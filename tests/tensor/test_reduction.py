@@ -104,7 +104,8 @@ def test_out():
     pair = taper.max(x, 1, out=(values, indices))
     assert pair.values is values and values.tolist() == [3.0, 5.0] and indices.tolist() == [1, 0]
     with pytest.raises(RuntimeError, match="can't be cast"):
-        taper.sum(x, out=taper.empty((), dtype=taper.int64))
+        taper.mean(x, out=taper.empty((), dtype=taper.int64))
+    assert taper.sum(x, out=taper.empty((), dtype=taper.int64)).item() == 11  # the dtype of `out` is what is summed
 
 
 def test_sum_and_mean_keep_nothing_of_their_input():

@@ -71,7 +71,8 @@ def class_picked(x, at):
 
 
 def class_lowered(x, at, strength):
-    """x, overwritten, with a number, or numbers (samples, positions), taken off at the classes `at`."""
+    """x, perhaps overwritten, with a number, or numbers (samples, positions), taken off at the classes `at`."""
+    x = np.ascontiguousarray(x)  # what was made of transposed scores lies as they do, and could not be seen in a row
     x.reshape(-1)[_places(x.shape, at)] -= strength
     return x
 

@@ -26,6 +26,9 @@ ROWS = 1 << 11
 WIDE = 16
 """Elements of a row from which softmax runs row by row."""
 
+SPREAD = 1 << 18
+"""Elements from which what NumPy computes in one pass over memory runs natively: threads share it."""
+
 LARGE_PARAMETER = 1 << 16
 """Elements from which an optimizer updates a parameter natively: parameters keep their shapes for thousands of steps."""
 
@@ -139,6 +142,12 @@ def computed(formula: Callable, xp, x, *args):
         if made is not NotImplemented:
             return made
     return formula(xp, x, *args)
+
+
+def spread(formula: Callable, xp, *arrays):
+    """An elementwise `formula(xp, *arrays)` of at least SPREAD elements of NumPy's, shared between threads."""
+    made = NotImplemented if Native.elementwise is None else Native.elementwise(formula, arrays, {})
+    return formula(xp, *arrays) if made is NotImplemented else made
 
 
 def natively(name: str, x, *options):

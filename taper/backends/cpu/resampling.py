@@ -107,9 +107,22 @@ def _picked(x, axis: int, taps: Taps):
 def weighted(x, axis: int, taps: Taps):
     matrix = _matrix(taps, x.dtype)
     if axis == x.ndim - 1:
-        return np.matmul(x, matrix.T)
-    shape = (*x.shape[:axis], taps.m, *x.shape[axis + 1 :])
-    return np.matmul(matrix, x.reshape(*x.shape[: axis + 1], prod(x.shape[axis + 1 :]))).reshape(shape)
+        out = np.matmul(x, matrix.T)
+    else:
+        shape = (*x.shape[:axis], taps.m, *x.shape[axis + 1 :])
+        out = np.matmul(matrix, x.reshape(*x.shape[: axis + 1], prod(x.shape[axis + 1 :]))).reshape(shape)
+    return out if np.isfinite(out).all() else _summed(x, axis, taps)
+
+
+def _summed(x, axis: int, taps: Taps):
+    """The same where the matrix's zeros would carry a NaN or an infinity into every element of a row."""
+    shape = (-1,) + (1,) * (x.ndim - axis - 1)
+    total = np.zeros((*x.shape[:axis], taps.m, *x.shape[axis + 1 :]), x.dtype)
+    for at, share in zip(taps.at(), taps.shares()):
+        there = (at >= 0).reshape(shape)
+        part = x.take(np.maximum(at, 0), axis) * share.astype(x.dtype).reshape(shape)
+        np.add(total, part, out=total, where=there)
+    return total
 
 
 @functools.lru_cache(256)

@@ -25,6 +25,10 @@ along their rows would divide again for each vector of a product."""
 ONE_DIVISION = 4
 """The cost from which threads of a GPU, which have no loop to keep it along, do not compute a repeated value each."""
 
+DEEP = 100
+"""Values computed one from the other after which one is stored: longer chains are kernels of their own. An emitter follows
+a chain by recursion, and compilers take more than twice as long for code of twice the length."""
+
 HEAVY = 45
 """The cost, in simple operations, from which a value with several users is stored and not computed again.
 
@@ -74,6 +78,8 @@ class _Scheduler:
             for n in dict.fromkeys(node.inputs):
                 self.users[n].append(node)
         self.stored: set[Node] = set()
+        # Where chains end that are long enough: kernels that compute them stay apart from those that go on from there.
+        self.deep: set[Node] = set()
         self.kernels: list[Kernel] = []
         self.producer: dict[Node, Kernel] = {}
         self.pieces: dict[Node, list[Kernel]] = defaultdict(list)
@@ -99,6 +105,7 @@ class _Scheduler:
 
     def choose(self) -> None:
         cost: dict[Node, int] = {}
+        depth: dict[Node, int] = defaultdict(int)
         reads: dict[Node, set[Node]] = defaultdict(set)
         self.stored.update(r for r in self.results if r.op not in LEAVES or r in self.state.values())
         self.stored = {r for r in self.stored if r.op not in LEAVES}
@@ -127,7 +134,11 @@ class _Scheduler:
                     self.store(data_of(node))
                 reads[node] = set().union(*[{x} if x in self.stored or x.op in LEAVES else reads[x] for x in node.inputs])
                 heavy = cost[node] >= HEAVY or self._rereads(node, reads[node])
-                if node.size > 1 and (heavy and self._shared(node) or self._settled(node, cost[node], reads[node])):
+                depth[node] = 1 + max([depth[x] for x in node.inputs if x not in self.stored], default=0)
+                if depth[node] >= DEEP and node.op in ELEMENTWISE:
+                    self.deep.add(node)
+                dear = node.size > 1 and (heavy and self._shared(node) or self._settled(node, cost[node], reads[node]))
+                if dear or node in self.deep:
                     self.stored.add(node)
                     cost[node] = 1
         self.stored = {n for n in self.stored if n.op not in SEVERAL}
@@ -438,7 +449,7 @@ class _Scheduler:
 
     def merged(self, a: Kernel, b: Kernel) -> Kernel | None:
         """One kernel for two, in the space of the one that reduces; None where they cannot be one."""
-        if a.kind != "loop" or b.kind != "loop" or any(_alone(r) for r in (*a.roots, *b.roots)):
+        if a.kind != "loop" or b.kind != "loop" or any(_alone(r) for r in (*a.roots, *b.roots)) or self.parted(a, b):
             return None
         spaces = {space_key(k.space): k.space for k in (a, b) if k.space.reduces}
         if len(spaces) > 1:
@@ -467,6 +478,10 @@ class _Scheduler:
         if spaces and not space.along_rows and _nested(walk):
             return None
         return made
+
+    def parted(self, a: Kernel, b: Kernel) -> bool:
+        """Whether `b` goes on where a long chain of `a` ends."""
+        return bool(self.deep) and not self.deep.isdisjoint(a.own() & b.loads())
 
     def replace(self, a: Kernel, b: Kernel, made: Kernel) -> None:
         self.kernels[self.kernels.index(b)] = made
@@ -497,6 +512,8 @@ class _Scheduler:
                 if consumer.space.reduces or consumer.space.size != product.space.size:
                     continue
                 if any(_alone(r) for r in consumer.roots) or self.depends(consumer, product, consumer):
+                    continue
+                if self.parted(product, consumer):
                     continue
                 roots = [*product.roots, *consumer.roots]
                 made = Kernel("product", roots, product.space, self.stored, product.node, product.operands, product.beside)

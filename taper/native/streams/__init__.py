@@ -36,7 +36,7 @@ _ARGUMENTS = {
 
 def text(machine) -> str:
     """All kernels as LLVM IR."""
-    module = Module(fused=machine.fused)
+    module = Module.of(machine)
     emit_twister(module, machine)
     if machine.fused:
         emit_normals(module)

@@ -7,6 +7,7 @@ from functools import lru_cache
 from ...autograd.casting import in_lower_precision
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
+from ...autograd.naming import shown
 from ...ops import convolution as ops
 from .padding import pad
 from .sizes import per_dim
@@ -160,7 +161,7 @@ def _transposed(n: int):
             groups=groups,
         )
         if bias is not None:
-            out = out + bias.reshape(1, -1, *(1,) * n)
+            out = shown(out + bias.reshape(1, -1, *(1,) * n), "ConvolutionBackward0")
         return out if batched else out.squeeze(0)
 
     function.__name__ = function.__qualname__ = name

@@ -7,13 +7,14 @@ import numpy as np
 from ... import dtypes
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
+from ...autograd.naming import shown, shown_as
 from ...ops.reduction import norm as _norm
 from ...tensor.shape import broadcast_tensors
 
 
 def pairwise_distance(x1, x2, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False):
     """The p-norm of x1 - x2 + eps over the last dimension."""
-    return (x1 - x2 + eps).norm(p, -1, keepdim)
+    return shown((x1 - x2 + eps).norm(p, -1, keepdim), "NormBackward1")
 
 
 def cosine_similarity(x1, x2, dim: int = 1, eps: float = 1e-8):
@@ -34,6 +35,7 @@ def cosine_similarity(x1, x2, dim: int = 1, eps: float = 1e-8):
     return ((x1 / n1) * (x2 / n2)).sum(dim)
 
 
+@shown_as("PdistBackward0")
 def pdist(input, p: float = 2.0):
     """The p-norm distances of all pairs of rows, in order."""
     if input._array.ndim != 2:

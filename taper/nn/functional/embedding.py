@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...autograd.dispatch import apply, beside
+from ...autograd.naming import shown_as
 from ...autograd.tape import changed, wrap
 from ...backends import namespace_of
 from ...ops import indexing as ops
@@ -58,6 +59,7 @@ def _shorten(weight, rows: np.ndarray, max_norm: float, norm_type: float) -> Non
         changed(weight)
 
 
+@shown_as("EmbeddingBagBackward0")
 def embedding_bag(
     input,
     weight,

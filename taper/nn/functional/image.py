@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ...autograd.dispatch import apply
+from ...autograd.naming import shown_as
 from ...ops import convolution as ops
 from .floating import needs_floating
 from .sizes import per_dim
 
 
+@shown_as("PixelShuffleBackward0")
 def pixel_shuffle(input, upscale_factor: int):
     """(..., C r^2, H, W) as (..., C, H r, W r) (Shi et al. 2016)."""
     if input._array.ndim < 3:
@@ -29,6 +31,7 @@ def pixel_shuffle(input, upscale_factor: int):
     return x.reshape(*lead, c // (r * r), h * r, w * r)
 
 
+@shown_as("PixelUnshuffleBackward0")
 def pixel_unshuffle(input, downscale_factor: int):
     """(..., C, H r, W r) as (..., C r^2, H, W)."""
     *lead, c, h, w = input._array.shape
@@ -46,6 +49,7 @@ def pixel_unshuffle(input, downscale_factor: int):
     return x.reshape(*lead, c * r * r, h // r, w // r)
 
 
+@shown_as("ChannelShuffleBackward0")
 def channel_shuffle(input, groups: int):
     """The channels of `groups` groups interleaved (Zhang et al. 2018)."""
     n, c, *rest = input._array.shape

@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import dtypes
 from ...autograd.dispatch import apply, beside, brought
+from ...autograd.naming import shown
 from ...autograd.tape import wrap
 from ...backends.cpu.resampling import taps_at, taps_of
 from ...errors import warn
@@ -75,7 +76,7 @@ def interpolate(
             None if want == have and factor in (None, 1) else _nearest_taps(have, want, factor, mode)
             for have, want, factor in zip(spatial, size, factors)
         )
-        return apply(resample, input, taps=taps) if any(taps) else input.contiguous()
+        return shown(apply(resample, input, taps=taps), _name(mode, n)) if any(taps) else input.contiguous()
     if mode in NEAREST:
         for axis, (have, want, factor) in enumerate(zip(spatial, size, factors), 2):
             if want != have or factor not in (None, 1):
@@ -83,7 +84,12 @@ def interpolate(
         return input.contiguous()
     if x.dtype == np.uint8:
         return wrap(_resampled_bytes(x, size, factors, mode, bool(align_corners), antialias))
-    return _resampled(input, size, factors, mode, bool(align_corners), antialias)
+    return shown(_resampled(input, size, factors, mode, bool(align_corners), antialias), _name(mode, n, antialias))
+
+
+def _name(mode: str, n: int, antialias: bool = False) -> str:
+    """What PyTorch calls the node of a mode: UpsampleNearestExact2DBackward0, UpsampleBilinear2DAaBackward0, ..."""
+    return f"Upsample{mode.title().replace('-', '')}{n}D{'Aa' if antialias else ''}Backward0"
 
 
 def _wanted(spatial, size, scale_factor, recompute) -> tuple[list[int], list]:

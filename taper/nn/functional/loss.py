@@ -9,6 +9,7 @@ import numpy as np
 from ...autograd.casting import in_float32
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
+from ...autograd.naming import shown
 from ...autograd.tape import Variable
 from ...backends import namespace_of
 from ...errors import warn
@@ -83,7 +84,8 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mea
     if weight is not None:
         loss = weight * apply(ops.l1_loss, input, target, reduction="none")
         return loss.sum() / weight.sum() if reduction == "mean" else reduced(loss, reduction)
-    return apply(ops.l1_loss, input, target, reduction=reduction)
+    last = {"mean": "MeanBackward0", "sum": "SumBackward0", "none": "AbsBackward0"}[reduction]
+    return shown(apply(ops.l1_loss, input, target, reduction=reduction), last)
 
 
 @in_float32
@@ -145,7 +147,16 @@ def cross_entropy(
     loss = apply(
         ops.cross_entropy, input, target, weight, ignore=ignore_index, smoothing=label_smoothing, reduction=reduction
     )
-    return loss if x.ndim > 1 else loss.reshape(())
+    if label_smoothing:
+        shown(loss, "AddBackward0")
+    elif x.ndim > 2:
+        shown(loss, _grid_name(x, reduction))
+    return loss if x.ndim > 1 else shown(loss.reshape(()), "NllLossBackward0")
+
+
+def _grid_name(x, reduction: str) -> str:
+    """What PyTorch calls the loss of scores (N, C, ...): they are seen as pictures unless they are such."""
+    return "ViewBackward0" if reduction == "none" and x.ndim != 4 else "NllLoss2DBackward0"
 
 
 def linear_cross_entropy(
@@ -257,8 +268,8 @@ def _against_probabilities(input, target, weight, ignore_index: int, reduction: 
         logp = logp * weight.reshape(*(1,) * axis, -1, *(1,) * (input._array.ndim - axis - 1))
     loss = -(logp * target).sum(axis)
     if reduction == "mean":
-        return loss.sum() / max(input._array.size // classes, 1)
-    return reduced(loss, reduction)
+        return shown(loss.sum() / max(input._array.size // classes, 1), "DivBackward1")
+    return shown(loss.sum(), "NegBackward0") if reduction == "sum" else loss
 
 
 @in_float32
@@ -271,9 +282,11 @@ def nll_loss(
     x, y = input._array, target._array
     if x.ndim == 1:
         alone = _one(input, target)
-        return nll_loss(*alone, weight, ignore_index=ignore_index, reduction=reduction).reshape(())
+        loss = nll_loss(*alone, weight, ignore_index=ignore_index, reduction=reduction).reshape(())
+        return shown(loss, "NllLossBackward0")
     _check_targets(x, y, weight, "nll_loss")
-    return apply(ops.nll_loss, input, target, weight, ignore=ignore_index, reduction=reduction)
+    loss = apply(ops.nll_loss, input, target, weight, ignore=ignore_index, reduction=reduction)
+    return shown(loss, _grid_name(x, reduction)) if x.ndim > 2 else loss
 
 
 @in_float32
@@ -297,7 +310,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
     if x.size and namespace_of(x).found(~((x >= 0) & (x <= 1))):
         raise RuntimeError("all elements of input should be between 0 and 1")
     loss = apply(ops.binary_cross_entropy, input, target)
-    return reduced(loss if weight is None else loss * weight, reduction)
+    return shown(reduced(loss if weight is None else loss * weight, reduction), "BinaryCrossEntropyBackward0")
 
 
 @in_float32
@@ -325,7 +338,8 @@ def binary_cross_entropy_with_logits(
     else:
         loss = apply(ops.weighted_bce_with_logits, input, target, pos_weight)
     loss = loss if weight is None else loss * weight
-    return reduced(loss if loss._array.dtype == given else loss.to(target.dtype), reduction)
+    loss = reduced(loss if loss._array.dtype == given else loss.to(target.dtype), reduction)
+    return shown(loss, "BinaryCrossEntropyWithLogitsBackward0")
 
 
 @in_float32

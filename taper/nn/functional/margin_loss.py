@@ -7,6 +7,7 @@ import numpy as np
 from ...autograd.casting import in_float32
 from ...autograd.dispatch import beside
 from ...autograd.inplace import legacy_name
+from ...autograd.naming import shown_as
 from ...backends import namespace_of
 from ...tensor.activation import logsigmoid
 from ...tensor.selection import where
@@ -35,12 +36,13 @@ def margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: "
             f"{input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    loss = -target * (input1 - input2) + margin
+    loss = -target * (input1 - input2) + float(margin)
     if loss._array.dtype.kind == "c":
         raise NotImplementedError("clamp is not supported for complex types (margin_ranking_loss)")
     return reduced(loss.clamp_min(0), reduction)
 
 
+@shown_as("SoftMarginLossBackward0")
 @in_float32
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
     """log(1 + exp(-target * input))."""
@@ -79,6 +81,7 @@ def _rows_of_scores(name: str, input, target) -> bool:
     return len(shape) < 2
 
 
+@shown_as("MultiMarginLossBackward0")
 @in_float32
 def multi_margin_loss(
     input, target, p: int = 1, margin: float = 1.0, weight=None, size_average=None, reduce=None, reduction: str = "mean"
@@ -109,6 +112,7 @@ def multi_margin_loss(
     return reduced(loss.reshape(target._array.shape), reduction)
 
 
+@shown_as("MultilabelMarginLossBackward0")
 @in_float32
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction: str = "mean"):
     """The mean over pairs of a target class and another of max(0, 1 - (input[target] - input[other])).
@@ -151,6 +155,15 @@ def cosine_embedding_loss(
     return reduced(loss, reduction)
 
 
+def _same_ranks(anchor, positive, negative) -> None:
+    ranks = [t._array.ndim for t in (anchor, positive, negative)]
+    if len(set(ranks)) > 1:
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
+            f"anchor {ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
+        )
+
+
 @in_float32
 def triplet_margin_loss(
     anchor,
@@ -168,12 +181,7 @@ def triplet_margin_loss(
     reduction = reduction_of(reduction, size_average, reduce)
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
-    ranks = [t._array.ndim for t in (anchor, positive, negative)]
-    if len(set(ranks)) > 1:
-        raise RuntimeError(
-            "The anchor, positive, and negative tensors are expected to have the same number of dimensions, but got: "
-            f"anchor {ranks[0]}D, positive {ranks[1]}D, and negative {ranks[2]}D inputs"
-        )
+    _same_ranks(anchor, positive, negative)
     near, far = pairwise_distance(anchor, positive, p, eps), pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = far.minimum(pairwise_distance(positive, negative, p, eps))
@@ -195,6 +203,7 @@ def triplet_margin_with_distance_loss(
     distance = pairwise_distance if distance_function is None else distance_function
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
+    _same_ranks(anchor, positive, negative)
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = far.minimum(distance(positive, negative))

@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import dtypes
 from ...autograd.dispatch import apply, into
+from ...autograd.naming import shown
 from ...autograd.tape import changed
 from ...ops import normalization as ops
 from .floating import fits, needs_floating
@@ -142,14 +143,19 @@ def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5
             )
     groups = input.reshape(x.shape[0], num_groups, math.prod(x.shape[1:]) // num_groups)
     out = apply(ops.layer_norm, groups, None, None, axes=(2,), eps=eps)
-    return _affine(out.reshape(x.shape), weight, bias)
+    return shown(_affine(out.reshape(x.shape), weight, bias), "NativeGroupNormBackward0")
 
 
 def _last(input, normalized_shape, name: str) -> tuple[int, ...]:
     """The axes of `normalized_shape`, which must be the last sizes of the input."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     x = input._array
-    if not shape or x.shape[-len(shape) :] != shape:
+    if not shape:
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
+            f"normalized_shape = [] ({name})"
+        )
+    if x.shape[-len(shape) :] != shape:
         raise RuntimeError(
             f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but "
             f"got input of size{list(x.shape)} ({name})"
@@ -190,7 +196,7 @@ def rms_norm(input, normalized_shape, weight=None, eps: float | None = None):
         # The mean of the squares themselves, as PyTorch has it, not of their absolute values.
         out = input * ((input * input).mean(axes, True) + eps).rsqrt()
         return out if weight is None else out * weight
-    return apply(ops.rms_norm, input, weight, axes=axes, eps=eps)
+    return shown(apply(ops.rms_norm, input, weight, axes=axes, eps=eps), "MulBackward0")
 
 
 def local_response_norm(input, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0):

@@ -8,10 +8,18 @@ import numpy as np
 
 from ...autograd import casting
 from ...autograd.dispatch import apply, beside
+from ...autograd.naming import shown
 from ...backends.cpu.resampling import taps_at
 from ...ops.indexing import put_part
 from ...ops.resampling import resample
 from ...tensor.selection import masked_fill
+
+# What PyTorch calls the nodes; it writes a circular padding part by part.
+NAMES = {
+    "reflect": "ReflectionPad{}DBackward0",
+    "replicate": "ReplicationPad{}DBackward0",
+    "circular": "CopySlices",
+}
 
 
 def pad(input, pad, mode: str = "constant", value=None):
@@ -50,7 +58,8 @@ def pad(input, pad, mode: str = "constant", value=None):
         padded = range(min((i for i, side in enumerate(sides) if any(side)), default=array.ndim), array.ndim)
         if not padded:
             return input
-        return apply(resample, input, taps=tuple(_taps(array.shape[i], *sides[i], mode, i) for i in padded))
+        out = apply(resample, input, taps=tuple(_taps(array.shape[i], *sides[i], mode, i) for i in padded))
+        return shown(out, NAMES[mode].format(len(pad) // 2))
     for axis, (before, after) in enumerate(sides):
         if before or after:
             input = input.index_select(axis, beside(input, _positions(array.shape[axis], before, after, mode, axis)))
@@ -105,10 +114,10 @@ def _constant(x, sides, value):
     shape = tuple(n + a + b for n, (a, b) in zip(array.shape, sides))
     inner = tuple(slice(max(a, 0), max(a, 0) + n) for (a, _), n in zip(sides, x._array.shape))
     if all(a <= 0 and b <= 0 for a, b in sides):
-        return x.clone()
+        return shown(x.clone(), "ConstantPadNdBackward0")
     out = apply(put_part, x, shape=shape, index=inner)
     if value:
         outside = np.ones(shape, bool)
         outside[inner] = False
         out = masked_fill(out, beside(out, outside), value)
-    return out
+    return shown(out, "ConstantPadNdBackward0")

@@ -9,6 +9,7 @@ import numpy as np
 from ...autograd.casting import in_float32
 from ...autograd.dispatch import apply, into
 from ...autograd.inplace import legacy_name
+from ...autograd.naming import shown
 from ...backends import namespace_of
 from ...ops import pooling as ops
 from ...tensor.activation import relu
@@ -28,6 +29,11 @@ def _batched(name: str, n: int, input):
     return (input, True) if ndim == n + 2 else (input.unsqueeze(0), False)
 
 
+def _name(pool: str, n: int) -> str:
+    """What PyTorch calls a node of pooling over n dimensions: over one it squeezes what two gave."""
+    return "SqueezeBackward1" if n == 1 else pool.format(f"{n}D") + "Backward0"
+
+
 def _max_pool(n: int):
     name = f"max_pool{n}d"
 
@@ -40,6 +46,7 @@ def _max_pool(n: int):
         out, where = apply(ops.max_pool, x, **options)
         if not batched:
             out, where = out.squeeze(0), where.squeeze(0)
+        out = shown(out, _name("MaxPool{}WithIndices", n))
         return (out, where) if return_indices else out
 
     function.__name__ = function.__qualname__ = name
@@ -94,7 +101,7 @@ def _avg_pool(n: int):
             **options,
         )
         result = result.trunc().long() if whole else result
-        result = result if batched else result.squeeze(0)
+        result = shown(result if batched else result.squeeze(0), _name("AvgPool{}", n))
         return result if out is None else into(out, result)
 
     function.__name__ = function.__qualname__ = name
@@ -146,8 +153,10 @@ def _adaptive_avg(n: int):
         _enough_dims(n, input, output_size)
         needs_floating(name, input)
         x, batched = _batched(name, n, input)
-        out = apply(ops.adaptive_avg_pool, x, size=_target(n, name, output_size, x._array.shape[2:]))
-        return out if batched else out.squeeze(0)
+        size = _target(n, name, output_size, x._array.shape[2:])
+        out = apply(ops.adaptive_avg_pool, x, size=size)
+        whole = n > 1 and max(size) == 1  # PyTorch takes the mean then
+        return shown(out if batched else out.squeeze(0), "MeanBackward1" if whole else _name("AdaptiveAvgPool{}", n))
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"The mean of windows that divide {n} dimension(s) evenly into output_size (None keeps a size)."
@@ -164,6 +173,7 @@ def _adaptive_max(n: int):
         out, where = apply(ops.adaptive_max_pool, x, size=_target(n, name, output_size, x._array.shape[2:]))
         if not batched:
             out, where = out.squeeze(0), where.squeeze(0)
+        out = shown(out, _name("AdaptiveMaxPool{}", n))
         return (out, where) if return_indices else out
 
     function.__name__ = function.__qualname__ = name
@@ -196,7 +206,7 @@ def _lp_pool(n: int):
         for k in kernel:
             count *= k
         mean = averages(input.pow(norm_type), kernel, stride, 0, ceil_mode)
-        return (sign(mean) * relu(abs(mean))).mul(count).pow(1.0 / norm_type)
+        return shown((sign(mean) * relu(abs(mean))).mul(count).pow(1.0 / norm_type), "PowBackward0")
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"The p-norm of each window over {n} dimension(s)."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...autograd.inplace import assign
+from ...autograd.naming import shown
 from ...autograd.tape import wrap
 from ...backends.transfer import place_of
 from ...tensor.activation import leaky_relu, softmax
@@ -27,7 +28,7 @@ def rrelu(input, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool 
         result = where(input > 0, input, input * wrap(slopes))
     else:
         result = leaky_relu(input, (lower + upper) / 2)
-    return assign(input, result) if inplace else result
+    return assign(input, result) if inplace else shown(result, "RreluWithNoiseBackward0")
 
 
 def rrelu_(input, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False):

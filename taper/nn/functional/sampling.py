@@ -10,9 +10,12 @@ import numpy as np
 from ... import dtypes
 from ...autograd.casting import in_float32
 from ...autograd.dispatch import beside
+from ...autograd.naming import shown
 from ...autograd.tape import wrap
+from ...backends.quiet import QUIET, enter, leave
 from ...errors import warn
 from ...tensor.products import matmul
+from ...tensor.selection import where
 
 
 def _default(align_corners) -> bool:
@@ -87,11 +90,15 @@ def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros"
         at = (at + 1) * ((size - 1) / 2) if align else ((at + 1) * size - 1) / 2
         if mode != "bicubic":
             at = _bounded(at, size, padding_mode, align)
+            if padding_mode != "zeros":
+                at = at.masked_fill(at.isnan(), 0)
         places.insert(0, at)
     if mode == "nearest":
         out = _picked(input, [np.rint(p._array) for p in places])
         # The grid has a gradient, though it is 0 wherever it exists.
-        return out + (grid.sum(-1) * 0).unsqueeze(1) if grid.requires_grad else out
+        none = wrap(np.ones((), bool))
+        out = out + grid.sum(-1).masked_fill(none, 0).unsqueeze(1) if grid.requires_grad else out
+        return shown(out, f"GridSampler{len(sizes)}DBackward0")
     low = [np.floor(p._array) for p in places]
     shares = [p - wrap(b) for p, b in zip(places, low)]
     reach = (-1, 0, 1, 2) if mode == "bicubic" else (0, 1)
@@ -100,12 +107,13 @@ def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros"
     for taps in product(range(len(reach)), repeat=len(sizes)):
         at = [b + reach[tap] for b, tap in zip(low, taps)]
         if mode == "bicubic":
-            at = [_bounded(a, size, padding_mode, align) for a, size in zip(at, sizes)]
+            with np.errstate(invalid="ignore"):
+                at = [_bounded(a, size, padding_mode, align) for a, size in zip(at, sizes)]
         term = _picked(input, at)
         for weight, tap in zip(weights, taps):
             term = term * weight[tap]
         out = term if out is None else out + term
-    return out
+    return shown(out, f"GridSampler{len(sizes)}DBackward0")
 
 
 def _check(x, g, mode: str) -> None:
@@ -162,11 +170,15 @@ def _picked(input, places: list[np.ndarray]):
     """The elements (N, C, *output) at whole positions, zeros outside."""
     n, c, *sizes = input._array.shape
     flat, inside = np.zeros_like(places[0], np.int64), np.ones_like(places[0], bool)
-    for at, size in zip(places, sizes):
-        within = (at >= 0) & (at <= size - 1)
-        flat = flat * size + np.where(within, at, 0).astype(np.int64)
-        inside &= within
+    token = enter(QUIET)  # a position may be no number
+    try:
+        for at, size in zip(places, sizes):
+            within = (at >= 0) & (at <= size - 1)
+            flat = flat * size + np.where(within, at, 0).astype(np.int64)
+            inside &= within
+    finally:
+        leave(token)
     output = flat.shape[1:]
-    index = np.broadcast_to(flat.reshape(n, 1, -1), (n, c, prod(output)))
+    index = np.broadcast_to(flat.reshape(n, 1, prod(output)), (n, c, prod(output)))
     out = input.reshape(n, c, prod(sizes)).gather(2, wrap(index.copy())).reshape(n, c, *output)
-    return out if inside.all() else out * wrap(inside.astype(input._array.dtype)[:, None])
+    return out if inside.all() else where(wrap(inside[:, None]), out, 0.0)

@@ -9,6 +9,7 @@ from itertools import groupby, islice
 from typing import Any
 
 from ..module import Module, bracketed, indented
+from .chain import called_in_turn
 
 
 class Container(Module):
@@ -73,9 +74,7 @@ class Sequential(_Numbered):
                 self.add_module(str(i), module)
 
     def forward(self, input):
-        for module in self._modules.values():
-            input = module(input)
-        return input
+        return called_in_turn([*self._modules.values()], input)
 
     def __getitem__(self, index):
         if isinstance(index, slice):

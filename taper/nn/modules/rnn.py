@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 import warnings
 
+import numpy as np
+
 from ...autograd import casting
+from ...autograd.naming import shown
 from ...ops.recurrence import CELLS
 from ...tensor import cat, empty, stack, zeros
 from .. import functional as F
@@ -164,7 +167,18 @@ class RNNBase(Module):
         output = output.reshape(length, batch, output.size(1))
         if not batched:
             return output.squeeze(1), tuple(h.squeeze(1) for h in final)
-        return (output.transpose(0, 1) if self.batch_first else output), final
+        if self.batch_first:
+            output = output.transpose(0, 1)
+        return shown(output, self._name(output._array.dtype)), final
+
+    def _name(self, dtype) -> str:
+        """What PyTorch calls the node of an output: that of the last thing that it does to it."""
+        if self.batch_first:
+            return "TransposeBackward0" if self.mode == "LSTM" else "TransposeBackward1"
+        if self.bidirectional:
+            return "CatBackward0"
+        whole = self.mode == "LSTM" and dtype == np.float32 and not self.proj_size
+        return "MkldnnRnnLayerBackward0" if whole else "StackBackward0"
 
     def _forward_packed(self, packed: PackedSequence, hidden: tuple | None):
         data, batch_sizes, order, back = packed

@@ -8,6 +8,7 @@ from typing import Any
 from ...autograd import casting
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
+from ...autograd.naming import shown
 from ...ops.recurrence import CELLS, recurrence
 from ...tensor import empty, zeros
 from .. import functional as F
@@ -126,6 +127,7 @@ class RNNCell(RNNCellBase):
         if self.nonlinearity not in ("tanh", "relu"):
             raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
         (h,) = self._step("RNN_TANH" if self.nonlinearity == "tanh" else "RNN_RELU", input, hidden)
+        shown(h, f"{self.nonlinearity.capitalize()}Backward0")
         return h if batched else h.squeeze(0)
 
 
@@ -138,6 +140,7 @@ class LSTMCell(RNNCellBase):
     def forward(self, input, hx=None):
         input, hidden, batched = self._batch(input, hx, ("hx[0]", "hx[1]"))
         h, c = self._step("LSTM", input, hidden)
+        shown(h, "MulBackward0")
         return (h, c) if batched else (h.squeeze(0), c.squeeze(0))
 
 
@@ -150,4 +153,5 @@ class GRUCell(RNNCellBase):
     def forward(self, input, hx=None):
         input, hidden, batched = self._batch(input, None if hx is None else (hx,), ("hidden",))
         (h,) = self._step("GRU", input, hidden)
+        shown(h, "AddBackward0")
         return h if batched else h.squeeze(0)

@@ -17,7 +17,10 @@ from .decay import (
 )
 from .plateau import ReduceLROnPlateau
 
-_LRScheduler = LRScheduler
+
+class _LRScheduler(LRScheduler):
+    """The former name, from which programs derive: the schedules here are none, as in PyTorch."""
+
 
 __all__ = [
     "ChainedScheduler",

@@ -3,24 +3,39 @@
 from __future__ import annotations
 
 import math
+from types import FunctionType
 
 from ..optimizer import Optimizer
 from .base import LRScheduler, _assign, for_each_group
 
 
-def _momentum_key(optimizer: Optimizer, scheduler: str) -> str:
-    """The option that plays the momentum: "momentum", or "betas" (its first). ValueError if there is neither."""
+def _has_betas(optimizer: Optimizer, scheduler: str) -> bool:
+    """Whether the first of "betas" plays the momentum, and not "momentum". ValueError if there is neither."""
     for key in ("betas", "momentum"):
         if key in optimizer.defaults:
-            return key
+            return key == "betas"
     raise ValueError(
         f"{scheduler}: optimizer must support momentum or beta1 with `cycle_momentum` option enabled; pass "
         "cycle_momentum=False"
     )
 
 
-def _set_momentum(group: dict, key: str, value: float) -> None:
-    group[key] = (value, *group["betas"][1:]) if key == "betas" else value
+def _set_momentum(group: dict, use_beta1: bool, value: float) -> None:
+    if use_beta1:
+        group["betas"] = (value, *group["betas"][1:])
+    else:
+        group["momentum"] = value
+
+
+def _phase(end_step: float, lr: tuple[str, str], momentum: tuple[str, str]) -> dict:
+    """A phase of a cycle, until a step: which of a group's settings rate and momentum go from, and to."""
+    return {
+        "end_step": end_step,
+        "start_lr": lr[0],
+        "end_lr": lr[1],
+        "start_momentum": momentum[0],
+        "end_momentum": momentum[1],
+    }
 
 
 class CyclicLR(LRScheduler):
@@ -64,12 +79,12 @@ class CyclicLR(LRScheduler):
         self.scale_mode = scale_mode if scale_fn is not None else ("iterations" if mode == "exp_range" else "cycle")
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            self._key = _momentum_key(optimizer, "CyclicLR")
+            self.use_beta1 = _has_betas(optimizer, "CyclicLR")
             self.base_momentums = for_each_group(optimizer, "base_momentum", base_momentum)
             self.max_momentums = for_each_group(optimizer, "max_momentum", max_momentum)
             if last_epoch == -1:
                 for value, group in zip(self.max_momentums, optimizer.param_groups):
-                    _set_momentum(group, self._key, value)
+                    _set_momentum(group, self.use_beta1, value)
         super().__init__(optimizer, last_epoch)
         self.base_lrs = bases
 
@@ -89,14 +104,23 @@ class CyclicLR(LRScheduler):
         scale = self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
         if self.cycle_momentum:
             for low, high, group in zip(self.base_momentums, self.max_momentums, self.optimizer.param_groups):
-                _set_momentum(group, self._key, high - (high - low) * height * scale)
+                _set_momentum(group, self.use_beta1, high - (high - low) * height * scale)
         return [low + (high - low) * height * scale for low, high in zip(self.base_lrs, self.max_lrs)]
 
     def state_dict(self):
-        """Everything but the optimizer and a function of the user's."""
+        """Everything but the optimizer and a function of the user's; of an object that is called, its attributes."""
         state = super().state_dict()
-        state.pop("_scale_fn_custom")
+        call = self._scale_fn_custom
+        state["_scale_fn_custom"] = None if call is None or isinstance(call, FunctionType) else dict(vars(call))
         return state
+
+    def load_state_dict(self, state_dict) -> None:
+        """Take over a state. A function of the user's stays, an object takes the attributes over."""
+        state = dict(state_dict)
+        attributes = state.pop("_scale_fn_custom", None)
+        super().load_state_dict(state)
+        if attributes is not None:
+            vars(self._scale_fn_custom).update(attributes)
 
 
 class OneCycleLR(LRScheduler):
@@ -139,15 +163,15 @@ class OneCycleLR(LRScheduler):
             raise ValueError("You must define either total_steps OR (epochs AND steps_per_epoch)")
         n = self.total_steps
         if three_phase:
-            self._phases = [
-                (float(pct_start * n) - 1, "initial_lr", "max_lr", "max_momentum", "base_momentum"),
-                (float(2 * pct_start * n) - 2, "max_lr", "initial_lr", "base_momentum", "max_momentum"),
-                (n - 1, "initial_lr", "min_lr", "max_momentum", "max_momentum"),
+            self._schedule_phases = [
+                _phase(float(pct_start * n) - 1, ("initial_lr", "max_lr"), ("max_momentum", "base_momentum")),
+                _phase(float(2 * pct_start * n) - 2, ("max_lr", "initial_lr"), ("base_momentum", "max_momentum")),
+                _phase(n - 1, ("initial_lr", "min_lr"), ("max_momentum", "max_momentum")),
             ]
         else:
-            self._phases = [
-                (float(pct_start * n) - 1, "initial_lr", "max_lr", "max_momentum", "base_momentum"),
-                (n - 1, "max_lr", "min_lr", "base_momentum", "max_momentum"),
+            self._schedule_phases = [
+                _phase(float(pct_start * n) - 1, ("initial_lr", "max_lr"), ("max_momentum", "base_momentum")),
+                _phase(n - 1, ("max_lr", "min_lr"), ("base_momentum", "max_momentum")),
             ]
         if not isinstance(pct_start, float) or not 0 <= pct_start <= 1:
             raise ValueError(f"Expected float between 0 and 1 pct_start, but got {pct_start}")
@@ -162,12 +186,12 @@ class OneCycleLR(LRScheduler):
                 group["min_lr"] = group["initial_lr"] / final_div_factor
         self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            self._key = _momentum_key(optimizer, "OneCycleLR")
+            self.use_beta1 = _has_betas(optimizer, "OneCycleLR")
             lows = for_each_group(optimizer, "base_momentum", base_momentum)
             highs = for_each_group(optimizer, "max_momentum", max_momentum)
             if last_epoch == -1:
                 for low, high, group in zip(lows, highs, optimizer.param_groups):
-                    _set_momentum(group, self._key, high)
+                    _set_momentum(group, self.use_beta1, high)
                     group["max_momentum"], group["base_momentum"] = high, low
         if last_epoch == -1:
             for group in optimizer.param_groups:
@@ -187,12 +211,14 @@ class OneCycleLR(LRScheduler):
         rates = []
         for group in self.optimizer.param_groups:
             start = 0.0
-            for i, (end, lr_from, lr_to, momentum_from, momentum_to) in enumerate(self._phases):
-                if step <= end or i == len(self._phases) - 1:
+            for i, phase in enumerate(self._schedule_phases):
+                end = phase["end_step"]
+                if step <= end or i == len(self._schedule_phases) - 1:
                     share = (step - start) / (end - start)
-                    rates.append(self._between(group[lr_from], group[lr_to], share))
+                    rates.append(self._between(group[phase["start_lr"]], group[phase["end_lr"]], share))
                     if self.cycle_momentum:
-                        _set_momentum(group, self._key, self._between(group[momentum_from], group[momentum_to], share))
+                        momentum = self._between(group[phase["start_momentum"]], group[phase["end_momentum"]], share)
+                        _set_momentum(group, self.use_beta1, momentum)
                     break
                 start = end
         return rates

@@ -73,6 +73,7 @@ CASES = [
     Error("logical_and.number", lambda T, x: T.logical_and(x, 1), TypeError, "must be Tensor", (X,)),
     Error("isclose.number", lambda T, x: T.isclose(x, 1), TypeError, "must be Tensor", (X,)),
     Error("isclose.negative", lambda T, x: T.isclose(x, x, rtol=-1), RuntimeError, "rtol", (X,)),
+    Error("isclose.nan", lambda T, x: T.isclose(x, x, atol=float("nan")), RuntimeError, "atol must be greater", (X,)),
     Error("bitwise_not.floats", lambda T, x: ~x, TypeError, "", (X,)),
     Error("lt.string", lambda T, x: x < "a", TypeError, "", (X,)),
     Error("isclose.dtypes", lambda T, x: T.isclose(x, x.float()), RuntimeError, "did not match", (X,)),

@@ -81,6 +81,7 @@ SMOOTH = [
     binary("remainder", X * 5, POSITIVE, np.remainder, FLOATS, smooth=False),
     binary("fmod", X * 5, POSITIVE, np.fmod, FLOATS, smooth=False),
     binary("xlogy", X, POSITIVE, lambda x, y: x * np.log(y), FLOATS),
+    Case("xlogy.a number", lambda T, x: T.xlogy(x, 2.5), (X,)),
     Case("clamp", lambda T, x: T.clamp(x, -0.31, 0.31), (AWAY,), dtypes=ALL),
     Case(
         "clamp.tensors",
@@ -197,6 +198,14 @@ MIXED = [
 
 ERRORS = [
     Error("add.shapes", lambda T, x, y: x + y, RuntimeError, "must match the size of tensor b", (real(2, 3), real(4))),
+    Error(
+        "addcmul.shapes",
+        lambda T, x, y: T.addcmul(x, x[0], y),
+        RuntimeError,
+        "tensor a .3. must match the size of tensor b .4. at non-singleton dimension 1",
+        (real(2, 3), real(4)),
+    ),
+    Error("add.none", lambda T, x: T.add(None, x[:0]), TypeError, "must be Tensor, not NoneType", (real(3),)),
     Error("sub.bools", lambda T, x: x - x, RuntimeError, "with two bool tensors", (booleans(3),)),
     Error("sub.bool", lambda T, x: 1 - x, RuntimeError, "with a bool tensor", (booleans(3),)),
     Error("neg.bool", lambda T, x: -x, RuntimeError, "on a bool tensor", (booleans(3),)),

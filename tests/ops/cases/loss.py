@@ -197,6 +197,16 @@ CASES = [
         ops=("log", "div"),
     ),
     Case("hinge_embedding_loss", signed("hinge_embedding_loss"), (real(4),), ops=("where",)),
+    Case(
+        "margin_ranking_loss.whole numbers",
+        lambda T, i: [
+            T.nn.functional.margin_ranking_loss(i, i.flip(0), i.sign(), margin=1, reduction=how)
+            for how in ("none", "mean", "sum")
+        ],
+        (integers(5),),
+        grad=False,
+        ops=("clamp",),
+    ),
     Case("margin_ranking_loss", signed("margin_ranking_loss", 0.3), (real(4), real(4, seed="other")), ops=("clamp",)),
     Case("soft_margin_loss", signed("soft_margin_loss"), (real(4),), ops=("log1p", "exp")),
     Case("multilabel_soft_margin_loss", loss("multilabel_soft_margin_loss"), (X, SHARE), ops=("logsigmoid",)),
@@ -238,6 +248,13 @@ CASES = [
         loss("cosine_similarity", dim=-2),
         (real(1, 2, 3), real(2, 1, 3)),
         ops=("norm",),
+    ),
+    Error(
+        "triplet_margin_with_distance_loss of other ranks",
+        lambda T, x: T.nn.functional.triplet_margin_with_distance_loss(x, x[0], x),
+        RuntimeError,
+        "same number of dimensions",
+        (real(2, 3),),
     ),
     Error(
         "triplet_margin_loss of other ranks",

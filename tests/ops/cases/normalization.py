@@ -119,6 +119,8 @@ CASES = [
         "Expected more than 1 spatial element",
         (real(2, 3, 1),),
     ),
+    Error("layer_norm of no dimension", F("layer_norm", ()), RuntimeError, "at least 1-dimensional", (real(2, 5),)),
+    Error("rms_norm of no dimension", F("rms_norm", ()), RuntimeError, "at least 1-dimensional", (real(2, 5),)),
     Error(
         "layer_norm of another shape",
         F("layer_norm", (4,)),

@@ -193,6 +193,24 @@ CASES = [
         rtol=1e-4,
     ),
     Case(
+        "cdist.nan",
+        lambda T, x: T.cdist(x, x, compute_mode="use_mm_for_euclid_dist"),
+        (MISSING,),
+        ops=("matmul", "where"),
+        grad=False,
+    ),
+    Case(
+        "sum.out",
+        lambda T, x: [
+            getattr(T, name)(x, 0, out=T.empty(0, dtype=getattr(T, dtype)))
+            for name in ("sum", "prod", "cumsum", "cumprod")
+            for dtype in ("int64", "uint8", "float64")
+        ],
+        (real(2, 3, low=1.0, high=4.0),),
+        ops=("sum_along", "prod_along", "cumsum", "cumprod"),
+        grad=False,
+    ),
+    Case(
         "cdist.same",
         lambda T, x: (
             T.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist"),
@@ -254,6 +272,10 @@ CASES = [
     Error("norm.empty", lambda T, x: x.norm(INF), RuntimeError, "identity", (real(0),)),
     Error("norm.word", lambda T, x: x.norm("sup"), RuntimeError, "sup", (X,)),
     Error("cdist.columns", lambda T, x: T.cdist(x, x[:, :, :2]), RuntimeError, "number of columns", (X,)),
+    Error("cdist.dtypes", lambda T, x: T.cdist(x, x.float()), RuntimeError, "expected scalar type", (X,)),
+    Error("cdist.mode", lambda T, x: T.cdist(x, x, 2, None), ValueError, "compute_mode", (X,)),
+    Error("cdist.order", lambda T, x: T.cdist(x, x, float("nan")), RuntimeError, "non-negative p", (X,)),
+    Error("aminmax.empty", lambda T: T.aminmax(T.ones(0)), RuntimeError, "no identity"),
     Error("cdist.dims", lambda T, x: T.cdist(x, x), RuntimeError, "at least 2D", (real(3),)),
     Error("cdist.order", lambda T, x: T.cdist(x, x, -1.0), RuntimeError, "non-negative", (X,)),
     Error("cdist.ints", lambda T, i: T.cdist(i, i), RuntimeError, "floating", (INTS,)),

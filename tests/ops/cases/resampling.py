@@ -8,6 +8,8 @@ from ..case import FLOATS, HALVES, Case, integers, real
 
 ALL = (*FLOATS, *HALVES)
 X = real(2, 3, 5, 7)
+HOLES = real(1, 2, 5, 6)
+HOLES[0, :, 2, 3] = np.nan
 
 
 def pad(sides, mode):
@@ -30,7 +32,14 @@ CASES = [
     row("replicate rows", pad((0, 0, 3, 1), "replicate"), X),
     row("circular", pad((7, 3, 1, 5), "circular"), X),
     row("circular, cropped", pad((-2, 3, 1, -1), "circular"), X),
-    row("special values", pad((3, 3, 1, 1), "reflect"), np.array([[[[-0.0, np.inf], [np.nan, 1.0]]]]).repeat(2, 3), smooth=False),
+    row(
+        "special values",
+        pad((3, 3, 1, 1), "reflect"),
+        np.array([[[[-0.0, np.inf], [np.nan, 1.0]]]]).repeat(2, 3),
+        smooth=False,
+    ),
+    row("bilinear of holes", to((7, 9), mode="bilinear"), HOLES, smooth=False, second=False),
+    row("bilinear of holes in 1d", lambda T, x: to(9, mode="linear")(T, x[0]), HOLES, smooth=False, second=False),
     row("nearest", to(scale_factor=2), X, dtypes=ALL),
     row("nearest to less", to((3, 4)), X),
     row("nearest to a wide row", to((3, 90)), X),

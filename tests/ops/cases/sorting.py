@@ -243,6 +243,8 @@ CASES = [
     Error("histc.bins", lambda T, x: x.histc(0), RuntimeError, "bins must be > 0", (X,)),
     Error("histc.order", lambda T, x: x.histc(3, 2, 1), RuntimeError, "max must be larger", (X,)),
     Error("histc.nan", lambda T, x: x.histc(3), RuntimeError, "not finite", (MISSING,)),
+    Error("histogram.no_edges", lambda T, x, e: T.histogram(x, e[:0]), RuntimeError, "at least 1 element", (X, EDGES)),
+    Error("histogram.one_number", lambda T, x, e: T.histogram(x, e[0]), RuntimeError, "one dimension", (X, EDGES)),
     Error("histogram.weight", lambda T, x: T.histogram(x, 3, weight=x[0]), RuntimeError, "weight", (X,)),
     Error("bincount.negative", lambda T, i: T.bincount(i - 5), RuntimeError, "non-negative", (integers(3),)),
     Error("bincount.floats", lambda T, x: T.bincount(x), NotImplementedError, "Float|Double", (real(3),)),
