@@ -19,7 +19,18 @@ from .. import transfer as _transfer
 from ..cpu import large as _large
 from ..device import device as _device
 from ..portable import Portable as _Portable
-from . import choosing, cudnn_attention, cudnn_convolution, elementwise, indexing, library, reduce, resampling, views
+from . import (
+    choosing,
+    cudnn_attention,
+    cudnn_convolution,
+    elementwise,
+    indexing,
+    library,
+    reduce,
+    resampling,
+    updates,
+    views,
+)
 
 _EVERYTHING = 1 << 62  # of what the CPU takes in blocks for its caches
 
@@ -77,6 +88,9 @@ attention, attention_grad = cudnn_attention.over(
 )
 resample, window, moved = resampling.resample, views.window, _transfer.moved
 owner, address, whole, seen_as = views.owner, views.address, views.whole, views.seen_as
+
+
+update = updates.update
 
 
 HALF = frozenset(("addmm", "attention", "conv", "conv_input_grad", "conv_weight_grad", "linear", "matmul"))
