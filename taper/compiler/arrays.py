@@ -76,6 +76,11 @@ def _elementwise(name, *inputs):
 # Making arrays.
 
 
+def on_gpu() -> bool:
+    """Whether a GPU computes with these arrays."""
+    return recording.gpu
+
+
 def asarray(x, dtype=None, **options):
     if not isinstance(x, Symbol):
         return np.asarray(x, dtype)

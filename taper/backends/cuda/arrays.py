@@ -107,6 +107,11 @@ def erfc(x):
     return _special.erfc(x)
 
 
+def on_gpu() -> bool:
+    """Whether a GPU computes with these arrays."""
+    return True
+
+
 def device_of(array) -> _device:
     """Where an array is."""
     return _device("cuda", array.data.device_id)
