@@ -289,7 +289,7 @@ class Capture:
         making.constant, making.shared = self._constant, self._shared
         try:
             self.home = _common_home(tensors, before, arguments)
-            recording.place, recording.gpu = self.home.place, self.home.gpu
+            recording.place, recording.gpu, recording.attends = self.home.place, self.home.gpu, self.home.attends
             for t, state in zip(tensors, before):
                 home = home_of(state.array)
                 if state.array.dtype.kind == "c":
@@ -313,7 +313,7 @@ class Capture:
         finally:
             for t, state in zip(tensors, before):
                 state.put_back(t)
-            recording.graph, recording.place, recording.gpu = None, CPU, False
+            recording.graph, recording.place, recording.gpu, recording.attends = None, CPU, False, None
             making.constant = making.shared = None
             self.graph.source = _nowhere
 

@@ -221,6 +221,10 @@ class Optimizer:
         if array.size >= LARGE_PARAMETER and self._updated_natively(array, g, held, numbers):
             changed(p)
             return
+        in_one_kernel = getattr(xp, "update", None)
+        if in_one_kernel is not None and in_one_kernel(type(self).update, [array, g, *held], numbers):
+            changed(p)
+            return
         if array.size <= BLOCK or array.__class__ is not np.ndarray or not _flat((array, g, *held)):
             values = self.update(xp, array, g, *held, **numbers)
             _store(array, values[0])
