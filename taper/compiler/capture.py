@@ -24,7 +24,7 @@ from ..backends.making import making
 from ..tensor.random import Generator, default_generator
 from .backward import Gradients, captured_gradients
 from .contents import Contents
-from .errors import CaptureError, Uninitialised
+from .errors import CaptureError, Uninitialised, Unstepped
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
 from .homes import HOST, Home, home_of
@@ -175,7 +175,7 @@ class Capture:
         leaves, tree = flatten((self.args, self.kwargs))
         found = reach([self.function, *[v for v in leaves if not isinstance(v, Variable)]])
         if self.patient and found.unstepped:
-            raise Uninitialised("an optimizer has not made its state yet")
+            raise Unstepped(found.unstepped)
         arguments = {id(v): i for i, v in enumerate(leaves) if isinstance(v, Variable)}
         behind = {id(t) for t in found.tensors}
         # An argument that stands in two places, or is reached by the function too, must be the same one in later calls.
@@ -289,7 +289,7 @@ class Capture:
         making.constant, making.shared = self._constant, self._shared
         try:
             self.home = _common_home(tensors, before, arguments)
-            recording.place, recording.gpu = self.home.place, self.home.gpu
+            recording.place, recording.gpu, recording.attends = self.home.place, self.home.gpu, self.home.attends
             for t, state in zip(tensors, before):
                 home = home_of(state.array)
                 if state.array.dtype.kind == "c":
@@ -313,7 +313,7 @@ class Capture:
         finally:
             for t, state in zip(tensors, before):
                 state.put_back(t)
-            recording.graph, recording.place, recording.gpu = None, CPU, False
+            recording.graph, recording.place, recording.gpu, recording.attends = None, CPU, False, None
             making.constant = making.shared = None
             self.graph.source = _nowhere
 
@@ -589,36 +589,89 @@ def _nowhere() -> None:
 def captured(function: Callable, args: tuple, kwargs: dict, patient: bool = False) -> Captured:
     """A function's run with these arguments as a graph. CaptureError with the user's line where it cannot be one.
 
-    patient: Uninitialised at once where an optimizer has no state yet, which the step would probably make.
+    patient: where an optimizer has no state yet, which the step would probably make, that is made before; Uninitialised
+    where it cannot be.
     """
     with capturing, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fixed: frozenset = frozenset()
-        assume = True
-        while True:
-            capture = Capture(function, args, kwargs, fixed, assume, patient)
-            try:
-                step = capture.run()
-            except FixedNumberNeeded as error:
-                wanted = capture.behind(error.node)
-                if wanted <= fixed:
-                    raise located(error, function) from error
-                fixed |= wanted
-                continue
-            except Uninitialised as error:
+        begun = Begun()
+        try:
+            step = _captured(function, args, kwargs, patient, begun)
+        except BaseException:
+            begun.forget()
+            raise
+        return step
+
+
+class Begun:
+    """State that optimizers have made before their first step, for a program that will change it."""
+
+    def __init__(self):
+        self.optimizers: list = []
+        self.states: list[tuple] = []
+        self.without: set[int] = set()
+
+    def make(self, optimizers: list) -> bool:
+        """Let them make their state; False where one cannot."""
+        self.optimizers = optimizers
+        for optimizer in optimizers:
+            parameters = optimizer.begin(self.without)
+            self.states += [(optimizer.state, p) for p in parameters]
+            if not parameters:
+                self.forget()
+                return False
+        return True
+
+    def forget(self) -> None:
+        for state, p in self.states:
+            state.pop(p, None)
+        self.states = []
+
+    def is_needed(self, step: Captured) -> bool:
+        """Whether a captured step changes the state of all parameters; if not, it is forgotten, and not made again of those
+        that it leaves alone: they have none, as long as they get no gradient."""
+        written = {id(e.source.tensor) for e in step.effects if e.source.kind == "tensor"}
+        idle = {id(p) for state, p in self.states if written.isdisjoint(map(id, state[p].values()))}
+        if idle:
+            self.without |= idle
+            self.forget()
+        return not idle
+
+
+def _captured(function: Callable, args: tuple, kwargs: dict, patient: bool, begun: Begun) -> Captured:
+    fixed: frozenset = frozenset()
+    assume = True
+    while True:
+        capture = Capture(function, args, kwargs, fixed, assume, patient)
+        try:
+            step = capture.run()
+        except Unstepped as error:
+            if not begun.make(error.optimizers):
                 raise Uninitialised(str(located(error, function))) from error
-            except CaptureError as error:
+            continue
+        except FixedNumberNeeded as error:
+            wanted = capture.behind(error.node)
+            if wanted <= fixed:
                 raise located(error, function) from error
-            except ORDINARY as error:
-                if not capture.numbered:
-                    raise located(error, function) from error
-                # Perhaps something takes plain numbers alone: then the program is for their present values.
-                fixed |= capture.numbered
-                continue
-            if assume and any(
-                s.kind == "grad" and id(s.tensor) in step.grads_assumed and s.tensor._grad is None
-                for s in capture.sources.values()
-            ):
-                assume = False
-                continue
+            fixed |= wanted
+            continue
+        except Uninitialised as error:
+            raise Uninitialised(str(located(error, function))) from error
+        except CaptureError as error:
+            raise located(error, function) from error
+        except ORDINARY as error:
+            if not capture.numbered:
+                raise located(error, function) from error
+            # Perhaps something takes plain numbers alone: then the program is for their present values.
+            fixed |= capture.numbered
+            continue
+        if assume and any(
+            s.kind == "grad" and id(s.tensor) in step.grads_assumed and s.tensor._grad is None
+            for s in capture.sources.values()
+        ):
+            assume = False
+            continue
+        if begun.is_needed(step):
             return step
+        patient = False
+        begun.make(begun.optimizers)

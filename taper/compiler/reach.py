@@ -96,9 +96,9 @@ class Reach:
     """tensors, generators and optimizers in the order found; states: dicts and lists with copies of what they held.
 
     inner: the containers that belong to Taper's own objects, and whether they matter as a whole (a module's layers), or
-    by the tensors and containers in them alone (an optimizer's state). contents: what else can be changed in place. named: what user code reads by name, with the
-    names that were followed: attributes of objects, of classes and of modules. unstepped: whether there is an optimizer that
-    has no state yet. What hangs on attributes that no code
+    by the tensors and containers in them alone (an optimizer's state). contents: what else can be changed in place.
+    named: what user code reads by name, with the names that were followed: attributes of objects, of classes and of
+    modules. unstepped: the optimizers that have no state yet. What hangs on attributes that no code
     names is looked at too, but later calls may find it changed (`watched`: all before that).
     """
 
@@ -118,7 +118,7 @@ class Reach:
     randoms: list = field(default_factory=list)
     contents: list[Contents] = field(default_factory=list)
     watched: Watched | None = None
-    unstepped: bool = False
+    unstepped: list = field(default_factory=list)
 
     def settle(self) -> None:
         """When all that code names is found: what is guarded, and the floats that may change."""
@@ -408,7 +408,8 @@ def _look(item, found: Reach, stack: list) -> None:
     else:
         if hasattr(type(item), "changing_numbers"):
             found.numbers.extend(item.changing_numbers())
-            found.unstepped |= item.awaits_state()
+            if item.awaits_state():
+                found.unstepped.append(item)
         state = getattr(item, "__dict__", None)
         if type(state) is dict:
             found.states.append((state, dict(state)))
