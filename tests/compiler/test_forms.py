@@ -487,3 +487,21 @@ def test_module_steps(name, training):
         largest = max((np.abs(e).max() for e in eager), default=0)
         for e, c in zip(eager, mine, strict=True):
             np.testing.assert_allclose(c, e, rtol=0, atol=1e-5 * largest)
+
+
+@pytest.mark.parametrize("options", [{}, {"mode": "sum", "padding_idx": -1}, {"padding_idx": 3, "include_last_offset": True}])
+def test_bags_by_offsets(options):
+    table, numbers = real(20, 6).requires_grad_(), taper.tensor([3, 1, 19, 3, 3, 0, 7, 19, 5, 5, 2])
+
+    def f(numbers, offsets):
+        y = F.embedding_bag(numbers, table, offsets, **options)
+        return y.detach(), taper.autograd.grad(y.square().sum(), table)[0]
+
+    compiled = taper.compile(f, fullgraph=True)
+    for offsets in ([0, 3, 3, 8, 10], [0, 0, 5, 5, 11], [0, 1, 2, 3, 4]):
+        for a, b in zip(compiled(numbers, taper.tensor(offsets)), f(numbers, taper.tensor(offsets))):
+            taper.testing.assert_close(a, b)
+    assert compiled.compilations == 1
+    for offsets in ([1, 2, 3, 4, 5], [0, 2, 3, 4, 50]):
+        with pytest.raises(RuntimeError, match="offsets"):
+            compiled(numbers, taper.tensor(offsets))

@@ -101,6 +101,11 @@ def embedding_bag(
         bounds = on_host(offsets)
         if bounds.ndim != 1:
             raise ValueError("offsets has to be a 1D Tensor")
+        if bounds.__class__ is not np.ndarray and mode != "max" and bounds.size > include_last_offset:
+            rows = embedding(input, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
+            rows = rows if per_sample_weights is None else rows * per_sample_weights.reshape(-1, 1)
+            padding_idx = None if padding_idx is None else padding_idx % table.shape[0]
+            return _unseen(rows, input, offsets, mode, include_last_offset, padding_idx)
         if bounds.size and bounds[0] != 0:
             raise RuntimeError(
                 "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. "
@@ -135,6 +140,26 @@ def embedding_bag(
         shape=(len(count), table.shape[1]),
     )
     return total if mode == "sum" else total / beside(total, np.maximum(count, 1).reshape(-1, 1).astype(table.dtype))
+
+
+def _unseen(rows, input, offsets, mode: str, include_last_offset: bool, padding_idx: int | None):
+    """Sums or means of the rows between offsets whose values are not known yet: a step is captured."""
+    bounds, (n, width) = offsets._array, rows._array.shape
+    xp = namespace_of(bounds)
+    if xp.found(bounds[:1] != 0) or xp.found(bounds > n):
+        raise RuntimeError("embedding_bag: offsets have to begin with 0 and to lie within the input")
+    place = beside(rows, np.arange(n))
+    starts = offsets[:-1] if include_last_offset else offsets
+    bags = (place[:, None] >= starts).sum(1) - 1
+    kept = place < offsets[-1] if include_last_offset else place >= 0
+    if padding_idx is not None:
+        kept = kept & (input != padding_idx)
+    shape = starts._array.shape[0], width
+    total = apply(ops.add_rows, rows.masked_fill(~kept[:, None], 0), bags, axis=0, shape=shape)
+    if mode == "sum":
+        return total
+    count = apply(ops.add_rows, kept[:, None].to(rows.dtype), bags, axis=0, shape=(shape[0], 1))
+    return total / count.clamp(min=1)
 
 
 def _largest(rows, bags: np.ndarray, taken: np.ndarray, count: np.ndarray):
