@@ -234,7 +234,7 @@ class Record:
 
     def share(self) -> Share:
         """The team for one run, or this thread alone if the team is busy."""
-        return Share(self.words)
+        return Share(self.words, False)
 
 
 class Share:
