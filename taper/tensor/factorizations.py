@@ -7,6 +7,7 @@ import numpy as np
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import legacy_name
+from ..backends import namespace_of
 from ..dtypes import HALF
 from ..ops import linalg as ops
 from . import return_types
@@ -121,6 +122,12 @@ def lu_unpack(LU_data, LU_pivots, unpack_data: bool = True, unpack_pivots: bool 
         raise RuntimeError(
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype. Note: this "
             "function is intended to be used with the output produced by torch.linalg.lu_factor"
+        )
+    n = LU_data._array.shape[-2]
+    if namespace_of(LU_pivots._array).found((LU_pivots._array < 1) | (LU_pivots._array > n)):
+        raise RuntimeError(
+            f"pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive, which is {n}. Did you properly pass "
+            "the result of lu_factor?"
         )
     P, L, U = _unpacked(LU_data, LU_pivots)
     nothing = beside(LU_data, np.empty(0, LU_data._array.dtype))
