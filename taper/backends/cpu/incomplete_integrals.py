@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .gamma_functions import digamma, lgamma
 from .error_functions import erfc
+from .gamma_functions import digamma, lgamma
 
 __all__ = ["beta_quantile_slope", "gamma_quantile_slope", "gammainc", "gammaincc"]
 
