@@ -91,11 +91,11 @@ floor_divide = op("floor_divide", lambda xp, x, y: xp.floor_divide(x, y), promot
                   x=lambda xp, g: _refused("floor_divide"), y=lambda xp, g: _refused("floor_divide"))
 
 trunc_divide = op("trunc_divide", lambda xp, x, y: xp.trunc_divide(x, y), promote=ARITHMETIC, refuses="bc",
-                  grad_name="DivBackward1",
+                  grad_name="DivBackward2",
                   x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))
 
 rounded_divide = op("rounded_divide", lambda xp, x, y: xp.floor_divide(x, y), promote=ARITHMETIC, refuses="bc",
-                    grad_name="DivBackward1",
+                    grad_name="DivBackward2",
                     x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))
 
 remainder = op("remainder", lambda xp, x, y: xp.remainder(x, y), promote=ARITHMETIC, refuses="bc",
@@ -274,7 +274,7 @@ xlogy = op("xlogy", lambda xp, x, y: xp.xlogy(x, y), promote=FLOAT, refuses="c",
            x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= 0), 0 * g, xp.log(y if hasattr(y, "dtype") else xp.full_like(x, y))),
            y=lambda xp, g, x, y: g * x / y)
 
-ldexp = op("ldexp", lambda xp, x, y: x * xp.exp2(y), promote=FLOAT, grad_name="MulBackward0",
+ldexp = op("ldexp", lambda xp, x, y: x * xp.exp2(y), promote=FLOAT, grad_name="LdexpBackward0",
            x=lambda xp, g, y: g * conj(xp, xp.exp2(y)),
            y=lambda xp, g, out: g * conj(xp, out * LN2))
 

@@ -7,6 +7,7 @@ import numpy as np
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import legacy_name
+from ..autograd.naming import shown_as
 from ..backends import namespace_of
 from ..dtypes import HALF
 from ..ops import linalg as ops
@@ -136,6 +137,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data: bool = True, unpack_pivots: bool 
     return return_types.lu_unpack(outs(out, (P, L, U)))
 
 
+@shown_as("LinalgLuSolveBackward0")
 def lu_solve(LU, pivots, B, *, left: bool = True, adjoint: bool = False, out=None):
     """X with A X = B (X A = B if not left; A^H in A's place if adjoint), from `lu_factor(A)`."""
     check_square("linalg.lu_solve", LU, "LU")
