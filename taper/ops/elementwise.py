@@ -292,7 +292,7 @@ real = op("real", lambda xp, x: x.real, view=True, half_native=True,
 imag = op("imag", lambda xp, x: x.imag, view=True, half_native=True,
           x=lambda xp, g: xp.make_complex(xp.zeros_like(g), g))
 
-make_complex = op("make_complex", lambda xp, x, y: xp.make_complex(x, y), broadcasts=True, grad_name="ComplexBackward0",
+make_complex = op("make_complex", lambda xp, x, y: xp.make_complex(x, y), promote=ARITHMETIC, grad_name="ComplexBackward0",
                   x=lambda xp, g: xp.real(g),
                   y=lambda xp, g: xp.imag(g))
 

@@ -212,6 +212,7 @@ ERRORS = [
     Error("neg.bool", lambda T, x: -x, RuntimeError, "on a bool tensor", (booleans(3),)),
     Error("abs.bool", lambda T, x: T.abs(x), NotImplementedError, "abs", (booleans(3),)),
     Error("floor.bool", lambda T, x: T.floor(x), NotImplementedError, "floor", (booleans(3),)),
+    Error("complex.shapes", lambda T, x: T.complex(x, x[:2]), RuntimeError, "must match the size of", (real(3),)),
     Error("floor.complex", lambda T, x: T.floor(T.complex(x, x)), NotImplementedError, "not supported for", (real(3),)),
     Error("clamp.complex", lambda T, x: T.complex(x, x).clamp(0), NotImplementedError, "not supported for", (real(3),)),
     Error("frac.ints", lambda T, x: T.frac(x), NotImplementedError, "frac", (integers(3),)),
