@@ -205,7 +205,7 @@ copysign = op("copysign", lambda xp, x, y: xp.copysign(x, y), promote=FLOAT, ref
 floor = op("floor", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.floor(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
 ceil = op("ceil", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.ceil(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
 trunc = op("trunc", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.trunc(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
-round = op("round", lambda xp, x, *, decimals: xp.round(x, decimals), promote=ARITHMETIC, refuses="bc", x=_zeros)
+round = op("round", lambda xp, x, *, decimals: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.round(x, decimals), promote=ARITHMETIC, refuses="bc", x=_zeros)
 sign = op("sign", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind == "b" else xp.sign(x), promote=ARITHMETIC, x=_zeros)
 heaviside = op("heaviside", lambda xp, x, y: xp.where(x == 0, y, xp.astype(x > 0, x.dtype)), promote=ARITHMETIC,
                x=lambda xp, g: _refused("heaviside"), y=lambda xp, g: _refused("heaviside"))
