@@ -56,7 +56,7 @@ def where(condition, input=None, other=None, *, out=None):
         condition = condition.bool()
     if not (isinstance(input, Variable) and isinstance(other, Variable) and input._array.dtype == other._array.dtype):
         common = dtypes.result_type([t._array if isinstance(t, Variable) else t for t in (input, other)])
-        input, other = _as(input, common), _as(other, common)
+        input, other = [_as(t if isinstance(t, Variable) else number_for(t, common, "where"), common) for t in (input, other)]
     result = _broadcasting("where", ops.where, condition, input, other)
     return result if out is None else into(out, result)
 
