@@ -1,7 +1,7 @@
 """Applying operators to tensors: promotion, the forward call, recording. The one way from an operator to its result.
 
 `apply` does everything for every operator. `unary` and `binary` make the callables of elementwise operators: they handle
-float32 and float64 without any conversion (a small operation is mostly dispatch) and leave the rest to `apply`.
+float32, float64 and int64 without any conversion (a small operation is mostly dispatch) and leave the rest to `apply`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from .tape import (
     wrap,
 )
 
-F32, F64 = dtypes.float32.np, dtypes.float64.np
+F32, F64, I64 = dtypes.float32.np, dtypes.float64.np, dtypes.int64.np
 SHORTCUTS: dict = {}
 """Functions that run an operator without `apply`, as code: operator's name. A profile looks for them."""
 
@@ -122,7 +122,7 @@ def _apply(operator: Operator, inputs: tuple, attrs: dict):
         if scope is not None:
             with scope:
                 return apply(operator, *inputs, **attrs)
-        if operator.name in FLOAT32_ON_GPUS and gpu_autocast.get() and enter_device is not None:
+        if operator.name in FLOAT32_ON_GPUS and gpu_autocast.get() and getattr(xp, "on_gpu", bool)():
             wide = [_in_float32(t) for t in inputs]
             if any(w is not t for w, t in zip(wide, inputs)):
                 return apply(operator, *wide, **attrs)
@@ -600,6 +600,7 @@ def binary(
     grad_class = None if grad_name is None else node_class(grad_name)
     forward = operator.forward
     number_fits = scalars != "none"
+    whole = operator.promote is not FLOAT and "i" not in operator.refuses and check is None
     plans = [operator.plan(mask) for mask in range(4)]
     simple = all(kind == Plan.INPUT for plan in plans for kind, _ in plan.keep)
     differentiable = operator.differentiable
@@ -639,7 +640,9 @@ def binary(
         try:
             a = x._array
             dtype = a.dtype
-            if a.__class__ is not ndarray or (dtype is not F32 and dtype is not F64):
+            if a.__class__ is not ndarray or (
+                dtype is not F32 and dtype is not F64 and (dtype is not I64 or not whole or y.__class__ is float)
+            ):
                 return slow(x, y)
             if number_fits and (y.__class__ is float or y.__class__ is int):
                 b, ny = scalar_array(y, dtype), None

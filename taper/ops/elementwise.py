@@ -367,6 +367,8 @@ def _inverse_square(xp, x, y):
 
 def _lerp(xp, x, y, w):
     """From whichever end is nearer, so that w = 1 gives y exactly."""
+    if w.__class__ is float:
+        return x + w * (y - x) if -0.5 < w < 0.5 else y - (y - x) * (1 - w)
     return xp.where(xp.abs(w) < 0.5, x + w * (y - x), y - (y - x) * (1 - w))
 
 

@@ -20,6 +20,8 @@ from .outputs import placed
 from .shape import broadcast_tensors, check_tensor, expanded, reshaped
 from .writing import number_as, number_for
 
+I64 = dtypes.int64.np
+
 __all__ = [
     "where",
     "masked_select",
@@ -192,7 +194,7 @@ def argwhere(input):
 def check_index(index, name: str, long_only: bool = False) -> None:
     """RuntimeError for an index of another type than int64 (or int32)."""
     dtype = index._array.dtype
-    if dtype != np.int64 and (long_only or dtype != np.int32):
+    if dtype is not I64 and dtype != np.int64 and (long_only or dtype != np.int32):
         raise RuntimeError(
             f"{name}(): Expected dtype int32/int64 for index, but got {index.dtype}. Convert it: index.long()."
         )
