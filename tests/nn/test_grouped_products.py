@@ -44,9 +44,9 @@ def test_grouped_mm(a, b, expected):
     # It is linear in each operand: what the gradients say of a direction is the product's change along it.
     weights = taper.from_numpy(array(*out.shape))
     (out * weights).sum().backward()
-    for grad, first, second in ((x.grad, a, b), (y.grad, b, a)):
-        total = float((out.detach() * weights).sum())
-        assert float((grad * taper.from_numpy(first)).sum()) == pytest.approx(total, rel=1e-3)
+    total = float((out.detach() * weights).sum())
+    for grad, operand in ((x.grad, a), (y.grad, b)):
+        assert float((grad * taper.from_numpy(operand)).sum()) == pytest.approx(total, rel=1e-3)
 
 
 def test_grouped_mm_is_pytorchs():
