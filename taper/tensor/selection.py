@@ -254,8 +254,7 @@ def take_along_dim(input, indices, dim=None, *, out=None):
             f"torch.take_along_dim(): dtype of indices should be Long but got {legacy_name(indices._array.dtype)}"
         )
     if dim is None:
-        input, dim = reshaped(input, (input._array.size,)), 0
-        indices = reshaped(indices, (indices._array.size,))
+        return gather(reshaped(input, (-1,)), 0, reshaped(indices, (-1,)), out=out)
     axis = dims.one(dim, input._array.ndim)
     if input._array.ndim != indices._array.ndim:
         raise RuntimeError(
