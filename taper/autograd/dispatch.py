@@ -39,7 +39,7 @@ from .tape import (
     wrap,
 )
 
-F32, F64, I64 = dtypes.float32.np, dtypes.float64.np, dtypes.int64.np
+F32, F64, I64, BOOL = dtypes.float32.np, dtypes.float64.np, dtypes.int64.np, dtypes.bool_.np
 SHORTCUTS: dict = {}
 """Functions that run an operator without `apply`, as code: operator's name. A profile looks for them."""
 
@@ -599,8 +599,8 @@ def binary(
     """
     grad_class = None if grad_name is None else node_class(grad_name)
     forward = operator.forward
-    number_fits = scalars != "none"
-    whole = operator.promote is not FLOAT and "i" not in operator.refuses and check is None
+    number_fits, floats = scalars != "none", "f" not in operator.refuses
+    whole = operator.promote is not FLOAT and "i" not in operator.refuses and "b" not in operator.refuses
     plans = [operator.plan(mask) for mask in range(4)]
     simple = all(kind == Plan.INPUT for plan in plans for kind, _ in plan.keep)
     differentiable = operator.differentiable
@@ -640,11 +640,14 @@ def binary(
         try:
             a = x._array
             dtype = a.dtype
-            if a.__class__ is not ndarray or (
-                dtype is not F32 and dtype is not F64 and (dtype is not I64 or not whole or y.__class__ is float)
-            ):
+            if a.__class__ is not ndarray:
                 return slow(x, y)
-            if number_fits and (y.__class__ is float or y.__class__ is int):
+            if dtype is not F32 and dtype is not F64 or not floats:
+                if not whole or y.__class__ is float or not (dtype is I64 or dtype is BOOL and y.__class__ is not int):
+                    return slow(x, y)
+                if check is not None:
+                    check(*((y, x) if swapped else (x, y)))
+            if number_fits and (y.__class__ is int or y.__class__ is float):
                 b, ny = scalar_array(y, dtype), None
             else:
                 b = y._array
@@ -692,11 +695,7 @@ def binary(
                         node.__class__ = grad_class
         return result
 
-    def general(input, other, *, out=None):
-        result = slow(input, other)
-        return result if out is None else into(out, result)
-
-    return named(general if "f" in operator.refuses else call, operator, doc)
+    return named(call, operator, doc)
 
 
 def cannot_broadcast(operator: Operator, error: ValueError, *arrays) -> RuntimeError:
