@@ -124,7 +124,9 @@ def is_last(x: ndarray, axis: int) -> bool:
 
 def has_rows(x: ndarray, width: int) -> bool:
     """Whether an array of rows of `width` elements goes the native way row by row."""
-    return width >= WIDE and x.__class__ is ndarray and x.size >= ROWS and Native.rows is not None and x.dtype.kind == "f"
+    return (
+        width >= WIDE and x.__class__ is ndarray and x.size >= ROWS and Native.rows is not None and x.dtype.kind == "f"
+    )
 
 
 def by_rows(formula: Callable, xp, x, *others_and_axis):
