@@ -13,12 +13,21 @@ import numpy as np
 BOOL, INTEGER, FLOATING, COMPLEX = range(4)
 
 
-class dtype:
+class Titled(type):
+    """The class of classes that print as PyTorch's do: `_title` is the name. Classes derived from them print as usual."""
+
+    def __repr__(cls) -> str:
+        title = cls.__dict__.get("_title")
+        return type.__repr__(cls) if title is None else f"<class '{title}'>"
+
+
+class dtype(metaclass=Titled):
     """The type of a tensor's elements, such as `taper.float32`.
 
     `np` is the NumPy dtype, `kind` its letter (so that rules may ask arrays and tensors alike), `itemsize` its size in bytes, `category` one of BOOL, INTEGER, FLOATING, COMPLEX.
     """
 
+    _title = "torch.dtype"
     __slots__ = (
         "name",
         "np",

@@ -97,14 +97,14 @@ def grad(
         roots, gradients, retain_graph=_kept(retain_graph, create_graph), create_graph=create_graph, wanted=wanted
     )
     results = []
-    for t, g in zip(wanted, found):
+    for i, (t, g) in enumerate(zip(wanted, found)):
         if g is None and materialize_grads:
             with elsewhere((t._array,)):
                 g = namespace_of(t._array).zeros_like(t._array)
         if g is None and not allow_unused:
             raise RuntimeError(
-                "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
-                "this is the desired behavior."
+                f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
+                "allow_unused=True if this is the desired behavior."
             )
         results.append(g if g is None or isinstance(g, Variable) else wrap(engine.as_gradient_of(t, g)))
     return tuple(results)

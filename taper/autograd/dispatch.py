@@ -120,7 +120,7 @@ def _apply(operator: Operator, inputs: tuple, attrs: dict):
         if scope is not None:
             with scope:
                 return apply(operator, *inputs, **attrs)
-        if operator.name in FLOAT32_ON_GPUS and gpu_autocast.get() and enter_device is not None:
+        if operator.name in FLOAT32_ON_GPUS and gpu_autocast.get() and getattr(xp, "on_gpu", bool)():
             wide = [_in_float32(t) for t in inputs]
             if any(w is not t for w, t in zip(wide, inputs)):
                 return apply(operator, *wide, **attrs)

@@ -18,6 +18,7 @@ from numpy import ndarray
 
 from ..backends import namespace_of
 from ..backends.quiet import QUIET, enter, leave
+from ..errors import warn
 from .modes import _grad
 from .shortage import out_of_memory
 from .tape import AccumulateGrad, OutputOf, Variable, anomaly_enabled, awaited, elsewhere, node_of, wrap
@@ -388,8 +389,11 @@ def check_for_nan(node, results) -> None:
 
 
 def with_forward_stack(node, error: RuntimeError) -> RuntimeError:
-    """In anomaly mode, the error with the stack of the forward call that made the node."""
+    """The error; in anomaly mode, after a warning with the stack of the forward call that made the node."""
     if node.extras is None or node.extras.stack is None:
         return error
-    stack = "".join(node.extras.stack)
-    return RuntimeError(f"{error}\nTraceback of forward call that caused the error ({node.name()}):\n{stack}")
+    warn(
+        f"Error detected in {node.name()}. Traceback of forward call that caused the error:\n"
+        + "".join(node.extras.stack.format())
+    )
+    return error

@@ -154,10 +154,8 @@ def gradgradcheck(
     with enable_grad():
         outputs = [y for y in _results(func, inputs) if node_of(y) is not None]
     if grad_outputs is None:
-        random = np.random.default_rng(0)
-        weights = tuple(
-            wrap(random.standard_normal(y._array.shape).astype(y._array.dtype)).requires_grad_() for y in outputs
-        )
+        # Drawn from the default generator as PyTorch draws them, so that what a program draws next is the same.
+        weights = tuple(y.detach().new_empty(y._array.shape).uniform_(-1, 1).requires_grad_() for y in outputs)
     else:
         weights = tuple(w if node_of(w) is not None else w.detach().requires_grad_() for w in _tuple(grad_outputs))
     n = len(inputs)

@@ -8,6 +8,7 @@ the values that the operator's rules name, never their own result, so that a gra
 from __future__ import annotations
 
 import itertools
+import os
 import traceback
 import weakref
 from collections.abc import Callable
@@ -190,7 +191,7 @@ class Node:
         self.results = None
         if _watched:
             if _anomaly:
-                extras_of(self).stack = traceback.format_stack()[:-3]
+                extras_of(self).stack = _users_frames()
             hooks = saved_hooks.get()
             if hooks and plan is not None:
                 from .saved import Packed
@@ -259,18 +260,18 @@ class Node:
             if kind == Plan.INPUT and value.__class__ is not tuple:
                 if version_then is not None:
                     if value._counter is not None and value._counter[0] != version_then:
-                        raise self._modified(value._array, value._counter[0], version_then)
+                        raise self._modified(value, value._counter[0], version_then)
                     if not differentiable:
                         value = value._array
             elif kind == Plan.INPUT:
                 for t, then in zip(value, version_then):
                     if then is not None and version(t) != then:
-                        raise self._modified(t._array, version(t), then)
+                        raise self._modified(t, version(t), then)
                 if not differentiable:
                     value = tuple(t._array if isinstance(t, Variable) else t for t in value)
             elif kind == Plan.OUTPUT:
                 if value.counter[0] != value.version:
-                    raise self._modified(value.array, value.counter[0], value.version)
+                    raise self._modified(wrap(value.array, self), value.counter[0], value.version)
                 if differentiable:
                     value = wrap(value.array, self if self.results is None else OutputOf(self, where))
                 else:
@@ -291,12 +292,18 @@ class Node:
         results = op.forward(_Upper.namespace, *inputs, **attrs)
         return results[len(results) - len(op.aux) :]
 
-    def _modified(self, array, now: int, then: int) -> RuntimeError:
+    def _modified(self, t: Variable, now: int, then: int) -> RuntimeError:
+        from .inplace import legacy_name
+
+        node, index = (t._node.node, t._node.index) if t._node.__class__ is OutputOf else (t._node, 0)
+        made = ""
+        if isinstance(node, Node):
+            made = f", which is output {index} of {node.name().partition('Backward')[0]},"
         return RuntimeError(
             "one of the variables needed for gradient computation has been modified by an inplace operation: "
-            f"[{array.dtype} {list(array.shape)}], which {self.name()} saved, is at version {now}; expected version "
-            f"{then} instead. Hint: use the out-of-place form of the operation, or clone() before changing it; "
-            "taper.autograd.set_detect_anomaly(True) shows the forward call that saved it."
+            f"[torch.{legacy_name(t._array.dtype)}Tensor {list(t._array.shape)}]{made} is at version {now}; expected "
+            f"version {then} instead. {self.name()} saved it. Hint: use the out-of-place form of the operation, or "
+            "clone() before changing it; taper.autograd.set_detect_anomaly(True) shows the forward call that saved it."
         )
 
     def release(self) -> None:
@@ -344,16 +351,17 @@ def _made_flow(plan: Plan):
             lines += [
                 f" if versions[{k}] is not None:",
                 f"  c = v{k}._counter",
-                f"  if c is not None and c[0] != versions[{k}]: raise node._modified(v{k}._array, c[0], versions[{k}])",
+                f"  if c is not None and c[0] != versions[{k}]: raise node._modified(v{k}, c[0], versions[{k}])",
                 f"  v{k} = v{k}._array",
             ]
         elif kind == Plan.OUTPUT:
             lines += [
-                f" if v{k}.counter[0] != v{k}.version: raise node._modified(v{k}.array, v{k}.counter[0], v{k}.version)",
+                f" if v{k}.counter[0] != v{k}.version:",
+                f"  raise node._modified(wrap(v{k}.array, node), v{k}.counter[0], v{k}.version)",
                 f" v{k} = v{k}.array",
             ]
     lines.append(" pairs = []")
-    scope = {"sum_to": sum_to}
+    scope = {"sum_to": sum_to, "wrap": wrap}
     for i, rule, positions in plan.steps:
         scope[f"rule{i}"] = rule
         values = "".join(f", v{k}" for k in positions)
@@ -397,7 +405,23 @@ class Extras:
         self.post_hooks: dict = {}
         self.prehooks: dict = {}
         self.metadata: dict = {}
-        self.stack: list[str] | None = None
+        self.stack: traceback.StackSummary | None = None
+
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+_RUNNER = os.path.join(_PACKAGE, "compat", "script.py")
+
+
+def _users_frames() -> traceback.StackSummary:
+    """The calls that led here, without those of `taper run` before the script and of Taper at the end."""
+    frames = traceback.extract_stack()
+    while frames and frames[-1].filename.startswith(_PACKAGE):
+        del frames[-1]
+    for i in reversed(range(len(frames))):
+        if frames[i].filename == _RUNNER:
+            del frames[: i + 1]
+            break
+    return frames
 
 
 def extras_of(node) -> Extras:
@@ -460,7 +484,7 @@ class AccumulateGrad:
         return self._leaf()
 
     def name(self) -> str:
-        return "AccumulateGrad"
+        return "torch::autograd::AccumulateGrad"
 
 
 awaited: dict[int, weakref.ref] = {}

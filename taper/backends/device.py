@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
+
+from ..dtypes import Titled
 
 KINDS = ("cpu", "cuda", "meta", "mps", "xpu")
 
 
-class device:
+class device(metaclass=Titled):
     """`device("cpu")`, `device("cuda:1")`, `device("cuda", 1)`. Naming a device does not need the device.
 
     `type` is the kind, `index` the number or None. RuntimeError for an unknown kind.
     """
 
     __slots__ = ("type", "index", "_before")
+    _title = "torch.device"
 
     def __init__(self, type: str | int | device, index: int | None = None):
         if isinstance(type, device):
@@ -24,6 +28,10 @@ class device:
         elif not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
         kind, colon, number = type.partition(":")
+        if not type:
+            raise RuntimeError("Device string must not be empty")
+        if not re.fullmatch("[a-zA-Z_]+", kind):
+            raise RuntimeError(f"Invalid device string: '{type}'")
         if kind not in KINDS:
             raise RuntimeError(f"Expected one of {', '.join(KINDS)} device type at start of device string: {type}")
         if colon:

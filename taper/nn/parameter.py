@@ -31,6 +31,7 @@ class Parameter(Tensor, metaclass=_Marked):
     """
 
     __slots__ = ()
+    _title = "torch.nn.parameter.Parameter"
     _mark = "_is_param"
 
     def __new__(cls, data: Any = None, requires_grad: bool = True) -> Any:
@@ -81,6 +82,7 @@ class Buffer(Tensor, metaclass=_Marked):
     """
 
     __slots__ = ()
+    _title = "torch.nn.parameter.Buffer"
     _mark = "_is_buffer"
     persistent: bool
 

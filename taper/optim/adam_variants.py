@@ -139,8 +139,9 @@ class NAdam(_DecayingAdam):
         super().__init__(params, defaults)
 
     def init_state(self, state, p, group):
-        super().init_state(state, p, group)
+        state["step"] = leaf(np.zeros((), np.float32))
         state["mu_product"] = leaf(np.ones((), np.float32))
+        super().init_state(state, p, group)
 
     def coefficients(self, group, step, state):
         b1, b2 = group["betas"]

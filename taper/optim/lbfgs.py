@@ -49,10 +49,10 @@ class LBFGS(Optimizer):
         return self.param_groups[0]["params"]
 
     def _gradient(self) -> np.ndarray:
-        """All gradients as one vector, zeros where there is none."""
+        """All gradients as one vector, zeros where there is none; complex ones by their real and imaginary parts."""
         return np.concatenate(
             [
-                np.zeros_like(p._array).reshape(-1) if p._grad is None else p._grad._array.reshape(-1)
+                _in_a_row(np.zeros_like(p._array) if p._grad is None else p._grad._array)
                 for p in self._params()
             ]
         )
@@ -61,8 +61,8 @@ class LBFGS(Optimizer):
         """p <- p + step * direction"""
         start = 0
         for p in self._params():
-            stop = start + p._array.size
-            p._array += (direction.dtype.type(step) * direction[start:stop]).reshape(p._array.shape)
+            stop = start + p._array.size * (2 if p._array.dtype.kind == "c" else 1)
+            p._array += (direction.dtype.type(step) * direction[start:stop]).view(p._array.dtype).reshape(p._array.shape)
             changed(p)
             start = stop
 
@@ -164,6 +164,12 @@ class LBFGS(Optimizer):
             prev_loss=loss_before,
         )
         return first
+
+
+def _in_a_row(array: np.ndarray) -> np.ndarray:
+    """An array's numbers as a vector: of complex ones, the real and the imaginary parts."""
+    row = array.reshape(-1)
+    return row if row.dtype.kind != "c" else row.view(row.real.dtype)
 
 
 def _number(loss) -> float:

@@ -10,7 +10,7 @@ import copy
 import itertools
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,6 +24,7 @@ from ..backends.cpu.large import LARGE_PARAMETER, Native
 from ..backends.quiet import QUIET, enter, leave
 from ..backends.transfer import moved, place_of
 from ..distributed.tensor.dtensor import DTensor, opened
+from ..tensor.complex_numbers import view_as_complex, view_as_real
 from ..tensor.core import Tensor
 
 BLOCK = 16384
@@ -76,7 +77,7 @@ class Optimizer:
         if isinstance(params, Tensor):
             raise TypeError(
                 "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
-                + f"torch.{type(params).__name__}"
+                + params.type()
             )
         groups = list(params)
         if not groups:
@@ -206,6 +207,9 @@ class Optimizer:
     def _update_parameter(self, p: Tensor, g: np.ndarray, group: dict[str, Any]) -> None:
         """Run the rule for one parameter and store what it returns."""
         array = p._array
+        if array.dtype.kind == "c":
+            self._update_complex(p, g, group)
+            return
         slots = self.slots_of(group)
         state = self.state[p] if slots or self.counts_steps else {}
         if not state and (slots or self.counts_steps):
@@ -219,6 +223,10 @@ class Optimizer:
         held = [state[name]._array if state[name] is not None else None for name in slots]
         xp = namespace_of(array)
         if array.size >= LARGE_PARAMETER and self._updated_natively(array, g, held, numbers):
+            changed(p)
+            return
+        in_one_kernel = getattr(xp, "update", None)
+        if in_one_kernel is not None and in_one_kernel(type(self).update, [array, g, *held], numbers):
             changed(p)
             return
         if array.size <= BLOCK or array.__class__ is not np.ndarray or not _flat((array, g, *held)):
@@ -244,6 +252,19 @@ class Optimizer:
                     _store(old, new)
         changed(p)
 
+    def _update_complex(self, p: Tensor, g: np.ndarray, group: dict[str, Any]) -> None:
+        """Run the rule for the real and the imaginary parts, which are parameters of their own, as in PyTorch."""
+        real, state = view_as_real(p), self.state[p]
+        kept = {name: v for name, v in state.items() if v is not None and v._array.dtype.kind == "c"}
+        self.state[real] = {**state, **{name: view_as_real(v) for name, v in kept.items()}}
+        self._update_parameter(real, view_as_real(wrap(g))._array, group)
+        for name, v in self.state.pop(real).items():
+            if name not in kept:
+                state[name] = v if v is None or v._array.shape != real._array.shape else view_as_complex(v)
+        if not state:
+            del self.state[p]
+        changed(p)
+
     def _updated_natively(self, array, g, held: list, numbers: dict[str, Any]) -> bool:
         """Whether a native program could update a large parameter and its state in one pass over memory."""
         every = [array, g, *held]
@@ -266,6 +287,29 @@ class Optimizer:
     def awaits_state(self) -> bool:
         """Whether the first step is still to come and will make the state."""
         return not any(self.state.values()) and any(self.counts_steps or self.slots_of(g) for g in self.param_groups)
+
+    def begin(self, without: Container[int] = ()) -> list[Tensor]:
+        """Make the state that the first step would make, of all parameters that need a gradient but those whose ids are
+        `without`, and return these; none where it cannot be known before the step."""
+        kind = type(self)
+        plain = kind.step is Optimizer.step and kind._update_parameter is Optimizer._update_parameter
+        if self._sharded or not plain or not all(self.starts_from_zero(g) for g in self.param_groups):
+            return []
+        begun = []
+        for group in self.param_groups:
+            for p in group["params"] if self.counts_steps or self.slots_of(group) else ():
+                if p.requires_grad and id(p) not in without:
+                    state = self.state[p]
+                    self.init_state(state, p, group)
+                    for name in self.slots_of(group):
+                        if state[name] is None:
+                            state[name] = wrap(namespace_of(p._array).zeros_like(p._array))
+                    begun.append(p)
+        return begun
+
+    def starts_from_zero(self, group: dict[str, Any]) -> bool:
+        """Whether a slot that the first step makes becomes what it would from zeros."""
+        return True
 
     def slots_of(self, group: dict[str, Any]) -> tuple[str, ...]:
         """Names of the state tensors that a parameter of this group has."""

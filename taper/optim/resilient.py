@@ -109,9 +109,10 @@ class ASGD(Optimizer):
         super().__init__(params, defaults)
 
     def init_state(self, state, p, group):
-        super().init_state(state, p, group)
+        state["step"] = wrap(np.zeros((), np.float32))
         state["eta"] = wrap(np.asarray(number(group["lr"]), np.float32))
         state["mu"] = wrap(np.ones((), np.float32))
+        super().init_state(state, p, group)
 
     def coefficients(self, group, step, state):
         lr, lambd = number(group["lr"]), group["lambd"]

@@ -32,6 +32,7 @@ __all__ = [
     "result_type",
     "promote_types",
     "from_dlpack",
+    "get_device",
     "to_dlpack",
 ]
 
@@ -497,5 +498,10 @@ class ConversionMethods:
     is_meta = False
     is_mps = False
     is_xpu = False
+    is_xla = False
+    is_ipu = False
+    is_mtia = False
+    is_maia = False
+    is_vulkan = False
     is_mkldnn = False
     is_nested = False

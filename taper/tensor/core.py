@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.backward import backward
+from ..autograd.inplace import base_of
 from ..autograd.tape import (
     AccumulateGrad,
     Handle,
@@ -90,6 +91,7 @@ class Tensor(
     StatisticsMethods,
     WritingMethods,
     Variable,
+    metaclass=dtypes.Titled,
 ):
     """An n-dimensional array of one dtype, on one device, that can record how it was computed.
 
@@ -98,6 +100,7 @@ class Tensor(
     """
 
     __slots__ = ()
+    _title = "torch.Tensor"
     __array_priority__ = 1000
     _retains = False
 
@@ -210,11 +213,14 @@ class Tensor(
                 raise RuntimeError("can't assign Variable as its own grad")
             if value._array.shape != self._array.shape:
                 raise RuntimeError(
-                    f"assigned grad has data of a different size: the tensor is {tuple(self.shape)}, the gradient "
-                    f"{tuple(value.shape)}"
+                    f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size "
+                    f"'{list(self.shape)}'. Please ensure that the gradient and the tensor are the same size"
                 )
             if value._array.dtype != self._array.dtype:
-                raise RuntimeError(f"assigned grad has data of a different type: {value.dtype}, not {self.dtype}")
+                raise RuntimeError(
+                    f"attempting to assign a gradient with dtype '{value.dtype}' to a tensor with dtype "
+                    f"'{self.dtype}'. The gradient must match the tensor's dtype: grad.to(tensor.dtype)."
+                )
         self._grad = value
 
     @grad.deleter
@@ -305,6 +311,15 @@ class Tensor(
     @property
     def _version(self) -> int:
         return version(self)
+
+    @property
+    def _base(self):
+        """The tensor of which this is a view; None if it is none."""
+        return None if self._view is None else base_of(self)
+
+    def _is_view(self) -> bool:
+        """Whether this is a view of another tensor."""
+        return self._view is not None
 
     def item(self):
         """The single element as a Python number. RuntimeError for a tensor of another size."""

@@ -99,7 +99,7 @@ def _matrices(input, other):
     ):
         return _sparse(a, b, input, other)
     token = enter(QUIET)
-    made = np.matmul(a, b)
+    made = cpu.matmul(a, b)
     leave(token)
     result = wrap(made)
     if is_grad_enabled():
@@ -470,6 +470,11 @@ def linear(input, weight, bias=None, *, out=None):
             f"{tuple(x.shape)}, its last dimension must be {w.shape[1]}."
         )
     if w.ndim == 2:
+        if bias is not None and x.dtype != w.dtype:
+            raise RuntimeError(
+                f"mat1 and mat2 must have the same dtype, but got {type_name(input)} and {type_name(weight)}. Convert: "
+                "x.to(y.dtype)."
+            )
         _same_dtype(input, weight)
         check_multipliable("addmm_impl_cpu_", input)
         product = apply(ops.linear, input, weight, None)

@@ -48,10 +48,11 @@ __all__ = [
 ]
 
 
-class Generator:
+class Generator(metaclass=dtypes.Titled):
     """A stream of random numbers; functions that draw take it as `generator=`. A new one is seeded as PyTorch's is."""
 
     __slots__ = ("stream", "device", "__weakref__")
+    _title = "torch._C.Generator"
 
     def __init__(self, device="cpu"):
         self.device = place(device)

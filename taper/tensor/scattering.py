@@ -157,7 +157,11 @@ def _aligned(input, dim: int, index, source, name: str) -> tuple:
             f"{name}(): Number of indices ({index._array.size}) should be equal to source.size(dim): ({n}), for dim: "
             f"{axis}"
         )
-    if not copies and len(mine) != len(theirs) or any(i != axis and m != n for i, (m, n) in enumerate(zip(mine, theirs))):
+    if (
+        not copies
+        and len(mine) != len(theirs)
+        or any(i != axis and m != n for i, (m, n) in enumerate(zip(mine, theirs)))
+    ):
         words = (
             "Source/destination tensor must have same slice shapes"
             if copies

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 
+from ..dtypes import Titled
 
-class Size(tuple):
+
+class Size(tuple, metaclass=Titled):
     """The sizes of a tensor's dimensions. Slices and sums are Sizes too."""
 
     __slots__ = ()
+    _title = "torch.Size"
 
     def numel(self) -> int:
         """The number of elements of a tensor of this shape."""

@@ -185,6 +185,26 @@ def test_anomaly_mode_names_the_operator(T):
     assert not T.is_anomaly_enabled() if hasattr(T, "is_anomaly_enabled") else True
 
 
+def test_anomaly_mode_warns_with_the_users_own_calls():
+    with taper.autograd.set_detect_anomaly(True):
+        y = taper.sqrt(taper.zeros(2, requires_grad=True))
+        with pytest.warns(UserWarning, match="Error detected in SqrtBackward0") as seen, pytest.raises(RuntimeError) as error:
+            (y * 0).sum().backward()
+    told = str(seen[0].message)
+    assert "y = taper.sqrt(taper.zeros(2, requires_grad=True))" in told.splitlines()[-1]
+    assert str(error.value) == "Function 'SqrtBackward0' returned nan values in its 0th output."
+
+
+def test_gradgradcheck_draws_what_pytorchs_draws():
+    found = []
+    for T in BOTH:
+        T.manual_seed(0)
+        x = T.tensor([[0.5, 1.0, 2.0]], dtype=T.float64, requires_grad=True)
+        assert T.autograd.gradcheck(lambda x: x * x, (x,)) and T.autograd.gradgradcheck(lambda x: x * x * x, (x,))
+        found.append(T.rand(2).tolist())
+    assert all(f == found[0] for f in found)
+
+
 @pytest.mark.parametrize("T", BOTH, ids=lambda T: T.__name__)
 def test_modes(T):
     x = T.ones(2, requires_grad=True)

@@ -8,7 +8,47 @@ import pytest
 
 import taper
 
+
+def attend(t, query=(3, 2, 4), key=(5, 2, 4), value=None, hides=None, mask=None, **options):
+    """Multi-head attention of zeros; hides and mask are tensors."""
+    layer = t.nn.MultiheadAttention(4, 2, **options)
+    zeros = [t.zeros(shape) for shape in (query, key, key if value is None else value)]
+    return layer(*zeros, key_padding_mask=hides, attn_mask=mask)
+
+
 # fmt: off
+ATTENTION = [
+    ("a vector", lambda t: attend(t, (4,), (4,)), AssertionError,
+     "query should be unbatched 2D or batched 3D tensor but received 1-D query tensor"),
+    ("four dimensions", lambda t: attend(t, (1, 1, 3, 4), (1, 1, 3, 4)), AssertionError,
+     "query should be unbatched 2D or batched 3D tensor but received 4-D query tensor"),
+    ("a batch of queries", lambda t: attend(t, key=(5, 4)), AssertionError,
+     "For batched (3-D) `query`, expected `key` and `value` to be 3-D but found 2-D and 2-D tensors respectively"),
+    ("a batch of keys", lambda t: attend(t, (3, 4)), AssertionError,
+     "For unbatched (2-D) `query`, expected `key` and `value` to be 2-D but found 3-D and 3-D tensors respectively"),
+    ("fewer values", lambda t: attend(t, value=(4, 2, 4)), AssertionError,
+     "key shape torch.Size([5, 2, 4]) does not match value shape torch.Size([4, 2, 4])"),
+    ("fewer separate values", lambda t: attend(t, value=(4, 2, 6), vdim=6), AssertionError,
+     "key's sequence and batch dims torch.Size([5, 2]) do not match value's torch.Size([4, 2])"),
+    ("a turned mask of keys", lambda t: attend(t, hides=t.zeros(5, 2).bool()), AssertionError,
+     "Expected key_padded_mask.shape[0] to be 2, but got 5"),
+    ("a short mask of keys", lambda t: attend(t, hides=t.zeros(2, 4).bool()), AssertionError,
+     "Expected key_padded_mask.shape[1] to be 5, but got 4"),
+    ("one mask of keys", lambda t: attend(t, hides=t.zeros(5).bool()), AssertionError,
+     "For batched (3-D) `query`, expected `key_padding_mask` to be `None` or 2-D but found 1-D tensor instead"),
+    ("a whole mask of keys", lambda t: attend(t, hides=t.zeros(2, 5).long()), AssertionError,
+     "only bool and floating types of key_padding_mask are supported"),
+    ("a vector of a mask", lambda t: attend(t, mask=t.zeros(5)), AssertionError,
+     "For batched (3-D) `query`, expected `attn_mask` to be `None`, 2-D or 3-D but found 1-D tensor instead"),
+    ("a turned mask", lambda t: attend(t, mask=t.zeros(5, 3)), RuntimeError,
+     "The shape of the 2D attn_mask is torch.Size([5, 3]), but should be (3, 5)."),
+    ("a mask of one head", lambda t: attend(t, mask=t.zeros(1, 3, 5)), RuntimeError,
+     "The shape of the 3D attn_mask is torch.Size([1, 3, 5]), but should be (4, 3, 5)."),
+    ("a whole mask", lambda t: attend(t, mask=t.zeros(3, 5).long()), AssertionError,
+     "only bool and floating types of attn_mask are supported"),
+    ("an unbatched mask of one head", lambda t: attend(t, (3, 4), (5, 4), mask=t.zeros(1, 3, 5)), AssertionError,
+     "Expected `attn_mask` shape to be (2, 3, 5) but got torch.Size([1, 3, 5])"),
+]
 ROWS = [
     ("no groups", lambda t: t.nn.Conv2d(2, 2, 1, groups=0), ValueError, "groups must be a positive integer"),
     ("odd inputs", lambda t: t.nn.Conv2d(3, 2, 1, groups=2), ValueError, "in_channels must be divisible by groups"),
@@ -53,6 +93,29 @@ ROWS = [
     ("heads", lambda t: t.nn.MultiheadAttention(8, 3), AssertionError, "embed_dim must be divisible by num_heads"),
     ("no heads", lambda t: t.nn.MultiheadAttention(8, 0), ValueError,
      "embed_dim and num_heads must be greater than 0, got embed_dim=8 and num_heads=0 instead"),
+    *[(f"attention: {name}", call, error, words) for name, call, error, words in ATTENTION],
+    ("unfolded", lambda t: t.nn.Fold(2, 2)(t.ones(1, 2, 4, 3)), RuntimeError,
+     "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input"),
+    ("no image", lambda t: t.nn.PixelUnshuffle(2)(t.ones(4, 4)), RuntimeError,
+     "pixel_unshuffle expects input to have at least 3 dimensions, but got input with 2 dimension(s)"),
+    ("no channels", lambda t: t.nn.ChannelShuffle(2)(t.ones(4, 4)), RuntimeError,
+     "channel_shuffle expects input with > 2 dims, but got input with sizes [4, 4]"),
+    ("reflection of nothing", lambda t: t.nn.ReflectionPad1d(1)(t.ones(0, 3)), RuntimeError,
+     "Expected 2D or 3D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input"),
+    ("upsampling of nothing", lambda t: t.nn.Upsample(scale_factor=2)(t.ones(2, 0, 3)), RuntimeError,
+     "Non-empty 3D data tensor expected but got a tensor with sizes [2, 0, 3]"),
+    ("instances of other channels", lambda t: t.nn.functional.instance_norm(t.ones(2, 3, 4), t.zeros(2), t.ones(2)),
+     RuntimeError, "running_mean should contain 6 elements not 4"),
+    ("layer norm of ints", lambda t: t.nn.LayerNorm(3)(t.ones(2, 3, dtype=t.int64)), RuntimeError, "mixed dtype (CPU):"),
+    ("group norm of ints", lambda t: t.nn.GroupNorm(1, 3)(t.ones(2, 3, dtype=t.int64)), RuntimeError,
+     "mixed dtype (CPU):"),
+    ("cell batch of a vector", lambda t: t.nn.RNNCell(3, 4)(t.ones(2, 3), t.zeros(4)), RuntimeError,
+     "Input batch size 2 doesn't match hidden0 batch size 4"),
+    ("ctc of ints", lambda t: t.nn.CTCLoss()(t.ones(4, 1, 3, dtype=t.int64), t.ones(1, 2), [4], [2]),
+     NotImplementedError, '"ctc_loss_cpu" not implemented for \'Long\''),
+    ("pool of a matrix", lambda t: t.nn.AvgPool2d(2)(t.ones(4, 4)), IndexError, "Dimension out of range"),
+    ("bag beyond", lambda t: t.nn.EmbeddingBag(4, 2)(t.tensor([1]), t.tensor([0, 2])), RuntimeError,
+     "offsets[-1] can not be greater than input's length 1"),
     ("activation", lambda t: t.nn.TransformerEncoderLayer(8, 2, activation="tanh"), RuntimeError,
      "activation should be relu/gelu, not tanh"),
     ("batches", lambda t: t.nn.Transformer(8, 2, 1, 1, 8)(t.ones(2, 3, 8), t.ones(2, 2, 8)), RuntimeError,

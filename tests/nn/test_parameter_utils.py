@@ -132,6 +132,32 @@ def new_spectral_norm(torch, log):
     log.append(convolution.parametrizations.weight[0]._u.shape)
 
 
+def orthogonal_weights(torch, log):
+    orthogonal = torch.nn.utils.parametrizations.orthogonal
+    for shape in ((3, 3), (2, 4), (4, 2)):
+        for how in (None, "matrix_exp", "cayley", "householder"):
+            for use in (True, False):
+                torch.manual_seed(0)
+                layer = orthogonal(torch.nn.Linear(*shape), orthogonal_map=how, use_trivialization=use)
+                weight = layer.weight
+                (weight * torch.arange(8.0)[: weight.numel()].sum()).sum().backward()
+                log.append((weight, list(layer.state_dict()), layer.parametrizations.weight.original.grad))
+                with torch.no_grad():
+                    layer.parametrizations.weight.original.mul_(0.9)
+                log.append(layer.weight)
+
+                def assign(layer=layer, shape=shape):
+                    with torch.no_grad():
+                        layer.weight = torch.eye(*shape[::-1])
+                    return layer.weight
+
+                attempt(log, assign)
+    log.append(repr(orthogonal(torch.nn.Linear(2, 2))))
+    attempt(log, lambda: orthogonal(torch.nn.Linear(2, 2), "bias"))
+    attempt(log, lambda: orthogonal(torch.nn.Linear(2, 2), "none"))
+    attempt(log, lambda: orthogonal(torch.nn.Linear(2, 2), orthogonal_map="none"))
+
+
 def symmetric(torch, with_inverse=False):
     class Symmetric(torch.nn.Module):
         def forward(self, x):
@@ -172,6 +198,22 @@ def parametrised_twice(torch, log):
     attempt(log, lambda: parametrize.remove_parametrizations(layer, "bias"))
     parametrize.remove_parametrizations(layer, "weight")
     log.append((layer.weight, type(layer).__name__, isinstance(layer.weight, torch.nn.Parameter)))
+
+    class Shifted(torch.nn.Module):
+        def __init__(self, by):
+            super().__init__()
+            self.by = by
+
+        def forward(self, x):
+            return x + self.by
+
+        def right_inverse(self, x):
+            return x - 3 * self.by
+
+    layer = linear(torch, 2, 2)
+    for by in (2.0, 5.0):
+        parametrize.register_parametrization(layer, "weight", Shifted(by))
+        log.append((layer.weight, layer.parametrizations.weight.original))
 
 
 def bad_parametrisations(torch, log):
@@ -250,6 +292,7 @@ SCENARIOS = [
     new_weight_norm,
     new_spectral_norm,
     parametrised,
+    orthogonal_weights,
     parametrised_twice,
     bad_parametrisations,
     calls_with_other_parameters,

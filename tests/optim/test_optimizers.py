@@ -208,3 +208,42 @@ def test_either_all_groups_have_names_or_none():
     for first, second in ((named, plain), (plain, named)):
         with pytest.raises(ValueError, match="with/without names"):
             taper.optim.SGD(first, lr=0.1).add_param_group({"params": second})
+
+
+COMPLEX = {
+    **{name: {"lr": 0.1} for name in "Adam AdamW RMSprop Adagrad Adadelta Adamax NAdam RAdam ASGD Rprop SGD".split()},
+    "SGD, momentum": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.1},
+    "Adam, largest": {"lr": 0.1, "amsgrad": True, "weight_decay": 0.1},
+    "LBFGS": {"lr": 0.5, "max_iter": 3},
+    "LBFGS, search": {"max_iter": 3, "line_search_fn": "strong_wolfe"},
+}
+
+
+@pytest.mark.parametrize("row", COMPLEX)
+def test_complex_parameters_are_pairs_of_real_ones(row):
+    found = []
+    for T in (taper, torch):
+        w = T.tensor([[1 + 2j, -1 + 0.5j], [0.25, -2j]], requires_grad=True)
+        b = T.tensor([1.0], requires_grad=True)
+        optimizer = getattr(T.optim, row.partition(",")[0])([w, b], **COMPLEX[row])
+
+        def closure(w=w, b=b, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = (w - 0.3j).abs().square().sum() + (w.real**3).sum() * 0.1 + (b - w.imag).square().sum()
+            loss.backward()
+            return loss
+
+        for _ in range(4):
+            optimizer.step(closure)
+            total = T.nn.utils.clip_grad_norm_([w, b], 1e9)
+        states = [{k: v for k, v in s.items() if k != "prev_loss"} for s in optimizer.state.values()]
+        found.append((w.detach(), b.detach(), total, states))
+    for ours, theirs in zip(found[0][:3], found[1][:3]):
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-4, atol=1e-5)
+    if "LBFGS" in row:
+        return  # keeps scratch paper in its state, of another kind
+    assert [list(s) for s in found[0][3]] == [list(s) for s in found[1][3]]
+    for ours, theirs in zip(found[0][3], found[1][3]):
+        for name, value in theirs.items():
+            if value is not None:
+                np.testing.assert_allclose(ours[name].numpy(), value.numpy(), rtol=1e-4, atol=1e-5, err_msg=name)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from ml_dtypes import bfloat16
 
+import taper
 from taper import dtypes
 from taper.backends.device import CPU, device
 from taper.tensor.printing import get_printoptions, parameter_repr, printoptions, set_printoptions, tensor_repr
@@ -479,3 +480,21 @@ def test_prints_as_pytorch_does(torch, array, options, wants_grad):
     theirs.requires_grad_(wants_grad)
     with printoptions(**options), torch._tensor_str.printoptions(**options):
         assert tensor_repr(Tensor(array, requires_grad=wants_grad)) == repr(theirs)
+
+
+def test_classes_print_under_pytorchs_names():
+    kinds = {
+        "torch.Tensor": taper.Tensor,
+        "torch.Size": type(taper.ones(2).shape),
+        "torch.dtype": taper.dtype,
+        "torch.device": taper.device,
+        "torch.nn.parameter.Parameter": taper.nn.Parameter,
+        "torch._C.Generator": taper.Generator,
+    }
+    for name, kind in kinds.items():
+        assert repr(kind) == f"<class '{name}'>"
+
+    class Mine(taper.Tensor):
+        pass
+
+    assert repr(Mine) == f"<class '{__name__}.test_classes_print_under_pytorchs_names.<locals>.Mine'>"

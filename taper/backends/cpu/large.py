@@ -32,6 +32,9 @@ WIDE = 16
 SPREAD = 1 << 18
 """Elements from which what NumPy computes in one pass over memory runs natively: threads share it."""
 
+SEVERAL_PASSES = 1 << 15
+"""Elements from which what NumPy computes in a few such passes runs natively."""
+
 LARGE_PARAMETER = 1 << 16
 """Elements from which an optimizer updates a parameter natively: parameters keep their shapes for thousands of steps."""
 
@@ -168,7 +171,7 @@ def computed(formula: Callable, xp, x, *args):
 
 
 def spread(formula: Callable, xp, *arrays):
-    """An elementwise `formula(xp, *arrays)` of at least SPREAD elements of NumPy's, shared between threads."""
+    """An elementwise `formula(xp, *arrays)` of many of NumPy's elements in one pass that threads share."""
     made = NotImplemented if Native.elementwise is None else Native.elementwise(formula, arrays, {})
     return formula(xp, *arrays) if made is NotImplemented else made
 

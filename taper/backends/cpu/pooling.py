@@ -74,8 +74,9 @@ def pool_output_shape(
         output.append(size - 1 if ceil_mode and (size - 1) * s >= n + p else size)
     if min(output) < 1:
         raise RuntimeError(
-            f"pool: input of size {spatial} is too small for kernel {kernel} with dilation {dilation} and "
-            f"padding {padding}. Calculated output size: {tuple(output)}. Output size is too small"
+            f"Given input size: ({'x'.join(map(str, spatial))}). Calculated output size: "
+            f"({'x'.join(map(str, output))}). Output size is too small for kernel {kernel} with dilation {dilation} and "
+            f"padding {padding} (pool)."
         )
     return tuple(output)
 

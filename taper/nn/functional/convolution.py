@@ -9,6 +9,7 @@ from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...autograd.naming import shown
 from ...ops import convolution as ops
+from ...tensor.products import TYPE_WORDS
 from .padding import pad
 from .sizes import per_dim
 
@@ -76,6 +77,12 @@ def _settled(
     return batched, stride, padding, dilation, extra
 
 
+def _word(dtype) -> str:
+    """A dtype's name in messages: float, long int, ..."""
+    name = legacy_name(dtype)
+    return TYPE_WORDS.get(name, name)
+
+
 def _check_tensors(name, n: int, x, x_dtype, w, w_dtype, b, b_dtype, groups: int, transposed: bool) -> None:
     if len(w) != n + 2:
         raise RuntimeError(
@@ -89,13 +96,12 @@ def _check_tensors(name, n: int, x, x_dtype, w, w_dtype, b, b_dtype, groups: int
         raise NotImplementedError(f"{name} is not implemented for 'Bool'. Use x.float().")
     if x_dtype != w_dtype:
         raise RuntimeError(
-            f"Input type ({legacy_name(x_dtype).lower()}) and weight type ({legacy_name(w_dtype).lower()}) should be "
+            f"Input type ({_word(x_dtype)}) and {'weight' if b is None else 'bias'} type ({_word(w_dtype)}) should be "
             f"the same ({name})"
         )
     if b is not None and b_dtype != w_dtype:
         raise RuntimeError(
-            f"Input type ({legacy_name(x_dtype).lower()}) and bias type ({legacy_name(b_dtype).lower()}) "
-            "should be the same"
+            f"Input type ({_word(x_dtype)}) and bias type ({_word(b_dtype)}) should be the same"
         )
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")

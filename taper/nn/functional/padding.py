@@ -50,6 +50,12 @@ def pad(input, pad, mode: str = "constant", value=None):
             f"Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: mode {mode!r} pads the last "
             "1, 2 or 3 dimensions of a tensor with one or two more"
         )
+    if mode != "circular" and 0 in array.shape[array.ndim - len(pad) // 2 - 1 :]:
+        n = len(pad) // 2
+        raise RuntimeError(
+            f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions "
+            f"for input, but got: {list(array.shape)} (mode {mode!r})"
+        )
     if array.dtype.kind == "b" and mode != "circular":
         raise NotImplementedError(f"\"{mode}_pad\" not implemented for 'Bool'. Convert it: x.byte().")
     if mode != "circular" and casting.scopes:

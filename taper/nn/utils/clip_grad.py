@@ -28,6 +28,8 @@ def _gradients(parameters) -> list:
 
 def _norm(t, order: float):
     """The norm of all elements of a tensor."""
+    if t.is_complex():
+        t = t.abs()
     if order == 2:
         return apply(norm, t, p=2.0, axis=None, keepdims=False)
     if order == math.inf:

@@ -1,4 +1,4 @@
-"""Ready parametrisations: weight normalisation, spectral normalisation."""
+"""Ready parametrisations: weight normalisation, spectral normalisation, orthogonal matrices."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from ...autograd.modes import no_grad
 from .. import functional as F
 from ..module import Module
 from ..modules.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from .orthogonal import orthogonal
 from .parametrize import register_parametrization
 from .weight_norm import norm_except
 
-__all__ = ["spectral_norm", "weight_norm"]
+__all__ = ["orthogonal", "spectral_norm", "weight_norm"]
 
 
 class _WeightNorm(Module):

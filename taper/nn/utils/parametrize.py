@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ...autograd.modes import no_grad
@@ -44,7 +44,8 @@ class ParametrizationList(ModuleList):
         with no_grad():
             for module in reversed(self):
                 if hasattr(module, "right_inverse"):
-                    new = module.right_inverse(new)
+                    with suppress(NotImplementedError):  # it has none for its settings, and starts from what is there
+                        new = module.right_inverse(new)
         if not isinstance(new, (Variable, Sequence)):
             raise ValueError(
                 "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). Got "
@@ -205,20 +206,27 @@ def _add(module: Module, name: str, parametrization: Module, unsafe: bool) -> No
                     f"enabled.\nmodule.{name}.{what}: {getattr(before, what)}\n"
                     f"parametrization(module.{name}).{what}: {getattr(value, what)}"
                 )
-    if hasattr(parametrization, "right_inverse"):
-        with no_grad():
-            inverse = parametrization.right_inverse(getattr(module, name))
-        held.append(parametrization)
-        with no_grad():
-            new = inverse
-            for earlier in reversed(list(held)[:-1]):
-                if hasattr(earlier, "right_inverse"):
-                    new = earlier.right_inverse(new)
-            for own, part in zip(held.originals(), [new] if held.is_tensor else new, strict=True):
-                own.data.copy_(part)
-    else:
-        held.append(parametrization)
+        _check_inverse(parametrization, value, name)
+    # What is there stays, as in PyTorch: the tensor's value changes by the new parametrisation.
+    held.append(parametrization)
     held.unsafe = held.unsafe or unsafe
+
+
+def _check_inverse(parametrization: Module, value, name: str) -> None:
+    """ValueError for a right_inverse whose result could not be what the parametrisations before it have made."""
+    if not hasattr(parametrization, "right_inverse"):
+        return
+    with no_grad(), suppress(NotImplementedError):
+        back = parametrization.right_inverse(value)
+        if not isinstance(back, Variable):
+            raise ValueError(f"parametrization.right_inverse must return a tensor. Got: {type(back).__name__}")
+        for what in ("dtype", "shape"):
+            if getattr(back, what) != getattr(value, what):
+                raise ValueError(
+                    f"The tensor returned by parametrization.right_inverse must have the same {what} as module.{name}, "
+                    f"unless the `unsafe` flag is enabled.\nmodule.{name}.{what}: {getattr(value, what)}\n"
+                    f"returned {what}: {getattr(back, what)}"
+                )
 
 
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:

@@ -12,12 +12,13 @@ IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tif
 
 def read_image(path: str):
     """An image file as it is. OSError that names it if it is damaged."""
+    Image = image_module()
     with open(path, "rb") as file:
         try:
-            image = image_module().open(file)
+            image = Image.open(file)
             image.load()
             return image
-        except (OSError, SyntaxError) as error:
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise OSError(f"{path} is no image that can be read ({error}).") from None
 
 
