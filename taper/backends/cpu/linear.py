@@ -7,8 +7,12 @@ import math
 import numpy as np
 
 from .products import matmul
+from .threads import alone
 
 __all__ = ["add_product", "affine", "column_sums"]
+
+SEVERAL = 1 << 15
+"""Elements of a matrix from which the library would use its own threads for a product with a vector (see `products.py`)."""
 
 _ones: dict = {}
 
@@ -47,4 +51,7 @@ def column_sums(x):
         if len(_ones) > 64:
             _ones.clear()
         ones = _ones[n, x.dtype] = np.ones(n, x.dtype)
-    return ones @ x
+    if x.size < SEVERAL:
+        return ones @ x
+    with alone:
+        return ones @ x

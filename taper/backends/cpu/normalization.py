@@ -11,7 +11,8 @@ import math
 import numpy as np
 
 from .large import accelerated, rowwise
-from .linear import column_sums
+from .linear import SEVERAL, column_sums
+from .threads import alone
 
 __all__ = [
     "batch_norm",
@@ -33,11 +34,16 @@ BATCH = 1 << 15
 _large_batch = functools.partial(accelerated, pays=lambda x, *rest: x.size >= BATCH)
 
 
+@accelerated
 def channel_sums(x):
     """The sum over all axes but 1: x (N, C, ...) gives (C,)."""
     if x.ndim == 2:
         return column_sums(x)
-    return np.add.reduce(_row_sums(_planes(x)), axis=0)
+    planes = _planes(x)
+    if planes[:1].size < SEVERAL:
+        return np.add.reduce(_row_sums(planes), axis=0)
+    with alone:
+        return np.add.reduce(_row_sums(planes), axis=0)
 
 
 def _planes(x):
