@@ -206,6 +206,7 @@ def householder_product(A, tau, *, out=None):
     check_tensor("linalg_householder_product", "tau", tau, 2)
     if A._array.ndim < 2:
         raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
+    _reflections_fit(name, A, tau)
     (m, n), k = A._array.shape[-2:], tau._array.shape[-1]
     if m < n:
         raise RuntimeError(f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1], got {m} and {n}")
@@ -222,6 +223,19 @@ def householder_product(A, tau, *, out=None):
     return result if out is None else into(out, result)
 
 
+def _reflections_fit(name: str, input, tau) -> None:
+    if tau._array.ndim != input._array.ndim - 1:
+        raise RuntimeError(
+            f"{name}: Expected tau to have one dimension less than input, but got tau.ndim equal to {tau._array.ndim} "
+            f"and input.ndim is equal to {input._array.ndim}"
+        )
+    if tau._array.dtype != input._array.dtype:
+        raise RuntimeError(
+            f"{name}: tau dtype {legacy_name(tau._array.dtype)} does not match input dtype "
+            f"{legacy_name(input._array.dtype)}"
+        )
+
+
 def ormqr(input, tau, other, left: bool = True, transpose: bool = False, *, out=None):
     """Q other, or other Q if not left, or with Q^H if transpose: Q is the square product of `geqrf`'s reflections.
 
@@ -235,6 +249,12 @@ def ormqr(input, tau, other, left: bool = True, transpose: bool = False, *, out=
         )
     if min(input._array.ndim, other._array.ndim) < 2:
         raise RuntimeError(f"{name}: input and other must have at least 2 dimensions.")
+    _reflections_fit(name, input, tau)
+    if other._array.ndim != input._array.ndim:
+        raise RuntimeError(
+            f"{name}: Expected other to have the same number of dimensions as input, but got other.ndim equal to "
+            f"{other._array.ndim} and input.ndim is equal to {input._array.ndim}"
+        )
     m, k = input._array.shape[-2], tau._array.shape[-1]
     if other._array.shape[side] != m:
         raise RuntimeError(f"{name}: other.shape[{side}] must be equal to input.shape[-2], got {list(other.shape)}")

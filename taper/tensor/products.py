@@ -465,6 +465,8 @@ def linear(input, weight, bias=None, *, out=None):
         raise RuntimeError(
             f"t() expects a tensor with <= 2 dimensions, but self is {w.ndim}D: linear's weight is {w.shape}"
         )
+    if w.ndim == 1 and x.ndim == 2 and bias is not None:
+        raise RuntimeError(f"mat2 must be a matrix, got 1-D tensor: linear's weight is {w.shape}, beside a bias")
     if w.ndim == 2 and x.shape[-1] != w.shape[1]:
         rows = (math.prod(x.shape[:-1]), x.shape[-1])
         raise RuntimeError(

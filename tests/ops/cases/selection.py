@@ -114,6 +114,13 @@ CASES = [
         second=False,
     ),
     Case("diagonal_scatter", lambda T, x, s: T.diagonal_scatter(x, s, 1) ** 2, (real(3, 4), real(3)), ops=("copy",)),
+    Error(
+        "take_along_dim.beyond",
+        lambda T, x: T.take_along_dim(x, T.tensor([0, 99])),
+        RuntimeError,
+        "index 99 is out of bounds",
+        (X,),
+    ),
     Case(
         "take_along_dim",
         lambda T, x: (T.take_along_dim(x, T.tensor([[0], [3], [-1]]), 1), T.take_along_dim(x, T.tensor([5, 0]))),
