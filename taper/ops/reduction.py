@@ -111,6 +111,10 @@ norm = op("norm", lambda xp, x, *, p, axis, keepdims: xp.vector_norm(x, p, axis,
           grad_name="LinalgVectorNormBackward0",
           x=lambda xp, g, x, out, p, axis, keepdims: norm_slope(xp, g, x, out, p, axis, keepdims))
 
+# Each of several coordinates that are equally far has the whole gradient: PyTorch's, for distances only.
+farthest = op("farthest", lambda xp, x: xp.max(xp.abs(x), axis=-1), grad_name="CdistBackward0",
+              x=lambda xp, g, x, out: xp.where(xp.abs(x) == out[..., None], g[..., None] * sgn_of(xp, x), xp.zeros_like(x)))
+
 all = op("all", lambda xp, x, *, axis, keepdims: xp.all(x, axis=axis, keepdims=keepdims))
 any = op("any", lambda xp, x, *, axis, keepdims: xp.any(x, axis=axis, keepdims=keepdims))
 argmax = op("argmax", lambda xp, x, *, axis, keepdims: xp.argmax(x, axis=axis, keepdims=keepdims))

@@ -122,6 +122,6 @@ def _i1_slope(xp, x, i0, i1):
 
 
 def _sinc_slope(xp, x):
-    zero = x == 0
+    zero = x * x == 0  # also where the square is too small for a number
     a = math.pi * xp.where(zero, xp.ones_like(x), x)
     return xp.where(zero, xp.zeros_like(x), (a * xp.cos(a) - xp.sin(a)) / (a * a) * math.pi)

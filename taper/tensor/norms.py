@@ -110,8 +110,11 @@ def cdist(x1, x2, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if
     if product is None:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
     if p != 2 or not product:
+        apart = x1.unsqueeze(-2) - x2.unsqueeze(-3)
+        if p == math.inf and a.shape[-1]:
+            return apply(ops.farthest, apart)
         # Of rows without columns every distance is 0, where the largest of nothing would be an error.
-        return shown(norm(x1.unsqueeze(-2) - x2.unsqueeze(-3), p if a.shape[-1] else 2, -1), "CdistBackward0")
+        return shown(norm(apart, p if a.shape[-1] else 2, -1), "CdistBackward0")
     squares = (x1 * x1).sum(-1, True) + (x2 * x2).sum(-1).unsqueeze(-2) - 2 * (x1 @ x2.transpose(-2, -1))
     together = squares <= 0  # NaN stays
     return where(together, 0.0, where(together, 1.0, squares).sqrt())

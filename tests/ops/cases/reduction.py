@@ -193,6 +193,13 @@ CASES = [
         rtol=1e-4,
     ),
     Case(
+        "farthest",
+        lambda T, x: T.cdist(x, x.detach().flip(0), float("inf")),
+        (np.array([[0.0, 0.0, 2.0], [1.0, 0.0, 3.0], [2.0, 2.0, 2.0]]),),
+        smooth=False,
+        second=False,
+    ),
+    Case(
         "cdist.nan",
         lambda T, x: T.cdist(x, x, compute_mode="use_mm_for_euclid_dist"),
         (MISSING,),

@@ -69,6 +69,7 @@ CASES = [
     ],
     Case("entr", S("entr"), (POSITIVE,)),
     Case("entr.odd", S("entr"), (np.array([0.0, -1.0, np.nan, np.inf]),), smooth=False, second=False),
+    Case("sinc.tiny", lambda T, x: T.sinc(x), (np.array([0.0, 1e-300, -1e-200, 1e-160, 0.5]),), second=False, smooth=False),
     Case("sinc.complex", lambda T, x, y: T.view_as_real(T.sinc(T.complex(x, y))), (X, POSITIVE)),
     Case("xlog1py.numbers", lambda T, x: (T.special.xlog1py(x, 2.5), T.special.xlog1py(2.5, x)), (POSITIVE,)),
     Case(
