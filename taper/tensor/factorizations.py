@@ -7,6 +7,8 @@ import numpy as np
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import legacy_name
+from ..autograd.naming import shown_as
+from ..backends import namespace_of
 from ..dtypes import HALF
 from ..ops import linalg as ops
 from . import return_types
@@ -122,6 +124,12 @@ def lu_unpack(LU_data, LU_pivots, unpack_data: bool = True, unpack_pivots: bool 
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype. Note: this "
             "function is intended to be used with the output produced by torch.linalg.lu_factor"
         )
+    n = LU_data._array.shape[-2]
+    if namespace_of(LU_pivots._array).found((LU_pivots._array < 1) | (LU_pivots._array > n)):
+        raise RuntimeError(
+            f"pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive, which is {n}. Did you properly pass "
+            "the result of lu_factor?"
+        )
     P, L, U = _unpacked(LU_data, LU_pivots)
     nothing = beside(LU_data, np.empty(0, LU_data._array.dtype))
     P = P if unpack_pivots else nothing
@@ -129,6 +137,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data: bool = True, unpack_pivots: bool 
     return return_types.lu_unpack(outs(out, (P, L, U)))
 
 
+@shown_as("LinalgLuSolveBackward0")
 def lu_solve(LU, pivots, B, *, left: bool = True, adjoint: bool = False, out=None):
     """X with A X = B (X A = B if not left; A^H in A's place if adjoint), from `lu_factor(A)`."""
     check_square("linalg.lu_solve", LU, "LU")

@@ -351,6 +351,8 @@ def cross(input, other, dim=None, *, out=None):
     if a.ndim != b.ndim:
         raise RuntimeError(f"linalg.cross: inputs must have the same number of dimensions. Got {a.shape} and {b.shape}")
     axis = dims.one(dim, a.ndim)
+    if not a.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     if a.shape[axis] != 3 or b.shape[axis] != 3:
         raise RuntimeError(
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[axis]} and {b.shape[axis]}"

@@ -171,6 +171,17 @@ CASES = [
     Error("index_copy.dims", lambda T, x: x[0].index_copy(0, T.tensor([0]), x[0, 0]), IndexError, "dimensionality", (X,)),
     Error("index_select.number", lambda T, x: x[0, 0, 0].index_select(0, T.tensor([0, 0])), RuntimeError, "scalar", (X,)),
     Error("index_add.number", lambda T, x: x[0, 0, 0].index_add(0, T.tensor([1]), x[0, 0, 0]), IndexError, "range", (X,)),
+    *[
+        Error(
+            f"index_put.shape.{add}",
+            lambda T, x, add=add: x[0].index_put((T.tensor([0, 1]),), x[0, 0, :4], accumulate=add),
+            RuntimeError,
+            "value tensor of shape .4. cannot be broadcast to indexing result of shape .2, 5.",
+            (X,),
+        )
+        for add in (False, True)
+    ],
+    Error("where.overflow", lambda T, x: T.where(x > 0, x.byte(), 300), RuntimeError, "overflow", (X,)),
     Error("where.condition", lambda T, x: T.where(x, x, x), RuntimeError, "boolean", (X,)),
     Error(
         "where.shapes", lambda T, x: T.where(T.ones(7, dtype=T.bool), x, x), RuntimeError, "must match the size", (X,)
