@@ -8,6 +8,7 @@ from .elementwise import TWO_OVER_SQRT_PI, conj
 from .operator import ARITHMETIC, FLOAT, op
 
 ROOT_PI_HALF = math.sqrt(math.pi) / 2
+ROOT_TWO = math.sqrt(2)
 ONE_OVER_ROOT_2PI = 1 / math.sqrt(2 * math.pi)
 
 # fmt: off
@@ -30,7 +31,7 @@ ndtri = op("ndtri", lambda xp, x: xp.ndtri(x), promote=FLOAT, refuses="c",
            x=lambda xp, g, out: g * (xp.exp(0.5 * out * out) / ONE_OVER_ROOT_2PI))
 
 log_ndtr = op("log_ndtr", lambda xp, x: xp.log_ndtr(x), promote=FLOAT, refuses="c",
-              x=lambda xp, g, x, out: g * (ONE_OVER_ROOT_2PI * xp.exp(-0.5 * x * x - out)))
+              x=lambda xp, g, x: g * _log_ndtr_slope(xp, x))
 
 lgamma = op("lgamma", lambda xp, x: xp.lgamma(x), promote=FLOAT, refuses="c",
             x=lambda xp, g, x: g * xp.digamma(x))
@@ -109,6 +110,13 @@ def _filled(xp, y, x):
 
 def _refused(name: str):
     raise NotImplementedError(f"the derivative for '{name}: input' is not implemented; that by other is.")
+
+
+def _log_ndtr_slope(xp, x):
+    """The density divided by ndtr, by erfcx on the left, where both vanish."""
+    left, right = xp.kept(x, x < 0), xp.dropped(x, x < 0)
+    tail = 1 / (ROOT_PI_HALF * ROOT_TWO * xp.erfcx(-left / ROOT_TWO))
+    return xp.where(x < 0, tail, ONE_OVER_ROOT_2PI * xp.exp(-0.5 * right * right) / xp.ndtr(right))
 
 
 def _gamma_density(xp, a, x):

@@ -58,7 +58,7 @@ from .joining import cat
 from .joining import stack as _stack
 from .products import matmul  # noqa: F401
 from .selection import where as _where
-from .special import digamma, i0, i0e, i1, i1e, lgamma, ndtr, polygamma, zeta  # noqa: F401
+from .special import digamma, erfcx, i0, i0e, i1, i1e, lgamma, ndtr, polygamma, zeta  # noqa: F401
 
 float32 = np.dtype(np.float32)
 

@@ -212,13 +212,13 @@ def _against_probabilities(input, target, weight, ignore_index: int, reduction: 
     classes = input._array.shape[axis]
     class_weights_fit(weight, classes)
     if smoothing:
-        target = target * (1 - smoothing) + smoothing / classes
+        target = target * (1 - smoothing) + smoothing / max(classes, 1)
     logp = log_softmax(input, axis)
     if weight is not None:
         logp = logp * weight.reshape(*(1,) * axis, -1, *(1,) * (input._array.ndim - axis - 1))
     loss = -(logp * target).sum(axis)
     if reduction == "mean":
-        return shown(loss.sum() / max(input._array.size // classes, 1), "DivBackward1")
+        return shown(loss.sum() / (input._array.size // max(classes, 1)), "DivBackward1")
     return shown(loss.sum(), "NegBackward0") if reduction == "sum" else loss
 
 

@@ -253,6 +253,17 @@ CASES = [
         ops=("huber_loss", "smooth_l1_loss", "mse_loss", "binary_cross_entropy"),
         grad=False,
     ),
+    Case(
+        "cross_entropy.nothing against shares",
+        lambda T, x: [
+            T.nn.functional.cross_entropy(x[at], x[at], label_smoothing=s)
+            for at in (slice(0), (..., slice(0)))
+            for s in (0, 0.1)
+        ],
+        (real(2, 3, 4),),
+        ops=("log_softmax",),
+        grad=False,
+    ),
     Case("pairwise_distance", loss("pairwise_distance"), (X, Y), ops=("norm",)),
     Case(
         "pairwise_distance.of one norm", loss("pairwise_distance", p=1.0, keepdim=True), (X, Y[0].copy()), ops=("norm",)

@@ -71,6 +71,8 @@ CASES = [
     Case("entr.odd", S("entr"), (np.array([0.0, -1.0, np.nan, np.inf]),), smooth=False, second=False),
     Case("sinc.tiny", lambda T, x: T.sinc(x), (np.array([0.0, 1e-300, -1e-200, 1e-160, 0.5]),), second=False, smooth=False),
     Case("sinc.complex", lambda T, x, y: T.view_as_real(T.sinc(T.complex(x, y))), (X, POSITIVE)),
+    Case("log_ndtr.tails", S("log_ndtr"), (np.array([-40.0, -6.0, -0.0, 6.0, 40.0]),), smooth=False),
+    Case("log_ndtr.far out", S("log_ndtr"), (np.array([-2000.0, -300.0, 300.0]),), smooth=False, second=False),
     Case("xlog1py.numbers", lambda T, x: (T.special.xlog1py(x, 2.5), T.special.xlog1py(2.5, x)), (POSITIVE,)),
     Case(
         "xlog1py.ints", lambda T, i: (T.special.xlog1py(i, 2), T.special.xlog1py(2, i + 9)), (integers(9),), grad=False
