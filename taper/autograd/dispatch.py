@@ -395,8 +395,10 @@ def _is_settled(inputs: tuple) -> bool:
 
 def refused(operator: Operator, np_dtype) -> NotImplementedError:
     """PyTorch's words for an operator that does not compute in a dtype."""
+    name = operator.name
+    more = f": {name} is not supported for complex types" if np_dtype.kind == "c" else ""
     return NotImplementedError(
-        f"\"{operator.name}_cpu\" not implemented for '{legacy_name(np_dtype)}'. Convert the input to another dtype first."
+        f"\"{name}_cpu\" not implemented for '{legacy_name(np_dtype)}'{more}. Convert the input to another dtype first."
     )
 
 

@@ -18,6 +18,7 @@ import numpy
 from . import cudnn_graphs
 from . import cudnn_problems as problems
 from .cudnn_problems import Operand, Sizes
+from .driver import fused_attention
 
 LOWEST = {"float16": -65504.0, "bfloat16": -1e30}
 """What is added to the score of a hidden key: minus infinity would make rows of NaN where everything is hidden."""
@@ -93,7 +94,7 @@ def _bias(mask, heads: Heads):
 
 def _suits(q, k, v, drop) -> bool:
     name = q.dtype.name
-    if drop is not None or name not in LOWEST or k.dtype.name != name or v.dtype.name != name:
+    if not fused_attention() or drop is not None or name not in LOWEST or k.dtype.name != name or v.dtype.name != name:
         return False
     return bool(q.size and k.size and v.size) and q.shape[-1] % 8 == v.shape[-1] % 8 == 0
 

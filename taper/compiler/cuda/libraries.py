@@ -51,6 +51,8 @@ def _plan(problem: Problem) -> Plan | None:
 
 def attends(heads: Heads) -> bool:
     """Whether cuDNN computes some attention, and its gradient, on the current GPU."""
+    if not driver.fused_attention():
+        return False
     return all(_plan(attention_of(replace(heads, backward=b))) is not None for b in (False, True))
 
 
