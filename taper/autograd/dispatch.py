@@ -640,9 +640,11 @@ def binary(
             dtype = a.dtype
             if a.__class__ is not ndarray:
                 return slow(x, y)
-            if dtype is not F32 and dtype is not F64 or not floats:
+            if (dtype is not F32 or not floats) and (dtype is not F64 or not floats):
                 if not whole or y.__class__ is float or not (dtype is I64 or dtype is BOOL and y.__class__ is not int):
                     return slow(x, y)
+                if check is not None and (y.__class__ is int or y._array.dtype is dtype):
+                    check(*((y, x) if swapped else (x, y)))
             if number_fits and (y.__class__ is int or y.__class__ is float):
                 b, ny = scalar_array(y, dtype), None
             else:
@@ -650,8 +652,6 @@ def binary(
                 if b.dtype is not dtype or b.__class__ is not ndarray:
                     return slow(x, y)
                 ny = y._node if y._view is None else node_of(y)
-            if check is not None and dtype is not F32 and dtype is not F64:
-                check(*((y, x) if swapped else (x, y)))
         except (AttributeError, OverflowError):
             return slow(x, y)
         nx = x._node if x._view is None else node_of(x)

@@ -232,9 +232,9 @@ class Record:
         words[4], words[6], words[7], words[8], words[9] = code.ctypes.data, len(code), 1, team._code()[0], len(code)
         self.address = words.ctypes.data
 
-    def share(self) -> Share:
-        """The team for one run, or this thread alone if the team is busy."""
-        return Share(self.words, False)
+    def share(self, brief: bool = False) -> Share:
+        """As `Entrance.share`."""
+        return Share(self.words, brief)
 
 
 class Share:

@@ -30,6 +30,9 @@ from .recording import recording
 SHARED = 30_000_000
 """Operations from which a kernel is shared between threads: about what runs while a sleeping team wakes up, several times."""
 
+WORTH = 10_000_000
+"""Operations from which it is shared if the team is awake."""
+
 KEPT = 16 << 20
 """Bytes of scratch that a thread keeps, at most."""
 
@@ -127,10 +130,10 @@ class _Call:
         record, objects = self.record, [given[n] for n in self.arrays]
         if flops < BRIEF:
             self.brief(record.address, *objects)
-        elif flops < SHARED or chunks[-1] == 1:
+        elif flops < WORTH or chunks[-1] == 1:
             self.long(record.address, *objects)
         else:
-            with record.share():
+            with record.share(flops < SHARED):
                 self.long(record.address, *objects)
             record.words[7] = 1
 
