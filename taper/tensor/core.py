@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.backward import backward
+from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import (
     AccumulateGrad,
     Handle,
@@ -336,8 +337,8 @@ class Tensor(
         return array.astype(np.float64).tolist() if array.dtype == dtypes.bfloat16.np else array.tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The same memory as a NumPy array. RuntimeError if the tensor requires grad, unless `force`."""
-        if not force and node_of(self) is not None:
+        """The same memory as a NumPy array. RuntimeError if the tensor requires grad, unless `force` or under no_grad."""
+        if not force and node_of(self) is not None and is_grad_enabled():
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         where = self.device
         if where is not device.CPU:

@@ -85,6 +85,13 @@ def _check_attention(query, key, value, mask) -> None:
             raise RuntimeError(
                 f"Expected query, key, and value to all be at least 2 dimensional, but {name} is {tuple(t.shape)}"
             )
+    q, k = query._array.shape, key._array.shape
+    if q[-1] != k[-1]:
+        many = math.prod(q[:-2])
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: {[many, q[-1]]} but got: {[many, k[-1]]}. "
+            f"scaled_dot_product_attention got a query of {tuple(q)} and a key of {tuple(k)}: their last sizes differ."
+        )
     if mask is not None and mask._array.dtype.kind != "b" and mask._array.dtype not in (query._array.dtype, np.float32):
         raise RuntimeError(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
@@ -145,6 +152,10 @@ def multi_head_attention_forward(
         raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
     attn_mask = _as_added(attn_mask, query.dtype)
     if attn_mask is not None:
+        if attn_mask._array.ndim == 2 and attn_mask._array.shape != (length, k._array.shape[0]):
+            raise RuntimeError(
+                f"The shape of the 2D attn_mask is {attn_mask.shape}, but should be {(length, k._array.shape[0])}."
+            )
         if attn_mask._array.ndim == 3 and attn_mask._array.shape[0] not in (1, batch * num_heads):
             raise RuntimeError(
                 f"The shape of the 3D attn_mask is {attn_mask.shape}, but should be "

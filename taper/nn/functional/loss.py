@@ -210,12 +210,12 @@ def _check_targets(x, y, weight, name: str) -> None:
         raise NotImplementedError(f"{name} is not implemented for '{_word(x)}'. Use floating-point scores: x.float().")
     if x.ndim < 2:
         raise RuntimeError(f"{name}: expected an input of 1 dimension at least, got a number")
+    if y.shape == x.shape and y.dtype.kind in "iub" and name == "cross_entropy":
+        raise RuntimeError(
+            f"Expected floating point type for target with class probabilities, got {_word(y)}. A target in the "
+            "input's shape means probabilities."
+        )
     if y.dtype != INT64 and y.dtype != UINT8:
-        if y.shape == x.shape and y.dtype.kind in "iub" and x.ndim > 2 and name == "cross_entropy":
-            raise RuntimeError(
-                f"Expected floating point type for target with class probabilities, got {_word(y)}. A target in the "
-                "input's shape means probabilities."
-            )
         raise RuntimeError(
             f"expected target dtype to be Long or Byte, but got {_word(y)}. {name} takes class indices: target.long()."
         )
@@ -229,11 +229,6 @@ def _check_targets(x, y, weight, name: str) -> None:
             raise RuntimeError(
                 f"0D or 1D target tensor expected, multi-target not supported: {name} got a target of "
                 f"{tuple(y.shape)}. Squeeze it, or give probabilities as floating-point numbers."
-            )
-        if name == "cross_entropy" and y.shape == x.shape:
-            raise RuntimeError(
-                f"Expected floating point type for target with class probabilities, got {_word(y)}. A target in the "
-                "input's shape means probabilities."
             )
         raise RuntimeError(f"Expected target size {[x.shape[0], *x.shape[2:]]}, got {list(y.shape)} ({name})")
     if weight is not None:
