@@ -2,20 +2,28 @@
 
     python -m benchmarks.gpu [--no-check] [--torch-compile] [--rounds N] [names ...]
 
-It needs a machine with an NVIDIA GPU, `pip install taper[cuda]`, and, for the comparison, PyTorch with CUDA. First the whole
-operator table and the tests of devices and training run on the device (`pytest -m gpu tests/backends`), then each program is
-timed, in turns with PyTorch where that is there, its first losses found equal before. A short table comes last. Without a GPU
-it says so. It takes under eight minutes.
+It needs a machine with an NVIDIA GPU, `pip install taper[cuda,test]`, and, for the comparison, PyTorch with CUDA. First the
+whole operator table, eager and compiled, and the tests of devices and training run on the device (`pytest -m gpu`), dealt out to
+several processes. Then each program is timed, eager and compiled, in turns with PyTorch where that is there, its first losses
+found equal before. What fails is told and left out: programs run in processes of their own. A short table comes last. Without
+a GPU it says so. It takes under eight minutes.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
+import json
+import os
+import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +36,13 @@ ROOT = Path(__file__).parent.parent
 STEPS = 5
 """Steps between two waits for the device: a program waits for it as seldom as it can."""
 
-CHECK_SECONDS = 240
+CHECK_SECONDS, PROGRAM_SECONDS = 230, 75
+"""How long all checks, and one program, may take."""
+
+PROCESSES = min(12, os.cpu_count() or 1)
+
+SHOWN = 40
+"""Failures that are printed."""
 
 
 def _classifier(T, model: Any, x: Any, classes: int, lower: bool = False) -> Callable[[], Any]:
@@ -63,11 +77,11 @@ def lenet(T) -> Callable[[], Any]:
     return _classifier(T, networks.lenet(T), T.rand(256, 1, 28, 28), 10)
 
 
-def resnet18(T) -> Callable[[], Any]:
+def resnet18(T, form: str = "channels_last") -> Callable[[], Any]:
     """ResNet-18 (CIFAR), batch 256, bfloat16, channels-last."""
     T.manual_seed(0)
-    model = networks.resnet18_cifar(T).to(memory_format=T.channels_last)
-    return _classifier(T, model, T.rand(256, 3, 32, 32).to(memory_format=T.channels_last), 10, lower=True)
+    model = networks.resnet18_cifar(T).to(memory_format=getattr(T, form))
+    return _classifier(T, model, T.rand(256, 3, 32, 32).to(memory_format=getattr(T, form)), 10, lower=True)
 
 
 WIDTH, HEADS, BLOCKS, BATCH, TOKENS = 768, 12, 12, 8, 1024
@@ -119,6 +133,11 @@ PROGRAMS = {"mlp": mlp, "lenet": lenet, "resnet18": resnet18, "gpt": gpt, "small
 TARGETS = {"mlp": (2, 1), "lenet": (3, 1.3), "resnet18": (1, 0.95), "gpt": (1, 0.9), "small": (0.67, None)}
 
 
+SIDES = ("Taper", "Taper compiled", "PyTorch", "torch.compile")
+# Steps are captured with parameters in C order.
+INSTEAD = {("resnet18", "Taper compiled"): functools.partial(resnet18, form="contiguous_format")}
+
+
 def waiting(T, step: Callable[[], Any]) -> Callable[[], None]:
     """Several steps and the wait for the device."""
 
@@ -130,17 +149,60 @@ def waiting(T, step: Callable[[], Any]) -> Callable[[], None]:
     return run
 
 
+# The tests that need a device.
+
+
 def check() -> str:
-    """Run the tests that need a device; what pytest says last."""
-    command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "--tb=line", "tests/backends"]
-    try:
-        found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=CHECK_SECONDS)
-    except subprocess.TimeoutExpired:
-        return f"not finished after {CHECK_SECONDS} s"
-    lines = found.stdout.strip().splitlines()
-    if found.returncode:
-        print("\n".join(line for line in lines if line.startswith(("FAILED", "ERROR", "E "))))
-    return lines[-1] if lines else found.stderr.strip()
+    """Run the tests that need a device, in several processes; how many did what. Failures are printed."""
+    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    listed = subprocess.run(
+        [*pytest, "--collect-only", "-m", "gpu and not slow", "tests/backends", "tests/compiler"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    names = [line for line in listed.stdout.splitlines() if "::" in line]
+    if not names:
+        return f"no tests were found: {(listed.stdout + listed.stderr).strip()[-500:]}"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with tempfile.TemporaryDirectory() as room, contextlib.ExitStack() as stack:
+        running, logs = [], [Path(room) / f"{i}.log" for i in range(PROCESSES)]
+        for i, log in enumerate(logs):
+            command = [*pytest, "-v", "--tb=short", "--timeout=60", "-m", "gpu and not slow", *names[i::PROCESSES]]
+            out = stack.enter_context(log.open("w"))
+            running.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=environment))
+        until = time.monotonic() + CHECK_SECONDS
+        for process in running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, until - time.monotonic()))
+        stopped = [process for process in running if process.poll() is None]
+        for process in stopped:
+            process.kill()
+            process.wait()
+        return _outcome([log.read_text(errors="replace") for log in logs], len(names), len(stopped))
+
+
+def _outcome(logs: list[str], count: int, stopped: int) -> str:
+    """What the logs say; failures are printed, each with its last line."""
+    found: Counter[str] = Counter()
+    failed = []
+    for text in logs:
+        for name, word in re.findall(r"^(\S.*?::.*?) (PASSED|FAILED|ERROR|SKIPPED)\b", text, re.MULTILINE):
+            found[word.lower()] += 1
+            if word in ("FAILED", "ERROR"):
+                failed.append(name)
+    reasons = dict(re.findall(r"^(?:FAILED|ERROR) (\S.*?::.*?) - (.*)$", "\n".join(logs), re.MULTILINE))
+    for name in failed[:SHOWN]:
+        print(f"  {name}: {reasons.get(name, '')}"[:300], flush=True)
+    if len(failed) > SHOWN:
+        print(f"  and {len(failed) - SHOWN} more")
+    parts = [f"{n} {word}" for word, n in found.most_common()]
+    missing = count - sum(found.values())
+    parts += [f"{missing} not run"] if missing else []
+    return ", ".join(parts) + (
+        f"; {stopped} of {PROCESSES} processes were stopped after {CHECK_SECONDS} s" if stopped else ""
+    )
+
+
+# Times.
 
 
 def torch_with_cuda() -> Any:
@@ -152,32 +214,81 @@ def torch_with_cuda() -> Any:
     return torch if torch.cuda.is_available() else None
 
 
-def times(name: str, torch: Any, compiled: bool, rounds: int) -> dict[str, float]:
-    """Median seconds of one step on each side; the first losses are compared."""
-    make = PROGRAMS[name]
-    steps = {"Taper": make(taper)}
-    if torch is not None:
-        steps["PyTorch"] = make(torch)
-        if compiled:
-            steps["torch.compile"] = torch.compile(make(torch))
-    if torch is not None and name != "small":
-        ours, theirs = steps["Taper"]().item(), steps["PyTorch"]().item()
-        if abs(ours - theirs) > 0.05 * max(1.0, abs(theirs)):
-            raise SystemExit(f"{name}: the first losses are {ours} and {theirs}: nothing is measured")
-    sides = {side: waiting(taper if side == "Taper" else torch, step) for side, step in steps.items()}
-    return {side: statistics.median(t) / STEPS for side, t in alternate(sides, rounds, 0.3).items()}
+@contextlib.contextmanager
+def blamed(side: str) -> Iterator[None]:
+    """Say whose error it is that ends the process."""
+    try:
+        yield
+    except BaseException:
+        print(f"side {side}", file=sys.stderr, flush=True)
+        raise
 
 
-def row(name: str, found: dict[str, float]) -> str:
-    cells = [name, *(seconds_as_text(found[s]) if s in found else "" for s in ("Taper", "PyTorch", "torch.compile"))]
-    for side, target in zip(("PyTorch", "torch.compile"), TARGETS[name]):
-        if side in found:
-            ratio = found[side] / found["Taper"]
+def times(name: str, sides: list[str], rounds: int) -> dict[str, Any]:
+    """Median seconds of one step on each side, and the first loss of each."""
+    steps, losses = {}, {}
+    for side in sides:
+        with blamed(side):
+            T = taper if side.startswith("Taper") else torch_with_cuda()
+            step = INSTEAD.get((name, side), PROGRAMS[name])(T)
+            steps[side] = T, T.compile(step) if side in ("Taper compiled", "torch.compile") else step
+            if name != "small":
+                losses[side] = steps[side][1]().item()
+            for _ in range(3):
+                steps[side][1]()
+            T.cuda.synchronize()
+    found = alternate({side: waiting(*pair) for side, pair in steps.items()}, rounds, 0.3)
+    return {"seconds": {side: statistics.median(t) / STEPS for side, t in found.items()}, "losses": losses}
+
+
+def measured(name: str, sides: list[str], rounds: int) -> dict[str, Any]:
+    """`times` in a process of its own; again without a side that fails, which is told."""
+    sides = list(sides)
+    while sides:
+        command = [sys.executable, "-m", "benchmarks.gpu", "--sides", ",".join(sides), "--rounds", str(rounds), name]
+        limit = PROGRAM_SECONDS * (3 if "torch.compile" in sides else 1)
+        try:
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit)
+        except subprocess.TimeoutExpired:
+            print(f"  {name}: not finished after {limit} s with {', '.join(sides)}", flush=True)
+            # The compiled side is the one whose first steps may take long.
+            slow = [s for s in ("torch.compile", "Taper compiled") if s in sides]
+            if not slow:
+                return {}
+            sides.remove(slow[0])
+            continue
+        if done.returncode == 0:
+            return json.loads(done.stdout.splitlines()[-1])
+        told = re.findall(r"^side (.*)$", done.stderr, re.MULTILINE)
+        print(f"  {name}, {told[-1] if told else 'all sides'}:\n{done.stderr.strip()[-1500:]}", flush=True)
+        if not told or told[-1] not in sides:
+            return {}
+        sides.remove(told[-1])
+    return {}
+
+
+def row(name: str, found: dict[str, Any]) -> str:
+    """A line of the table: times, and how many times as fast as PyTorch the faster of our sides is."""
+    seconds, losses = found.get("seconds", {}), found.get("losses", {})
+    cells = [name, *(seconds_as_text(seconds[s]) if s in seconds else "" for s in SIDES)]
+    ours = [seconds[s] for s in SIDES[:2] if s in seconds]
+    for side, target in zip(SIDES[2:], TARGETS[name]):
+        if side in seconds and ours:
+            ratio = seconds[side] / min(ours)
             missed = target is not None and ratio < target
             cells.append(f"{ratio:.2f}" + (f" ({target}{', missed' if missed else ''})" if target else ""))
         else:
             cells.append("")
+    reference = losses.get("PyTorch", losses.get("Taper"))
+    wrong = [s for s, loss in losses.items() if not abs(loss - reference) <= 0.05 * max(1.0, abs(reference))]
+    cells.append(f"first losses differ: {losses}" if wrong else "equal" if len(losses) > 1 else "")
     return "| " + " | ".join(cells) + " |"
+
+
+HEADER = (
+    f"| | {' | '.join(SIDES)} | times as fast as PyTorch (target) | as torch.compile (target) | first losses |\n"
+    f"|{'---|' * 8}"
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -186,24 +297,40 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-check", action="store_true", help="time only")
     parser.add_argument("--torch-compile", action="store_true", help="PyTorch compiled as a side of its own")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument(
+        "--sides", help="print the times of one program's sides as JSON; what the script calls itself with"
+    )
     options = parser.parse_args(arguments)
     if unknown := set(options.names) - set(PROGRAMS):
         parser.error(f"no program is called {', '.join(sorted(unknown))}")
     if not taper.cuda.is_available():
         print("No GPU: taper.cuda.is_available() is False. Nothing is measured.")
         return 0
+    if options.sides:
+        print(json.dumps(times(options.names[0], options.sides.split(","), options.rounds)))
+        return 0
     began = time.perf_counter()
     torch = torch_with_cuda()
     facts = taper.cuda.get_device_properties()
-    lines = [f"{facts.name}, compute capability {facts.major}.{facts.minor}; PyTorch {torch and torch.__version__}"]
+    cudnn = taper.backends.cudnn.version()
+    lines = [
+        f"{facts.name}, compute capability {facts.major}.{facts.minor}; cuDNN {cudnn}; PyTorch {torch and torch.__version__}"
+    ]
+    print(lines[-1], flush=True)
     if not options.no_check:
-        lines.append(f"operators, modules and devices: {check()}")
+        lines.append(f"operators, modules, devices, compiled steps: {check()}")
         print(lines[-1], flush=True)
-    lines += ["", "| | Taper | PyTorch | torch.compile | times as fast (target) | than compiled (target) |"]
-    lines.append("|---|---|---|---|---|---|")
+    sides = [s for s in SIDES if s.startswith("Taper") or (torch and (s == "PyTorch" or options.torch_compile))]
+    lines += ["", HEADER]
     for name in options.names or PROGRAMS:
         print(f"{name} ...", flush=True)
-        lines.append(row(name, times(name, torch, options.torch_compile, options.rounds)))
+        lines.append(
+            row(
+                name,
+                measured(name, sides if name != "small" else [s for s in sides if "compile" not in s], options.rounds),
+            )
+        )
+        print(lines[-1], flush=True)
     lines.append(f"\n{time.perf_counter() - began:.0f} s in all")
     print("\n" + "\n".join(lines))
     return 0

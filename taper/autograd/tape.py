@@ -11,8 +11,10 @@ import itertools
 import os
 import traceback
 import weakref
+from collections.abc import Callable
 from contextlib import nullcontext
 from contextvars import ContextVar
+from typing import Any
 
 from numpy import ndarray
 
@@ -592,7 +594,7 @@ def record(operator: Operator, inputs, attrs: dict, edges, result, aux, shapes=N
     return cls(plan, tuple(edges), saved, versions, shapes, half)
 
 
-def _made_save(plan: Plan):
+def _made_save(plan: Plan) -> Callable[..., tuple[list, list]]:
     """The function that gathers what a plan keeps, written out as source: (values, versions of the inputs among them)."""
     operator, values, versions = plan.op, [], []
     several = operator.outputs is None
@@ -618,10 +620,10 @@ def save(inputs, attrs, mask, result, aux):
  {given} = inputs
  return [{", ".join(values)}], [{", ".join(versions)}]
 """
-    scope = {"version": version, "Variable": Variable, "SavedOutput": SavedOutput}
+    scope: dict[str, Any] = {"version": version, "Variable": Variable, "SavedOutput": SavedOutput}
     exec(text, scope)
-    plan.save = scope["save"]
-    return plan.save
+    plan.save = save = scope["save"]
+    return save
 
 
 def _kept(plan: Plan, inputs, attrs: dict, mask: int, result, aux) -> tuple[list, list]:

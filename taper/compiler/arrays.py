@@ -16,7 +16,7 @@ import numpy as np
 
 from ..backends import NAMESPACES, cpu
 from ..ops import attention as _attention
-from . import halved
+from . import halved, heads
 from . import routines as _routines
 from .computing import FUNCTIONS, applied, found, matmul, outside, reduced  # noqa: F401
 from .convolution import *
@@ -74,6 +74,11 @@ def _elementwise(name, *inputs):
 
 
 # Making arrays.
+
+
+def on_gpu() -> bool:
+    """Whether a GPU computes with these arrays."""
+    return recording.gpu
 
 
 def asarray(x, dtype=None, **options):
@@ -299,7 +304,8 @@ def _einsum_dots(spec, operands):
 
 
 def attention(q, k, v, mask, drop, scale, causal):
-    made = _routines.attention(q, k, v, mask, drop, scale, causal)
+    made = heads.attention(q, k, v, mask, drop, scale, causal)
+    made = _routines.attention(q, k, v, mask, drop, scale, causal) if made is None else made
     if made is not None:
         return made
     weights = _attention.weights_of(_xp, q, k, mask, scale, causal)
@@ -308,6 +314,9 @@ def attention(q, k, v, mask, drop, scale, causal):
 
 def attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal, needs):
     if kept.ndim < out.ndim:
+        if heads.is_by_library(q):
+            made = heads.attention_grad(g, q, k, v, out, kept, scale, causal)
+            return (*(d if need else None for d, need in zip(made, needs)), None, None)
         if not needs[3]:
             made = _routines.attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal)
             return (*(d if need else None for d, need in zip(made, needs)), None, None)

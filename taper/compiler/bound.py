@@ -20,6 +20,9 @@ class Bound:
     the inputs hold what the program refuses. Overwritten inputs must be contiguous; others are copied if they are not.
     """
 
+    asleep = 0.0
+    """Nanoseconds of work below which a team that sleeps is not woken."""
+
     def __init__(
         self, program, reads: Sequence[Node], makes: Sequence[Node], flag: Node | None = None, home: Home = HOST
     ):
@@ -61,7 +64,7 @@ class Bound:
         if way.brief:
             ran = way.enter(way.address, *arrays)
         elif way.threads:
-            with self.lock, way.share():
+            with self.lock, way.share(self.program.work < self.asleep):
                 ran = way.enter(way.address, *arrays)
         else:
             with self.lock:

@@ -18,12 +18,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..autograd.casting import kept_apart
-from ..autograd.tape import Variable, node_of, wrap
+from ..autograd.tape import AccumulateGrad, Variable, node_of, wrap
 from ..backends.device import CPU
 from ..backends.making import making
 from ..tensor.random import Generator, default_generator
 from .backward import Gradients, captured_gradients
-from .errors import CaptureError, Uninitialised
+from .contents import Contents
+from .errors import CaptureError, Uninitialised, Unstepped
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
 from .homes import HOST, Home, home_of
@@ -44,7 +45,7 @@ _PACKAGE = __name__.partition(".")[0]
 class Source:
     """Where an input comes from at each call.
 
-    kind: "tensor" (that very tensor), "grad" (its gradient), "argument" (the tensor at that place of the arguments),
+    kind: "tensor" (that very tensor), "argument" (the tensor at that place of the arguments), "grad" (the gradient of either),
     "number" (a mapping's entry, a closure's cell, or the argument at that place).
     """
 
@@ -95,11 +96,13 @@ class Captured:
     reach: Reach
     checks: list[Node]
     grads_assumed: set[int]
-    no_grads: list[Variable]
+    no_grads: list[Source]
+    requiring: list[tuple[Source, bool]]
     needing: list[tuple[Variable, bool]]
     plain: list[tuple[dict, object, object]]
     plain_cells: list[tuple[types.CellType, object]]
     held: list[Held]
+    kept: list[Contents]
     identities: list[tuple[int, int | Variable]]
     gradients: Gradients | None = None
     home: Home = HOST
@@ -164,6 +167,7 @@ class Capture:
     actual: dict[Node, np.ndarray] = field(default_factory=dict)
     numbered: set = field(default_factory=set)
     arrays: list[Symbol] = field(default_factory=list)
+    read: set[int] = field(default_factory=set)
     home: Home = HOST
 
     def run(self) -> Captured:
@@ -171,7 +175,7 @@ class Capture:
         leaves, tree = flatten((self.args, self.kwargs))
         found = reach([self.function, *[v for v in leaves if not isinstance(v, Variable)]])
         if self.patient and found.unstepped:
-            raise Uninitialised("an optimizer has not made its state yet")
+            raise Unstepped(found.unstepped)
         arguments = {id(v): i for i, v in enumerate(leaves) if isinstance(v, Variable)}
         behind = {id(t) for t in found.tensors}
         # An argument that stands in two places, or is reached by the function too, must be the same one in later calls.
@@ -188,10 +192,12 @@ class Capture:
             args, kwargs = rebuild(tree, given)
             try:
                 result = self.function(*args, **kwargs)
+                _no_change_of((args, kwargs), given, tree)
                 outputs, result_tree = self._outputs(result, tensors, before, arguments)
                 effects = self._effects(tensors, before, arguments)
                 _no_shared_memory(before, self.home)
                 gradients = self._gradients(outputs, tensors, before)
+                requiring = [(s.source, t._node is not None) for t, s in zip(tensors, before) if t._node is not s.node]
             finally:
                 problem = found.changed()
                 found.restore()
@@ -205,13 +211,18 @@ class Capture:
             raise Uninitialised(f"the function changes {problem}, which a program cannot do")
         assumed = {id(t) for t, state in zip(tensors, before) if state.assumed}
         touched = [t for t, s in zip(tensors, before) if s.symbol.memory.value is not None or s.grad_symbol is not None]
-        no_grads = [] if self.assume_grads else [t for t in touched if t._grad is None and t._node is not None]
+        needed = {id(t) for t in touched if t._node is not None} | {id(s.tensor) for s, _ in requiring}
+        no_grads = [
+            Source("grad", tensor=t, place=arguments.get(id(t), -1))
+            for t in touched
+            if t._grad is None and id(t) in needed and (id(t) in arguments or not self.assume_grads)
+        ]
         needing = [(t, t._node is not None) for t in touched if id(t) not in arguments]
         plain, cells = found.plain(self.numbered)
         return Captured(
             self.graph, self.sources, self.draws, self.questions, effects, outputs, result_tree, found, self.checks,
-            assumed, no_grads, needing, plain, cells, found.held(self.numbered), identities, gradients,
-            self.home,
+            assumed, no_grads, requiring, needing, plain, cells, found.held(self.numbered),
+            found.kept(self.read), identities, gradients, self.home,
         )  # fmt: skip
 
     # What the function sees in place of the real things.
@@ -265,6 +276,7 @@ class Capture:
         source = Source("tensor", tensor=wrap(array))
         symbol = Symbol(Memory(None, self._leaf(source, array)), array)
         self.arrays.append(symbol)
+        self.read.add(id(array))
         return symbol
 
     @contextmanager
@@ -277,13 +289,13 @@ class Capture:
         making.constant, making.shared = self._constant, self._shared
         try:
             self.home = _common_home(tensors, before, arguments)
-            recording.place, recording.gpu = self.home.place, self.home.gpu
+            recording.place, recording.gpu, recording.attends = self.home.place, self.home.gpu, self.home.attends
             for t, state in zip(tensors, before):
                 home = home_of(state.array)
                 if state.array.dtype.kind == "c":
                     raise CaptureError("complex numbers are not captured")
                 place = arguments.get(id(t), -1)
-                source = Source("argument", place=place) if place >= 0 else Source("tensor", tensor=t)
+                source = Source("argument", tensor=t, place=place) if place >= 0 else Source("tensor", tensor=t)
                 t._array = Symbol(Memory(None, self._leaf(source, state.array)), home.stand_in(state.array))
                 state.symbol, state.source = t._array, source
                 grad = state.grad
@@ -292,7 +304,7 @@ class Capture:
                     state.assumed = True
                 if grad is not None and grad._array.__class__ is home.kind:
                     state.grad_array = grad._array
-                    origin = Source("grad", tensor=t)
+                    origin = Source("grad", tensor=t, place=place)
                     shadow = home.stand_in(state.grad_array)
                     grad._array = Symbol(Memory(None, self._leaf(origin, state.grad_array)), shadow)
                     state.grad_symbol = grad._array
@@ -301,7 +313,7 @@ class Capture:
         finally:
             for t, state in zip(tensors, before):
                 state.put_back(t)
-            recording.graph, recording.place, recording.gpu = None, CPU, False
+            recording.graph, recording.place, recording.gpu, recording.attends = None, CPU, False, None
             making.constant = making.shared = None
             self.graph.source = _nowhere
 
@@ -362,6 +374,7 @@ class Capture:
             if isinstance(v, Number):
                 raise FixedNumberNeeded("the function returns a number that it was given", v.node)
             if not isinstance(v, Variable):
+                _no_symbols_in(v, own)
                 outputs.append(v)
             elif id(v) in own:
                 outputs.append(Output(None, same=own[id(v)]))
@@ -383,7 +396,11 @@ class Capture:
             return None
         for i, _ in live:
             outputs[i].live = True
-        wanted = [t for t, s in zip(tensors, before) if s.node is not None and s.symbol.memory.value is not None]
+        wanted = [
+            t
+            for t, s in zip(tensors, before)
+            if (s.node is not None or t._node is not None) and s.symbol.memory.value is not None
+        ]
         return captured_gradients(self.graph, live, wanted)
 
     def _effects(self, tensors, before, arguments) -> list[Effect]:
@@ -398,20 +415,41 @@ class Capture:
                 raise CaptureError("a tensor's memory is replaced (.data = ..., set_, resize_) inside the step")
             if symbol.memory.changes:
                 effects.append(Effect(state.source, symbol.node()))
-            if t._node is not state.node and not _same_leaf(t._node, state.node):
-                raise CaptureError("a tensor from outside gets a history inside the step; return the result instead")
-            grad = t._grad
+            if not all(node is None or node.__class__ is AccumulateGrad for node in (t._node, state.node)):
+                if t._node is not state.node and not _same_leaf(t._node, state.node):
+                    raise CaptureError("a tensor from outside gets a history inside the step; return the result instead")
+            grad, origin = t._grad, Source("grad", tensor=t, place=arguments.get(id(t), -1))
             if grad is None:
                 if state.grad is not None or state.assumed:
-                    effects.append(Effect(Source("grad", tensor=t), None))
+                    effects.append(Effect(origin, None))
             elif state.grad_symbol is not None and grad._array is state.grad_symbol:
                 if grad._array.memory.changes:
-                    effects.append(Effect(Source("grad", tensor=t), grad._array.node()))
+                    effects.append(Effect(origin, grad._array.node()))
             else:
                 if not isinstance(grad._array, Symbol):
                     raise CaptureError("a gradient is set to a tensor that the step does not compute")
-                effects.append(Effect(Source("grad", tensor=t), grad._array.node(), fresh=True))
+                effects.append(Effect(origin, grad._array.node(), fresh=True))
         return effects
+
+
+def _no_change_of(arguments: tuple, given: list, tree) -> None:
+    """CaptureError if the function has changed a container among its arguments: later calls give it others."""
+    leaves, now = flatten(arguments)
+    if now != tree or any(a is not b for a, b in zip(leaves, given)):
+        raise CaptureError(
+            "the function changes a list, dict or object that it is given, which a program cannot do. Make a new one and return it"
+        )
+
+
+def _no_symbols_in(value, own: dict) -> None:
+    """CaptureError if a returned object holds tensors that the step has made: later calls could not make another of it."""
+    if isinstance(value, (str, bytes, int, float, complex, type(None), np.ndarray, np.generic)):
+        return
+    if any(id(t) not in own and isinstance(t._array, Symbol) for t in reach([value]).tensors):
+        raise CaptureError(
+            f"the function returns an object of class {type(value).__name__} with tensors that it has computed. "
+            "Return them in a tuple, list, dict, named tuple or dataclass"
+        )
 
 
 def _spent(t: Variable) -> bool:
@@ -551,36 +589,89 @@ def _nowhere() -> None:
 def captured(function: Callable, args: tuple, kwargs: dict, patient: bool = False) -> Captured:
     """A function's run with these arguments as a graph. CaptureError with the user's line where it cannot be one.
 
-    patient: Uninitialised at once where an optimizer has no state yet, which the step would probably make.
+    patient: where an optimizer has no state yet, which the step would probably make, that is made before; Uninitialised
+    where it cannot be.
     """
     with capturing, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fixed: frozenset = frozenset()
-        assume = True
-        while True:
-            capture = Capture(function, args, kwargs, fixed, assume, patient)
-            try:
-                step = capture.run()
-            except FixedNumberNeeded as error:
-                wanted = capture.behind(error.node)
-                if wanted <= fixed:
-                    raise located(error, function) from error
-                fixed |= wanted
-                continue
-            except Uninitialised as error:
+        begun = Begun()
+        try:
+            step = _captured(function, args, kwargs, patient, begun)
+        except BaseException:
+            begun.forget()
+            raise
+        return step
+
+
+class Begun:
+    """State that optimizers have made before their first step, for a program that will change it."""
+
+    def __init__(self):
+        self.optimizers: list = []
+        self.states: list[tuple] = []
+        self.without: set[int] = set()
+
+    def make(self, optimizers: list) -> bool:
+        """Let them make their state; False where one cannot."""
+        self.optimizers = optimizers
+        for optimizer in optimizers:
+            parameters = optimizer.begin(self.without)
+            self.states += [(optimizer.state, p) for p in parameters]
+            if not parameters:
+                self.forget()
+                return False
+        return True
+
+    def forget(self) -> None:
+        for state, p in self.states:
+            state.pop(p, None)
+        self.states = []
+
+    def is_needed(self, step: Captured) -> bool:
+        """Whether a captured step changes the state of all parameters; if not, it is forgotten, and not made again of those
+        that it leaves alone: they have none, as long as they get no gradient."""
+        written = {id(e.source.tensor) for e in step.effects if e.source.kind == "tensor"}
+        idle = {id(p) for state, p in self.states if written.isdisjoint(map(id, state[p].values()))}
+        if idle:
+            self.without |= idle
+            self.forget()
+        return not idle
+
+
+def _captured(function: Callable, args: tuple, kwargs: dict, patient: bool, begun: Begun) -> Captured:
+    fixed: frozenset = frozenset()
+    assume = True
+    while True:
+        capture = Capture(function, args, kwargs, fixed, assume, patient)
+        try:
+            step = capture.run()
+        except Unstepped as error:
+            if not begun.make(error.optimizers):
                 raise Uninitialised(str(located(error, function))) from error
-            except CaptureError as error:
+            continue
+        except FixedNumberNeeded as error:
+            wanted = capture.behind(error.node)
+            if wanted <= fixed:
                 raise located(error, function) from error
-            except ORDINARY as error:
-                if not capture.numbered:
-                    raise located(error, function) from error
-                # Perhaps something takes plain numbers alone: then the program is for their present values.
-                fixed |= capture.numbered
-                continue
-            if assume and any(
-                s.kind == "grad" and id(s.tensor) in step.grads_assumed and s.tensor._grad is None
-                for s in capture.sources.values()
-            ):
-                assume = False
-                continue
+            fixed |= wanted
+            continue
+        except Uninitialised as error:
+            raise Uninitialised(str(located(error, function))) from error
+        except CaptureError as error:
+            raise located(error, function) from error
+        except ORDINARY as error:
+            if not capture.numbered:
+                raise located(error, function) from error
+            # Perhaps something takes plain numbers alone: then the program is for their present values.
+            fixed |= capture.numbered
+            continue
+        if assume and any(
+            s.kind == "grad" and id(s.tensor) in step.grads_assumed and s.tensor._grad is None
+            for s in capture.sources.values()
+        ):
+            assume = False
+            continue
+        if begun.is_needed(step):
             return step
+        patient = False
+        begun.make(begun.optimizers)

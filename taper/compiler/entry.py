@@ -32,9 +32,9 @@ MOST = 64
 BRIEF = 20_000
 """Nanoseconds of work below which the interpreter is not freed: freeing and taking it back costs as much."""
 
-SHARED = 300_000
+SHARED, AWAKE = 300_000, 60_000
 """Nanoseconds of estimated work from which a single operator is shared between threads: between operators the team falls
-asleep, and waking it takes some fifty thousand."""
+asleep, and waking it takes some fifty thousand. If it is still awake, less work is worth sharing."""
 
 PATIENCE = 50_000_000
 """Nanoseconds of work after which a program looks whether it is interrupted."""
@@ -213,6 +213,25 @@ class Entrance:
         words[10] = 0 if refused is None else refused.ctypes.data
         self.address = words.ctypes.data
 
+    def share(self, brief: bool = False) -> Share:
+        """The team for one run, or this thread alone if the team is busy; if it is asleep, too, where the work is brief."""
+        return Share(self.words, brief)
+
+
+class Record:
+    """The record of calls that run a program of native/team.py as it is: arrays are only put into their slots.
+
+    slots: what the kernels read, addresses and numbers. places: which of them are the arrays'. code: the program.
+    """
+
+    def __init__(self, slots: np.ndarray, places: list[int], code: np.ndarray, crew: int):
+        specs = np.array([(place, -1, 0, 0, 0) for place in places], np.int64)
+        self.words = words = np.zeros(WORDS, np.int64)
+        self._kept = slots, specs, code
+        words[0], words[1], words[2], words[3] = slots.ctypes.data, specs.ctypes.data, slots.ctypes.data, crew
+        words[4], words[6], words[7], words[8], words[9] = code.ctypes.data, len(code), 1, team._code()[0], len(code)
+        self.address = words.ctypes.data
+
     def share(self) -> Share:
         """The team for one run, or this thread alone if the team is busy."""
         return Share(self.words)
@@ -221,14 +240,14 @@ class Entrance:
 class Share:
     """Holds the team while a program runs, if nobody else does."""
 
-    __slots__ = ("words", "crew")
+    __slots__ = ("words", "brief", "crew")
 
-    def __init__(self, words: np.ndarray):
-        self.words = words
+    def __init__(self, words: np.ndarray, brief: bool):
+        self.words, self.brief = words, brief
 
     def __enter__(self):
         crew = team.team()
-        self.crew = crew if crew.lock.acquire(blocking=False) else None
+        self.crew = crew if (not self.brief or crew.awake()) and crew.lock.acquire(blocking=False) else None
         self.words[3] = crew.address
         self.words[7] = crew.ready(team.threads()) if self.crew is not None else 1
 

@@ -9,3 +9,11 @@ class CaptureError(RuntimeError):
 
 class Uninitialised(CaptureError):
     """The step filled Python containers, as optimizers do in their first step: run it eagerly once, then capture."""
+
+
+class Unstepped(Uninitialised):
+    """`optimizers` have not made their state yet."""
+
+    def __init__(self, optimizers: list):
+        super().__init__("an optimizer has not made its state yet")
+        self.optimizers = optimizers

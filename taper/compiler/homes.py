@@ -19,7 +19,8 @@ class Home:
     """kind: the class of arrays there. empty, share_memory: as NumPy's functions of these names. contiguous: an array as
     programs read it. program: the program of a graph. stand_in: a NumPy array, of any values, with the shape, dtype and
     strides of one there. fetch: a NumPy array with the elements of one there. place: the device. gpu: whether programs run
-    on a GPU. generators: those of random numbers that are the device's."""
+    on a GPU. generators: those of random numbers that are the device's. attends: whether a library there computes
+    attention (heads.py)."""
 
     kind: type
     empty: Callable
@@ -31,6 +32,7 @@ class Home:
     place: device = CPU
     gpu: bool = False
     generators: Callable[[], list] = list
+    attends: Callable[[Any], bool] | None = None
 
 
 def lies_fit(array) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy import empty
 
-from .entry import BRIEF, SHARED, Entrance, enterable
+from .entry import AWAKE, BRIEF, SHARED, Entrance, enterable
 from .errors import CaptureError
 from .graph import ANY, Graph, Node
 from .homes import fit
@@ -57,11 +57,11 @@ class OnePass:
                 cell[0] = length
             if work < BRIEF:
                 ran = self.quick.enter(self.quick.address, *arrays, *out)
-            elif work < SHARED:
+            elif work < AWAKE:
                 self.long.words[7] = 1
                 ran = self.long.enter(self.long.address, *arrays, *out)
             else:
-                with self.long.share():
+                with self.long.share(work < SHARED):
                     ran = self.long.enter(self.long.address, *arrays, *out)
         if not ran:
             # One lies unaligned.

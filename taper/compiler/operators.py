@@ -18,7 +18,7 @@ from ..backends import cpu
 from ..backends.cpu.large import Native
 from . import arrays
 from .bound import RAN, Bound
-from .entry import SHARED
+from .entry import AWAKE, SHARED
 from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import ANY, Graph, Node
@@ -26,7 +26,7 @@ from .numbers import Number
 from .one_pass import OnePass, in_order, is_single, prepared
 from .program import Program
 from .recording import recording
-from .reuse import new_array
+from .reuse import keep_freed_memory, new_array
 from .symbol import Symbol, made
 from .trees import flatten, rebuild
 
@@ -53,11 +53,12 @@ class Fused:
         self.program = Program(graph, nodes + ([] if flag is None else [self.flag]), state)
         if any(s.host is not None for s in self.program.segments) or set(self.program.results) - {*nodes, self.flag}:
             raise CaptureError("a kernel that needs the interpreter")
-        if self.program.work < SHARED:
+        if self.program.work < AWAKE:
             self.program.threads = 0
         self.overwrites = bool(overwritten)
         self.made = [] if overwritten else [(n.shape, n.dtype) if isinstance(n, Node) else None for n in self.results]
         self.bound = Bound(self.program, inputs, [] if overwritten else nodes, self.flag)
+        self.bound.asleep = SHARED
 
     def run(self, given: list[np.ndarray]):
         """The results for these arrays; NotImplemented if they hold what the kernel refuses."""
@@ -86,18 +87,26 @@ def run(formula: Callable, args: tuple, attrs: dict):
         return NotImplemented
     given: list[np.ndarray] = []
     key: list = [formula, cpu.winograd, *attrs]
-    for a in (*args, *attrs.values()) if attrs else args:
-        if isinstance(a, np.ndarray):
-            if is_single(a):
-                key += a.shape, a.dtype, True
-                a = a[(0,) * a.ndim + (...,)]
-            else:
-                key += a.shape, a.dtype
-            given.append(a)
-        else:
-            key += a.__class__, a
+    _describe((*args, *attrs.values()) if attrs else args, key, given)
+    for i, a in enumerate(given):
+        if is_single(a):
+            key.append(i)
+            given[i] = a[(0,) * a.ndim + (...,)]
     fused = _kept(tuple(key), lambda: _captured(formula, args, attrs, _shapes(args), Fused, _never))
     return NotImplemented if fused is None else fused.run(given)
+
+
+def _describe(values: Sequence, key: list, given: list[np.ndarray]) -> None:
+    """Add to a key what a program depends on: arrays' shapes and dtypes, and the types and values of all else.
+
+    given: gets the arrays.
+    """
+    for v in values:
+        if isinstance(v, np.ndarray):
+            key += v.shape, v.dtype
+            given.append(v)
+        else:
+            key += v.__class__, v
 
 
 def _shapes(args: tuple) -> list[tuple]:
@@ -112,26 +121,36 @@ def elementwise(formula: Callable, args: tuple, attrs: dict):
     """
     if recording.graph is not None:
         return NotImplemented
-    arrays = [a for a in args if isinstance(a, np.ndarray)]
-    found = prepared(arrays)
-    if found is None:
-        return NotImplemented
-    given, shape, order = found
-    likes = [((ANY,) if x.ndim else (), (ANY,) if a.ndim else ()) for x, a in zip(given, arrays)]
+    values = (*args, *attrs.values()) if attrs else args
+    arrays = [a for a in values if a.__class__ is np.ndarray]
+    shape = arrays[0].shape
+    if shape and all([a.shape == shape and a.flags.c_contiguous for a in arrays]):
+        given, order, likes = [*arrays], None, [_ALIKE] * len(arrays)
+    else:
+        found = prepared(arrays)
+        if found is None:
+            return NotImplemented
+        given, shape, order = found
+        likes = [((ANY,) if x.ndim else (), (ANY,) if a.ndim else ()) for x, a in zip(given, arrays)]
     key = [formula, *attrs]
-    for a, like in zip(arrays, likes):
-        key += a.dtype, like
-    for v in (*args, *attrs.values()):
-        if _changes(v):
+    rest = iter(likes)
+    for v in values:
+        if v.__class__ is np.ndarray:
+            key += v.dtype, next(rest)
+        elif _changes(v):
             key.append(Number)
             given.append(np.array(v))
-        elif not isinstance(v, np.ndarray):
+        else:
             key += v.__class__, v
     program = _kept(tuple(key), lambda: _captured(formula, args, attrs, likes, OnePass, _changes))
     if program is None:
         return NotImplemented
     made = program.run(given, prod(shape)).reshape(shape)
     return made if order is None else made.transpose(np.argsort(order).tolist())
+
+
+_ALIKE = (ANY,), (ANY,)
+"""How an array of all elements is given, and how a formula sees it."""
 
 
 def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
@@ -145,12 +164,9 @@ def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
     key: list = [formula]
     for a in given:
         key += a.shape[1:], a.dtype
-    for a in args:
-        if isinstance(a, np.ndarray):
-            key += a.shape, a.dtype
-            given.append(in_order(a))
-        else:
-            key += a.__class__, a
+    _describe(args, key, given)
+    if len(given) > len(along):
+        given = [in_order(a) for a in given]
     program = _kept(tuple(key), lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never))
     return NotImplemented if program is None else program.run(given, len(along[0]))
 
@@ -250,6 +266,7 @@ def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, chang
 
 def lend() -> None:
     """Let the CPU namespace run large kernels natively; `native_available` says that machine code can be made."""
+    keep_freed_memory()
     Native.run, Native.elementwise, Native.rows, Native.update = run, elementwise, rows, update
     Native.recurrence, Native.recurrence_grad = _of_sequences("recurrence"), _of_sequences("recurrence_grad")
     Native.attention, Native.attention_grad = _of_sequences("attention"), _of_sequences("attention_grad")

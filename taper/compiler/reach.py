@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import gc
 import types
+import weakref
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -19,6 +21,7 @@ from ..autograd.tape import Node as TapeNode
 from ..autograd.tape import Variable
 from ..dtypes import dtype as Dtype
 from ..tensor.random import Generator
+from .contents import Contents
 from .errors import CaptureError
 from .surroundings import is_consumed, is_library, is_random
 
@@ -29,6 +32,17 @@ _PLAIN = (
     str, bytes, bytearray, bool, int, float, complex, type(None), type, np.ndarray, np.generic, np.dtype, Dtype, range,
     slice, types.ModuleType, types.BuiltinFunctionType, TapeNode, memoryview, types.CodeType,
 )  # fmt: skip
+
+_CHANGED = (np.ndarray, bytearray)
+"""Such of them as code may change in place."""
+
+_LOOKED_UP = frozenset(("globals", "vars", "eval", "exec"))
+"""By these code reads variables that it does not name."""
+
+_WORDS = {"ndarray": "a NumPy array", "deque": "a deque", "set": "a set", "bytearray": "a bytearray", "array": "an array",
+    "ContextVar": "a context variable",
+}  # fmt: skip
+
 _PACKAGE = __name__.partition(".")[0]
 
 _LIBRARY = ("builtins", "collections", "functools", "itertools", "operator")
@@ -73,6 +87,7 @@ class Watched(NamedTuple):
     names: frozenset[str]
     cells: int
     globals: int
+    contents: int
     groups: frozenset[int]
 
 
@@ -81,9 +96,9 @@ class Reach:
     """tensors, generators and optimizers in the order found; states: dicts and lists with copies of what they held.
 
     inner: the containers that belong to Taper's own objects, and whether they matter as a whole (a module's layers), or
-    by the tensors and containers in them alone (an optimizer's state). named: what user code reads by name, with the
-    names that were followed: attributes of objects, of classes and of modules. unstepped: whether there is an optimizer that
-    has no state yet. What hangs on attributes that no code
+    by the tensors and containers in them alone (an optimizer's state). contents: what else can be changed in place.
+    named: what user code reads by name, with the names that were followed: attributes of objects, of classes and of
+    modules. unstepped: the optimizers that have no state yet. What hangs on attributes that no code
     names is looked at too, but later calls may find it changed (`watched`: all before that).
     """
 
@@ -101,13 +116,15 @@ class Reach:
     attributes: list[tuple[object, str, object]] = field(default_factory=list)
     classes: set[type] = field(default_factory=set)
     randoms: list = field(default_factory=list)
+    contents: list[Contents] = field(default_factory=list)
     watched: Watched | None = None
-    unstepped: bool = False
+    unstepped: list = field(default_factory=list)
 
     def settle(self) -> None:
         """When all that code names is found: what is guarded, and the floats that may change."""
         self.watched = Watched(
             frozenset(id(now) for now, _ in self.states), frozenset(self.names), len(self.cells), len(self.globals),
+            len(self.contents),
             frozenset(id(group) for group, _ in self.numbers),
         )  # fmt: skip
         for state, ours in self.objects:
@@ -174,6 +191,10 @@ class Reach:
                 found.append(Held(now, size, tuple(chosen), tuple(then[k] for k in chosen)))
         return found
 
+    def kept(self, read: set[int]) -> list[Contents]:
+        """What must hold the same in later calls: not the arrays in `read`, by id, which are read at each call."""
+        return [c for c in self.contents[: self.watched.contents] if id(c.item) not in read]
+
     def changed(self) -> str | None:
         """The first container that no longer holds what it held, in words; None if there is none."""
         for now, then in self.states:
@@ -195,6 +216,9 @@ class Reach:
         for owner, name, value in self.attributes:
             if isinstance(owner, type) and not _same(owner.__dict__.get(name), value):
                 return f"the class attribute {owner.__name__}.{name}"
+        for contents in self.contents:
+            if not contents.still():
+                return f"what {_WORDS.get(type(contents.item).__name__, 'a container')} holds"
         return None
 
     def restore(self) -> None:
@@ -214,6 +238,8 @@ class Reach:
         for owner, name, value in self.attributes:
             if isinstance(owner, type) and owner.__dict__.get(name) is not value:
                 setattr(owner, name, value)
+        for contents in self.contents:
+            contents.put_back()
 
 
 def _is_plain(value) -> bool:
@@ -247,7 +273,7 @@ def reach(roots: Iterable) -> Reach:
     def walk() -> None:
         while stack:
             item = stack.pop()
-            if (isinstance(item, _PLAIN) and not _users_own(item)) or id(item) in seen:
+            if (isinstance(item, _PLAIN) and not _users_own(item) and not isinstance(item, _CHANGED)) or id(item) in seen:
                 continue
             seen[id(item)] = item
             if len(seen) > LIMIT:
@@ -331,6 +357,11 @@ def _follow(found: Reach, stack: list) -> bool:
 
 def _look(item, found: Reach, stack: list) -> None:
     """Note one object and put what it holds on the stack."""
+    contents = Contents.of(item)
+    if contents is not None:
+        found.contents.append(contents)
+        if isinstance(item, _CHANGED):
+            return
     if isinstance(item, Variable):
         found.tensors.append(item)
         stack.extend(v for k, v in item.__dict__.items() if k != "_grad")
@@ -366,6 +397,10 @@ def _look(item, found: Reach, stack: list) -> None:
         found.named.append((item, vars(item), set()))
     elif isinstance(item, Wrapper):
         stack.append(item.function)
+    elif isinstance(item, weakref.ReferenceType):
+        stack.append(item())
+    elif isinstance(item, ContextVar):
+        stack.append(item.get(None))
     elif isinstance(item, functools.partial):
         stack += [item.func, *item.args, *item.keywords.values()]
     elif isinstance(item, Generator):
@@ -373,7 +408,8 @@ def _look(item, found: Reach, stack: list) -> None:
     else:
         if hasattr(type(item), "changing_numbers"):
             found.numbers.extend(item.changing_numbers())
-            found.unstepped |= item.awaits_state()
+            if item.awaits_state():
+                found.unstepped.append(item)
         state = getattr(item, "__dict__", None)
         if type(state) is dict:
             found.states.append((state, dict(state)))
@@ -437,6 +473,8 @@ def _look_at_function(function: types.FunctionType, found: Reach, stack: list, l
     stack.extend((function.__kwdefaults__ or {}).values())
     names = function.__globals__
     mentioned = names_in(function.__code__)
+    if not library and not _LOOKED_UP.isdisjoint(mentioned):
+        stack.extend(v for v in names.values() if isinstance(v, (Variable, list, dict)) or _ours(type(v).__module__))
     found.names.update(mentioned, words_in(function.__code__))
     for name in () if library else mentioned:
         if name in names:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from ..backends.device import CPU, device
 from .graph import Graph, Node
@@ -14,7 +15,7 @@ class Recording(threading.local):
 
     present: the value of a number now. questions: what was asked about numbers. checks: conditions that leave a run to
     the eager engine where they are true anywhere. place: the device of the step's arrays. gpu: whether a GPU
-    computes with them.
+    computes with them. attends: whether a library there computes attention (heads.py); None without one.
     """
 
     graph: Graph | None = None
@@ -23,6 +24,7 @@ class Recording(threading.local):
     checks: list[Node]
     place: device = CPU
     gpu: bool = False
+    attends: Callable[[Any], bool] | None = None
 
 
 recording = Recording()

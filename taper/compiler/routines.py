@@ -26,6 +26,8 @@ class Routine:
     names: tuple[str, ...]
     results: tuple[str, ...]
     title: str
+    library = False
+    """Whether a library on a GPU computes it."""
 
     def evaluate(self, *arrays) -> list[np.ndarray]:
         raise NotImplementedError

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import lru_cache
+from math import prod
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from ..native.sequence import (
     emit_weights,
 )
 from ..native.text import Builder, Module, Value, i64
+from .entry import Record, entrance, readable
 from .lower.instructions import LLVM
 from .program import code_of
 from .recording import recording
@@ -36,7 +38,13 @@ NUMBERS = frozenset(
 )
 """Entries of a kernel's table that are numbers and not addresses."""
 
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+
 Emit = Callable[[Module, str, Callable[[Builder, str], "Value | None"]], None]
+
+
+BRIEF = 2_000_000
+"""Operations below which a kernel keeps the interpreter: freeing it and taking it back costs as much."""
 
 
 class Routine:
@@ -59,6 +67,72 @@ class Routine:
 
     def table(self, given: dict[str, np.ndarray | int]) -> np.ndarray:
         return np.array([given[n] if n in NUMBERS else _address(given[n]) for n in self.names], np.int64)
+
+
+class Together:
+    """Kernels that run one after the other."""
+
+    def __init__(self, *routines: Routine):
+        self.routines = routines
+        self.calls = threading.local()
+
+    def run(self, given: dict[str, np.ndarray | int], chunks: tuple[int, ...], flops: int) -> None:
+        """Run them, each in so many chunks, on the team's threads if that pays and it is free."""
+        if not readable():
+            self.run_by_addresses(given, chunks, flops)
+            return
+        try:
+            call = self.calls.own
+        except AttributeError:
+            call = self.calls.own = _Call(self.routines)
+        call.run(given, chunks, flops)
+
+    def run_by_addresses(self, given: dict[str, np.ndarray | int], chunks: tuple[int, ...], flops: int) -> None:
+        """The same where arrays cannot be passed as objects."""
+        tables = [routine.table(given) for routine in self.routines]
+        rows = [(r.code.address, t.ctypes.data, n, 1) for r, t, n in zip(self.routines, tables, chunks)]
+        code = np.array(rows, np.int64)
+        crew = team.team()
+        if flops >= SHARED and chunks[-1] > 1 and crew.lock.acquire(blocking=False):
+            try:
+                team.runner()(crew.address, code.ctypes.data, 0, len(rows), crew.ready(team.threads()))
+            finally:
+                crew.lock.release()
+        else:
+            team.runner()(crew.address, code.ctypes.data, 0, len(rows), 1)
+
+
+class _Call:
+    """One thread's way into kernels: arrays are passed as the objects that they are."""
+
+    def __init__(self, routines: tuple[Routine, ...]):
+        names = [n for routine in routines for n in routine.names]
+        places = [i for i, n in enumerate(names) if n not in NUMBERS]
+        self.arrays = [names[i] for i in places]
+        table, self.code = np.zeros(len(names), np.int64), np.ones((len(routines), team.ENTRY), np.int64)
+        at = table.ctypes.data
+        for row, routine in zip(self.code, routines):
+            row[:2] = routine.code.address, at
+            at += table.itemsize * len(routine.names)
+        self.record = Record(table, places, self.code, team.team().address)
+        self.numbers = [(n, memoryview(table[i : i + 1])) for i, n in enumerate(names) if n in NUMBERS]
+        self.chunks = [memoryview(row[2:3]) for row in self.code]
+        self.brief, self.long = (entrance(len(self.arrays), 0, brief) for brief in (True, False))
+
+    def run(self, given: dict[str, np.ndarray | int], chunks: tuple[int, ...], flops: int) -> None:
+        for name, cell in self.numbers:
+            cell[0] = given[name]
+        for cell, count in zip(self.chunks, chunks):
+            cell[0] = count
+        record, objects = self.record, [given[n] for n in self.arrays]
+        if flops < BRIEF:
+            self.brief(record.address, *objects)
+        elif flops < SHARED or chunks[-1] == 1:
+            self.long(record.address, *objects)
+        else:
+            with record.share():
+                self.long(record.address, *objects)
+            record.words[7] = 1
 
 
 def _address(array: np.ndarray) -> int:
@@ -90,21 +164,6 @@ def _scratch(*counts: int, dtype: np.dtype) -> list[np.ndarray]:
     return made
 
 
-def together(parts: list[tuple[Routine, int]], given: dict[str, np.ndarray | int], flops: int) -> None:
-    """Run kernels one after the other, each in so many chunks, on the team's threads if that pays and it is free."""
-    tables = [routine.table(given) for routine, _ in parts]
-    rows = [(r.code.address, table.ctypes.data, chunks, 1) for (r, chunks), table in zip(parts, tables)]
-    code = np.array(rows, np.int64)
-    crew = team.team()
-    if flops >= SHARED and parts[-1][1] > 1 and crew.lock.acquire(blocking=False):
-        try:
-            team.runner()(crew.address, code.ctypes.data, 0, len(rows), crew.ready(team.threads()))
-        finally:
-            crew.lock.release()
-    else:
-        team.runner()(crew.address, code.ctypes.data, 0, len(rows), 1)
-
-
 @lru_cache(256)
 def _recurrent(cell, dtype: np.dtype, hidden: int, reverse: bool, bias: bool, backward: bool, machine: Machine):
     plan = Recurrence(cell, LLVM[dtype.name], hidden, reverse, bias, machine)
@@ -112,7 +171,7 @@ def _recurrent(cell, dtype: np.dtype, hidden: int, reverse: bool, bias: bool, ba
     absent += ("c", "last_c", "before_c", "g_c", "d_c") if cell.states == 1 else ()
     emit = emit_backward if backward else emit_forward
     pack = Routine(lambda m, n, operand: emit_weights(m, n, plan, operand, backward), (), machine)
-    return plan, pack, Routine(lambda m, n, operand: emit(m, n, plan, operand), absent, machine)
+    return plan, Together(pack, Routine(lambda m, n, operand: emit(m, n, plan, operand), absent, machine))
 
 
 def recurrence(cell, x, h, c, w, b, sizes: tuple[int, ...], reverse: bool):
@@ -122,7 +181,7 @@ def recurrence(cell, x, h, c, w, b, sizes: tuple[int, ...], reverse: bool):
         return NotImplemented
     x, h, c, w, b = found
     (batch, hidden), total = h.shape, len(x)
-    plan, pack, kernel = _recurrent(cell, x.dtype, hidden, reverse, b is not None, False, host())
+    plan, kernels = _recurrent(cell, x.dtype, hidden, reverse, b is not None, False, host())
     panels = plan.gates
     made = dict(
         out=(total, hidden), last_h=(batch, hidden), before_h=(total, hidden), saved=(total, cell.saved * hidden)
@@ -132,7 +191,7 @@ def recurrence(cell, x, h, c, w, b, sizes: tuple[int, ...], reverse: bool):
     arrays = {name: np.empty(shape, x.dtype) for name, shape in made.items()}
     (arrays["panels"],) = _scratch(panels.size, dtype=x.dtype)
     given = {"x": x, "h": h, "c": c, "w": w, "b": b, **arrays, **_steps(sizes, batch, total)}
-    together([(pack, panels.count), (kernel, plan.chunks(batch, panels))], given, plan.flops(total))
+    kernels.run(given, (panels.count, plan.chunks(batch, panels)), plan.flops(total))
     states = (arrays["last_h"],) if c is None else (arrays["last_h"], arrays["last_c"])
     return (arrays["out"], *states, arrays["before_h"], arrays.get("before_c"), arrays["saved"], None)
 
@@ -144,7 +203,7 @@ def recurrence_grad(cell, gradients, before_h, before_c, saved, w, sizes: tuple[
         return NotImplemented
     g, g_h, *g_c, before_h, before_c, saved, w = found
     (batch, hidden), total = g_h.shape, len(g)
-    plan, pack, kernel = _recurrent(cell, g.dtype, hidden, reverse, False, True, host())
+    plan, kernels = _recurrent(cell, g.dtype, hidden, reverse, False, True, host())
     panels = plan.back
     made = dict(dx=(total, cell.gates * hidden), d_h=(batch, hidden))
     if cell.splits:
@@ -163,29 +222,35 @@ def recurrence_grad(cell, gradients, before_h, before_c, saved, w, sizes: tuple[
         "saved": saved,
     }
     given = {**given, "w": w, **arrays, **_steps(sizes, batch, total)}
-    together([(pack, panels.count), (kernel, plan.chunks(batch, panels))], given, plan.flops(total))
+    kernels.run(given, (panels.count, plan.chunks(batch, panels)), plan.flops(total))
     first = (arrays["d_h"],) if before_c is None else (arrays["d_h"], arrays["d_c"])
     return arrays["dx"], arrays["dr"], first, None
 
 
 def _steps(sizes: tuple[int, ...], batch: int, total: int) -> dict:
-    return {"sizes": np.array(sizes, np.int64), "steps": len(sizes), "batch": batch, "total": total}
+    return {"sizes": _counts(sizes), "steps": len(sizes), "batch": batch, "total": total}
+
+
+@lru_cache(64)
+def _counts(sizes: tuple[int, ...]) -> np.ndarray:
+    return np.array(sizes, np.int64)
 
 
 def _taken(*arrays) -> list | None:
     """The arrays, contiguous; None if they are not of one floating dtype that kernels compute in, or a step is captured."""
-    first = arrays[0]
-    if recording.graph is not None or first.dtype.name not in ("float32", "float64"):
+    dtype = arrays[0].dtype
+    if recording.graph is not None or (dtype != F32 and dtype != F64):
         return None
-    if any(a is not None and (a.__class__ is not np.ndarray or a.dtype != first.dtype) for a in arrays):
-        return None
-    return [a if a is None else np.ascontiguousarray(a) for a in arrays]
+    for a in arrays:
+        if a is not None and (a.__class__ is not np.ndarray or a.dtype != dtype):
+            return None
+    return [a if a is None or a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays]
 
 
 @lru_cache(256)
-def _attending(plan: Attention, backward: bool) -> Routine:
+def _attending(plan: Attention, backward: bool) -> Together:
     emit = emit_attention_gradient if backward else emit_attention
-    return Routine(lambda m, n, operand: emit(m, n, plan, operand), (), plan.machine)
+    return Together(Routine(lambda m, n, operand: emit(m, n, plan, operand), (), plan.machine))
 
 
 def _starts(shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
@@ -198,9 +263,11 @@ def _starts(shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
 
 def _matrices(name: str, array: np.ndarray, lead: tuple[int, ...], rows: int) -> dict:
     """An array of matrices, whose rows lie side by side, as a kernel takes it: broadcast to `lead` and `rows`."""
-    if array.shape[-1] > 1 and array.strides[-1] != array.itemsize:
+    shape, strides, size = array.shape, array.strides, array.itemsize
+    if shape[-1] > 1 and strides[-1] != size:
         array = np.ascontiguousarray(array)
-    at, step = _layout(array.shape, array.strides, array.itemsize, lead, rows)
+        strides = array.strides
+    at, step = _layout(shape, strides, size, lead, rows)
     return {name: array, name + "_at": at, name + "_step": step}
 
 
@@ -223,18 +290,21 @@ def _plan(
 
 def _attended(q, k, v, mask, drop, scale, causal: bool):
     """What both kernels are given: the plan, the leading dimensions, the table's entries; None where there is no kernel."""
-    arrays = [a for a in (q, k, v, drop) if a is not None]
-    if recording.graph is not None or q.dtype.name not in ("float32", "float64"):
+    dtype = q.dtype
+    if recording.graph is not None or (dtype is not F32 and dtype is not F64):
         return None
-    if any(a.__class__ is not np.ndarray or a.dtype != q.dtype for a in arrays):
-        return None
+    for a in (q, k, v, drop):
+        if a is not None and (a.__class__ is not np.ndarray or a.dtype is not dtype):
+            return None
     length, keys = q.shape[-2], k.shape[-2]
     if mask is not None:
         mask = np.atleast_2d(mask if mask.dtype.kind == "b" else mask.astype(q.dtype, copy=False))
         mask = mask if mask.shape[-1] == keys else np.ascontiguousarray(np.broadcast_to(mask, (*mask.shape[:-1], keys)))
-    more = [a.shape[:-2] for a in (mask, drop) if a is not None]
-    lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2], *more)
-    given = {"scale": np.array(scale, q.dtype), "length": length, "keys": keys}
+    lead = q.shape[:-2]
+    for a in (k, v, mask, drop):
+        if a is not None and a.shape[:-2] != lead:
+            lead = np.broadcast_shapes(lead, a.shape[:-2])
+    given = {"scale": _number(scale, dtype), "length": length, "keys": keys}
     for name, array, rows in (
         ("q", q, length),
         ("k", k, keys),
@@ -248,6 +318,11 @@ def _attended(q, k, v, mask, drop, scale, causal: bool):
     return _plan(q.dtype, q.shape[-1], v.shape[-1], kind, drop is not None, causal, host()), lead, given
 
 
+@lru_cache(64)
+def _number(value: float, dtype: np.dtype) -> np.ndarray:
+    return np.array(value, dtype)
+
+
 def _like(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """An array of a shape, in x's order of memory where it has that shape."""
     return np.empty_like(x) if x.shape == shape else np.empty(shape, x.dtype)
@@ -259,11 +334,11 @@ def attention(q, k, v, mask, drop, scale: float, causal: bool):
     if found is None:
         return NotImplemented
     plan, lead, given = found
-    length, batch = given["length"], int(np.prod(lead, dtype=np.int64))
+    length, batch = given["length"], prod(lead)
     out, lse = _like(q, (*lead, length, v.shape[-1])), np.empty((*lead, length), q.dtype)
     given |= {**_matrices("out", out, lead, length), "lse": lse}
     flops = plan.flops(batch, length, given["keys"], False)
-    together([(_attending(plan, False), batch * plan.blocks(length))], given, flops)
+    _attending(plan, False).run(given, (batch * plan.blocks(length),), flops)
     return out, lse
 
 
@@ -273,11 +348,11 @@ def attention_grad(g, q, k, v, mask, drop, out, lse, scale: float, causal: bool)
     if found is None or g.dtype != q.dtype:
         return NotImplemented
     plan, lead, given = found
-    length, keys, batch = given["length"], given["keys"], int(np.prod(lead, dtype=np.int64))
+    length, keys, batch = given["length"], given["keys"], prod(lead)
     made = _like(q, (*lead, *q.shape[-2:])), _like(k, (*lead, *k.shape[-2:])), _like(v, (*lead, *v.shape[-2:]))
     for name, array, rows in zip(("g", "out", "dq", "dk", "dv"), (g, out, *made), (length, length, length, keys, keys)):
         given |= _matrices(name, array, lead, rows)
     (work,) = _scratch(batch * plan.blocks(length) * QUERIES * plan.work, dtype=q.dtype)
     given |= {"lse": np.ascontiguousarray(lse), "work": work}
-    together([(_attending(plan, True), batch)], given, plan.flops(batch, length, keys, True))
+    _attending(plan, True).run(given, (batch,), plan.flops(batch, length, keys, True))
     return made

@@ -157,7 +157,7 @@ class Step:
         self.number_nodes = [n for n in program.leaves if n.op == "number"]
         self.draws = [(d, nodes) for d, nodes in captured.draws]
         self.by_reference = [(n, sources[n].tensor) for n in used if n.op == "input" and sources[n].kind == "tensor"]
-        self.by_gradient = [(n, sources[n].tensor) for n in used if n.op == "input" and sources[n].kind == "grad"]
+        self.by_gradient = [(n, sources[n]) for n in used if n.op == "input" and sources[n].kind == "grad"]
         self.by_place = [(n, sources[n].place) for n in used if n.op == "input" and sources[n].kind == "argument"]
         for _, t in self.by_reference:
             if not t._array.flags.c_contiguous:
@@ -165,8 +165,7 @@ class Step:
             if not lies_fit(t._array):
                 raise CaptureError("a tensor from outside whose memory is not aligned; clone() it first")
         for source, _ in self.written:
-            t = self.given[source.place] if source.kind == "argument" else source.tensor
-            t = t._grad if source.kind == "grad" else t
+            t = source.tensor._grad if source.kind == "grad" else source.tensor
             if t is not None and not _writeable(t._array):
                 problem = "a tensor is written in place whose memory is read-only; clone() it first"
                 raise CaptureError(problem) from ValueError(problem)
@@ -250,12 +249,12 @@ class Step:
                 body.append(f"s{i} = empty(SS{i}, ST{i})")
                 passed(f"s{i}", node, False, True)
         for i, (effect, node) in enumerate(self.fresh):
-            t = effect.source.tensor
-            scope[f"G{i}"], scope[f"GS{i}"], scope[f"GT{i}"] = t, node.shape, node.dtype
+            owner = self._owner(effect.source, f"G{i}")
+            scope[f"GS{i}"], scope[f"GT{i}"] = node.shape, node.dtype
             # The gradient of the last call is written again if nobody else has got hold of it.
             body += [
                 f"t{i} = own[{i}]",
-                f"if count(t{i}) - (G{i}._grad is t{i}) == {ALONE} and count(t{i}._array) == {ALONE_ARRAY}: g{i} = t{i}._array",
+                f"if count(t{i}) - ({owner}._grad is t{i}) == {ALONE} and count(t{i}._array) == {ALONE_ARRAY}: g{i} = t{i}._array",
                 "else:",
                 f" g{i} = empty(GS{i}, GT{i})",
                 f" own[{i}] = t{i} = wrap(g{i})",
@@ -314,23 +313,28 @@ class Step:
         lines += self._memory_guards()
         lines += self._python_guards()
         lines += self._question_guards()
-        for i, (node, t) in enumerate(self.by_gradient):
-            scope[f"H{i}"] = t
+        for i, (node, source) in enumerate(self.by_gradient):
+            t, owner = source.tensor, self._owner(source, f"H{i}")
             reads += [
-                f"h{i} = H{i}._grad",
+                f"h{i} = {owner}._grad",
                 f"if h{i} is None: return MISS" if id(t) not in self.captured.grads_assumed or self._reads_gradient(t) else
-                f"if h{i} is None: h{i} = H{i}._grad = wrap(empty(H{i}._array.shape, H{i}._array.dtype))",
+                f"if h{i} is None: h{i} = {owner}._grad = wrap(empty({owner}._array.shape, {owner}._array.dtype))",
                 f"h{i} = h{i}._array",
                 f"if h{i}.__class__ is not ndarray: return MISS",
             ]  # fmt: skip
             now = None if t._grad is None else t._grad._array
             if now is not None and not lies_fit(now):
                 reads += self._read_as_copy(f"h{i}", f"HS{i}", now, node)
-        if self.captured.no_grads:
-            for i, t in enumerate(self.captured.no_grads):
-                scope[f"N{i}"] = t
-                lines.append(f"if N{i}._grad is not None: return MISS")
+        for i, source in enumerate(self.captured.no_grads):
+            lines.append(f"if {self._owner(source, f'N{i}')}._grad is not None: return MISS")
         return lines, reads
+
+    def _owner(self, source: Source, name: str) -> str:
+        """How the generated code calls a tensor: the argument that it is, or `name`."""
+        if source.place >= 0:
+            return f"v{source.place}"
+        self.scope[name] = source.tensor
+        return name
 
     def other_hooks(self) -> bool:
         """Whether the leaves behind the function have other hooks than when it was captured."""
@@ -358,8 +362,8 @@ class Step:
             read = node is not None and node in self.program.slot
             if self.draws and lies_fit(value._array):
                 # What the native side would refuse must be known before anything is drawn.
-                scope["lies_fit"] = lies_fit
-                lines.append(f"if not lies_fit(x{i}): return MISS")
+                aligned = f" and x{i}.flags.aligned" if self.home.kind is np.ndarray else ""
+                lines.append(f"if not (x{i}.flags.c_contiguous{aligned}): return MISS")
             if not read or self.draws:
                 lines.append(f"if x{i}.shape != X{i} or x{i}.dtype != Y{i}: return MISS")
             if read and not lies_fit(value._array):
@@ -434,6 +438,9 @@ class Step:
             tests.append(f"L{i}.cell_contents != Z{i}")
         for held in self.captured.held:
             tests += self._held_tests(held)
+        for i, contents in enumerate(self.captured.kept):
+            scope[f"kept{i}"] = contents
+            tests.append(f"not kept{i}.still()")
         lines = [f" if {' or '.join(tests[s : s + 50])}: return MISS" for s in range(0, len(tests), 50)]
         return ["try:", *lines, "except KeyError: return MISS"] if lines else []
 
@@ -520,7 +527,7 @@ class Step:
                 value = source.mapping[source.key]
                 value = value if source.part is None else value[source.part]
             return np.float64(value)
-        t = given[source.place] if source.kind == "argument" else source.tensor
+        t = given[source.place] if source.place >= 0 else source.tensor
         return t._grad._array if source.kind == "grad" else t._array
 
     def _run(self, objects) -> list[str]:
@@ -555,7 +562,7 @@ class Step:
     def eagerly(self, function, args: tuple, kwargs: dict):
         """What the eager engine says of values that an operator refuses; what it has overwritten by then is put back."""
         leaves, _ = flatten((args, kwargs))
-        owners = [leaves[s.place] if s.kind == "argument" else s.tensor for s, _ in self.written]
+        owners = [leaves[s.place] if s.place >= 0 else s.tensor for s, _ in self.written]
         tensors = [t._grad if s.kind == "grad" else t for t, (s, _) in zip(owners, self.written)]
         arrays = [t._array for t in tensors if t is not None]
         undo = Undo(arrays, [np.empty_like(a) for a in arrays])
@@ -590,20 +597,20 @@ class Step:
         scope, lines = self.scope, [*self.copied_back]
         for i, (source, _) in enumerate(self.written):
             if source.kind == "grad":
-                lines.append(f"t = H_{i}._grad")
-                scope[f"H_{i}"] = source.tensor
+                lines.append(f"t = {self._owner(source, f'H_{i}')}._grad")
                 name = "t"
             else:
                 name = f"v{source.place}" if source.kind == "argument" else f"U{i}"
             scope[f"U{i}"] = source.tensor
             lines += [f"c = {name}._counter", "if c is not None: c[0] += 1", f"else: {name}._counter = [1]"]
-        for i, _ in enumerate(self.fresh):
-            lines.append(f"G{i}._grad = t{i}")
+        for i, (effect, _) in enumerate(self.fresh):
+            lines.append(f"{self._owner(effect.source, f'G{i}')}._grad = t{i}")
+        for i, (source, needed) in enumerate(self.captured.requiring):
+            lines.append(f"{self._owner(source, f'K{i}')}.requires_grad_({needed})")
         if self.backward is not None:
             lines.append(self._recorded())
         for i, source in enumerate(self.cleared):
-            scope[f"B{i}"] = source.tensor
-            lines.append(f"B{i}._grad = None")
+            lines.append(f"{self._owner(source, f'B{i}')}._grad = None")
         return lines
 
     def _recorded(self) -> str:

@@ -1,6 +1,7 @@
 """Object code on disk, keyed by what it was made from. Safe for processes that write at the same time.
 
-An entry is a digest followed by the code; one whose digest does not fit is thrown away and made again.
+An entry is a digest of its name and its code, followed by the code; one whose digest does not fit is thrown away and made
+again.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ LIMIT = 256 << 20
 def folder() -> Path | None:
     """Where entries lie: TAPER_CACHE_DIR, else the user's cache folder; None where nothing can be written."""
     given = os.environ.get("TAPER_CACHE_DIR")
-    base = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "taper"
-    path = base / "native"
     try:
+        base = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "taper"
+        path = base / "native"
         path.mkdir(parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, RuntimeError):
+        # RuntimeError: there is no home folder, as in containers for users that have no name.
         return None
     return path if os.access(path, os.W_OK) else None
 
@@ -49,7 +51,7 @@ def get(name: str) -> bytes | None:
     except OSError:
         return None
     digest, code = data[:20], data[20:]
-    if hashlib.blake2b(code, digest_size=20).digest() != digest:
+    if _digest(name, code) != digest:
         _remove(path)
         return None
     try:
@@ -57,6 +59,10 @@ def get(name: str) -> bytes | None:
     except OSError:
         pass
     return code
+
+
+def _digest(name: str, code: bytes) -> bytes:
+    return hashlib.blake2b(code, digest_size=20, key=name.encode()[-64:]).digest()
 
 
 def has(name: str) -> bool:
@@ -70,7 +76,7 @@ def put(name: str, code: bytes) -> None:
     where = folder()
     if where is None:
         return
-    data = hashlib.blake2b(code, digest_size=20).digest() + code
+    data = _digest(name, code) + code
     try:
         handle, draft = tempfile.mkstemp(dir=where, prefix=".draft-")
         try:
@@ -97,7 +103,11 @@ def _trim(where: Path) -> None:
     given = os.environ.get("TAPER_CACHE_SIZE", "")
     limit = int(given) << 20 if given.isdecimal() and int(given) else LIMIT
     entries = []
-    for path in where.iterdir():
+    try:
+        paths = list(where.iterdir())
+    except OSError:
+        return
+    for path in paths:
         try:
             facts = path.stat()
         except OSError:

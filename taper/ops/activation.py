@@ -6,7 +6,7 @@ import math
 
 from numpy import ndarray
 
-from ..backends.cpu.large import SPREAD, by_rows, spread
+from ..backends.cpu.large import SEVERAL_PASSES, SPREAD, by_rows, spread
 from .elementwise import conj, sgn_of
 from .operator import ARITHMETIC, FLOAT, op
 
@@ -25,9 +25,20 @@ def _positive_part(xp, x):
     return xp.maximum(xp.zeros((), dtype=x.dtype), x)
 
 
+def _relu_slope(xp, g, out):
+    # NumPy compares, turns truth round and multiplies: three passes.
+    if g.__class__ is ndarray and g.size >= SEVERAL_PASSES:
+        return spread(_where_positive, xp, g, out)
+    return xp.dropped(g, out <= 0)
+
+
+def _where_positive(xp, g, out):
+    return xp.dropped(g, out <= 0)
+
+
 # fmt: off
 relu = op("relu", _relu, promote=ARITHMETIC, refuses="bc",
-          x=lambda xp, g, out: xp.dropped(g, out <= 0))
+          x=_relu_slope)
 
 leaky_relu = op("leaky_relu", lambda xp, x, *, slope: xp.where(x > 0, x, x * slope), promote=ARITHMETIC, fused=1.4, refuses="biuc",
                 x=lambda xp, g, x, slope: xp.where(x > 0, g, g * slope))

@@ -72,6 +72,33 @@ entr = op("entr", lambda xp, x: xp.where(x > 0, -x * xp.log(x), xp.where(x >= 0,
 xlog1py = op("xlog1py", lambda xp, x, y: xp.where((x == 0) & (y == y), 0.0, x * xp.log1p(_filled(xp, y, x))), promote=FLOAT, refuses="c",
              x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= -1), 0.0, xp.log1p(_filled(xp, y, x))),
              y=lambda xp, g, x, y: g * x / (y + 1))
+
+# PyTorch has no derivatives of these.
+airy_ai = op("airy_ai", lambda xp, x: xp.airy_ai(x), promote=FLOAT, refuses="c")
+bessel_j0 = op("bessel_j0", lambda xp, x: xp.bessel_j0(x), promote=FLOAT, refuses="c")
+bessel_j1 = op("bessel_j1", lambda xp, x: xp.bessel_j1(x), promote=FLOAT, refuses="c")
+bessel_y0 = op("bessel_y0", lambda xp, x: xp.bessel_y0(x), promote=FLOAT, refuses="c")
+bessel_y1 = op("bessel_y1", lambda xp, x: xp.bessel_y1(x), promote=FLOAT, refuses="c")
+modified_bessel_i0 = op("modified_bessel_i0", lambda xp, x: xp.i0(x), promote=FLOAT, refuses="c")
+modified_bessel_i1 = op("modified_bessel_i1", lambda xp, x: xp.i1(x), promote=FLOAT, refuses="c")
+modified_bessel_k0 = op("modified_bessel_k0", lambda xp, x: xp.modified_bessel_k0(x), promote=FLOAT, refuses="c")
+modified_bessel_k1 = op("modified_bessel_k1", lambda xp, x: xp.modified_bessel_k1(x), promote=FLOAT, refuses="c")
+scaled_modified_bessel_k0 = op("scaled_modified_bessel_k0", lambda xp, x: xp.scaled_modified_bessel_k0(x), promote=FLOAT, refuses="c")
+scaled_modified_bessel_k1 = op("scaled_modified_bessel_k1", lambda xp, x: xp.scaled_modified_bessel_k1(x), promote=FLOAT, refuses="c")
+spherical_bessel_j0 = op("spherical_bessel_j0", lambda xp, x: xp.spherical_bessel_j0(x), promote=FLOAT, refuses="c")
+
+chebyshev_polynomial_t = op("chebyshev_polynomial_t", lambda xp, x, n: xp.chebyshev_polynomial_t(x, n), promote=FLOAT, refuses="c")
+chebyshev_polynomial_u = op("chebyshev_polynomial_u", lambda xp, x, n: xp.chebyshev_polynomial_u(x, n), promote=FLOAT, refuses="c")
+chebyshev_polynomial_v = op("chebyshev_polynomial_v", lambda xp, x, n: xp.chebyshev_polynomial_v(x, n), promote=FLOAT, refuses="c")
+chebyshev_polynomial_w = op("chebyshev_polynomial_w", lambda xp, x, n: xp.chebyshev_polynomial_w(x, n), promote=FLOAT, refuses="c")
+hermite_polynomial_h = op("hermite_polynomial_h", lambda xp, x, n: xp.hermite_polynomial_h(x, n), promote=FLOAT, refuses="c")
+hermite_polynomial_he = op("hermite_polynomial_he", lambda xp, x, n: xp.hermite_polynomial_he(x, n), promote=FLOAT, refuses="c")
+laguerre_polynomial_l = op("laguerre_polynomial_l", lambda xp, x, n: xp.laguerre_polynomial_l(x, n), promote=FLOAT, refuses="c")
+legendre_polynomial_p = op("legendre_polynomial_p", lambda xp, x, n: xp.legendre_polynomial_p(x, n), promote=FLOAT, refuses="c")
+shifted_chebyshev_polynomial_t = op("shifted_chebyshev_polynomial_t", lambda xp, x, n: xp.shifted_chebyshev_polynomial_t(x, n), promote=FLOAT, refuses="c")
+shifted_chebyshev_polynomial_u = op("shifted_chebyshev_polynomial_u", lambda xp, x, n: xp.shifted_chebyshev_polynomial_u(x, n), promote=FLOAT, refuses="c")
+shifted_chebyshev_polynomial_v = op("shifted_chebyshev_polynomial_v", lambda xp, x, n: xp.shifted_chebyshev_polynomial_v(x, n), promote=FLOAT, refuses="c")
+shifted_chebyshev_polynomial_w = op("shifted_chebyshev_polynomial_w", lambda xp, x, n: xp.shifted_chebyshev_polynomial_w(x, n), promote=FLOAT, refuses="c")
 # fmt: on
 
 

@@ -10,7 +10,7 @@ import copy
 import itertools
 import warnings
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -193,7 +193,11 @@ class Optimizer:
             for group in self.param_groups:
                 for p in group["params"]:
                     g = p._grad
-                    if g is not None:
+                    if g is None:
+                        continue
+                    if p._array.__class__ is np.ndarray:
+                        self._update_parameter(p, g._array, group)
+                    else:
                         with elsewhere((p._array,)):
                             self._update_parameter(p, g._array, group)
         finally:
@@ -219,6 +223,10 @@ class Optimizer:
         held = [state[name]._array if state[name] is not None else None for name in slots]
         xp = namespace_of(array)
         if array.size >= LARGE_PARAMETER and self._updated_natively(array, g, held, numbers):
+            changed(p)
+            return
+        in_one_kernel = getattr(xp, "update", None)
+        if in_one_kernel is not None and in_one_kernel(type(self).update, [array, g, *held], numbers):
             changed(p)
             return
         if array.size <= BLOCK or array.__class__ is not np.ndarray or not _flat((array, g, *held)):
@@ -279,6 +287,29 @@ class Optimizer:
     def awaits_state(self) -> bool:
         """Whether the first step is still to come and will make the state."""
         return not any(self.state.values()) and any(self.counts_steps or self.slots_of(g) for g in self.param_groups)
+
+    def begin(self, without: Container[int] = ()) -> list[Tensor]:
+        """Make the state that the first step would make, of all parameters that need a gradient but those whose ids are
+        `without`, and return these; none where it cannot be known before the step."""
+        kind = type(self)
+        plain = kind.step is Optimizer.step and kind._update_parameter is Optimizer._update_parameter
+        if self._sharded or not plain or not all(self.starts_from_zero(g) for g in self.param_groups):
+            return []
+        begun = []
+        for group in self.param_groups:
+            for p in group["params"] if self.counts_steps or self.slots_of(group) else ():
+                if p.requires_grad and id(p) not in without:
+                    state = self.state[p]
+                    self.init_state(state, p, group)
+                    for name in self.slots_of(group):
+                        if state[name] is None:
+                            state[name] = wrap(namespace_of(p._array).zeros_like(p._array))
+                    begun.append(p)
+        return begun
+
+    def starts_from_zero(self, group: dict[str, Any]) -> bool:
+        """Whether a slot that the first step makes becomes what it would from zeros."""
+        return True
 
     def slots_of(self, group: dict[str, Any]) -> tuple[str, ...]:
         """Names of the state tensors that a parameter of this group has."""

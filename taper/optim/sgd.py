@@ -54,6 +54,9 @@ class SGD(Optimizer):
     def init_state(self, state, p, group):
         state["momentum_buffer"] = None
 
+    def starts_from_zero(self, group):
+        return not group["dampening"]
+
     def coefficients(self, group, step, state):
         return {
             "lr": number(group["lr"]),

@@ -44,7 +44,7 @@ NAMES = {
 ELSEWHERE: list[tuple[str, dict[str, str]]] = [
     (
         """sum mean nansum nanmean std std_mean var var_mean logsumexp norm squeeze squeeze_copy all any amax amin
-        count_nonzero vector_norm gradient fftshift ifftshift fftn ifftn rfftn irfftn hfftn ihfftn""",
+        count_nonzero hash_tensor vector_norm gradient fftshift ifftshift fftn ifftn rfftn irfftn hfftn ihfftn""",
         {"ints or None": "dim axis"},
     ),
     ("logsumexp", {"ints": "dim axis"}),

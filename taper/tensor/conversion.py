@@ -32,6 +32,7 @@ __all__ = [
     "result_type",
     "promote_types",
     "from_dlpack",
+    "get_device",
     "to_dlpack",
 ]
 
@@ -65,7 +66,7 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
 
 def _cast(self, dtype: dtypes.dtype):
     """This tensor in another dtype, with a warning where a part of its numbers is lost."""
-    if self._array.dtype.kind == "c" and dtype.np.kind not in "cb":
+    if self._array.dtype.kind == "c" and dtype.np.kind not in "cb" and self._array.size:
         warn("Casting complex values to real discards the imaginary part")
     return apply(astype, self, dtype=dtype.np)
 
@@ -497,5 +498,10 @@ class ConversionMethods:
     is_meta = False
     is_mps = False
     is_xpu = False
+    is_xla = False
+    is_ipu = False
+    is_mtia = False
+    is_maia = False
+    is_vulkan = False
     is_mkldnn = False
     is_nested = False

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.backward import backward
+from ..autograd.inplace import base_of
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import (
     AccumulateGrad,
@@ -309,20 +310,17 @@ class Tensor(
         return Handle(await_leaf(node), hook)
 
     @property
-    def _base(self) -> Tensor | None:
-        """The tensor of which this is a view, or a view of a view; None for one that is none."""
-        view, base = self._view, None
-        while view is not None:
-            base = view.parent
-            view = base._view
-        return base
-
-    def _is_view(self) -> bool:
-        return self._view is not None
-
-    @property
     def _version(self) -> int:
         return version(self)
+
+    @property
+    def _base(self):
+        """The tensor of which this is a view; None if it is none."""
+        return None if self._view is None else base_of(self)
+
+    def _is_view(self) -> bool:
+        """Whether this is a view of another tensor."""
+        return self._view is not None
 
     def item(self):
         """The single element as a Python number. RuntimeError for a tensor of another size."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 
-from ..autograd.dispatch import apply, into
+import numpy as np
+
+from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable
 from ..ops import sorting as ops
 from . import dims, return_types
+from .factory import on_host
 from .reduction import array_of
 
-__all__ = ["unique", "unique_consecutive", "isin", "histc", "histogram", "histogramdd", "bincount"]
+__all__ = ["unique", "unique_consecutive", "isin", "histc", "histogram", "histogramdd", "bincount", "hash_tensor"]
 
 
 def _refuse(array, name: str, kinds: str) -> None:
@@ -111,6 +114,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     if not array.size and range is None:
         low, high = 0.0, 1.0
     edges = _edges(input, array, bins, low, high)
+    edges = edges.clone() if edges is bins else edges
     hist = apply(ops.histogram, input, edges, weight, density=bool(density))
     if out is not None:
         hist, edges = into(out[0], hist), into(out[1], edges)
@@ -131,7 +135,7 @@ def _edges(input, values, bins, low: float, high: float):
             n = bins._array.ndim
             wrong = "at least 1 element, but got 0 elements" if n == 1 else f"one dimension, but got {n} dimensions"
             raise RuntimeError(f"torch.histogramdd: bins tensor should have {wrong} in the bins tensor for a dimension")
-        return bins.clone()
+        return bins
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     low, high = _range(values, low, high, "histogram")
@@ -192,6 +196,31 @@ def bincount(input, weights=None, minlength: int = 0):
     return apply(ops.bincount, input, weights, least=minlength)
 
 
+def hash_tensor(input, dim=(), *, keepdim: bool = False, mode: int = 0, out=None):
+    """The exclusive or of the elements' bits, uint64, over all elements or the dimensions `dim`.
+
+    Floating numbers count as float64, others as int64. RuntimeError for another mode than 0 and where there is nothing.
+    """
+    array = array_of(input, ops.unique)
+    _refuse(array, "xor_sum_cpu", "c")
+    if mode != 0:
+        raise RuntimeError(f"Unknown hash_tensor mode: {mode}")
+    axes = dims.several(dim, array.ndim, "hash_tensor")
+    if axes is None or not array.ndim:
+        axes = tuple(range(array.ndim))
+        if not array.size:
+            raise RuntimeError(
+                "hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+                "with the 'dim' argument."
+            )
+    for axis in axes:
+        if not array.shape[axis]:
+            raise IndexError(f"hash_tensor: Expected reduction dim {axis} to have non-zero size.")
+    wide = on_host(input).astype(np.float64 if array.dtype.kind in "fV" else np.int64).view(np.uint64)
+    result = beside(input, np.asarray(np.bitwise_xor.reduce(wide, axis=axes, keepdims=keepdim)))
+    return result if out is None else into(out, result, "Expected result to be of dtype uint64, but got {1}")
+
+
 class CountingMethods:
     """Distribution as methods."""
 
@@ -202,3 +231,4 @@ class CountingMethods:
     histc = histc
     histogram = histogram
     bincount = bincount
+    hash_tensor = hash_tensor

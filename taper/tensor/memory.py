@@ -162,6 +162,23 @@ def is_set_to(self, tensor) -> bool:
     return data_ptr(self) == data_ptr(tensor) and (a.shape, a.strides, a.dtype) == (b.shape, b.strides, b.dtype)
 
 
+def dim_order(self, *, ambiguity_check: bool = False) -> tuple[int, ...]:
+    """The dimensions in the order in which they lie in memory, outermost first.
+
+    ambiguity_check: RuntimeError where sizes of 1 or equal strides leave the order open.
+    """
+    array = self._array
+    order = sorted(range(array.ndim), key=lambda i: -array.strides[i])
+    if 0 in array.strides:
+        order = list(range(array.ndim))
+    steps = [array.strides[i] for i in order]
+    if ambiguity_check and (1 in array.shape or len(set(steps)) < len(steps)):
+        raise RuntimeError(
+            "The tensor does not have unique dim order, or cannot map to exact one of the given memory formats."
+        )
+    return tuple(order)
+
+
 def resize_(self, *sizes, memory_format=None):
     """Give this tensor another shape; new memory beyond the old is uninitialised. Returns it."""
     shape = size_of(sizes, "resize_")
@@ -239,6 +256,7 @@ class MemoryMethods:
     dim = ndimension = dim
     element_size = element_size
     is_set_to = is_set_to
+    dim_order = dim_order
     resize = resize
     resize_ = resize_
     resize_as_ = resize_as_

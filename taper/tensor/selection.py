@@ -20,6 +20,8 @@ from .outputs import placed
 from .shape import broadcast_tensors, check_tensor, expanded, reshaped
 from .writing import number_as, number_for
 
+I64 = dtypes.int64.np
+
 __all__ = [
     "where",
     "masked_select",
@@ -54,7 +56,7 @@ def where(condition, input=None, other=None, *, out=None):
         condition = condition.bool()
     if not (isinstance(input, Variable) and isinstance(other, Variable) and input._array.dtype == other._array.dtype):
         common = dtypes.result_type([t._array if isinstance(t, Variable) else t for t in (input, other)])
-        input, other = _as(input, common), _as(other, common)
+        input, other = [_as(t if isinstance(t, Variable) else number_for(t, common, "where"), common) for t in (input, other)]
     result = _broadcasting(ops.where, condition, input, other)
     return result if out is None else into(out, result)
 
@@ -188,7 +190,7 @@ def argwhere(input):
 def check_index(index, name: str, long_only: bool = False) -> None:
     """RuntimeError for an index of another type than int64 (or int32)."""
     dtype = index._array.dtype
-    if dtype != np.int64 and (long_only or dtype != np.int32):
+    if dtype is not I64 and dtype != np.int64 and (long_only or dtype != np.int32):
         raise RuntimeError(
             f"{name}(): Expected dtype int32/int64 for index, but got {index.dtype}. Convert it: index.long()."
         )
@@ -248,8 +250,7 @@ def take_along_dim(input, indices, dim=None, *, out=None):
             f"torch.take_along_dim(): dtype of indices should be Long but got {legacy_name(indices._array.dtype)}"
         )
     if dim is None:
-        input, dim = reshaped(input, (input._array.size,)), 0
-        indices = reshaped(indices, (indices._array.size,))
+        return gather(reshaped(input, (-1,)), 0, reshaped(indices, (-1,)), out=out)
     axis = dims.one(dim, input._array.ndim)
     if input._array.ndim != indices._array.ndim:
         raise RuntimeError(

@@ -37,6 +37,48 @@ gammaincc = igammac = binary(
 )
 zeta = binary(ops.zeta, "The Hurwitz zeta function.")
 xlog1py = binary(ops.xlog1py, "input * log1p(other), 0 where input is 0.")
+airy_ai = unary(ops.airy_ai, "Airy's function Ai.")
+bessel_j0 = unary(ops.bessel_j0, "Bessel's function of the first kind, order 0.")
+bessel_j1 = unary(ops.bessel_j1, "Bessel's function of the first kind, order 1.")
+bessel_y0 = unary(ops.bessel_y0, "Bessel's function of the second kind, order 0.")
+bessel_y1 = unary(ops.bessel_y1, "Bessel's function of the second kind, order 1.")
+modified_bessel_i0 = unary(
+    ops.modified_bessel_i0,
+    "The modified Bessel function of the first kind, order 0, without a derivative; `i0` has one.",
+)
+modified_bessel_i1 = unary(
+    ops.modified_bessel_i1,
+    "The modified Bessel function of the first kind, order 1, without a derivative; `i1` has one.",
+)
+modified_bessel_k0 = unary(ops.modified_bessel_k0, "The modified Bessel function of the second kind, order 0.")
+modified_bessel_k1 = unary(ops.modified_bessel_k1, "The modified Bessel function of the second kind, order 1.")
+scaled_modified_bessel_k0 = unary(ops.scaled_modified_bessel_k0, "exp(input) * modified_bessel_k0(input).")
+scaled_modified_bessel_k1 = unary(ops.scaled_modified_bessel_k1, "exp(input) * modified_bessel_k1(input).")
+spherical_bessel_j0 = unary(ops.spherical_bessel_j0, "sin(input) / input, 1 at 0.")
+chebyshev_polynomial_t = binary(
+    ops.chebyshev_polynomial_t, "Chebyshev's polynomial of the first kind of degree trunc(other) at input."
+)
+chebyshev_polynomial_u = binary(
+    ops.chebyshev_polynomial_u, "Chebyshev's polynomial of the second kind of degree trunc(other) at input."
+)
+chebyshev_polynomial_v = binary(
+    ops.chebyshev_polynomial_v, "Chebyshev's polynomial of the third kind of degree trunc(other) at input."
+)
+chebyshev_polynomial_w = binary(
+    ops.chebyshev_polynomial_w, "Chebyshev's polynomial of the fourth kind of degree trunc(other) at input."
+)
+hermite_polynomial_h = binary(
+    ops.hermite_polynomial_h, "Hermite's polynomial, the physicists', of degree trunc(other) at input."
+)
+hermite_polynomial_he = binary(
+    ops.hermite_polynomial_he, "Hermite's polynomial, the probabilists', of degree trunc(other) at input."
+)
+laguerre_polynomial_l = binary(ops.laguerre_polynomial_l, "Laguerre's polynomial of degree trunc(other) at input.")
+legendre_polynomial_p = binary(ops.legendre_polynomial_p, "Legendre's polynomial of degree trunc(other) at input.")
+shifted_chebyshev_polynomial_t = binary(ops.shifted_chebyshev_polynomial_t, "chebyshev_polynomial_t at 2 * input - 1.")
+shifted_chebyshev_polynomial_u = binary(ops.shifted_chebyshev_polynomial_u, "chebyshev_polynomial_u at 2 * input - 1.")
+shifted_chebyshev_polynomial_v = binary(ops.shifted_chebyshev_polynomial_v, "chebyshev_polynomial_v at 2 * input - 1.")
+shifted_chebyshev_polynomial_w = binary(ops.shifted_chebyshev_polynomial_w, "chebyshev_polynomial_w at 2 * input - 1.")
 expit = sigmoid
 
 
@@ -68,9 +110,16 @@ _AT_ONCE = 1000
 mvlgamma = multigammaln
 
 __all__ = [
+    "airy_ai",
+    "bessel_j0",
+    "bessel_j1",
+    "bessel_y0",
+    "bessel_y1",
+    "chebyshev_polynomial_t",
+    "chebyshev_polynomial_u",
+    "chebyshev_polynomial_v",
+    "chebyshev_polynomial_w",
     "digamma",
-    "gammainc",
-    "gammaincc",
     "entr",
     "erf",
     "erfc",
@@ -79,24 +128,41 @@ __all__ = [
     "exp2",
     "expit",
     "expm1",
+    "gammainc",
+    "gammaincc",
     "gammaln",
+    "hermite_polynomial_h",
+    "hermite_polynomial_he",
     "i0",
     "i0e",
     "i1",
     "i1e",
+    "laguerre_polynomial_l",
+    "legendre_polynomial_p",
     "log1p",
     "log_ndtr",
     "log_softmax",
     "logit",
     "logsumexp",
+    "modified_bessel_i0",
+    "modified_bessel_i1",
+    "modified_bessel_k0",
+    "modified_bessel_k1",
     "multigammaln",
     "ndtr",
     "ndtri",
     "polygamma",
     "psi",
     "round",
+    "scaled_modified_bessel_k0",
+    "scaled_modified_bessel_k1",
+    "shifted_chebyshev_polynomial_t",
+    "shifted_chebyshev_polynomial_u",
+    "shifted_chebyshev_polynomial_v",
+    "shifted_chebyshev_polynomial_w",
     "sinc",
     "softmax",
+    "spherical_bessel_j0",
     "xlog1py",
     "xlogy",
     "zeta",

@@ -28,7 +28,8 @@ _IN_PLACE = (
         "arctanh_",
         "asin_",
     ),
-    *("asinh_", "atan_", "atanh_", "ceil_", "clamp_", "clamp_max_", "clamp_min_", "clip_", "cos_", "cosh_", "deg2rad_"),
+    *("asinh_", "atan_", "atanh_", "ceil_", "clamp_", "clamp_max_", "clamp_min_", "clip_", "conj_physical_", "cos_"),
+    *("cosh_", "deg2rad_"),
     *("detach_", "erf_", "erfc_", "exp_", "exp2_", "expm1_", "fill_", "fix_", "floor_", "frac_", "gcd_", "i0_"),
     *(
         "index_put_",

@@ -7,20 +7,23 @@ import sys
 
 import pytest
 
+import taper
+
 from . import standin
 
-PLACES = ("standin", pytest.param("device", marks=pytest.mark.gpu))
+ON_DEVICE = (pytest.mark.gpu, pytest.mark.skipif(not taper.cuda.device_count(), reason="needs a GPU with CuPy"))
+PLACES = ("standin", pytest.param("device", marks=ON_DEVICE))
 
 
 @contextlib.contextmanager
 def gpus(place: str, count: int = 1):
     """A block in which `cuda` is usable: on the stand-in with a number of devices, or as the machine has it."""
     if place == "device":
-        import taper
-
         if taper.cuda.device_count() < count:
             pytest.skip(f"needs {count} GPUs with CuPy")
-        yield
+        # Tables compare float32 to the last digits.
+        with taper.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
         return
     before = _forget()
     try:

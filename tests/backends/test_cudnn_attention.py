@@ -138,6 +138,16 @@ def test_attention_of_float32_and_with_dropout_does_not_go_there(asked):
     assert not asked.executed
 
 
+def test_with_formulas_alone_it_does_not_go_there(asked):
+    from taper.nn.attention import SDPBackend, sdpa_kernel
+
+    q, k, v, _, _ = inputs(Attention((2, 3, 5, 8)), taper.float16)
+    for allowed, expected in ((SDPBackend.MATH, []), ([SDPBackend.MATH, SDPBackend.CUDNN_ATTENTION], ["sdpa"])):
+        with sdpa_kernel(allowed):
+            F.scaled_dot_product_attention(q.cuda(), k.cuda(), v.cuda())
+        assert methods(asked) == expected
+
+
 def test_attention_deterministic(asked):
     q, k, v, _, g = inputs(Attention((2, 3, 5, 8)), taper.float16)
     given = []

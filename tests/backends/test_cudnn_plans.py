@@ -5,13 +5,14 @@ It needs the front end, cuDNN's library and a driver's library, as on a machine 
 
 from __future__ import annotations
 
-import importlib
 import json
 
 import numpy as np
 import pytest
 
-from .gpus import gpus
+from taper.backends.cpu.convolution import conv_output_shape
+from taper.backends.cuda import cudnn_problems as problems
+
 from .test_convolution import CASES
 
 cudnn = pytest.importorskip("cudnn", reason="needs nvidia-cudnn-frontend")
@@ -24,15 +25,8 @@ H200 = {
     "l2CacheSize": 52428800, "smClockRateKHz": 1980000, "memClockRateKHz": 3201000, "memoryBusWidth": 6144,
     "isTccDriver": 0, "supportCoopLaunch": 1, "maxGridSize": [2147483647, 65535, 65535], "maxBlockSize": [1024, 1024, 64],
 }  # fmt: skip
+WORKSPACE = 1 << 30
 DTYPES = ["float32", "float64", "float16", "bfloat16"]
-
-
-@pytest.fixture(scope="module")
-def parts():
-    """The modules that describe graphs; they are CuPy's, so its stand-in is there."""
-    with gpus("standin"):
-        name = "taper.backends.cuda.cudnn_"
-        yield [importlib.import_module(name + part) for part in ("graphs", "convolution", "attention")]
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +37,17 @@ def properties():
         pytest.skip(f"cuDNN's library, or the driver's, is not there: {error}")
 
 
-def planned(graphs, problem, properties, exact=False, deterministic=False) -> int:
+def planned(problem, properties, exact=False, deterministic=False) -> int:
     """How many plans cuDNN has for a problem, of which it supports one."""
-    graph, _ = graphs.described(
+    graph, _ = problems.described(
         cudnn, problem, deterministic, device_property=properties, sm_version=900, sm_count=132
     )
     graph.validate()
     graph.build_operation_graph()
     graph.create_execution_plans([cudnn.heur_mode.A, cudnn.heur_mode.FALLBACK])
-    if notes := graphs._unwanted(cudnn, problem, not exact, deterministic):
+    if notes := problems.unwanted(cudnn, problem, not exact, deterministic):
         graph.deselect_numeric_notes(notes)
-    graph.deselect_workspace_greater_than(graphs.WORKSPACE)
+    graph.deselect_workspace_greater_than(WORKSPACE)
     graph.check_support()
     return graph.get_execution_plan_count()
 
@@ -61,16 +55,15 @@ def planned(graphs, problem, properties, exact=False, deterministic=False) -> in
 @pytest.mark.parametrize("last", [False, True], ids=["NCHW", "channels-last"])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("case", [c for c in CASES if 0 not in c.x], ids=str)
-def test_convolutions_have_plans(parts, properties, case, dtype, last):
-    graphs, convolution, _ = parts
-    output = convolution.conv_output_shape(case.x[2:], case.w[2:], *case.settings[:3])
-    x, w, out = (graphs.dense(s, dtype, last) for s in (case.x, case.w, (case.x[0], case.w[0], *output)))
+def test_convolutions_have_plans(properties, case, dtype, last):
+    output = conv_output_shape(case.x[2:], case.w[2:], *case.settings[:3])
+    x, w, out = (problems.dense(s, dtype, last) for s in (case.x, case.w, (case.x[0], case.w[0], *output)))
     for op, operands in dict(conv=(x, w, out), conv_input=(out, w, x), conv_weight=(out, x, w)).items():
-        problem = convolution.problem(op, *operands, *case.settings[:3])
-        assert planned(graphs, problem, properties) > 0
-        assert planned(graphs, problem, properties, deterministic=True) > 0
+        problem = problems.convolution(op, *operands, *case.settings[:3])
+        assert planned(problem, properties) > 0
+        assert planned(problem, properties, deterministic=True) > 0
         if dtype == "float32":
-            assert planned(graphs, problem, properties, exact=True) > 0
+            assert planned(problem, properties, exact=True) > 0
 
 
 HEADS = {
@@ -86,30 +79,28 @@ HEADS = {
 @pytest.mark.parametrize("turned", [False, True], ids=["BHLE", "BLHE"])
 @pytest.mark.parametrize("dtype", DTYPES[2:])
 @pytest.mark.parametrize("name", HEADS)
-def test_attention_has_plans(parts, properties, name, dtype, turned, form):
-    graphs, _, attention = parts
+def test_attention_has_plans(properties, name, dtype, turned, form):
 
     def operand(shape):
         if not turned:
-            return graphs.dense(shape, dtype)
+            return problems.dense(shape, dtype)
         batch, heads, length, features = shape
-        return graphs.Operand(shape, (heads * length * features, features, heads * features, 1), dtype)
+        return problems.Operand(shape, (heads * length * features, features, heads * features, 1), dtype)
 
     q, k, v = HEADS[name]
     bias = None
     if form.startswith("bias"):
-        bias = graphs.dense((*((1, 1) if form == "bias" else q[:2]), q[2], k[2]), dtype)
+        bias = problems.dense((*((1, 1) if form == "bias" else q[:2]), q[2], k[2]), dtype)
     q, k, v, out = (operand(s) for s in (q, k, v, (*q[:3], v[3])))
     scale = 1 / np.sqrt(q.shape[3])
-    problem = attention.forward(q, k, v, bias, out, scale, form == "causal")
-    assert planned(graphs, problem, properties) > 0
-    problem = attention.backward(q, k, v, bias, out, out, (q, k, v), scale, form == "causal")
-    assert planned(graphs, problem, properties) > 0
+    problem = problems.attention(q, k, v, bias, out, scale, form == "causal")
+    assert planned(problem, properties) > 0
+    problem = problems.attention_grad(q, k, v, bias, out, out, (q, k, v), scale, form == "causal")
+    assert planned(problem, properties) > 0
 
 
-def test_what_is_refused_says_so_by_the_exception_that_is_expected(parts, properties):
-    graphs, _, attention = parts
-    q = graphs.dense((2, 3, 64, 1000), "float16")
-    problem = attention.backward(q, q, q, None, q, q, (q, q, q), 1.0, False)
+def test_what_is_refused_says_so_by_the_exception_that_is_expected(properties):
+    q = problems.dense((2, 3, 64, 1000), "float16")
+    problem = problems.attention_grad(q, q, q, None, q, q, (q, q, q), 1.0, False)
     with pytest.raises(cudnn.cudnnGraphNotSupportedError):
-        planned(graphs, problem, properties)
+        planned(problem, properties)

@@ -11,6 +11,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import prod
 
 import ml_dtypes
 import numpy as np
@@ -21,7 +22,7 @@ from taper.backends.device import device
 from taper.compiler.cuda.device import stand_in
 from taper.compiler.cuda.program import CudaProgram
 from taper.compiler.homes import Home
-from taper.compiler.lower.calls import Convolve, Matmul
+from taper.compiler.lower.calls import Attend, Convolve, Matmul
 from taper.native.machine import Machine, gpu
 
 from ..native import simt
@@ -86,7 +87,7 @@ class Emulated:
         )
 
     def call(self, what, addresses) -> None:
-        compute = self.multiply if isinstance(what, Matmul) else self.convolve
+        compute = self.multiply if isinstance(what, Matmul) else self.attend if isinstance(what, Attend) else self.convolve
         self.enqueue(("call", what, tuple(addresses)), lambda: compute(what, addresses))
 
     def multiply(self, what: Matmul, addresses) -> None:
@@ -107,6 +108,14 @@ class Emulated:
             gradient = cpu.conv_input_grad if what.op == "conv_input" else cpu.conv_weight_grad
             made = inspect.unwrap(gradient)(x, y, what.shape, *options)
         at(addresses[2], made.size, what.out)[...] = made.ravel()
+
+    def attend(self, what: Attend, addresses) -> None:
+        heads = what.heads
+        types = {n: "float32" if n in ("lse", "stats") else what.dtype for n in (*heads.names, *heads.results)}
+        arrays = [at(a, prod(heads.shape_of(n)), types[n]).reshape(heads.shape_of(n)) for n, a in zip(heads.names, addresses)]
+        made = heads.evaluate(*arrays)
+        for i, address in zip(what.present, addresses[len(heads.names) :]):
+            at(address, made[i].size, types[heads.results[i]])[...] = made[i].ravel()
 
     def copy(self, target: int, source: int, size: int) -> None:
         def run():
@@ -185,11 +194,11 @@ class OnCupy(Emulated):
         return array.ctypes.data if isinstance(array, np.ndarray) else array.data.ptr
 
 
-def cupy_home(cupy, drivers: list) -> Home:
+def cupy_home(cupy, drivers: list, kind: type = OnCupy) -> Home:
     """A home of the arrays of CuPy's stand-in, whose programs run on a driver of their own, which `drivers` gets."""
 
     def program(graph, results, state, hosted=frozenset()):
-        drivers.append(OnCupy())
+        drivers.append(kind())
         return CudaProgram(graph, results, state, drivers[-1].machine, hosted).loaded(drivers[-1])
 
     def generators() -> list:

@@ -88,6 +88,27 @@ def test_dropout_draws_from_the_gpus_own_stream(drivers):
     assert drivers
 
 
+@pytest.mark.parametrize("dtype", [taper.float16, taper.bfloat16], ids=str)
+def test_autocast_gives_the_dtypes_of_eager_mode(drivers, dtype):
+    def several(x, w):
+        with taper.autocast("cuda", dtype=dtype):
+            y = x @ w
+            target = taper.tensor([0, 1, 2, 3], device="cuda")
+            return [
+                *(y, F.softmax(y, -1), F.log_softmax(y, -1), F.layer_norm(y, (6,)), y.exp(), y.sum(), F.gelu(y), y + x),
+                *(F.mse_loss(y, y), F.cross_entropy(y, target), F.softplus(y), y.cumsum(0), y.norm(), F.linear(y, w)),
+            ]
+
+    taper.manual_seed(0)
+    x, w = taper.randn(4, 6).cuda(), taper.randn(6, 6).cuda()
+    expected = several(x, w)
+    found = taper.compile(several, fullgraph=True)(x, w)
+    assert [f.dtype for f in found] == [e.dtype for e in expected]
+    for f, e in zip(found, expected):
+        np.testing.assert_allclose(f.cpu().float().numpy(), e.cpu().float().numpy(), rtol=2e-2, atol=2e-2)
+    assert drivers
+
+
 def test_tensors_made_inside_a_step_are_on_the_gpu(drivers):
     step = taper.compile(lambda x: x + taper.ones(3, device=x.device) * taper.arange(3, device="cuda"), fullgraph=True)
     found = step(taper.zeros(3, device="cuda"))

@@ -83,3 +83,15 @@ def test_small_arrays_stay_numpys():
     operators._programs.clear()
     taper.softmax(taper.randn(8, 8), 1)
     assert not operators._programs
+
+
+def test_a_number_before_an_array_and_after_it_are_two_programs():
+    x = np.random.default_rng(0).random(1000, np.float32)
+
+    def formula(xp, a, b):
+        return xp.power(a, b)
+
+    for _ in range(2):
+        np.testing.assert_allclose(operators.elementwise(formula, (x, 2.5), {}), x**2.5, rtol=1e-5)
+        np.testing.assert_allclose(operators.elementwise(formula, (2.5, x), {}), 2.5**x, rtol=1e-5)
+        np.testing.assert_allclose(operators.elementwise(formula, (x,), {"b": 1.5}), x**1.5, rtol=1e-5)

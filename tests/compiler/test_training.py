@@ -233,24 +233,65 @@ def test_without_llvmlite_there_is_one_warning_and_the_same_results():
     assert done.stdout.strip() == "same", done.stdout + done.stderr
 
 
-def test_a_step_without_state_is_not_captured_in_vain(monkeypatch):
-    model, captures = nn.Linear(3, 2), []
-    optimizer = taper.optim.Adam(model.parameters())
+def counted_captures(monkeypatch) -> list:
+    captures = []
     symbols = Capture._symbols
     monkeypatch.setattr(Capture, "_symbols", lambda *args: (captures.append(1), symbols(*args))[1])
+    return captures
 
-    @taper.compile(fullgraph=True)
+
+def stepping(optimizer, model, look=False):
+    @taper.compile(fullgraph=not look)
     def step(x):
         optimizer.zero_grad()
         loss = model(x).square().mean()
+        if look and loss > 1e9:
+            return loss
         loss.backward()
         optimizer.step()
         return loss
 
+    return step
+
+
+def test_the_first_step_makes_the_state_and_is_compiled(monkeypatch):
+    model, captures = nn.Linear(3, 2), counted_captures(monkeypatch)
+    optimizer = taper.optim.Adam(model.parameters())
+    step = stepping(optimizer, model)
+    for _ in range(2):
+        step(taper.ones(4, 3))
+        assert (len(captures), step.compilations) == (1, 1)
+    assert optimizer.state[model.weight]["step"] == 2
+
+
+def test_a_first_step_unlike_the_others_runs_eagerly_and_is_not_captured_in_vain(monkeypatch):
+    model, captures = nn.Linear(3, 2), counted_captures(monkeypatch)
+    step = stepping(taper.optim.SGD(model.parameters(), 0.1, momentum=0.9, dampening=0.5), model)
     step(taper.ones(4, 3))
     assert (len(captures), step.compilations) == (0, 0)
     step(taper.ones(4, 3))
     assert (len(captures), step.compilations) == (1, 1)
+
+
+def test_only_parameters_that_get_a_gradient_get_state():
+    model, idle, frozen = nn.Linear(3, 2), nn.Linear(2, 2), nn.Linear(2, 2).requires_grad_(False)
+    optimizer = taper.optim.SGD([*model.parameters(), *idle.parameters(), *frozen.parameters()], 0.1, momentum=0.9)
+    step = stepping(optimizer, model)
+    for _ in range(3):
+        step(taper.ones(4, 3))
+    assert step.compilations == 1
+    assert set(optimizer.state) == set(model.parameters())
+    assert list(optimizer.state_dict()["state"]) == [0, 1]
+
+
+def test_a_step_that_is_not_captured_leaves_the_state_to_the_eager_step():
+    model = nn.Linear(3, 2)
+    optimizer = taper.optim.Adam(model.parameters())
+    step = stepping(optimizer, model, look=True)
+    with pytest.warns(UserWarning, match="runs eagerly"):
+        step(taper.ones(4, 3))
+    assert optimizer.state[model.weight]["step"] == 1
+    assert stepping(taper.optim.Adam(model.parameters()), model)(taper.ones(4, 3)).item() > 0
 
 
 def test_an_optimizer_that_is_never_stepped_is_no_hindrance():

@@ -25,7 +25,7 @@ def array(t) -> np.ndarray:
         t = t.float()
     if hasattr(t, "resolve_conj"):
         t = t.resolve_conj().resolve_neg()
-    return np.asarray(t.numpy())
+    return np.asarray(t.numpy(force=True))
 
 
 def attempt(function, *args):

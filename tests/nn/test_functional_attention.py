@@ -74,3 +74,16 @@ def test_multi_head_attention_is_the_same_with_and_without_its_weights(p):
     assert none is None and weights.shape == (3, 5, 5)
     np.testing.assert_allclose(without.detach().numpy(), with_weights.detach().numpy(), rtol=1e-12, atol=1e-12)
     assert not weights[1, :, 3:].any()
+
+
+@pytest.mark.parametrize("need_weights", [False, True])
+def test_the_hint_that_a_mask_is_causal_counts_where_no_weights_are_needed(torch, need_weights):
+    """PyTorch then takes the hint for the mask, and so a mask that lies is not looked at."""
+    found = []
+    for lib in (taper, torch):
+        lib.manual_seed(0)
+        layer = lib.nn.MultiheadAttention(6, 2).double()
+        x = lib.from_numpy(np.random.default_rng(0).standard_normal((5, 3, 6)))
+        mask = lib.zeros(5, 5, dtype=lib.bool)
+        found.append(layer(x, x, x, attn_mask=mask, is_causal=True, need_weights=need_weights)[0].detach().numpy())
+    np.testing.assert_allclose(*found, rtol=1e-9, atol=1e-12)

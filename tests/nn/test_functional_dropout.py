@@ -151,3 +151,11 @@ def test_dropout_of_torch_itself():
     first = taper.dropout(x, 0.5, True)
     taper.manual_seed(3)
     assert (F.dropout(x, 0.5) == first).all() and taper.dropout(x, 0.5, False) is x
+
+
+@pytest.mark.parametrize("kind", ["int64", "complex64", "float32"])
+@pytest.mark.parametrize("name", ["dropout", "dropout2d", "alpha_dropout"])
+def test_dropping_everything_draws_nothing_and_takes_every_dtype(name, kind):
+    x = taper.ones(2, 3, 2, 2, dtype=getattr(taper, kind))
+    out = getattr(F, name)(x, 1.0, True)
+    assert out.dtype == x.dtype and not out.abs().sum()

@@ -27,6 +27,7 @@ from .loss import *
 from .matrices import *
 from .normalization import *
 from .pooling import *
+from .products import *
 from .recurrence import *
 from .reduce import *
 from .resampling import *

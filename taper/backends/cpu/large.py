@@ -12,22 +12,28 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from numpy import ndarray
+from numpy import asarray, ndarray
 
 LARGE = 1 << 20
 """Elements from which kernels run natively."""
 
-LARGE_WORK = 1 << 15
-"""Nanoseconds of NumPy's from which elementwise formulas do. A native call takes about five thousand."""
+LARGE_WORK = 1 << 13
+"""Nanoseconds of NumPy's from which elementwise formulas do. A native call takes about three thousand."""
 
 ROWS = 1 << 11
 """Elements from which kernels of rows run natively: NumPy takes five to ten passes, each a microsecond and more."""
+
+SAMPLES = 1 << 8
+"""Scores from which losses of class indices run natively."""
 
 WIDE = 16
 """Elements of a row from which softmax runs row by row."""
 
 SPREAD = 1 << 18
 """Elements from which what NumPy computes in one pass over memory runs natively: threads share it."""
+
+SEVERAL_PASSES = 1 << 15
+"""Elements from which what NumPy computes in a few such passes runs natively."""
 
 LARGE_PARAMETER = 1 << 16
 """Elements from which an optimizer updates a parameter natively: parameters keep their shapes for thousands of steps."""
@@ -121,7 +127,9 @@ def is_last(x: ndarray, axis: int) -> bool:
 
 def has_rows(x: ndarray, width: int) -> bool:
     """Whether an array of rows of `width` elements goes the native way row by row."""
-    return width >= WIDE and x.__class__ is ndarray and x.size >= ROWS and Native.rows is not None and x.dtype.kind == "f"
+    return (
+        width >= WIDE and x.__class__ is ndarray and x.size >= ROWS and Native.rows is not None and x.dtype.kind == "f"
+    )
 
 
 def by_rows(formula: Callable, xp, x, *others_and_axis):
@@ -135,6 +143,24 @@ def by_rows(formula: Callable, xp, x, *others_and_axis):
     return formula(xp, x, *others_and_axis)
 
 
+def goes_by_samples(x) -> bool:
+    """Whether the losses of scores, samples first, go the native way: NumPy takes a dozen passes, each a microsecond."""
+    return x.__class__ is ndarray and x.size >= SAMPLES and Native.rows is not None and x.dtype.kind == "f"
+
+
+def by_samples(formula: Callable, xp, x, *others):
+    """`formula(xp, x, *others)` of scores (samples, classes, 1), natively if they are NumPy's and more than a few.
+
+    others: arrays of as many samples, and perhaps last a number.
+    """
+    if x.shape[2] == 1 and goes_by_samples(x):
+        along, number = [a for a in others if a.ndim], [asarray(a) for a in others if not a.ndim]
+        made = Native.rows(formula, (x, *along), tuple(number))
+        if made is not NotImplemented:
+            return made
+    return formula(xp, x, *others)
+
+
 def computed(formula: Callable, xp, x, *args):
     """`formula(xp, x, *args)`, natively if x is a large array of NumPy's."""
     if x.__class__ is ndarray and x.size >= LARGE and Native.run is not None and x.dtype.kind == "f":
@@ -145,7 +171,7 @@ def computed(formula: Callable, xp, x, *args):
 
 
 def spread(formula: Callable, xp, *arrays):
-    """An elementwise `formula(xp, *arrays)` of at least SPREAD elements of NumPy's, shared between threads."""
+    """An elementwise `formula(xp, *arrays)` of many of NumPy's elements in one pass that threads share."""
     made = NotImplemented if Native.elementwise is None else Native.elementwise(formula, arrays, {})
     return formula(xp, *arrays) if made is NotImplemented else made
 

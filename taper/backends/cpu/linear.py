@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 
+from .products import matmul
+
 __all__ = ["add_product", "affine", "column_sums"]
 
 _ones: dict = {}
@@ -16,9 +18,9 @@ def affine(x, w, b):
     if x.ndim > 2:
         # One tall product: NumPy would run one for each of the leading indices.
         lead = x.shape[:-1]
-        out = np.matmul(x.reshape(math.prod(lead), x.shape[-1]), w.T).reshape(*lead, w.shape[0])
+        out = matmul(x.reshape(math.prod(lead), x.shape[-1]), w.T).reshape(*lead, w.shape[0])
     else:
-        out = np.matmul(x, w.T)
+        out = matmul(x, w.T)
     if b is not None:
         out += b
     return out
@@ -26,7 +28,7 @@ def affine(x, w, b):
 
 def add_product(c, x, y, beta, alpha):
     """beta * c + alpha * x @ y, in the product's own memory."""
-    out = np.matmul(x, y)
+    out = matmul(x, y)
     if alpha != 1:
         out *= out.dtype.type(alpha)
     if beta != 0:

@@ -70,7 +70,7 @@ def _step(cell, x, h, c, w, b):
 def _step_grad(cell, gradients, before_h, before_c, saved, w):
     """`recurrence_grad` of one step."""
     before = (before_h,) if before_c is None else (before_h, before_c)
-    made = Native.rows(_backward(cell), (*gradients, *saved, *before), ())
+    made = NotImplemented if Native.rows is None else Native.rows(_backward(cell), (*gradients, *saved, *before), ())
     if made is NotImplemented:
         return made
     dx, rest = np.concatenate(made[: cell.gates], axis=1), made[cell.gates :]

@@ -6,6 +6,7 @@ import ctypes
 import functools
 import glob
 import os
+import threading
 
 import numpy as np
 
@@ -20,7 +21,7 @@ _NAMES = (
 
 
 @functools.cache
-def _library():
+def library():
     """The BLAS library that NumPy loaded, and the pattern of its function names; None if it is not OpenBLAS."""
     root = os.path.dirname(np.__file__)
     places = [
@@ -39,6 +40,45 @@ def _library():
     return None
 
 
+class _Alone:
+    """A scope in which NumPy's matrix library uses the calling thread alone."""
+
+    def __init__(self):
+        self.inside, self.before, self.lock = 0, 1, threading.Lock()
+
+    def __enter__(self) -> None:
+        found = library()
+        if found is None:
+            return
+        get, put = _setting(*found)
+        with self.lock:
+            self.inside += 1
+            if self.inside == 1:
+                self.before = get()
+                if self.before != 1:
+                    put(1)
+
+    def __exit__(self, *error) -> None:
+        found = library()
+        if found is None:
+            return
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0 and self.before != 1:
+                _setting(*found)[1](self.before)
+
+
+alone = _Alone()
+
+
+@functools.cache
+def _setting(library, name: str):
+    """The library's functions that tell and set its number of threads; they take no time worth freeing the interpreter."""
+    get = ctypes.PYFUNCTYPE(ctypes.c_int)((name.format("get"), library))
+    put = ctypes.PYFUNCTYPE(None, ctypes.c_int)((name.format("set"), library))
+    return get, put
+
+
 def get_num_threads() -> int:
     """How many threads one operation may use."""
     return programs.threads()
@@ -47,7 +87,7 @@ def get_num_threads() -> int:
 def set_num_threads(n: int) -> None:
     """Let compiled programs and, where it can be told, NumPy's matrix products use n threads."""
     programs.set_threads(n)
-    found = _library()
+    found = library()
     if found:
         getattr(found[0], found[1].format("set"))(int(n))
 

@@ -31,6 +31,8 @@ def window(x, shape, strides, start=0):
         return np.lib.stride_tricks.as_strided(x, shape, strides)
     if owner is not x:
         start += x.__array_interface__["data"][0] - owner.__array_interface__["data"][0]
+    if owner.flags.c_contiguous and x.dtype.kind != "V":
+        return np.ndarray(shape, x.dtype, owner, start, strides)
     flat = owner if owner.flags.c_contiguous else owner.T
     return np.ndarray(shape, x.dtype, flat.reshape(-1).view(np.uint8), start, strides)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from . import driver
+from .driver import ATTENTION as _attention
 from .driver import TF32 as _tf32
 
 
@@ -43,7 +44,6 @@ class _PlanCache:
 matmul = _Products()
 cufft_plan_cache = _PlanCache()
 
-_attention = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True}
 
 
 def is_built() -> bool:
@@ -67,7 +67,7 @@ def flash_sdp_enabled() -> bool:
 
 
 def enable_flash_sdp(enabled: bool) -> None:
-    """Accepted and kept: attention has one implementation."""
+    """Allow fused attention, or not: formulas compute it where flash, memory-efficient and cuDNN's are all refused."""
     _attention["flash"] = bool(enabled)
 
 
@@ -77,7 +77,7 @@ def mem_efficient_sdp_enabled() -> bool:
 
 
 def enable_mem_efficient_sdp(enabled: bool) -> None:
-    """Accepted and kept: attention has one implementation."""
+    """Allow fused attention, or not: formulas compute it where flash, memory-efficient and cuDNN's are all refused."""
     _attention["mem_efficient"] = bool(enabled)
 
 
@@ -87,7 +87,7 @@ def math_sdp_enabled() -> bool:
 
 
 def enable_math_sdp(enabled: bool) -> None:
-    """Accepted and kept: attention has one implementation."""
+    """Accepted and kept: what fused kernels do not compute, formulas do."""
     _attention["math"] = bool(enabled)
 
 
@@ -97,7 +97,7 @@ def cudnn_sdp_enabled() -> bool:
 
 
 def enable_cudnn_sdp(enabled: bool) -> None:
-    """Accepted and kept: attention has one implementation."""
+    """Allow fused attention, or not: formulas compute it where flash, memory-efficient and cuDNN's are all refused."""
     _attention["cudnn"] = bool(enabled)
 
 
@@ -110,7 +110,7 @@ def is_flash_attention_available() -> bool:
 def sdp_kernel(
     enable_flash: bool = True, enable_math: bool = True, enable_mem_efficient: bool = True, enable_cudnn: bool = True
 ) -> Iterator[None]:
-    """A scope with other settings of attention, which has one implementation. Deprecated: nn.attention.sdpa_kernel."""
+    """A scope with other settings of attention. Deprecated: nn.attention.sdpa_kernel."""
     before = dict(_attention)
     _attention.update(flash=enable_flash, math=enable_math, mem_efficient=enable_mem_efficient, cudnn=enable_cudnn)
     try:

@@ -19,7 +19,18 @@ from .. import transfer as _transfer
 from ..cpu import large as _large
 from ..device import device as _device
 from ..portable import Portable as _Portable
-from . import choosing, cudnn_attention, cudnn_convolution, elementwise, indexing, library, reduce, resampling, views
+from . import (
+    choosing,
+    cudnn_attention,
+    cudnn_convolution,
+    elementwise,
+    indexing,
+    library,
+    reduce,
+    resampling,
+    updates,
+    views,
+)
 
 _EVERYTHING = 1 << 62  # of what the CPU takes in blocks for its caches
 
@@ -79,6 +90,9 @@ resample, window, moved = resampling.resample, views.window, _transfer.moved
 owner, address, whole, seen_as = views.owner, views.address, views.whole, views.seen_as
 
 
+update = updates.update
+
+
 HALF = frozenset(("addmm", "attention", "conv", "conv_input_grad", "conv_weight_grad", "linear", "matmul"))
 """Operators that take half precision as it is: products, which cuBLAS and cuDNN add up in float32."""
 
@@ -91,6 +105,11 @@ def erf(x):
 def erfc(x):
     """1 - erf(x), exact where that is small. CUDA's own function."""
     return _special.erfc(x)
+
+
+def on_gpu() -> bool:
+    """Whether a GPU computes with these arrays."""
+    return True
 
 
 def device_of(array) -> _device:

@@ -16,7 +16,9 @@ import cupy
 import numpy
 
 from . import cudnn_graphs
-from .cudnn_graphs import Operand, Problem, Sizes, dense
+from . import cudnn_problems as problems
+from .cudnn_problems import Operand, Sizes
+from .driver import fused_attention
 
 LOWEST = {"float16": -65504.0, "bfloat16": -1e30}
 """What is added to the score of a hidden key: minus infinity would make rows of NaN where everything is hidden."""
@@ -36,27 +38,6 @@ class Heads(NamedTuple):
     def split(self, a):
         """A result (batch, heads, ...) with the queries' own leading dimensions."""
         return a.reshape(*self.lead, *a.shape[2:])
-
-
-def forward(
-    q: Operand, k: Operand, v: Operand, bias: Operand | None, out: Operand, scale: float, causal: bool
-) -> Problem:
-    """Attention (batch, heads, length, features) with the logarithms of sums that its gradient needs."""
-    given = ("q", q), ("k", k), ("v", v), *([] if bias is None else [("bias", bias)])
-    sums = dense((*q.shape[:3], 1), "float32")
-    options = ("attn_scale", float(scale)), ("use_causal_mask", causal), ("generate_stats", True)
-    return Problem("sdpa", given, (out, sums), options)
-
-
-def backward(
-    q: Operand, k: Operand, v: Operand, bias: Operand | None, out: Operand, g: Operand, made: tuple[Operand, ...],
-    scale: float, causal: bool,
-) -> Problem:  # fmt: skip
-    """The gradients of queries, keys and values."""
-    sums = dense((*q.shape[:3], 1), "float32")
-    given = ("q", q), ("k", k), ("v", v), ("o", out), ("dO", g), ("stats", sums)
-    options = ("attn_scale", float(scale)), ("use_causal_mask", causal)
-    return Problem("sdpa_backward", (*given, *([] if bias is None else [("bias", bias)])), made, options)
 
 
 def _operand(a) -> Operand:
@@ -113,7 +94,7 @@ def _bias(mask, heads: Heads):
 
 def _suits(q, k, v, drop) -> bool:
     name = q.dtype.name
-    if drop is not None or name not in LOWEST or k.dtype.name != name or v.dtype.name != name:
+    if not fused_attention() or drop is not None or name not in LOWEST or k.dtype.name != name or v.dtype.name != name:
         return False
     return bool(q.size and k.size and v.size) and q.shape[-1] % 8 == v.shape[-1] % 8 == 0
 
@@ -130,7 +111,7 @@ def _forward(q, k, v, mask, scale, causal):
     arrays = [*heads[:3], *([] if bias is None else bias[:1])]
     operands = [_operand(a) for a in arrays]
     plan = cudnn_graphs.plan(
-        forward(*operands[:3], None if bias is None else operands[3], _operand(out), scale, causal)
+        problems.attention(*operands[:3], None if bias is None else operands[3], _operand(out), scale, causal)
     )
     if plan is None:
         return None
@@ -155,7 +136,7 @@ def _backward(g, q, k, v, mask, out, sums, scale, causal):
     made = [_empty_like(a, a.shape[-1]) for a in heads[:3]]
     known = [_operand(a) for a in (*heads[:3], out, g, *made)]
     plan = cudnn_graphs.plan(
-        backward(
+        problems.attention_grad(
             *known[:3], None if bias is None else _operand(bias[0]), known[3], known[4], tuple(known[5:]), scale, causal
         )
     )

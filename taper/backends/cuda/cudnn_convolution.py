@@ -1,6 +1,6 @@
 """Convolution and its gradients by cuDNN, for arrays on a GPU; by products of columns where cuDNN does not.
 
-Arrays as in `backends/cpu/convolution.py`. One spatial dimension goes as two, of which the first has one element.
+Arrays as in `backends/cpu/convolution.py`.
 """
 
 # CuPy is not there where types are checked.
@@ -15,32 +15,7 @@ import numpy
 
 from ..cpu.convolution import conv_output_shape
 from . import cudnn_graphs
-from .cudnn_graphs import TYPES, Operand, Problem, Sizes, dense
-
-PARAMETERS = {
-    "conv": ("conv_fprop", "image", "weight"),
-    "conv_input": ("conv_dgrad", "loss", "filter"),
-    "conv_weight": ("conv_wgrad", "loss", "image"),
-}
-"""For each operation: the graph's method, and the names of its two operands in the order of ours."""
-
-
-def problem(
-    op: str, first: Operand, second: Operand, out: Operand, stride: Sizes, padding: Sizes, dilation: Sizes
-) -> Problem:
-    """A convolution, or a gradient of one, as cuDNN's. How many groups there are follows from the channels."""
-    method, *names = PARAMETERS[op]
-    if len(stride) == 1:
-        first, second, out = (_as_plane(a) for a in (first, second, out))
-        stride, padding, dilation = (1, *stride), (0, *padding), (1, *dilation)
-    options = ("padding", tuple(padding)), ("stride", tuple(stride)), ("dilation", tuple(dilation))
-    return Problem(method, tuple(zip(names, (first, second))), (out,), options)
-
-
-def _as_plane(a: Operand) -> Operand:
-    """Rows (N, C, L) as planes (N, C, 1, L)."""
-    (n, c, length), (step_n, step_c, step) = a.shape, a.strides
-    return Operand((n, c, 1, length), (step_n, step_c, length * step, step), a.dtype)
+from .cudnn_problems import TYPES, Sizes, convolution, dense
 
 
 def _laid(a, last: bool):
@@ -67,7 +42,7 @@ def _by_cudnn(op: str, first, second, shape: Sizes, stride: Sizes, padding: Size
         return None
     last = _is_channels_last(first) or _is_channels_last(second)
     operands = [dense(s, name, last) for s in (first.shape, second.shape, shape)]
-    plan = cudnn_graphs.plan(problem(op, *operands, stride, padding, dilation))
+    plan = cudnn_graphs.plan(convolution(op, *operands, stride, padding, dilation))
     if plan is None:
         return None
     first, second, out = _laid(first, last), _laid(second, last), _empty(shape, first.dtype, last)

@@ -1,4 +1,4 @@
-"""cuDNN through NVIDIA's Python front end (`cudnn`): graphs of one operation, planned once for each problem.
+"""cuDNN through NVIDIA's Python front end (`cudnn`): each problem is planned once, and run on the current stream.
 
 Where the front end or cuDNN's library is missing, where `taper.backends.cudnn.enabled` is off, and where cuDNN refuses a
 problem, there is no plan, and callers compute with CuPy.
@@ -15,50 +15,16 @@ import importlib.util
 import sys
 import threading
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import cupy
 
 from .. import cudnn as settings
 from ..determinism import REQUIRED
-
-Sizes = tuple[int, ...]
-
-TYPES = {"float32": "FLOAT", "float64": "DOUBLE", "float16": "HALF", "bfloat16": "BFLOAT16"}
+from .cudnn_problems import Problem, described, unwanted
 
 WORKSPACE = 1 << 30
 """Bytes that an operation may borrow while it runs."""
-
-
-class Operand(NamedTuple):
-    """One array as cuDNN sees it: strides count elements."""
-
-    shape: Sizes
-    strides: Sizes
-    dtype: str
-
-
-class Problem(NamedTuple):
-    """One operation.
-
-    method: the graph's method. given: the names of its arrays among the method's parameters. results: in the method's order.
-    options: its further parameters. A result that nobody wants is None.
-    """
-
-    method: str
-    given: tuple[tuple[str, Operand], ...]
-    results: tuple[Operand | None, ...]
-    options: tuple[tuple[str, Any], ...]
-
-
-def dense(shape: Sizes, dtype: str, last: bool = False) -> Operand:
-    """An array without gaps; last: whose channels, dimension 1, lie beside each other."""
-    order = (0, *range(2, len(shape)), 1) if last else tuple(range(len(shape)))
-    strides, step = [0] * len(shape), 1
-    for axis in reversed(order):
-        strides[axis] = step
-        step *= shape[axis]
-    return Operand(tuple(shape), tuple(strides), dtype)
 
 
 class Plan:
@@ -136,7 +102,7 @@ def _planned(problem: Problem, number: int, tf32: bool, deterministic: bool) -> 
         graph.validate()
         graph.build_operation_graph()
         graph.create_execution_plans([cudnn.heur_mode.A, cudnn.heur_mode.FALLBACK])
-        if notes := _unwanted(cudnn, problem, tf32, deterministic):
+        if notes := unwanted(cudnn, problem, tf32, deterministic):
             graph.deselect_numeric_notes(notes)
         graph.deselect_workspace_greater_than(WORKSPACE)
         graph.check_support()
@@ -144,38 +110,3 @@ def _planned(problem: Problem, number: int, tf32: bool, deterministic: bool) -> 
     except cudnn.cudnnGraphNotSupportedError:
         return None
     return Plan(graph, uids, handle)
-
-
-def described(cudnn: Any, problem: Problem, deterministic: bool, **options) -> tuple[Any, list[int]]:
-    """The front end's graph of a problem, and the numbers of its tensors: what is given, then the results."""
-    types = cudnn.data_type
-    first = problem.given[0][1].dtype
-    wide = types.DOUBLE if first == "float64" else types.FLOAT
-    graph = cudnn.pygraph(
-        io_data_type=getattr(types, TYPES[first]), intermediate_data_type=wide, compute_data_type=wide, **options
-    )
-    given = {}
-    for uid, (name, a) in enumerate(problem.given, start=1):
-        given[name] = graph.tensor(
-            name=name, dim=list(a.shape), stride=list(a.strides), data_type=getattr(types, TYPES[a.dtype]), uid=uid
-        )
-    further = dict(problem.options)
-    if deterministic and problem.method == "sdpa_backward":
-        further["use_deterministic_algorithm"] = True
-    made = getattr(graph, problem.method)(**given, **further)
-    uids = list(range(1, len(given) + 1))
-    for result, a in zip(made if isinstance(made, (list, tuple)) else [made], problem.results):
-        if a is not None:
-            uids.append(len(uids) + 1)
-            result.set_output(True).set_dim(list(a.shape)).set_stride(list(a.strides))
-            result.set_data_type(getattr(types, TYPES[a.dtype])).set_uid(uids[-1])
-    return graph, uids
-
-
-def _unwanted(cudnn: Any, problem: Problem, tf32: bool, deterministic: bool) -> list:
-    """What kernels shall not do."""
-    notes = cudnn.numerical_note
-    found = [notes.NONDETERMINISTIC] if deterministic else []
-    if problem.given[0][1].dtype == "float32" and not tf32:
-        found += [notes.TENSOR_CORE, notes.DOWN_CONVERT_INPUTS]
-    return found

@@ -19,6 +19,14 @@ INSTALL = "pip install taper[cuda]"
 TF32 = [False]
 """Whether products of float32 may be computed in TF32."""
 
+ATTENTION = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True}
+"""Which of PyTorch's implementations of attention are allowed; cuDNN's kernels stand for all but "math"."""
+
+
+def fused_attention() -> bool:
+    """Whether attention may be computed by fused kernels."""
+    return ATTENTION["flash"] or ATTENTION["mem_efficient"] or ATTENTION["cudnn"]
+
 
 def apply_tf32() -> None:
     """Tell CuPy, if it is there already, whether products may be computed in TF32."""

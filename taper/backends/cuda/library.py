@@ -17,6 +17,8 @@ import cupy
 import cupyx
 import numpy
 
+from ..determinism import REQUIRED
+
 globals().update({name: value for name, value in vars(cupy).items() if not name.startswith("_")})
 
 ndarray = cupy.ndarray
@@ -166,8 +168,11 @@ class Ufunc:
         return x
 
     def at(self, x, where, values):
-        """x[where] = ufunc(x[where], values), every one of positions that repeat."""
-        if self._ufunc is cupy.add and x.dtype in _ATOMIC:
+        """x[where] = ufunc(x[where], values), every one of positions that repeat.
+
+        Sums of floating-point numbers by atomic operations come in any order; where that must not be, positions are sorted.
+        """
+        if self._ufunc is cupy.add and x.dtype in _ATOMIC and not (REQUIRED[0] and x.dtype.kind == "f"):
             cupyx.scatter_add(x, where, values)
             return
         if self._ufunc is cupy.add and x.dtype == numpy.int64:
@@ -212,6 +217,18 @@ class Ufunc:
 _ATOMIC = tuple(map(numpy.dtype, (numpy.int32, numpy.float32, numpy.float64, numpy.uint32, numpy.uint64)))
 
 add = Ufunc(cupy.add, cupy.sum, cupy.cumsum)
+
+
+def bincount(x, weights=None, minlength=None):
+    """How often each number occurs in x, or the sums of its weights."""
+    if weights is None or not REQUIRED[0]:
+        return cupy.bincount(x, weights, minlength)
+    least = int(x.max()) + 1 if x.size else 0
+    out = cupy.zeros(least if minlength is None or minlength < least else minlength, dtype=numpy.float64)
+    add.at(out, (x,), weights)
+    return out
+
+
 multiply = Ufunc(cupy.multiply, cupy.prod, cupy.cumprod)
 maximum = Ufunc(cupy.maximum, cupy.max)
 minimum = Ufunc(cupy.minimum, cupy.min)

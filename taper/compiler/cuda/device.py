@@ -15,9 +15,11 @@ from ...backends.cuda import driver
 from ...backends.device import device
 from ...native import library
 from ...native.machine import Machine, gpu_for
+from ..heads import Heads
 from ..homes import Home
-from ..lower.calls import Convolve, Matmul
+from ..lower.calls import Attend, Convolve, Matmul
 from ..lower.threads import Grid
+from . import libraries
 from .program import CudaProgram
 
 STAGED = 8
@@ -170,11 +172,18 @@ class Device:
 
     # Libraries.
 
-    def call(self, what: Matmul | Convolve, addresses: list[int]) -> None:
+    def call(self, what: Matmul | Convolve | Attend, addresses: list[int]) -> None:
         if isinstance(what, Matmul):
             self.multiply(what, addresses)
-        else:
+        elif isinstance(what, Attend):
+            libraries.attend(what, addresses)
+        elif not libraries.convolve(what, addresses):
             self.convolve(what, addresses)
+
+    def attends(self, heads: Heads) -> bool:
+        """Whether cuDNN computes some attention here."""
+        with self.on():
+            return libraries.attends(heads)
 
     def multiply(self, what: Matmul, addresses: list[int]) -> None:
         """By cuBLAS, whose matrices stand in columns: out.T = b.T a.T, whole stacks at a time."""
@@ -258,7 +267,7 @@ def _home(number: int) -> Home:
 
     return Home(
         cupy.ndarray, here.empty, cupy.ascontiguousarray, cupy.may_share_memory, program, stand_in, cupy.asnumpy, place,
-        True, generators,
+        True, generators, here.attends,
     )  # fmt: skip
 
 

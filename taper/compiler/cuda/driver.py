@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...native.machine import Machine
-from ..lower.calls import Convolve, Matmul
+from ..lower.calls import Attend, Convolve, Matmul
 from ..lower.threads import Grid
 
 Address = int
@@ -41,8 +41,8 @@ class Driver(Protocol):
         """Enqueue a kernel with these arrays."""
         ...
 
-    def call(self, what: Matmul | Convolve, addresses: list[Address]) -> None:
-        """Enqueue a library's product of the first two arrays into the last."""
+    def call(self, what: Matmul | Convolve | Attend, addresses: list[Address]) -> None:
+        """Enqueue what a library computes of the first arrays into the last."""
         ...
 
     def copy(self, target: Address, source: Address, size: int) -> None:

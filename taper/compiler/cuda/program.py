@@ -92,7 +92,9 @@ class CudaProgram:
                 self._put(kernel, waiting)
                 continue
             launch()
-            if kernel.kind in SEVERAL:
+            if kernel.kind == "routine":
+                self.entries.append(call_of(kernel))
+            elif kernel.kind == "host":
                 self.segments.append(Segment(first, len(self.entries), kernel))
                 first = len(self.entries)
             elif kernel.kind == "product" and kernel.node.op in PRODUCTS:

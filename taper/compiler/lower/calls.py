@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ..graph import Node
+from ..heads import Heads
 from .kernels import Kernel
 from .products import offset_of, strides_of
 from .schedule import leading, scale_in
@@ -60,12 +61,24 @@ class Convolve:
     out: str
 
 
+@dataclass(frozen=True)
+class Attend:
+    """Attention of heads, or its gradient. present: which of its results there are arrays for."""
+
+    heads: Heads
+    present: tuple[int, ...]
+
+    @property
+    def dtype(self) -> str:
+        return self.heads.dtype
+
+
 @dataclass
 class Call:
-    """A call of a library: the nodes whose arrays it gets, its result last."""
+    """A call of a library: the nodes whose arrays it gets, its results last."""
 
     kernels: list[Kernel]
-    what: Matmul | Convolve
+    what: Matmul | Convolve | Attend
     items: list[Node]
     reads: set[Node]
     writes: set[Node]
@@ -76,12 +89,18 @@ class Call:
         """How it runs, to read."""
         if isinstance(self.what, Matmul):
             return f"cuBLAS, {self.what.dtype} into {self.what.out}"
+        if isinstance(self.what, Attend):
+            return f"cuDNN, {self.what.dtype}"
         return f"cuDNN, {self.what.dtype} into {self.what.out}"
 
 
 def call_of(kernel: Kernel) -> Call:
-    """The call that computes a product."""
+    """The call that computes a product, or a routine that a library has."""
     node = kernel.node
+    if kernel.kind == "routine":
+        parts = sorted(kernel.parts, key=lambda part: part.attrs[0])
+        what = Attend(node.attrs[0], tuple(part.attrs[0] for part in parts))
+        return Call([kernel], what, [*kernel.operands, *parts], set(kernel.operands), set(parts))
     what = _matmul(kernel) if node.op == "matmul" else _convolve(kernel)
     (result,) = kernel.results()
     return Call([kernel], what, [*kernel.operands, result], set(kernel.operands), {result})

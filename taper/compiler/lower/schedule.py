@@ -254,8 +254,9 @@ class _Scheduler:
         ends = set(self.ends.values())
         for node in self.nodes:
             if node.op in SEVERAL:
-                # A routine has code for processors only; beside a GPU the host computes it.
-                kind = "host" if self.library else node.op
+                # Beside a GPU the host computes a routine that no library there has.
+                by_library = node.op == "routine" and node.attrs[0].library
+                kind = "host" if self.library and not by_library else node.op
                 self.add(Kernel(kind, [], flat_space(1), self.stored, node, operands=tuple(self.stripped(x) for x in node.inputs)))
             elif node not in self.stored and node not in self.ends or node in ends:
                 continue

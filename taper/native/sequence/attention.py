@@ -311,7 +311,7 @@ class _Forward(_Blocks):
             b.store(b.mul(weight, self.dropped(index, mask, beside["drop"])) if "drop" in beside else weight, place)
 
         self.each_score(keys, first, row, weigh)
-        shrink = vector_math.exp(b, b.sub(known, base))
+        shrink = self.weight(b.sub(known, base))
         b.store(top, top_at)
         b.store(b.add(b.mul(b.load(self.type, total_at), shrink), b.fold(b.add, b.load(type, total))), total_at)
         with b.when(b.compare(">", first, i64(0))):

@@ -1,4 +1,4 @@
-"""Choosing implementations of attention: Taper has one, so the choice is kept and changes nothing."""
+"""Choosing implementations of attention: on a GPU, cuDNN's fused kernels or formulas; the CPU has one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
+
+from ...backends import cuda
 
 __all__ = ["SDPBackend", "sdpa_kernel"]
 
@@ -23,11 +25,19 @@ class SDPBackend(IntEnum):
 
 @contextmanager
 def sdpa_kernel(backends: Any, set_priority: bool = False) -> Iterator[None]:
-    """A scope with these implementations allowed: nothing changes. AssertionError for anything but SDPBackend."""
+    """A scope with these implementations allowed: on a GPU, with MATH alone, attention goes by formulas; fused kernels of
+    cuDNN stand for all others, and formulas compute what they do not. AssertionError for anything but SDPBackend."""
     given = list(backends) if isinstance(backends, (list, tuple)) else [backends]
     if not given or not all(isinstance(b, SDPBackend) for b in given):
         raise AssertionError("Backend must be an instance of SDPBackend or a list of SDPBackend instances")
-    yield
+    kinds = SDPBackend
+    with cuda.sdp_kernel(
+        kinds.FLASH_ATTENTION in given,
+        kinds.MATH in given,
+        kinds.EFFICIENT_ATTENTION in given,
+        kinds.CUDNN_ATTENTION in given,
+    ):
+        yield
 
 
 def __getattr__(name: str):

@@ -15,6 +15,7 @@ from ...tensor.creation import full_like, ones, zeros_like
 from ...tensor.joining import cat
 from ...tensor.products import linear, matmul
 from ...tensor.selection import where
+from .attention_checks import dimensions_fit, masks_fit, sizes_fit
 from .dropout import dropout
 from .padding import pad
 
@@ -131,38 +132,33 @@ def multi_head_attention_forward(
     key_padding_mask (batch, keys): True, or minus infinity, hides a key. attn_mask (queries, keys), or one for each
     batch and head. Returns the projected result and the attention weights (averaged over heads, if asked for), or None.
     """
+    dimensions_fit(query, key, value, key_padding_mask, attn_mask, num_heads)
     batched = query._array.ndim == 3
     if not batched:
         query, key, value = (t.unsqueeze(1) for t in (query, key, value))
         if key_padding_mask is not None:
             key_padding_mask = key_padding_mask.unsqueeze(0)
     length, batch, width = query._array.shape
-    if width != embed_dim_to_check:
-        raise AssertionError(f"was expecting embedding dimension of {embed_dim_to_check}, but got {width}")
+    if is_causal and attn_mask is None:
+        raise RuntimeError(
+            "Need attn_mask if specifying the is_causal hint: Transformer.generate_square_subsequent_mask makes one."
+        )
+    causal = is_causal and key_padding_mask is None and not need_weights
+    if causal:
+        attn_mask = None
+    sizes_fit(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
     head = width // num_heads
-    if head * num_heads != width:
-        raise AssertionError(f"embed_dim {width} not divisible by num_heads {num_heads}")
     if query is key is value and not use_separate_proj_weight:
         q, k, v = linear(query, in_proj_weight, in_proj_bias).chunk(3, -1)
     else:
         w = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else in_proj_weight.chunk(3)
         b = (None, None, None) if in_proj_bias is None else in_proj_bias.chunk(3)
         q, k, v = (linear(t, wi, bi) for t, wi, bi in zip((query, key, value), w, b))
-    if is_causal and attn_mask is None:
-        raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+    keys = k._array.shape[0] if static_k is None else static_k._array.shape[1]
+    masks_fit(key_padding_mask, attn_mask, length, keys, batch, num_heads)
     attn_mask = _as_added(attn_mask, query.dtype)
-    if attn_mask is not None:
-        if attn_mask._array.ndim == 2 and attn_mask._array.shape != (length, k._array.shape[0]):
-            raise RuntimeError(
-                f"The shape of the 2D attn_mask is {attn_mask.shape}, but should be {(length, k._array.shape[0])}."
-            )
-        if attn_mask._array.ndim == 3 and attn_mask._array.shape[0] not in (1, batch * num_heads):
-            raise RuntimeError(
-                f"The shape of the 3D attn_mask is {attn_mask.shape}, but should be "
-                f"{(batch * num_heads, length, k._array.shape[0])}."
-            )
-        if attn_mask._array.ndim == 3 and attn_mask._array.shape[0] != 1:
-            attn_mask = attn_mask.reshape(batch, num_heads, *attn_mask._array.shape[1:])
+    if attn_mask is not None and attn_mask._array.ndim == 3:
+        attn_mask = attn_mask.reshape(batch, num_heads, *attn_mask._array.shape[1:])
     key_padding_mask = _as_added(key_padding_mask, query.dtype)
     if bias_k is not None:
         k, v = cat([k, bias_k.repeat(1, batch, 1)]), cat([v, bias_v.repeat(1, batch, 1)])
@@ -189,7 +185,7 @@ def multi_head_attention_forward(
         out = matmul(weights, v)
     else:
         drop = _dropout_mask(q, k, dropped)
-        out = apply(attention, q, k, v, attn_mask, drop, scale=math.sqrt(1.0 / head), causal=False)
+        out = apply(attention, q, k, v, attn_mask, drop, scale=math.sqrt(1.0 / head), causal=causal)
     out = out.permute(2, 0, 1, 3).reshape(length * batch, width)
     out = linear(out, out_proj_weight, out_proj_bias).reshape(length, batch, width)
     if weights is not None and average_attn_weights:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...autograd.dispatch import beside
-from ...autograd.inplace import assign, cannot_cast, legacy_name
+from ...autograd.inplace import assign, legacy_name
 from ...autograd.tape import elsewhere, wrap
 from ...backends import namespace_of
 from ...backends.transfer import place_of
@@ -50,17 +50,10 @@ def _dropped(input, shape, p: float, inplace: bool):
     array = input._array
     if p == 0 or not array.size:
         return input
-    _check_type(array)
     if p == 1:
         result = input * beside(input, np.zeros((), array.dtype))
     else:
-        if array.dtype.kind == "c":
-            raise NotImplementedError(
-                f"\"bernoulli_scalar_cpu_\" not implemented for '{legacy_name(array.dtype)}'. Drop out real and imaginary "
-                "parts: taper.view_as_real(input)."
-            )
-        if array.dtype.kind in "biu":
-            raise cannot_cast(np.dtype(np.float32), array.dtype)
+        _check_type(array)
         with elsewhere((array,)):
             mask = _mask(array, shape, p)
             mask /= array.dtype.type(1 - p)
@@ -73,10 +66,10 @@ def _saturated(input, shape, p: float, inplace: bool):
     array = input._array
     if p == 0 or not array.size:
         return input
-    _check_type(array)
     if p == 1:
         result = input * beside(input, np.zeros((), array.dtype))
     else:
+        _check_type(array)
         number = array.dtype.type
         scale = ((SATURATION**2 * p + 1) * (1 - p)) ** -0.5
         with elsewhere((array,)):

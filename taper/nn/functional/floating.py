@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ... import dtypes
-from ...autograd.inplace import legacy_name
+from ...autograd.inplace import cannot_cast, legacy_name
 
 
 def needs_floating(kernel: str, *tensors) -> None:
@@ -17,6 +17,16 @@ def needs_floating(kernel: str, *tensors) -> None:
         f"\"{kernel}\" not implemented for '{legacy_name(tensors[0]._array.dtype)}'. Use floating-point numbers: "
         "x.float()."
     )
+
+
+def as_input(input, loss):
+    """A result in the input's dtype. RuntimeError where that cannot hold it."""
+    found, wanted = loss._array.dtype, input._array.dtype
+    if found == wanted:
+        return loss
+    if dtypes.category(found) > dtypes.category(wanted):
+        raise cannot_cast(found, wanted)
+    return loss.to(input.dtype)
 
 
 def fits(input, *parameters) -> None:

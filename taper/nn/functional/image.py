@@ -34,6 +34,11 @@ def pixel_shuffle(input, upscale_factor: int):
 @shown_as("PixelUnshuffleBackward0")
 def pixel_unshuffle(input, downscale_factor: int):
     """(..., C, H r, W r) as (..., C r^2, H, W)."""
+    if input._array.ndim < 3:
+        raise RuntimeError(
+            "pixel_unshuffle expects input to have at least 3 dimensions, but got input with "
+            f"{input._array.ndim} dimension(s)"
+        )
     *lead, c, h, w = input._array.shape
     r = downscale_factor
     if r <= 0:
@@ -52,6 +57,8 @@ def pixel_unshuffle(input, downscale_factor: int):
 @shown_as("ChannelShuffleBackward0")
 def channel_shuffle(input, groups: int):
     """The channels of `groups` groups interleaved (Zhang et al. 2018)."""
+    if input._array.ndim < 3:
+        raise RuntimeError(f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(input.shape)}")
     n, c, *rest = input._array.shape
     if groups <= 0:
         raise RuntimeError(
@@ -69,10 +76,11 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     """All windows of images (N, C, H, W) as columns (N, C * window, number of windows)."""
     kernel, dilation = per_dim(kernel_size, 2, "kernel_size", "unfold"), per_dim(dilation, 2, "dilation", "unfold")
     padding, stride = per_dim(padding, 2, "padding", "unfold"), per_dim(stride, 2, "stride", "unfold")
-    if min(stride) <= 0:
-        raise RuntimeError(f"stride should be greater than zero, but got stride {stride} (unfold)")
+    for what, sizes in (("kernel size", kernel), ("dilation", dilation), ("stride", stride)):
+        if min(sizes) <= 0:
+            raise RuntimeError(f"{what} should be greater than zero, but got {what} {sizes} (unfold)")
     batched = input._array.ndim == 4
-    if input._array.ndim not in (3, 4):
+    if input._array.ndim not in (3, 4) or 0 in input._array.shape[-3:]:
         raise RuntimeError(
             "Expected 3D or 4D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
             f"input, but got: {list(input._array.shape)}"
@@ -102,6 +110,11 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     size, kernel = per_dim(output_size, 2, "output_size", "fold"), per_dim(kernel_size, 2, "kernel_size", "fold")
     dilation, stride = per_dim(dilation, 2, "dilation", "fold"), per_dim(stride, 2, "stride", "fold")
     padding = per_dim(padding, 2, "padding", "fold")
+    if input._array.ndim not in (2, 3) or 0 in input._array.shape[-2:]:
+        raise RuntimeError(
+            "Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for "
+            f"input, but got: {list(input.shape)} (fold)"
+        )
     batched = input._array.ndim == 3
     x = input if batched else input.unsqueeze(0)
     n, columns, count = x._array.shape

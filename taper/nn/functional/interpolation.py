@@ -65,6 +65,8 @@ def interpolate(
             f"Input and output sizes should be greater than 0, but got input {spatial} output {tuple(size)} "
             "(interpolate)"
         )
+    if mode != "area" and 0 in x.shape[1:]:
+        raise RuntimeError(f"Non-empty {n + 2}D data tensor expected but got a tensor with sizes {list(x.shape)}")
     if mode == "area":
         return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[n - 1](input, size)
     if x.dtype.kind not in "fV" and not (x.dtype == np.uint8 and (mode in NEAREST or DIMENSIONS[mode] == 2)):

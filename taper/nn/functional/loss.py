@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from ...autograd.casting import in_float32
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
@@ -17,15 +15,10 @@ from ...ops import loss as ops
 from ...tensor.activation import log_softmax
 from ...tensor.arithmetic import no_bools
 from ...tensor.products import linear
-from .floating import needs_floating
+from .class_checks import class_weights_fit, classes_fit, word
+from .floating import as_input, needs_floating
 
 REDUCTIONS = ("mean", "sum", "none")
-INT64, UINT8 = np.dtype(np.int64), np.dtype(np.uint8)
-
-
-def _word(array) -> str:
-    """An array's dtype as messages name it: Long, Float, ..."""
-    return legacy_name(array.dtype).removeprefix("torch.").removesuffix("Tensor")
 
 
 def reduction_of(reduction: str, size_average=None, reduce=None) -> str:
@@ -44,6 +37,16 @@ def reduced(loss, reduction: str):
     if reduction == "mean":
         return loss.mean()
     return loss.sum() if reduction == "sum" else loss
+
+
+def _in_shape(input, loss):
+    """A loss that a weight must not have made larger than the input."""
+    if loss._array.shape != input._array.shape:
+        raise RuntimeError(
+            f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(loss.shape)}: a weight has "
+            "more dimensions or elements than the input"
+        )
+    return loss
 
 
 def _sizes(name: str, input, target) -> None:
@@ -79,7 +82,7 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mea
     if reduction == "mean" and input._array.dtype.kind in "biu" and target._array.dtype.kind in "biu":
         raise RuntimeError(
             "mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. Got: "
-            f"{_word(input._array)} (l1_loss)"
+            f"{word(input._array)} (l1_loss)"
         )
     if weight is not None:
         loss = weight * apply(ops.l1_loss, input, target, reduction="none")
@@ -109,12 +112,15 @@ def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0, weigh
     reduction = reduction_of(reduction)
     if isinstance(delta, (str, complex)) or not hasattr(delta, "__float__"):
         raise TypeError(f"huber_loss(): argument 'delta' (position 4) must be float, not {type(delta).__name__}")
-    if delta <= 0:
+    if not delta > 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    if weight is None and input._array.dtype == target._array.dtype:
+        return apply(ops.huber_loss, input, target, delta=delta, reduction=reduction)
+    loss = as_input(input, apply(ops.huber_loss, input, target, delta=delta, reduction="none"))
     if weight is not None:
-        loss = weight * apply(ops.huber_loss, input, target, delta=delta, reduction="none")
+        loss = weight * loss
         return loss.sum() / weight.sum() if reduction == "mean" else reduced(loss, reduction)
-    return apply(ops.huber_loss, input, target, delta=delta, reduction=reduction)
+    return reduced(loss, reduction)
 
 
 @in_float32
@@ -141,9 +147,9 @@ def cross_entropy(
         return _against_probabilities(input, target, weight, ignore_index, reduction, label_smoothing)
     if label_smoothing and not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    classes_fit(x, y, weight, "cross_entropy")
     if x.ndim == 1:
-        input, target = _one(input, target)
-    _check_targets(input._array, target._array, weight, "cross_entropy")
+        input, target = input.unsqueeze(0), target.reshape(1)
     loss = apply(
         ops.cross_entropy, input, target, weight, ignore=ignore_index, smoothing=label_smoothing, reduction=reduction
     )
@@ -197,57 +203,6 @@ def linear_cross_entropy(
     )
 
 
-def _one(input, target):
-    """One sample, given without a batch dimension, as a batch."""
-    if target._array.ndim > 1 or target._array.size != 1:
-        raise ValueError(f"For 1D input, 1D target must have size 1, but got target size: {target._array.size}")
-    return input.unsqueeze(0), target.reshape(1)
-
-
-def _check_targets(x, y, weight, name: str) -> None:
-    """Refuse class indices that do not fit the scores (N, C, ...). Whether they are in range the operator tells."""
-    if x.dtype.kind not in "fV":
-        raise NotImplementedError(f"{name} is not implemented for '{_word(x)}'. Use floating-point scores: x.float().")
-    if x.ndim < 2:
-        raise RuntimeError(f"{name}: expected an input of 1 dimension at least, got a number")
-    if y.shape == x.shape and y.dtype.kind in "iub" and name == "cross_entropy":
-        raise RuntimeError(
-            f"Expected floating point type for target with class probabilities, got {_word(y)}. A target in the "
-            "input's shape means probabilities."
-        )
-    if y.dtype != INT64 and y.dtype != UINT8:
-        raise RuntimeError(
-            f"expected target dtype to be Long or Byte, but got {_word(y)}. {name} takes class indices: target.long()."
-        )
-    if y.ndim == 0 or x.shape[0] != y.shape[0]:
-        raise ValueError(
-            f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({y.shape[0] if y.ndim else 0}). The "
-            f"input is {tuple(x.shape)}, the target {tuple(y.shape)}."
-        )
-    if y.shape[1:] != x.shape[2:]:
-        if x.ndim == 2:
-            raise RuntimeError(
-                f"0D or 1D target tensor expected, multi-target not supported: {name} got a target of "
-                f"{tuple(y.shape)}. Squeeze it, or give probabilities as floating-point numbers."
-            )
-        raise RuntimeError(f"Expected target size {[x.shape[0], *x.shape[2:]]}, got {list(y.shape)} ({name})")
-    if weight is not None:
-        class_weights_fit(weight, x.shape[1])
-        if weight._array.dtype != x.dtype:
-            raise RuntimeError(
-                f"expected scalar type {_word(x)} but found {_word(weight._array)} (the weight of {name})"
-            )
-
-
-def class_weights_fit(weight, classes: int) -> None:
-    """Refuse weights that are not one a class."""
-    if weight is not None and weight._array.shape != (classes,):
-        raise RuntimeError(
-            f"weight tensor should be defined either for all {classes} classes or no classes but got weight tensor of "
-            f"shape: {list(weight._array.shape)}"
-        )
-
-
 def _against_probabilities(input, target, weight, ignore_index: int, reduction: str, smoothing: float):
     if not 0.0 <= smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {smoothing}")
@@ -275,12 +230,12 @@ def nll_loss(
     if size_average is not None or reduce is not None or reduction not in REDUCTIONS:
         reduction = reduction_of(reduction, size_average, reduce)
     x, y = input._array, target._array
+    classes_fit(x, y, weight, "nll_loss")
     if x.ndim == 1:
-        alone = _one(input, target)
-        loss = nll_loss(*alone, weight, ignore_index=ignore_index, reduction=reduction).reshape(())
-        return shown(loss, "NllLossBackward0")
-    _check_targets(x, y, weight, "nll_loss")
+        input, target = input.unsqueeze(0), target.reshape(1)
     loss = apply(ops.nll_loss, input, target, weight, ignore=ignore_index, reduction=reduction)
+    if x.ndim == 1:
+        return shown(loss.reshape(()), "NllLossBackward0")
     return shown(loss, _grid_name(x, reduction)) if x.ndim > 2 else loss
 
 
@@ -288,7 +243,7 @@ def nll_loss(
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
     """-(y log x + (1 - y) log(1 - x)), each logarithm at least -100.
 
-    ValueError for sizes that differ, RuntimeError for an input outside [0, 1].
+    ValueError for sizes that differ, RuntimeError for an input or a target outside [0, 1].
     """
     reduction = reduction_of(reduction, size_average, reduce)
     if target._array.shape != input._array.shape:
@@ -298,14 +253,15 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
         )
     if target._array.dtype != input._array.dtype:
         raise RuntimeError(
-            f"Found dtype {_word(target._array)} but expected {_word(input._array)} (binary_cross_entropy)"
+            f"Found dtype {word(target._array)} but expected {word(input._array)} (binary_cross_entropy)"
         )
     needs_floating("binary_cross_entropy", input)
-    x = input._array
-    if x.size and namespace_of(x).found(~((x >= 0) & (x <= 1))):
-        raise RuntimeError("all elements of input should be between 0 and 1")
+    for name, a in (("input", input._array), ("target", target._array)):
+        if a.size and namespace_of(a).found(~((a >= 0) & (a <= 1))):
+            raise RuntimeError(f"all elements of {name} should be between 0 and 1 (binary_cross_entropy)")
     loss = apply(ops.binary_cross_entropy, input, target)
-    return shown(reduced(loss if weight is None else loss * weight, reduction), "BinaryCrossEntropyBackward0")
+    loss = loss if weight is None else as_input(input, _in_shape(input, loss * weight))
+    return shown(reduced(loss, reduction), "BinaryCrossEntropyBackward0")
 
 
 @in_float32
@@ -331,8 +287,9 @@ def binary_cross_entropy_with_logits(
     if pos_weight is None:
         loss = apply(ops.bce_with_logits, input, target)
     else:
-        loss = apply(ops.weighted_bce_with_logits, input, target, pos_weight)
-    loss = loss if weight is None else loss * weight
+        no_bools(pos_weight, 1.0)
+        loss = _in_shape(input, apply(ops.weighted_bce_with_logits, input, target, pos_weight))
+    loss = loss if weight is None else _in_shape(input, loss * weight)
     loss = reduced(loss if loss._array.dtype == given else loss.to(target.dtype), reduction)
     return shown(loss, "BinaryCrossEntropyWithLogitsBackward0")
 
@@ -375,7 +332,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reducti
     """The negative log-likelihood of a normal distribution of mean `input` and variance `var` (at least eps)."""
     reduction = reduction_of(reduction)
     if isinstance(var, Variable) and var._array.dtype.kind == "c":
-        raise NotImplementedError(f"\"lt_cpu\" not implemented for '{_word(var._array)}' (gaussian_nll_loss's var)")
+        raise NotImplementedError(f"\"lt_cpu\" not implemented for '{word(var._array)}' (gaussian_nll_loss's var)")
     if not isinstance(var, Variable):
         if var < 0:
             raise ValueError("var has negative entry/entries")
@@ -391,7 +348,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps: float = 1e-6, reducti
             raise ValueError("var is of incorrect size")
     if var._array.dtype.kind in "biu":
         raise RuntimeError(
-            f"result type Float can't be cast to the desired output type {_word(var._array)} (gaussian_nll_loss's var)"
+            f"result type Float can't be cast to the desired output type {word(var._array)} (gaussian_nll_loss's var)"
         )
     # eps bounds the value and not the gradient's path.
     var = var + (var.detach().clamp_min(eps) - var.detach())

@@ -11,9 +11,10 @@ from ...autograd.naming import shown_as
 from ...backends import namespace_of
 from ...tensor.activation import logsigmoid
 from ...tensor.selection import where
+from .class_checks import class_weights_fit, word
 from .distance import pairwise_distance
-from .floating import needs_floating
-from .loss import class_weights_fit, reduced, reduction_of
+from .floating import as_input, needs_floating
+from .loss import reduced, reduction_of
 
 
 @in_float32
@@ -52,7 +53,13 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction: s
             f"result type Float can't be cast to the desired output type {legacy_name(input._array.dtype)} "
             "(soft_margin_loss). Use floating-point numbers: x.float()."
         )
-    return reduced((-target * input).exp().log1p(), reduction)
+    loss = (target * -input).exp().log1p()
+    if loss._array.shape != input._array.shape:
+        raise RuntimeError(
+            f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(loss.shape)} "
+            f"(soft_margin_loss got a target of shape {list(target.shape)})"
+        )
+    return reduced(as_input(input, loss), reduction)
 
 
 def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
@@ -103,6 +110,10 @@ def multi_margin_loss(
     if y._array.size and namespace_of(y._array).found((y._array < 0) | (y._array >= classes)):
         raise RuntimeError(f"multi_margin_loss: target out of range, which is 0 to {classes - 1}")
     class_weights_fit(weight, classes)
+    if weight is not None and weight._array.dtype != input._array.dtype:
+        raise RuntimeError(
+            f"expected scalar type {word(input._array)} but found {word(weight._array)} (the weight of multi_margin_loss)"
+        )
     loss = (margin - x.gather(1, y.unsqueeze(1)) + x).clamp_min(0)
     loss = loss**p if p > 1 else loss
     if weight is not None:
@@ -148,11 +159,26 @@ def cosine_embedding_loss(
     reduction = reduction_of(reduction, size_average, reduce)
     if input1._array.dtype.kind == "c" or input2._array.dtype.kind == "c":
         raise NotImplementedError("clamp is not supported for complex types (cosine_embedding_loss)")
+    _one_target_a_row(input1, input2, target)
     eps = 1e-12
     square1, square2 = (input1 * input1).sum(-1) + eps, (input2 * input2).sum(-1) + eps
     cos = (input1 * input2).sum(-1) / (square1 * square2).sqrt()
     loss = where(target == 1, 1 - cos, 0.0) + where(target == -1, (cos - margin).clamp_min(0), 0.0)
     return reduced(loss, reduction)
+
+
+def _one_target_a_row(input1, input2, target) -> None:
+    n = target._array.ndim
+    if n > 1:
+        raise RuntimeError(
+            "0D or 1D target tensor expected, multi-target not supported: cosine_embedding_loss got a target of shape "
+            f"{list(target.shape)}"
+        )
+    if (input1._array.ndim, input2._array.ndim) != (n + 1, n + 1):
+        raise RuntimeError(
+            f"{n}D target tensor expects {n + 1}D input tensors, but found inputs with sizes {list(input1.shape)} and "
+            f"{list(input2.shape)}."
+        )
 
 
 def _same_ranks(anchor, positive, negative) -> None:

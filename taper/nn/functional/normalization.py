@@ -25,8 +25,6 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     value a channel in training.
     """
     x = input._array
-    needs_floating("batch_norm", input)
-    fits(input, weight, bias, running_mean, running_var)
     if eps < 0 or (training and eps == 0):
         wanted = "positive during training" if training else "non-negative"
         raise ValueError(f"batch_norm eps must be {wanted}, but got {eps}")
@@ -44,6 +42,8 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     for name, t in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
         if t is not None and t._array.shape != channels:
             raise RuntimeError(f"{name} should contain {x.shape[1]} elements not {t._array.size}")
+    needs_floating("batch_norm", input)
+    fits(input, weight, bias, running_mean, running_var)
     _both_statistics(running_mean, running_var, training)
     if training or running_mean is None:
         out, mean, variance = apply(ops.batch_norm, input, weight, bias, eps=eps)
@@ -90,7 +90,6 @@ def instance_norm(
 ):
     """Each channel of each sample normalised over its spatial dimensions."""
     x = input._array
-    needs_floating("batch_norm", input)
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     if math.prod(x.shape[2:]) == 1:
@@ -98,12 +97,25 @@ def instance_norm(
             f"Expected more than 1 spatial element when training, got input size torch.Size({list(x.shape)})"
         )
     n, c = x.shape[:2]
+    _both_statistics(running_mean, running_var, True)
+    _instances_fit(n, c, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    needs_floating("batch_norm", input)
+    fits(input, weight, bias)
     out, mean, variance = apply(ops.batch_norm, input.reshape(1, n * c, *x.shape[2:]), None, None, eps=eps)
     if running_mean is not None:
         count = math.prod(x.shape[2:])
         _follow(running_mean, mean._array.reshape(n, c).mean(0), momentum)
         _follow(running_var, variance._array.reshape(n, c).mean(0) * (count / max(count - 1, 1)), momentum)
     return _affine(out.reshape(x.shape), weight, bias)
+
+
+def _instances_fit(n: int, c: int, **parameters) -> None:
+    for name, t in parameters.items():
+        if t is not None and t._array.shape != (c,):
+            raise RuntimeError(
+                f"{name} should contain {n * c} elements not {n * t._array.size}: instance_norm got {c} channels and "
+                f"{t._array.size} elements, for each of {n} samples"
+            )
 
 
 def _affine(out, weight, bias):
@@ -120,8 +132,6 @@ def _affine(out, weight, bias):
 def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5):
     """Groups of channels of each sample normalised. RuntimeError unless num_groups divides the channels."""
     x = input._array
-    needs_floating("GroupNormKernelImpl", input)
-    fits(input, weight, bias)
     if x.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {x.ndim}")
     if num_groups <= 0:
@@ -141,6 +151,8 @@ def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
                 f"shape {list(t._array.shape)} and input of shape {list(x.shape)}"
             )
+    fits(input, weight, bias)
+    needs_floating("GroupNormKernelImpl", input)
     groups = input.reshape(x.shape[0], num_groups, math.prod(x.shape[1:]) // num_groups)
     out = apply(ops.layer_norm, groups, None, None, axes=(2,), eps=eps)
     return shown(_affine(out.reshape(x.shape), weight, bias), "NativeGroupNormBackward0")
@@ -173,13 +185,13 @@ def _like(normalized_shape, name: str, t) -> None:
 
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps: float = 1e-5):
     """Normalised over the last dimensions, whose sizes are normalized_shape (RuntimeError if not)."""
-    needs_floating("LayerNormKernelImpl", input)
     axes = _last(input, normalized_shape, "layer_norm")
     shape = input._array.shape[axes[0] :]
     _like(shape, "weight", weight)
     _like(shape, "bias", bias)
     if weight is not None or bias is not None:
         fits(input, weight, bias)
+    needs_floating("LayerNormKernelImpl", input)
     return apply(ops.layer_norm, input, weight, bias, axes=axes, eps=eps)
 
 

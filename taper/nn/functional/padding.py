@@ -50,6 +50,12 @@ def pad(input, pad, mode: str = "constant", value=None):
             f"Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now: mode {mode!r} pads the last "
             "1, 2 or 3 dimensions of a tensor with one or two more"
         )
+    if mode != "circular" and 0 in array.shape[array.ndim - len(pad) // 2 - 1 :]:
+        n = len(pad) // 2
+        raise RuntimeError(
+            f"Expected {n + 1}D or {n + 2}D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions "
+            f"for input, but got: {list(array.shape)} (mode {mode!r})"
+        )
     if array.dtype.kind == "b" and mode != "circular":
         raise NotImplementedError(f"\"{mode}_pad\" not implemented for 'Bool'. Convert it: x.byte().")
     if mode != "circular" and casting.scopes:
@@ -78,12 +84,19 @@ _pad = pad  # where `pad` is an argument's name
 
 def _positions(n: int, before: int, after: int, mode: str, axis: int) -> np.ndarray:
     """Where each element of a padded dimension comes from."""
+    if mode != "circular" and n + before + after < 1:
+        raise RuntimeError(
+            f"input is too small. Calculated output {n + before + after}: padding ({before}, {after}) at dimension {axis} "
+            f"of input of size {n}"
+        )
     at = np.arange(-before, n + after)
     if mode == "replicate":
         return np.clip(at, 0, n - 1)
     if mode == "circular":
         if before > n or after > n:
             raise RuntimeError("Padding value causes wrapping around more than once.")
+        if n + before + after < 0:
+            raise RuntimeError(f"Negative padding value is resulting in an empty dimension: ({before}, {after}) of {n}")
         inner = np.arange(max(-before, 0), n - max(-after, 0))
         return inner[np.arange(-max(before, 0), len(inner) + max(after, 0)) % len(inner)]
     if before >= n or after >= n:

@@ -13,6 +13,7 @@ from ...autograd.naming import shown
 from ...backends import namespace_of
 from ...ops import pooling as ops
 from ...tensor.activation import relu
+from ...tensor.dims import one
 from ...tensor.elementwise import sign
 from .floating import needs_floating
 from .sizes import per_dim
@@ -88,6 +89,8 @@ def _avg_pool(n: int):
         out=None,
     ):
         options = _windows(n, name, kernel_size, stride, padding)
+        if n == 2:
+            one(-3, input._array.ndim)
         x, batched = _batched(name, n, input)
         whole = x._array.dtype == np.int64
         if not whole:
@@ -151,6 +154,10 @@ def _adaptive_avg(n: int):
 
     def function(input, output_size):
         _enough_dims(n, input, output_size)
+        array, batched = input._array, input._array.ndim in (n + 1, n + 2)
+        if output_size in (1, (1,) * n, [1] * n) and (n > 1 or batched):
+            if not batched or array.dtype.kind not in "fV" or 0 in array.shape:
+                return input.mean(tuple(range(-n, 0)), keepdim=True)
         needs_floating(name, input)
         x, batched = _batched(name, n, input)
         size = _target(n, name, output_size, x._array.shape[2:])
@@ -159,7 +166,10 @@ def _adaptive_avg(n: int):
         return shown(out if batched else out.squeeze(0), "MeanBackward1" if whole else _name("AdaptiveAvgPool{}", n))
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"The mean of windows that divide {n} dimension(s) evenly into output_size (None keeps a size)."
+    function.__doc__ = f"""The mean of windows that divide {n} dimension(s) evenly into output_size (None keeps a size).
+
+    Windows of everything, an output_size of 1, are a mean: of complex numbers too, and of {n} dimensions or more.
+    """
     return function
 
 

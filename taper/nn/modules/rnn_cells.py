@@ -100,12 +100,12 @@ class RNNCellBase(Module):
         if input.size(1) != self.input_size:
             raise RuntimeError(f"input has inconsistent input_size: got {input.size(1)} expected {self.input_size}")
         for h in hidden:
+            if h.size(0) != input.size(0):
+                raise RuntimeError(f"Input batch size {input.size(0)} doesn't match hidden0 batch size {h.size(0)}")
             if h.size(1) != self.hidden_size:
                 raise RuntimeError(
                     f"hidden0 has inconsistent hidden_size: got {h.size(1)}, expected {self.hidden_size}"
                 )
-            if h.size(0) != input.size(0):
-                raise RuntimeError(f"Input batch size {input.size(0)} doesn't match hidden0 batch size {h.size(0)}")
 
     def _step(self, cell: str, input, hidden: tuple) -> tuple:
         """The states after one step."""

@@ -9,10 +9,12 @@ import math
 import warnings
 from collections.abc import Iterable
 
+from ...autograd.dispatch import apply
 from ...autograd.modes import no_grad
 from ...autograd.tape import Variable
 from ...distributed import ReduceOp, all_reduce
 from ...distributed.tensor import DTensor, Replicate
+from ...ops.reduction import norm
 from ...tensor import stack, tensor
 
 
@@ -29,7 +31,7 @@ def _norm(t, order: float):
     if t.is_complex():
         t = t.abs()
     if order == 2:
-        return (t * t).sum().sqrt()
+        return apply(norm, t, p=2.0, axis=None, keepdims=False)
     if order == math.inf:
         return t.abs().max()
     if order == -math.inf:

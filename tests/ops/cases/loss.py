@@ -238,6 +238,21 @@ CASES = [
         (X, Y, real(4, 3, seed="negative")),
         ops=("norm",),
     ),
+    Case(
+        "losses have the input's dtype",
+        lambda T, x, y: (
+            *[
+                getattr(T.nn.functional, name)(x, y.double())
+                for name in ("huber_loss", "soft_margin_loss", "smooth_l1_loss", "mse_loss")
+            ],
+            T.nn.functional.soft_margin_loss(x, y > 0),
+            T.nn.functional.binary_cross_entropy(x.sigmoid(), y.sigmoid(), weight=y.double()),
+        ),
+        (X, Y),
+        dtypes=("float32",),
+        ops=("huber_loss", "smooth_l1_loss", "mse_loss", "binary_cross_entropy"),
+        grad=False,
+    ),
     Case("pairwise_distance", loss("pairwise_distance"), (X, Y), ops=("norm",)),
     Case(
         "pairwise_distance.of one norm", loss("pairwise_distance", p=1.0, keepdim=True), (X, Y[0].copy()), ops=("norm",)
@@ -316,6 +331,22 @@ CASES = [
                 (np.ones((2, 3), int), np.zeros((2, 3), int)),
             ),
             ("binary_cross_entropy", "ints", NotImplementedError, "Long", (np.ones(3, int), np.ones(3, int))),
+            ("binary_cross_entropy", "targets beyond", RuntimeError, "elements of target", (UNIT, UNIT + 1)),
+            ("soft_margin_loss", "wide targets", RuntimeError, "broadcast shape", (real(3), real(4, 3))),
+            ("cosine_embedding_loss", "a matrix", RuntimeError, "multi-target", (X, Y, X)),
+            ("cosine_embedding_loss", "vectors", RuntimeError, "1D target tensor expects 2D", (X[0], Y[0], X[0])),
+            ("cosine_embedding_loss", "one target", RuntimeError, "0D target tensor expects 1D", (X, Y, real())),
+            ("huber_loss", "ints", RuntimeError, "cast", (np.ones(3, int), real(3))),
+            ("cross_entropy", "few numbers", ValueError, "batch_size", (real(4, 3), real(3))),
+            ("cross_entropy", "float targets", RuntimeError, "Long or Byte", (real(4, 3), real(4))),
+            ("cross_entropy", "whole shares", RuntimeError, "probabilities", (real(4), np.zeros(4, int))),
+            ("cross_entropy", "a row and a matrix", RuntimeError, "multi-target", (real(4), np.zeros((2, 2), int))),
+            ("cross_entropy", "a row and two", ValueError, "1D target must have size 1", (real(4), np.zeros(2, int))),
+            ("cross_entropy", "a number", IndexError, "Dimension", (real(), np.zeros(1, int))),
+            ("cross_entropy", "ints", NotImplementedError, "not implemented", (np.ones((2, 3), int), np.ones(2, int))),
+            ("nll_loss", "images", RuntimeError, "Expected target size", (real(2, 3, 4), real(2, 3, 4))),
+            ("nll_loss", "a number", ValueError, "1 or more dimensions", (real(), np.zeros(1, int))),
+            ("nll_loss", "ints", NotImplementedError, "not implemented", (np.ones((2, 3), int), np.ones(2, int))),
             ("l1_loss", "bools", RuntimeError, "bool", (np.ones(3, bool), np.ones(3, bool))),
             ("dropout2d", "ints", RuntimeError, "cast", (np.ones((1, 2, 3, 3), int),)),
         )

@@ -68,6 +68,17 @@ CASES = [
     Case("adaptive_avg_pool1d", F("adaptive_avg_pool1d", 3), (real(2, 3, 8),), ops=MEAN),
     Case("adaptive_avg_pool2d", F("adaptive_avg_pool2d", (2, 3)), (real(2, 3, 5, 6),), ops=MEAN, dtypes=ALL),
     Case("adaptive_avg_pool2d.to one", F("adaptive_avg_pool2d", 1), (real(2, 3, 4, 4),), ops=MEAN),
+    Case(
+        "adaptive_avg_pool.to one of many dimensions",
+        lambda T, x: (
+            T.nn.functional.adaptive_avg_pool2d(x, 1),
+            T.nn.functional.adaptive_avg_pool3d(x, [1, 1, 1]),
+            T.nn.functional.adaptive_avg_pool2d(x[0, 0, 0, 0], 1),
+            T.view_as_real(T.nn.functional.adaptive_avg_pool1d(T.complex(x, x)[0, 0, 0], 1)),
+        ),
+        (real(1, 2, 1, 2, 3, 4),),
+        ops=("mean",),
+    ),
     Case("adaptive_avg_pool2d.kept", F("adaptive_avg_pool2d", (None, 7)), (real(3, 4, 4),), ops=MEAN),
     Case("adaptive_avg_pool3d", F("adaptive_avg_pool3d", (2, 1, 3)), (real(1, 2, 3, 4, 4),), ops=MEAN),
     Case("adaptive_max_pool1d", F("adaptive_max_pool1d", 3), (distinct(2, 3, 8),), ops=MOST),

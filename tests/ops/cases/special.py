@@ -12,6 +12,9 @@ X, AWAY, POSITIVE, UNIT = (
     real(3, 4, low=0.2, high=4),
     real(3, 4, low=-0.9, high=0.9),
 )
+WIDE = np.concatenate(
+    [real(30, low=-25, high=25), real(30, low=-3, high=3), [0.0, -0.0, np.inf, -np.inf, np.nan, 110.0]]
+)
 F = lambda name: lambda T, x: getattr(T.nn.functional, name)(x)
 S = lambda name: lambda T, x: getattr(T.special, name)(x)
 ALL = (*FLOATS, *HALVES)
@@ -30,6 +33,40 @@ CASES = [
     Case("digamma", lambda T, x: T.digamma(x), (POSITIVE,), rtol=2e-5),
     Case("polygamma", lambda T, x: T.polygamma(2, x), (POSITIVE,), rtol=2e-5),
     Case("zeta", lambda T, x: T.special.zeta(2.5 + 0 * x.detach(), x), (POSITIVE,), rtol=2e-5),
+    *[
+        # Float32 only: in float64 too PyTorch's own are good for seven digits.
+        Case(n, lambda T, x, n=n: getattr(T.special, n)(x), (WIDE,), dtypes=("float32",), rtol=3e-4, atol=2e-6, grad=False)
+        for n in (
+            *(
+                "airy_ai",
+                "bessel_j0",
+                "bessel_j1",
+                "bessel_y0",
+                "bessel_y1",
+                "modified_bessel_i0",
+                "modified_bessel_i1",
+            ),
+            *("modified_bessel_k0", "modified_bessel_k1", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1"),
+            "spherical_bessel_j0",
+        )
+    ],
+    *[
+        Case(
+            f"{family}_polynomial_{kind}",
+            lambda T, x, name=f"{family}_polynomial_{kind}": [
+                getattr(T.special, name)(*each)
+                for each in ((x, 3), (x, T.tensor([-2, 0, 1, 7.9], dtype=x.dtype)), (0.3, x.abs()), (x.long(), 2))
+            ],
+            (real(3, 4),),
+            rtol=3e-5,
+            grad=False,
+        )
+        for family, kinds in (
+            *(("chebyshev", "tuvw"), ("shifted_chebyshev", "tuvw")),
+            *(("hermite", ("h", "he")), ("laguerre", "l"), ("legendre", "p")),
+        )
+        for kind in kinds
+    ],
     Case("entr", S("entr"), (POSITIVE,)),
     Case("entr.odd", S("entr"), (np.array([0.0, -1.0, np.nan, np.inf]),), smooth=False, second=False),
     Case("sinc.complex", lambda T, x, y: T.view_as_real(T.sinc(T.complex(x, y))), (X, POSITIVE)),
