@@ -11,7 +11,7 @@ from .autograd.tape import wrap
 from .refusal import refused
 from .tensor import cat, matmul, zeros
 from .tensor.size import Size
-from .tensor.sparse_coo import SparseTensor, sparse_coo_tensor
+from .tensor.sparse_coordinates import SparseTensor, sparse_coo_tensor
 
 __all__ = ["addmm", "check_sparse_tensor_invariants", "log_softmax", "mm", "sampled_addmm", "softmax", "spdiags", "sum"]
 

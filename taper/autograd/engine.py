@@ -220,6 +220,7 @@ class _Backward:
                 for hook in list(hooks.values()):
                     returned = hook(self.tensor(slots[index]))
                     if returned is not None:
+                        _same_kind(hook, returned, slots[index])
                         slots[index] = self.plain(returned)
         if extras.prehooks:
             for hook in list(extras.prehooks.values()):
@@ -375,6 +376,20 @@ def _calibrated() -> int:
 
 
 _OWNED = _calibrated()
+
+
+def _same_kind(hook, returned, g) -> None:
+    """RuntimeError for a hook's result that is no gradient of the tensor."""
+    name = getattr(hook, "__name__", type(hook).__name__)
+    if not isinstance(returned, Variable):
+        raise TypeError(f"expected Variable, but hook returned '{type(returned).__name__}' (hook '{name}')")
+    array = g._array if isinstance(g, Variable) else g
+    if returned._array.dtype != array.dtype:
+        raise RuntimeError(
+            f"hook '{name}' has changed the type of value (was {array.dtype} got {returned._array.dtype})"
+        )
+    if returned._array.shape != array.shape:
+        raise RuntimeError(f"hook '{name}' has changed the size of value")
 
 
 def check_for_nan(node, results) -> None:

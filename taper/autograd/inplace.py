@@ -158,7 +158,7 @@ def check_writable(t: Variable) -> None:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     if node.__class__ is OutputOf:
         raise RuntimeError(
-            f"Output {node.index} of {node.node.name()} is a view and is being modified inplace. This view is the output "
+            f"Output {node.index} of {node.node.name().partition('Backward')[0]} is a view and is being modified inplace. This view is the output "
             "of a function that returns multiple views. Such functions do not allow the output views to be modified "
             "inplace. You should replace the inplace operation by an out-of-place one."
         )

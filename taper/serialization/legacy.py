@@ -50,6 +50,12 @@ class _Parts(list):
 def read(source: Source, vocabulary: Plain, place, encoding: str):
     """Read an object. `place(storage, location)` says where each storage goes."""
     reader = _Legacy(source, vocabulary, place, encoding)
+    # Its indices, which are checked when it is made, come after the object.
+    vocabulary.leave_out(
+        "torch._utils._rebuild_sparse_tensor",
+        "the file is of the old format and holds a sparse tensor, which Taper reads from the zip format only",
+        "Save it again with PyTorch 1.6 or later, without _use_new_zipfile_serialization=False",
+    )
     magic, version = reader.plain(), reader.plain()
     if magic != MAGIC:
         raise Damaged("the file is a pickle, but not a checkpoint: Invalid magic number; corrupt file?")

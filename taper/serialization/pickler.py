@@ -16,12 +16,14 @@ from ..tensor.core import Tensor
 from ..tensor.formats import layout
 from .memory import CLASS_OF, Held, bytes_of
 from .names import Name, file_name
+from .sparse import is_sparse, parts_of
 
 _TENSOR_V2 = Name("torch._utils", "_rebuild_tensor_v2")
 _TENSOR_V3 = Name("torch._utils", "_rebuild_tensor_v3")
 _PARAMETER = Name("torch._utils", "_rebuild_parameter")
 _PARAMETER_WITH_STATE = Name("torch._utils", "_rebuild_parameter_with_state")
 _WITH_TYPE = Name("torch._tensor", "_rebuild_from_type_v2")
+_SPARSE = Name("torch._utils", "_rebuild_sparse_tensor")
 _GET_LAYOUT = Name("torch.serialization", "_get_layout")
 _UNTYPED = Name("torch.storage", "UntypedStorage")
 _TYPED = {dtype: Name("torch", name) for dtype, name in CLASS_OF.items()}
@@ -113,6 +115,12 @@ class Pickler(_PythonPickler):
         elif issubclass(kind, Parameter):
             args = (t.data, t.requires_grad, OrderedDict())
             self._save_call(*((_PARAMETER_WITH_STATE, (*args, state)) if state else (_PARAMETER, args)), t)
+        elif is_sparse(t):
+            if self._legacy:
+                raise NotImplementedError(
+                    "sparse tensors are saved in the zip format only: leave out _use_new_zipfile_serialization=False"
+                )
+            self._save_call(_SPARSE, parts_of(t), t)
         elif kind is Tensor and not state:
             self._save_call(*self._rebuilding(t), t)
         else:

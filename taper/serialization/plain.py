@@ -24,6 +24,7 @@ from . import rebuild
 from .damage import Damaged
 from .memory import STORAGE_CLASSES, StorageClass
 from .safe_globals import allowed_by_user
+from .sparse import sparse_tensor
 
 _HASH_LIMIT = 10_000
 _RENAMED = {
@@ -106,7 +107,7 @@ _REBUILDERS: dict[str, Callable] = {
     "torch._utils._rebuild_tensor_v3":            rebuild.tensor_v3,
     "torch._utils._rebuild_parameter":            rebuild.parameter,
     "torch._utils._rebuild_parameter_with_state": rebuild.parameter_with_state,
-    "torch._utils._rebuild_sparse_tensor":        _unsupported("sparse"),
+    "torch._utils._rebuild_sparse_tensor":        sparse_tensor,
     "torch._utils._rebuild_qtensor":              _unsupported("quantized"),
     "torch._utils._rebuild_meta_tensor_no_storage": _unsupported("meta"),
     "torch._utils._rebuild_nested_tensor":        _unsupported("nested"),
@@ -145,6 +146,15 @@ class Plain:
         self.calls = {make: make for make in self.rebuilders.values()}
         self.calls.update({cls: make for cls, make in self.types.values() if make is not None})
         self.calls[with_type] = self._with_type
+
+    def leave_out(self, path: str, problem: str, fix: str) -> None:
+        """Refuse calls of one of the functions."""
+
+        def refuse(*args):
+            raise Damaged(problem, fix)
+
+        self.rebuilders = {**self.rebuilders, path: refuse}
+        self.calls[refuse] = refuse
 
     def find(self, module: str, name: str):
         """What a GLOBAL stands for. UnpicklingError for a name outside the vocabulary."""

@@ -40,7 +40,7 @@ from .settings import *
 from .shape import *
 from .sorting import *
 from .sparse_compressed import *
-from .sparse_coo import sparse_coo_tensor
+from .sparse_coordinates import sparse_coo_tensor
 from .special import digamma, erf, erfc, erfinv, i0, igamma, igammac, lgamma, mvlgamma, polygamma, sinc
 from .spectrum import *
 from .spellings import *

@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.backward import backward
 from ..autograd.inplace import base_of
+from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import (
     AccumulateGrad,
     Handle,
@@ -309,18 +310,6 @@ class Tensor(
         return Handle(await_leaf(node), hook)
 
     @property
-    def _base(self) -> Tensor | None:
-        """The tensor of which this is a view, or a view of a view; None for one that is none."""
-        view, base = self._view, None
-        while view is not None:
-            base = view.parent
-            view = base._view
-        return base
-
-    def _is_view(self) -> bool:
-        return self._view is not None
-
-    @property
     def _version(self) -> int:
         return version(self)
 
@@ -346,8 +335,8 @@ class Tensor(
         return array.astype(np.float64).tolist() if array.dtype == dtypes.bfloat16.np else array.tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The same memory as a NumPy array. RuntimeError if the tensor requires grad, unless `force`."""
-        if not force and node_of(self) is not None:
+        """The same memory as a NumPy array. RuntimeError if the tensor requires grad, unless `force` or under no_grad."""
+        if not force and node_of(self) is not None and is_grad_enabled():
             raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         where = self.device
         if where is not device.CPU:

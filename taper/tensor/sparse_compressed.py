@@ -15,7 +15,7 @@ from . import formats
 from .core import Tensor
 from .creation import as_tensor
 from .factory import place
-from .sparse_coo import SparseArray, SparseTensor, _indented, to_sparse
+from .sparse_coordinates import SparseArray, SparseTensor, _indented, to_sparse
 
 __all__ = ["sparse_compressed_tensor", "sparse_csc_tensor", "sparse_csr_tensor"]
 

@@ -12,6 +12,11 @@ import taper
 from taper.autograd import dispatch, engine, tape
 from taper.ops import elementwise, reduction
 
+try:
+    import torch
+except ImportError:
+    torch = None
+
 add, mul = dispatch.binary(elementwise.add), dispatch.binary(elementwise.mul)
 exp = dispatch.unary(elementwise.exp)
 
@@ -119,3 +124,29 @@ def test_calls_at_the_end_of_backward():
     assert seen[1:] == ["outer", "inner"]
     with pytest.raises(RuntimeError, match="during backward"):
         engine.at_end(print)
+
+
+def test_numpy_is_free_where_nothing_records():
+    x = taper.ones(2, requires_grad=True)
+    with taper.no_grad():
+        assert x.numpy().tolist() == [1, 1]
+    with pytest.raises(RuntimeError, match="requires grad"):
+        x.numpy()
+
+
+@pytest.mark.parametrize("leaf", [True, False])
+@pytest.mark.parametrize(
+    "hook, error, words",
+    [
+        (lambda g: g[:1], RuntimeError, "has changed the size of value"),
+        (lambda g: g.double(), RuntimeError, "has changed the type of value"),
+        (lambda g: 3, TypeError, "expected Variable, but hook returned 'int'"),
+    ],
+)
+def test_a_hook_returns_a_gradient_of_its_tensor(leaf, hook, error, words):
+    for T in (taper, torch) if torch is not None else (taper,):
+        x = T.ones(2, requires_grad=True)
+        y = x * 1
+        (x if leaf else y).register_hook(hook)
+        with pytest.raises(error, match=words):
+            y.sum().backward()

@@ -86,6 +86,13 @@ def _check_attention(query, key, value, mask) -> None:
             raise RuntimeError(
                 f"Expected query, key, and value to all be at least 2 dimensional, but {name} is {tuple(t.shape)}"
             )
+    q, k = query._array.shape, key._array.shape
+    if q[-1] != k[-1]:
+        many = math.prod(q[:-2])
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: {[many, q[-1]]} but got: {[many, k[-1]]}. "
+            f"scaled_dot_product_attention got a query of {tuple(q)} and a key of {tuple(k)}: their last sizes differ."
+        )
     if mask is not None and mask._array.dtype.kind != "b" and mask._array.dtype not in (query._array.dtype, np.float32):
         raise RuntimeError(
             "Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: "
