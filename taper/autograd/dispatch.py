@@ -39,7 +39,7 @@ from .tape import (
     wrap,
 )
 
-F32, F64, I64 = dtypes.float32.np, dtypes.float64.np, dtypes.int64.np
+F32, F64, I64, BOOL = dtypes.float32.np, dtypes.float64.np, dtypes.int64.np, dtypes.bool_.np
 SHORTCUTS: dict = {}
 """Functions that run an operator without `apply`, as code: operator's name. A profile looks for them."""
 
@@ -62,6 +62,8 @@ def apply(operator: Operator, *inputs, **attrs):
     for t in inputs:
         if isinstance(t, Variable):
             array = t._array
+            if array.__class__ is not ndarray:
+                return _apply(operator, inputs, attrs)
             dtype = array.dtype
             if dtype is not common:
                 if (alike and common is not None) or not (
@@ -69,8 +71,6 @@ def apply(operator: Operator, *inputs, **attrs):
                 ):
                     return _apply(operator, inputs, attrs)
                 common = dtype
-            if array.__class__ is not ndarray:
-                return _apply(operator, inputs, attrs)
             arrays.append(array)
         elif t is None or t.__class__ in _REAL:
             arrays.append(t)
@@ -89,9 +89,7 @@ def apply(operator: Operator, *inputs, **attrs):
         return _finished(operator, inputs, attrs, cpu, out, None)
     made = wrap(out)
     if operator.differentiable and is_grad_enabled():
-        edges = [
-            (t._node if t._view is None else node_of(t)) if isinstance(t, Variable) else None for t in inputs
-        ]
+        edges = [(t._node if t._view is None else node_of(t)) if isinstance(t, Variable) else None for t in inputs]
         if edges.count(None) < len(edges) and out.dtype.kind not in "biu":
             shape, shapes = out.shape, None
             if operator.broadcasts:
@@ -167,9 +165,7 @@ def _finished(operator: Operator, inputs, attrs: dict, xp, out, half):
         results = out if out.__class__ in (tuple, list) else (out,)
         made = [wrap(_as_array(xp, a, half)) for a in results]
     if operator.differentiable and is_grad_enabled() and (several or made[0]._array.dtype.kind not in "biu"):
-        edges = [
-            (t._node if t._view is None else node_of(t)) if isinstance(t, Variable) else None for t in inputs
-        ]
+        edges = [(t._node if t._view is None else node_of(t)) if isinstance(t, Variable) else None for t in inputs]
         if edges.count(None) < len(edges):
             _attach(operator, inputs, attrs, edges, made, aux, half)
     if operator.view:
@@ -399,8 +395,10 @@ def _is_settled(inputs: tuple) -> bool:
 
 def refused(operator: Operator, np_dtype) -> NotImplementedError:
     """PyTorch's words for an operator that does not compute in a dtype."""
+    name = operator.name
+    more = f": {name} is not supported for complex types" if np_dtype.kind == "c" else ""
     return NotImplementedError(
-        f"\"{operator.name}_cpu\" not implemented for '{legacy_name(np_dtype)}'. Convert the input to another dtype first."
+        f"\"{name}_cpu\" not implemented for '{legacy_name(np_dtype)}'{more}. Convert the input to another dtype first."
     )
 
 
@@ -599,8 +597,8 @@ def binary(
     """
     grad_class = None if grad_name is None else node_class(grad_name)
     forward = operator.forward
-    number_fits = scalars != "none"
-    whole = operator.promote is not FLOAT and "i" not in operator.refuses and check is None
+    number_fits, floats = scalars != "none", "f" not in operator.refuses
+    whole = operator.promote is not FLOAT and "i" not in operator.refuses and "b" not in operator.refuses
     plans = [operator.plan(mask) for mask in range(4)]
     simple = all(kind == Plan.INPUT for plan in plans for kind, _ in plan.keep)
     differentiable = operator.differentiable
@@ -640,17 +638,20 @@ def binary(
         try:
             a = x._array
             dtype = a.dtype
-            if a.__class__ is not ndarray or (
-                dtype is not F32 and dtype is not F64 and (dtype is not I64 or not whole or y.__class__ is float)
-            ):
+            if a.__class__ is not ndarray:
                 return slow(x, y)
-            if number_fits and (y.__class__ is float or y.__class__ is int):
+            if dtype is not F32 and dtype is not F64 or not floats:
+                if not whole or y.__class__ is float or not (dtype is I64 or dtype is BOOL and y.__class__ is not int):
+                    return slow(x, y)
+            if number_fits and (y.__class__ is int or y.__class__ is float):
                 b, ny = scalar_array(y, dtype), None
             else:
                 b = y._array
                 if b.dtype is not dtype or b.__class__ is not ndarray:
                     return slow(x, y)
                 ny = y._node if y._view is None else node_of(y)
+            if check is not None and dtype is not F32 and dtype is not F64:
+                check(*((y, x) if swapped else (x, y)))
         except (AttributeError, OverflowError):
             return slow(x, y)
         nx = x._node if x._view is None else node_of(x)
@@ -692,11 +693,7 @@ def binary(
                         node.__class__ = grad_class
         return result
 
-    def general(input, other, *, out=None):
-        result = slow(input, other)
-        return result if out is None else into(out, result)
-
-    return named(general if "f" in operator.refuses else call, operator, doc)
+    return named(call, operator, doc)
 
 
 def cannot_broadcast(operator: Operator, error: ValueError, *arrays) -> RuntimeError:

@@ -317,7 +317,11 @@ class Node:
     @property
     def next_functions(self) -> tuple:
         """((node, output number), ...) of the inputs; (None, 0) for one that needs no gradient."""
-        return tuple((e.node, e.index) if e.__class__ is OutputOf else (e, 0) for e in self.edges)
+        edges = self.edges
+        first = 0 if self.plan is None else self.plan.op.first
+        if first and edges[first] is not None:
+            edges = (edges[first], *edges[:first], *edges[first + 1 :])
+        return tuple((e.node, e.index) if e.__class__ is OutputOf else (e, 0) for e in edges)
 
     @property
     def metadata(self) -> dict:

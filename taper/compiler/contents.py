@@ -1,9 +1,11 @@
-"""What mutable objects of Python's and NumPy's hold that are no lists or dicts: deques, sets, bytes and small arrays."""
+"""What objects of Python's and NumPy's hold that are no lists or dicts: deques, sets, bytes, small arrays, and variables of
+the context."""
 
 from __future__ import annotations
 
 from array import array
 from collections import deque
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +18,7 @@ SMALL = 1 << 16
 class Contents:
     """An object, and what it held."""
 
-    item: deque | set | bytearray | array | np.ndarray
+    item: deque | set | bytearray | array | np.ndarray | ContextVar
     then: object
 
     @classmethod
@@ -30,6 +32,8 @@ class Contents:
             return cls(item, bytes(item))
         if isinstance(item, np.ndarray) and item.nbytes <= SMALL and not item.dtype.hasobject:
             return cls(item, item.tobytes())
+        if isinstance(item, ContextVar):
+            return cls(item, item.get(None))
         return None
 
     def still(self) -> bool:
@@ -39,6 +43,8 @@ class Contents:
             return len(now) == len(then) and all(a is b or type(a) is type(b) in _PLAIN and a == b for a, b in zip(now, then))
         if isinstance(now, set):
             return now == then
+        if isinstance(now, ContextVar):
+            return now.get(None) is then
         return (now.tobytes() if isinstance(now, np.ndarray) else bytes(now)) == then
 
     def put_back(self) -> None:
@@ -51,6 +57,8 @@ class Contents:
             (now.extend if isinstance(now, deque) else now.update)(then)
         elif isinstance(now, np.ndarray):
             now[...] = np.frombuffer(then, now.dtype).reshape(now.shape)
+        elif isinstance(now, ContextVar):
+            now.set(then)
         elif isinstance(now, array):
             del now[:]
             now.frombytes(then)

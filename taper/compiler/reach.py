@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import gc
 import types
+import weakref
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,7 +36,12 @@ _PLAIN = (
 _CHANGED = (np.ndarray, bytearray)
 """Such of them as code may change in place."""
 
-_WORDS = {"ndarray": "a NumPy array", "deque": "a deque", "set": "a set", "bytearray": "a bytearray", "array": "an array"}
+_LOOKED_UP = frozenset(("globals", "vars", "eval", "exec"))
+"""By these code reads variables that it does not name."""
+
+_WORDS = {"ndarray": "a NumPy array", "deque": "a deque", "set": "a set", "bytearray": "a bytearray", "array": "an array",
+    "ContextVar": "a context variable",
+}  # fmt: skip
 
 _PACKAGE = __name__.partition(".")[0]
 
@@ -390,6 +397,10 @@ def _look(item, found: Reach, stack: list) -> None:
         found.named.append((item, vars(item), set()))
     elif isinstance(item, Wrapper):
         stack.append(item.function)
+    elif isinstance(item, weakref.ReferenceType):
+        stack.append(item())
+    elif isinstance(item, ContextVar):
+        stack.append(item.get(None))
     elif isinstance(item, functools.partial):
         stack += [item.func, *item.args, *item.keywords.values()]
     elif isinstance(item, Generator):
@@ -462,6 +473,8 @@ def _look_at_function(function: types.FunctionType, found: Reach, stack: list, l
     stack.extend((function.__kwdefaults__ or {}).values())
     names = function.__globals__
     mentioned = names_in(function.__code__)
+    if not library and not _LOOKED_UP.isdisjoint(mentioned):
+        stack.extend(v for v in names.values() if isinstance(v, (Variable, list, dict)) or _ours(type(v).__module__))
     found.names.update(mentioned, words_in(function.__code__))
     for name in () if library else mentioned:
         if name in names:

@@ -362,8 +362,8 @@ class Step:
             read = node is not None and node in self.program.slot
             if self.draws and lies_fit(value._array):
                 # What the native side would refuse must be known before anything is drawn.
-                scope["lies_fit"] = lies_fit
-                lines.append(f"if not lies_fit(x{i}): return MISS")
+                aligned = f" and x{i}.flags.aligned" if self.home.kind is np.ndarray else ""
+                lines.append(f"if not (x{i}.flags.c_contiguous{aligned}): return MISS")
             if not read or self.draws:
                 lines.append(f"if x{i}.shape != X{i} or x{i}.dtype != Y{i}: return MISS")
             if read and not lies_fit(value._array):

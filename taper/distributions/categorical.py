@@ -91,7 +91,9 @@ class Categorical(Distribution):
         if self._validate_args:
             self._validate_sample(value)
         value = value.long().unsqueeze(-1)
-        value, log_pmf = T.broadcast_tensors(value, self.logits)
+        log_pmf = self.logits
+        if value.shape[:-1] != log_pmf.shape[:-1]:
+            value, log_pmf = T.broadcast_tensors(value, log_pmf)
         return log_pmf.gather(-1, value[..., :1]).squeeze(-1)
 
     def entropy(self):

@@ -186,6 +186,11 @@ class _Bounded(Constraint):
         return f"{self.__class__.__name__[1:]}({bounds})"
 
 
+def _where_whole(value, inside):
+    """Where values are whole numbers and inside."""
+    return (value % 1 == 0) & inside if value.is_floating_point() else inside
+
+
 class _IntegerInterval(_Bounded):
     """Integers from a bound to another, both included."""
 
@@ -196,7 +201,7 @@ class _IntegerInterval(_Bounded):
         super().__init__()
 
     def check(self, value):
-        return (value % 1 == 0) & (self.lower_bound <= value) & (value <= self.upper_bound)
+        return _where_whole(value, (self.lower_bound <= value) & (value <= self.upper_bound))
 
 
 class _IntegerLessThan(_Bounded):
@@ -209,7 +214,7 @@ class _IntegerLessThan(_Bounded):
         super().__init__()
 
     def check(self, value):
-        return (value % 1 == 0) & (value <= self.upper_bound)
+        return _where_whole(value, value <= self.upper_bound)
 
 
 class _IntegerGreaterThan(_Bounded):
@@ -222,7 +227,7 @@ class _IntegerGreaterThan(_Bounded):
         super().__init__()
 
     def check(self, value):
-        return (value % 1 == 0) & (value >= self.lower_bound)
+        return _where_whole(value, value >= self.lower_bound)
 
 
 class _Real(Constraint):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from . import attention, functional, init, modules, parallel, parameter, utils
+from . import attention, functional, grad, init, modules, parallel, parameter, utils
 from .modules import *
 from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 __all__ = [
-    *("attention", "functional", "init", "modules", "parallel", "parameter", "utils"),
+    *("attention", "functional", "grad", "init", "modules", "parallel", "parameter", "utils"),
     *("Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter"),
     "DataParallel",
     *modules.__all__,

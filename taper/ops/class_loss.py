@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from math import prod
 
+from ..backends.cpu.large import by_samples
+
 
 def cross_entropy(xp, x, target, weight, ignore, smoothing, reduction):
     """-log softmax(x)[target], reduced: (loss, what the gradient needs). Targets `ignore` count for nothing."""
@@ -19,9 +21,13 @@ def cross_entropy(xp, x, target, weight, ignore, smoothing, reduction):
     samples, _, positions = scores.shape
     w, total = _weights(xp, safe, counted, weight, x.dtype)
     at = xp.reshape(safe, (samples, positions))
-    top, e, s = xp.class_exponentials(scores, 1)
-    log_s = xp.reshape(xp.log(s), at.shape)
-    loss = log_s - (xp.class_picked(scores, at) - xp.reshape(top, at.shape))
+    top = log_s = None
+    if smoothing:
+        top, e, s = xp.class_exponentials(scores, 1)
+        log_s = xp.reshape(xp.log(s), at.shape)
+        loss = log_s - (xp.class_picked(scores, at) - xp.reshape(top, at.shape))
+    else:
+        loss, e, s = by_samples(_losses, xp, scores, at)
     if w is not None:
         w = xp.reshape(w, at.shape)
         loss = xp.dropped(loss * w, w == 0)
@@ -44,12 +50,24 @@ def cross_entropy_slope(xp, e, s, at, w, share, total, g, x_shape, weight, smoot
         # Where the total weight is 0 too, the gradient of what does not count is still 0.
         strength = xp.dropped(strength * w, w == 0)
     if not smoothing:
-        return xp.class_scores_back(xp.class_lowered(e * (_beside(xp, strength) / s), at, strength), x_shape)
+        return xp.class_scores_back(by_samples(_lowered, xp, e, s, at, strength), x_shape)
     each = _of_each_class(xp, e, weight)
     share = xp.dropped(scale * share, share == 0)
     dx = e * (_beside(xp, strength + share * xp.sum(each)) / s)
     dx = dx - _beside(xp, share) * xp.reshape(each, (1, e.shape[1], 1))
     return xp.class_scores_back(xp.class_lowered(dx, at, strength), x_shape)
+
+
+def _losses(xp, scores, at):
+    """-log softmax(scores)[at] of each sample and position, exp of what scores are below the largest, and their sums."""
+    top, e, s = xp.class_exponentials(scores, 1)
+    picked = xp.class_picked(scores, at) - xp.reshape(top, at.shape)
+    return xp.reshape(xp.log(s), at.shape) - picked, e, s
+
+
+def _lowered(xp, e, s, at, strength):
+    """The gradient of the scores for what the loss of each sample and position counts."""
+    return xp.class_lowered(e * (_beside(xp, strength) / s), at, strength)
 
 
 def nll_loss(xp, x, target, weight, ignore, reduction):

@@ -91,11 +91,11 @@ floor_divide = op("floor_divide", lambda xp, x, y: xp.floor_divide(x, y), promot
                   x=lambda xp, g: _refused("floor_divide"), y=lambda xp, g: _refused("floor_divide"))
 
 trunc_divide = op("trunc_divide", lambda xp, x, y: xp.trunc_divide(x, y), promote=ARITHMETIC, refuses="bc",
-                  grad_name="DivBackward1",
+                  grad_name="DivBackward2",
                   x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))
 
 rounded_divide = op("rounded_divide", lambda xp, x, y: xp.floor_divide(x, y), promote=ARITHMETIC, refuses="bc",
-                    grad_name="DivBackward1",
+                    grad_name="DivBackward2",
                     x=lambda xp, g: xp.zeros_like(g), y=lambda xp, g: xp.zeros_like(g))
 
 remainder = op("remainder", lambda xp, x, y: xp.remainder(x, y), promote=ARITHMETIC, refuses="bc",
@@ -205,7 +205,7 @@ copysign = op("copysign", lambda xp, x, y: xp.copysign(x, y), promote=FLOAT, ref
 floor = op("floor", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.floor(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
 ceil = op("ceil", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.ceil(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
 trunc = op("trunc", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.trunc(x), promote=ARITHMETIC, refuses="bc", x=_zeros)
-round = op("round", lambda xp, x, *, decimals: xp.round(x, decimals), promote=ARITHMETIC, refuses="bc", x=_zeros)
+round = op("round", lambda xp, x, *, decimals: xp.astype(x, x.dtype) if x.dtype.kind in "iu" else xp.round(x, decimals), promote=ARITHMETIC, refuses="bc", x=_zeros)
 sign = op("sign", lambda xp, x: xp.astype(x, x.dtype) if x.dtype.kind == "b" else xp.sign(x), promote=ARITHMETIC, x=_zeros)
 heaviside = op("heaviside", lambda xp, x, y: xp.where(x == 0, y, xp.astype(x > 0, x.dtype)), promote=ARITHMETIC,
                x=lambda xp, g: _refused("heaviside"), y=lambda xp, g: _refused("heaviside"))
@@ -274,7 +274,7 @@ xlogy = op("xlogy", lambda xp, x, y: xp.xlogy(x, y), promote=FLOAT, refuses="c",
            x=lambda xp, g, x, y: g * xp.where((x == 0) & (y <= 0), 0 * g, xp.log(y if hasattr(y, "dtype") else xp.full_like(x, y))),
            y=lambda xp, g, x, y: g * x / y)
 
-ldexp = op("ldexp", lambda xp, x, y: x * xp.exp2(y), promote=FLOAT, grad_name="MulBackward0",
+ldexp = op("ldexp", lambda xp, x, y: x * xp.exp2(y), promote=FLOAT, grad_name="LdexpBackward0",
            x=lambda xp, g, y: g * conj(xp, xp.exp2(y)),
            y=lambda xp, g, out: g * conj(xp, out * LN2))
 
@@ -292,7 +292,7 @@ real = op("real", lambda xp, x: x.real, view=True, half_native=True,
 imag = op("imag", lambda xp, x: x.imag, view=True, half_native=True,
           x=lambda xp, g: xp.make_complex(xp.zeros_like(g), g))
 
-make_complex = op("make_complex", lambda xp, x, y: xp.make_complex(x, y), broadcasts=True, grad_name="ComplexBackward0",
+make_complex = op("make_complex", lambda xp, x, y: xp.make_complex(x, y), promote=ARITHMETIC, grad_name="ComplexBackward0",
                   x=lambda xp, g: xp.real(g),
                   y=lambda xp, g: xp.imag(g))
 

@@ -54,6 +54,7 @@ linear = op(
     "linear",
     lambda xp, x, w, b: xp.affine(x, w, b),
     grad_name="AddmmBackward0",
+    first=2,
     x=lambda xp, g, w: xp.reshape(xp.matmul(_rows(xp, g), conj(xp, w)), (*g.shape[:-1], w.shape[1])),
     w=lambda xp, g, x: xp.matmul(xp.matrix_transpose(_rows(xp, g)), conj(xp, _rows(xp, x))),
     b=lambda xp, g: xp.column_sums(_rows(xp, g)),

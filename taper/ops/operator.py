@@ -39,6 +39,7 @@ class Operator:
     __slots__ = (
         *("name", "forward", "inputs", "variadic", "attrs", "rules", "joint", "promote", "outputs", "aux", "view"),
         *("grad_name", "half_native", "broadcasts", "part", "plans", "code", "refuses", "fused", "differentiable"),
+        "first",
     )
 
     def __init__(
@@ -57,8 +58,9 @@ class Operator:
         part,
         refuses,
         fused,
+        first,
     ):
-        self.part = part
+        self.part, self.first = part, first
         self.refuses = refuses
         self.broadcasts = broadcasts or promote != AS_IS
         self.fused = fused
@@ -179,6 +181,7 @@ def op(
     part: Callable | None = None,
     refuses: str = "",
     fused: float = 0,
+    first: int = 0,
     **rules: Callable | None,
 ) -> Operator:
     """Define an operator.
@@ -196,13 +199,14 @@ def op(
     refuses: the kinds of dtype (NumPy's letters: b, i, u, f, c) in which it does not compute, once promoted.
     fused: for elementwise operators that NumPy computes in several passes, or slowly: about how many nanoseconds it takes
         for an element. Where that makes much, they run natively.
+    first: the input whose edge a node's `next_functions` shows first, if it needs a gradient: PyTorch's order is another.
     rules: input name -> rule(xp, g, kept values...). An input without a rule is not differentiable.
     """
     if name in REGISTRY:
         raise TypeError(f"operator {name} is defined twice")
     made = Operator(
         *(name, forward, rules, joint, promote, outputs, aux, view, grad_name, half_native, broadcasts, part, refuses),
-        fused,
+        *(fused, first),
     )
     REGISTRY[name] = made
     return made

@@ -51,10 +51,7 @@ class LBFGS(Optimizer):
     def _gradient(self) -> np.ndarray:
         """All gradients as one vector, zeros where there is none; complex ones by their real and imaginary parts."""
         return np.concatenate(
-            [
-                _in_a_row(np.zeros_like(p._array) if p._grad is None else p._grad._array)
-                for p in self._params()
-            ]
+            [_in_a_row(np.zeros_like(p._array) if p._grad is None else p._grad._array) for p in self._params()]
         )
 
     def _move(self, step, direction: np.ndarray) -> None:
@@ -62,7 +59,9 @@ class LBFGS(Optimizer):
         start = 0
         for p in self._params():
             stop = start + p._array.size * (2 if p._array.dtype.kind == "c" else 1)
-            p._array += (direction.dtype.type(step) * direction[start:stop]).view(p._array.dtype).reshape(p._array.shape)
+            p._array += (
+                (direction.dtype.type(step) * direction[start:stop]).view(p._array.dtype).reshape(p._array.shape)
+            )
             changed(p)
             start = stop
 

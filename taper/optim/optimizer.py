@@ -193,7 +193,11 @@ class Optimizer:
             for group in self.param_groups:
                 for p in group["params"]:
                     g = p._grad
-                    if g is not None:
+                    if g is None:
+                        continue
+                    if p._array.__class__ is np.ndarray:
+                        self._update_parameter(p, g._array, group)
+                    else:
                         with elsewhere((p._array,)):
                             self._update_parameter(p, g._array, group)
         finally:

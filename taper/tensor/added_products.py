@@ -8,6 +8,7 @@ from .. import dtypes
 from ..autograd.casting import in_lower_precision
 from ..autograd.dispatch import apply, into
 from ..autograd.inplace import inplace
+from ..autograd.naming import shown_as
 from ..ops import linear as ops
 from .products import (
     TYPE_WORDS,
@@ -70,6 +71,7 @@ def _one_dtype(input, a, b) -> None:
         )
 
 
+@shown_as("AddmvBackward0")
 def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * mat @ vec; with beta=0 the input's values do not matter."""
     check_tensors("addmv", input=input, mat=mat, vec=vec)
@@ -80,6 +82,7 @@ def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
     return _scaled_sum(input, apply(ops.mv, mat, vec), beta, alpha, out)
 
 
+@shown_as("AddrBackward0")
 def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * outer(vec1, vec2); with beta=0 the input's values do not matter."""
     check_tensors("addr", input=input, vec1=vec1, vec2=vec2)
@@ -135,6 +138,7 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     return result if out is None else into(out, result)
 
 
+@shown_as("AddbmmBackward0")
 @in_lower_precision
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * the sum of batch1 @ batch2 over the stack; with beta=0 the input does not matter."""

@@ -134,7 +134,7 @@ KINDS = {
     "tensor by its size": Kind("Tensor", (Tensor,), _is_tensor, None, _size_error),
     "tensors": Kind("tuple of Tensors", (), _are_tensors),
     "tensor or tensors": Kind("tuple of Tensors", (Tensor,), lambda v: _is_tensor(v) or _are_tensors(v)),
-    "tensor or number": Kind("Tensor or Number", (Tensor, float, int), lambda v: _is_tensor(v) or _is_number(v)),
+    "tensor or number": Kind("Tensor", (Tensor, float, int), lambda v: _is_tensor(v) or _is_number(v)),
     "tensor or float": Kind("Tensor or float", (Tensor, float, int), lambda v: _is_tensor(v) or _is_float(v)),
     "tensor or int": Kind("Tensor or int", (Tensor, int), lambda v: _is_tensor(v) or _is_int(v)),
     "tensor or ints": Kind("tuple of ints", (Tensor, int), lambda v: _is_tensor(v) or _is_int(v) or _are_ints(v)),
@@ -292,7 +292,12 @@ class Check:
         code = plain.__code__
         names, given = _parameters(plain)
         positional, named = names[: code.co_argcount], names[code.co_argcount :]
-        scope: dict[str, Any] = {"_function": self.function, "_too_large": _too_large, "_path": self.path, "_LISTS": _LISTS}
+        scope: dict[str, Any] = {
+            "_function": self.function,
+            "_too_large": _too_large,
+            "_path": self.path,
+            "_LISTS": _LISTS,
+        }
         tests = ["out is None"] if self.exact is not self.function else []
         heads, passed = [f"{n}=None" if n in given else n for n in positional], [*positional]
         if code.co_posonlyargcount:

@@ -102,6 +102,10 @@ def _scaled(other, alpha, x):
         raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
     if isinstance(alpha, complex) and dtypes.category(common) < dtypes.COMPLEX:
         raise RuntimeError("For non-complex input tensors, argument alpha must not be a complex number.")
+    if alpha.__class__ is int and common.kind in "iu":
+        from .writing import number_for
+
+        alpha = number_for(alpha, common, "alpha")
     return _mul(other, alpha) if isinstance(other, Variable) else other * alpha
 
 

@@ -80,7 +80,7 @@ def _is_infinity(input, infinity: float, name: str, out):
     if input._array.dtype.kind == "c":
         raise RuntimeError(f"{name} does not support complex inputs.")
     result = eq(input, infinity)
-    return result if out is None else into(out, result)
+    return result if out is None else into(out, result, f"{name} does not support non-boolean outputs. Got {{1}}.")
 
 
 def isposinf(input, *, out=None):

@@ -66,7 +66,7 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
 
 def _cast(self, dtype: dtypes.dtype):
     """This tensor in another dtype, with a warning where a part of its numbers is lost."""
-    if self._array.dtype.kind == "c" and dtype.np.kind not in "cb":
+    if self._array.dtype.kind == "c" and dtype.np.kind not in "cb" and self._array.size:
         warn("Casting complex values to real discards the imaginary part")
     return apply(astype, self, dtype=dtype.np)
 

@@ -309,6 +309,18 @@ class Tensor(
         return Handle(await_leaf(node), hook)
 
     @property
+    def _base(self) -> Tensor | None:
+        """The tensor of which this is a view, or a view of a view; None for one that is none."""
+        view, base = self._view, None
+        while view is not None:
+            base = view.parent
+            view = base._view
+        return base
+
+    def _is_view(self) -> bool:
+        return self._view is not None
+
+    @property
     def _version(self) -> int:
         return version(self)
 

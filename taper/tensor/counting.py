@@ -114,6 +114,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     if not array.size and range is None:
         low, high = 0.0, 1.0
     edges = _edges(input, array, bins, low, high)
+    edges = edges.clone() if edges is bins else edges
     hist = apply(ops.histogram, input, edges, weight, density=bool(density))
     if out is not None:
         hist, edges = into(out[0], hist), into(out[1], edges)
@@ -134,7 +135,7 @@ def _edges(input, values, bins, low: float, high: float):
             n = bins._array.ndim
             wrong = "at least 1 element, but got 0 elements" if n == 1 else f"one dimension, but got {n} dimensions"
             raise RuntimeError(f"torch.histogramdd: bins tensor should have {wrong} in the bins tensor for a dimension")
-        return bins.clone()
+        return bins
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     low, high = _range(values, low, high, "histogram")

@@ -14,7 +14,7 @@ from ..autograd.tape import Variable
 from ..autograd.updates import unary_inplace, update
 from ..ops import elementwise as ops
 from . import return_types
-from .arithmetic import fitting, kind_of, trunc
+from .arithmetic import kind_of, trunc
 
 __all__ = [
     "exp",
@@ -188,9 +188,9 @@ def clamp(input, min=None, max=None, *, out=None):
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     only_tensors("clamp", input=input)
     if input._array.dtype.kind in "iu":
-        for bound in (min, max):
-            if bound.__class__ is int:
-                fitting(input, bound)
+        from .writing import number_for
+
+        min, max = [number_for(b, input._array.dtype, "clamp") if b.__class__ is int else b for b in (min, max)]
     if min is not None and max is not None and isinstance(min, Variable) != isinstance(max, Variable):
         if (min if isinstance(min, Variable) else max)._array.ndim:
             raise TypeError("clamp(): min and max must both be tensors or both be numbers. Make the number a tensor.")

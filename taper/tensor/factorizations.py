@@ -7,6 +7,8 @@ import numpy as np
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import legacy_name
+from ..autograd.naming import shown_as
+from ..backends import namespace_of
 from ..dtypes import HALF
 from ..ops import linalg as ops
 from . import return_types
@@ -122,6 +124,12 @@ def lu_unpack(LU_data, LU_pivots, unpack_data: bool = True, unpack_pivots: bool 
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype. Note: this "
             "function is intended to be used with the output produced by torch.linalg.lu_factor"
         )
+    n = LU_data._array.shape[-2]
+    if namespace_of(LU_pivots._array).found((LU_pivots._array < 1) | (LU_pivots._array > n)):
+        raise RuntimeError(
+            f"pivots passed to lu_unpack must be between 1 and LU.size(-2) inclusive, which is {n}. Did you properly pass "
+            "the result of lu_factor?"
+        )
     P, L, U = _unpacked(LU_data, LU_pivots)
     nothing = beside(LU_data, np.empty(0, LU_data._array.dtype))
     P = P if unpack_pivots else nothing
@@ -129,6 +137,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data: bool = True, unpack_pivots: bool 
     return return_types.lu_unpack(outs(out, (P, L, U)))
 
 
+@shown_as("LinalgLuSolveBackward0")
 def lu_solve(LU, pivots, B, *, left: bool = True, adjoint: bool = False, out=None):
     """X with A X = B (X A = B if not left; A^H in A's place if adjoint), from `lu_factor(A)`."""
     check_square("linalg.lu_solve", LU, "LU")
@@ -197,6 +206,7 @@ def householder_product(A, tau, *, out=None):
     check_tensor("linalg_householder_product", "tau", tau, 2)
     if A._array.ndim < 2:
         raise RuntimeError(f"{name}: input must have at least 2 dimensions.")
+    _reflections_fit(name, A, tau)
     (m, n), k = A._array.shape[-2:], tau._array.shape[-1]
     if m < n:
         raise RuntimeError(f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1], got {m} and {n}")
@@ -213,6 +223,19 @@ def householder_product(A, tau, *, out=None):
     return result if out is None else into(out, result)
 
 
+def _reflections_fit(name: str, input, tau) -> None:
+    if tau._array.ndim != input._array.ndim - 1:
+        raise RuntimeError(
+            f"{name}: Expected tau to have one dimension less than input, but got tau.ndim equal to {tau._array.ndim} "
+            f"and input.ndim is equal to {input._array.ndim}"
+        )
+    if tau._array.dtype != input._array.dtype:
+        raise RuntimeError(
+            f"{name}: tau dtype {legacy_name(tau._array.dtype)} does not match input dtype "
+            f"{legacy_name(input._array.dtype)}"
+        )
+
+
 def ormqr(input, tau, other, left: bool = True, transpose: bool = False, *, out=None):
     """Q other, or other Q if not left, or with Q^H if transpose: Q is the square product of `geqrf`'s reflections.
 
@@ -226,6 +249,12 @@ def ormqr(input, tau, other, left: bool = True, transpose: bool = False, *, out=
         )
     if min(input._array.ndim, other._array.ndim) < 2:
         raise RuntimeError(f"{name}: input and other must have at least 2 dimensions.")
+    _reflections_fit(name, input, tau)
+    if other._array.ndim != input._array.ndim:
+        raise RuntimeError(
+            f"{name}: Expected other to have the same number of dimensions as input, but got other.ndim equal to "
+            f"{other._array.ndim} and input.ndim is equal to {input._array.ndim}"
+        )
     m, k = input._array.shape[-2], tau._array.shape[-1]
     if other._array.shape[side] != m:
         raise RuntimeError(f"{name}: other.shape[{side}] must be equal to input.shape[-2], got {list(other.shape)}")

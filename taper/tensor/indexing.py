@@ -417,6 +417,15 @@ def _put_at(x, value, spec: tuple, positions: tuple, accumulate: bool):
         return apply(ops.put_at, x, value, *positions, spec=spec, accumulate=accumulate)
     except IndexError as error:
         raise _explained(error, x._array, spec, positions) from None
+    except RuntimeError as error:
+        if "broadcast" not in str(error):
+            raise
+        where = iter(positions)
+        place = x._array[tuple(next(where)._array if part is None else part for part in spec)]
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(shape)} cannot be broadcast to indexing result of shape "
+            f"{list(place.shape)}"
+        ) from None
 
 
 def __iter__(self):

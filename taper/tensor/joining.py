@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import apply, beside, into
+from ..autograd.inplace import legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.naming import shown_as
 from ..autograd.tape import OutputOf, Variable, View, counter_of, node_of, record, wrap
@@ -68,9 +69,7 @@ def cat(tensors, dim: int = 0, *, out=None, axis: int | None = None):
     shape = found[0]._array.shape
     if shape and shape != (0,) and all([x._array.shape == shape for x in found]):
         result = apply(movement.cat, *found, axis=dims.one(dim, len(shape)))
-        if out is not None and dtypes.category(result._array.dtype) > dtypes.category(out._array.dtype):
-            raise TypeError(f"torch.cat(): input types can't be cast to the desired output type {out.dtype}")
-        return placed(out, result, *found, exact=False)
+        return _joined_in(out, result, found)
     # A tensor of shape (0,) fits beside every other, for the sake of old programs.
     sized = [x for x in found if x._array.shape != (0,)]
     if not sized:
@@ -90,8 +89,15 @@ def cat(tensors, dim: int = 0, *, out=None, axis: int | None = None):
                     f"Sizes of tensors must match except in dimension {axis}. Expected size {shape[d]} but got size "
                     f"{other[d]} for tensor number {i} in the list."
                 )
-    result = apply(movement.cat, *sized, axis=axis)
-    return placed(out, result, *sized, exact=False)
+    return _joined_in(out, apply(movement.cat, *sized, axis=axis), sized)
+
+
+def _joined_in(out, result, tensors):
+    """The result, put into `out` if there is one. TypeError for one that does not hold such numbers."""
+    if isinstance(out, Variable) and dtypes.category(result._array.dtype) > dtypes.category(out._array.dtype):
+        name = legacy_name(out._array.dtype)
+        raise TypeError(f"torch.cat(): input types can't be cast to the desired output type {name}")
+    return placed(out, result, *tensors, exact=False)
 
 
 concat = concatenate = cat

@@ -64,9 +64,9 @@ def dist(input, other, p: float = 2):
 def renorm(input, p: float, dim: int, maxnorm: float, *, out=None):
     """The slices along `dim`, those scaled down whose p-norm exceeds maxnorm."""
     ndim = array_of(input, ops.norm).ndim
-    if p <= 0:
+    if not p > 0:
         raise RuntimeError("renorm: non-positive-norm not supported")
-    if maxnorm < 0:
+    if not maxnorm >= 0:
         raise RuntimeError(f"renorm: expected maxnorm to be >= 0 but got {maxnorm}")
     if ndim < 2:
         raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {ndim} dimensions")

@@ -351,6 +351,8 @@ def cross(input, other, dim=None, *, out=None):
     if a.ndim != b.ndim:
         raise RuntimeError(f"linalg.cross: inputs must have the same number of dimensions. Got {a.shape} and {b.shape}")
     axis = dims.one(dim, a.ndim)
+    if not a.ndim:
+        raise IndexError(f"Dimension specified as {dim} but tensor has no dimensions")
     if a.shape[axis] != 3 or b.shape[axis] != 3:
         raise RuntimeError(
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {a.shape[axis]} and {b.shape[axis]}"
@@ -463,6 +465,8 @@ def linear(input, weight, bias=None, *, out=None):
         raise RuntimeError(
             f"t() expects a tensor with <= 2 dimensions, but self is {w.ndim}D: linear's weight is {w.shape}"
         )
+    if w.ndim == 1 and x.ndim == 2 and bias is not None:
+        raise RuntimeError(f"mat2 must be a matrix, got 1-D tensor: linear's weight is {w.shape}, beside a bias")
     if w.ndim == 2 and x.shape[-1] != w.shape[1]:
         rows = (math.prod(x.shape[:-1]), x.shape[-1])
         raise RuntimeError(

@@ -198,6 +198,7 @@ def index_add(input, dim: int, index, source, *, alpha=1, out=None):
     return result if out is None else into(out, result)
 
 
+@shown_as("IndexCopyBackward0")
 @in_float32
 def index_copy(input, dim: int, index, source, *, out=None):
     """`input` with the slices of `source` written at the positions `index` along a dimension."""
@@ -231,6 +232,7 @@ def index_fill(input, dim: int, index, value):
     return masked_fill(input, wrap(mask.reshape(shape)), value)
 
 
+@shown_as("IndexReduceBackward0")
 def index_reduce(input, dim: int, index, source, reduce: str, *, include_self: bool = True, out=None):
     """`input` with the slices of `source` reduced into it ("prod", "mean", "amax", "amin") at the positions `index`."""
     if reduce not in ("prod", "mean", "amax", "amin"):

@@ -7,7 +7,7 @@ import operator
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, beside, brought, into, viewed
+from ..autograd.dispatch import apply, beside, brought, cannot_broadcast, into, viewed
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.naming import shown_as
 from ..autograd.tape import Variable, elsewhere, wrap
@@ -56,8 +56,8 @@ def where(condition, input=None, other=None, *, out=None):
         condition = condition.bool()
     if not (isinstance(input, Variable) and isinstance(other, Variable) and input._array.dtype == other._array.dtype):
         common = dtypes.result_type([t._array if isinstance(t, Variable) else t for t in (input, other)])
-        input, other = _as(input, common), _as(other, common)
-    result = _broadcasting("where", ops.where, condition, input, other)
+        input, other = [_as(t if isinstance(t, Variable) else number_for(t, common, "where"), common) for t in (input, other)]
+    result = _broadcasting(ops.where, condition, input, other)
     return result if out is None else into(out, result)
 
 
@@ -74,17 +74,13 @@ def number_like(value, like, name: str):
     return beside(like, number._array) if number._array.__class__ is np.ndarray else number
 
 
-def _broadcasting(name: str, operator, *inputs):
+def _broadcasting(operator, *inputs):
     """Apply an operator whose shapes may not fit."""
     try:
         if len({t._array.shape for t in inputs} - {()}) > 1:
             np.broadcast_shapes(*[t._array.shape for t in inputs])
-    except ValueError:
-        shapes = ", ".join(str(tuple(t._array.shape)) for t in inputs)
-        raise RuntimeError(
-            f"The size of tensor a must match the size of tensor b at non-singleton dimension; {name} "
-            f"got shapes {shapes}."
-        ) from None
+    except ValueError as error:
+        raise cannot_broadcast(operator, error, *[t._array for t in inputs]) from None
     return apply(operator, *inputs)
 
 
@@ -119,7 +115,7 @@ def masked_fill(input, mask, value):
         value = _as(value, input._array.dtype)
     else:
         value = number_like(value, input, "masked_fill")
-    return _broadcasting("masked_fill", ops.masked_fill, input, mask, value)
+    return _broadcasting(ops.masked_fill, input, mask, value)
 
 
 def masked_scatter(input, mask, source):
@@ -254,8 +250,7 @@ def take_along_dim(input, indices, dim=None, *, out=None):
             f"torch.take_along_dim(): dtype of indices should be Long but got {legacy_name(indices._array.dtype)}"
         )
     if dim is None:
-        input, dim = reshaped(input, (input._array.size,)), 0
-        indices = reshaped(indices, (indices._array.size,))
+        return gather(reshaped(input, (-1,)), 0, reshaped(indices, (-1,)), out=out)
     axis = dims.one(dim, input._array.ndim)
     if input._array.ndim != indices._array.ndim:
         raise RuntimeError(

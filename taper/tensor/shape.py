@@ -8,7 +8,7 @@ from operator import index
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, viewed
+from ..autograd.dispatch import apply, cannot_broadcast, viewed
 from ..autograd.inplace import is_leaf_node
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, changed, node_of, wrap
@@ -426,12 +426,8 @@ def broadcast_tensors(*tensors):
         tensors = tuple(tensors[0])
     try:
         shape = np.broadcast_shapes(*[x._array.shape for x in tensors])
-    except ValueError:
-        shapes = ", ".join(str(tuple(x._array.shape)) for x in tensors)
-        raise RuntimeError(
-            "The size of tensor a must match the size of tensor b at non-singleton dimension: "
-            "broadcast_tensors got shapes " + shapes
-        ) from None
+    except ValueError as error:
+        raise cannot_broadcast(ops.expand, error, *[x._array for x in tensors]) from None
     return tuple([x if x._array.shape == shape else expanded(x, shape) for x in tensors])
 
 

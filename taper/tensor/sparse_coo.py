@@ -489,6 +489,8 @@ def to_sparse(self, sparse_dim: Any = None, *, layout=None, blocksize=None, dens
         return self
     array = self._array
     k = array.ndim if sparse_dim is None else int(sparse_dim)
+    if not min(array.ndim, 1) <= k <= array.ndim:
+        raise RuntimeError(f"dense_to_sparse: sparse_dim argument must be in [1, {array.ndim}] range, but {k} is given")
     held = (array != 0).any(axis=tuple(range(k, array.ndim))) if k < array.ndim else array != 0
     places = np.stack(np.nonzero(held)) if k else np.zeros((0, 1), np.int64)
     indices = wrap(np.ascontiguousarray(places, np.int64))

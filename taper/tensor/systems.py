@@ -219,6 +219,11 @@ def lstsq(A, B, rcond=None, *, driver: str | None = None, out=None):
             f"{name}: Expected input and other to have the same dtype, but got input's dtype "
             f"{legacy_name(A._array.dtype)} and other's dtype {legacy_name(B._array.dtype)}"
         )
+    if not 0 <= A._array.ndim - B._array.ndim <= 1:
+        raise RuntimeError(
+            f"{name}: input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1, but got "
+            f"{A._array.ndim} and {B._array.ndim}"
+        )
     driver = "gelsy" if driver is None else driver
     if driver not in _DRIVERS:
         raise RuntimeError(f"{name}: parameter `driver` should be one of (gels, gelsy, gelsd, gelss), got {driver!r}")

@@ -41,7 +41,7 @@ def copy_(self, src, non_blocking: bool = False):
             f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(source.shape)}: copy_() got a "
             "source of more dimensions"
         )
-    if source.dtype.kind == "c" and array.dtype.kind not in "cb":
+    if source.dtype.kind == "c" and array.dtype.kind not in "cb" and source.size:
         warn("Casting complex values to real discards the imaginary part")
     if unrecorded(self, src):
         check_overlap(array)

@@ -52,7 +52,9 @@ ROWS = {
     "cross_entropy": lambda T, x: T.nn.functional.cross_entropy(x, T.tensor([0, 1, 2])),
     "cross_entropy smoothed": lambda T, x: T.nn.functional.cross_entropy(x, T.tensor([0, 1, 2]), label_smoothing=0.1),
     "cross_entropy of probabilities": lambda T, x: T.nn.functional.cross_entropy(x, x.detach().softmax(1)),
-    "cross_entropy of a picture": lambda T, x: T.nn.functional.cross_entropy(x[:, :, None, None], T.zeros(3, 1, 1).long()),
+    "cross_entropy of a picture": lambda T, x: T.nn.functional.cross_entropy(
+        x[:, :, None, None], T.zeros(3, 1, 1).long()
+    ),
     "soft_margin_loss": lambda T, x: T.nn.functional.soft_margin_loss(x, x.detach().sign()),
     "multi_margin_loss": lambda T, x: T.nn.functional.multi_margin_loss(x, T.tensor([0, 1, 2])),
     "multilabel_margin_loss": lambda T, x: T.nn.functional.multilabel_margin_loss(x, T.zeros(3, 3).long()),
@@ -102,3 +104,14 @@ def test_another_name_changes_nothing_else():
     assert repr(y) == "tensor([ 0.5000, -1.0000], grad_fn=<RsubBackward1>)"
     y.sum().backward()
     assert x.grad.tolist() == [-1, -1]
+
+
+def test_a_linear_layers_bias_is_shown_first():
+    """The official tutorial walks from a loss through `next_functions[0][0]` to the bias of the last layer."""
+    for T in (taper, torch) if torch is not None else (taper,):
+        layers = T.nn.Sequential(T.nn.Linear(3, 2), T.nn.ReLU(), T.nn.Linear(2, 1))
+        loss = T.nn.functional.mse_loss(layers(T.ones(4, 3)), T.zeros(4, 1))
+        last = loss.grad_fn.next_functions[0][0]
+        names = [type(node).__name__ for node, _ in last.next_functions[:2]]
+        assert (type(last).__name__, names) == ("AddmmBackward0", ["AccumulateGrad", "ReluBackward0"])
+        assert last.next_functions[0][0].variable is layers[2].bias

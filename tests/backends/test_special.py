@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from taper.backends.cpu import special
+from taper.backends.cpu.incomplete_integrals import gammainc, gammaincc
 
 INF, NAN = math.inf, math.nan
 
@@ -262,6 +263,23 @@ def test_two_arguments_broadcast():
     assert special.zeta(s, 1.0).dtype == special.xlogy(s, 2.0).dtype == special.xlogy(2.0, s).dtype == np.float32
     assert special.zeta(s, q.astype(np.float64)).dtype == np.float64
     assert special.zeta(s[:0], q).shape == (0, 5)
+
+
+@pytest.mark.parametrize(
+    "a, x, below",
+    [
+        (2000000.0, 1995758.0, 0.0013435540783746417),
+        (100000000.0, 100000000.0, 0.5000132980760141),
+        (10000000000.0, 9999500000.0, 2.8653265451088904e-07),
+        (10000000000.0, 10000100000.0, 0.8413447460725758),
+        (100000000000000.0, 100000020000000.0, 0.9772498626527244),
+        (100000.0, 99052.0, 0.0013221954066057287),
+    ],
+)
+def test_gamma_distributions_of_large_concentrations(a, x, below):
+    np.testing.assert_allclose(gammainc(np.float64(a), np.float64(x)), below, rtol=1e-10)
+    np.testing.assert_allclose(gammaincc(np.array([a]), np.array([x])), [1 - below], rtol=1e-10)
+    np.testing.assert_allclose(gammainc(1e30, 1e30), 0.5, rtol=1e-12)
 
 
 def test_errors():

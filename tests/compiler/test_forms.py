@@ -213,6 +213,11 @@ def _products(x, y, v):
     )
 
 
+def _images_at_positions(x, grid):
+    modes = [("bilinear", "zeros"), ("nearest", "border"), ("bicubic", "reflection"), ("bilinear", "border")]
+    return [F.grid_sample(x, grid, mode, padding, False) for mode, padding in modes]
+
+
 ROWS = [
     row("slice +=", _slice_add, real(4, 5), real(2, 5, seed=2)),
     row("transposed.mul_", _transposed, real(4, 5)),
@@ -222,6 +227,7 @@ ROWS = [
     row("positions = number", _placed, real(4, 5), whole(2)),
     row("positions = values", _placed_rows, real(4, 5), taper.tensor([2, 0]), real(2, seed=4)),
     row("diagonal", _diagonal, real(4, 4)),
+    row("images at positions", _images_at_positions, real(2, 3, 5, 4), real(2, 3, 3, 2, seed=2)),
     row("zeros of its own", _own_zeros, real(4, 5)),
     row("constants", _constants, real(4, 5)),
     row("out=", _out, real(4, 5), real(4, 5, seed=2), real(4, 5, seed=3)),

@@ -122,6 +122,64 @@ def test_processes_that_fill_one_cache_at_the_same_time(folder):
     assert {p.name: p.read_bytes() for p in entries(folder)} == kept
 
 
+def test_a_cache_of_which_everything_is_damaged(folder):
+    """Programs that are remembered, and code that is not: each entry is another kind of wreck."""
+    whole = run(FILL, TAPER_CACHE_DIR=str(folder.parent))
+    assert whole.returncode == 0, whole.stderr
+    names = {p.name for p in entries(folder)}
+    for i, entry in enumerate(entries(folder)):
+        data = bytearray(entry.read_bytes())
+        data[len(data) // 2] ^= 1 << i % 8
+        # The remembered programs stay whole in every second entry, so that they ask for code that is gone.
+        if not (i % 2 and entry.name.startswith("program")):
+            entry.write_bytes([data, data[: len(data) // 2], b""][i % 3])
+    assert run(FILL, TAPER_CACHE_DIR=str(folder.parent)).stdout == whole.stdout
+    assert {p.name for p in entries(folder)} == names
+
+
+def test_entries_that_are_exchanged(folder):
+    (first, text), (second, other) = module(1), module(2)
+    library.object_code(text)
+    library.object_code(other)
+    a, b = (folder / cache.key(t, host()) for t in (text, other))
+    (whole, swapped) = a.read_bytes(), b.read_bytes()
+    a.write_bytes(swapped)
+    b.write_bytes(whole)
+    assert (called(first, text), called(second, other)) == (1, 2)
+
+
+def test_a_process_that_is_killed_while_it_writes(folder):
+    environment = {**os.environ, "TAPER_CACHE_DIR": str(folder.parent)}
+    script = FILL.replace("import taper\n", """import taper
+from taper.native import cache
+def replace(draft, path):
+    os.truncate(draft, 5)
+    os.kill(os.getpid(), 9)
+cache.os.replace = replace
+""")
+    killed = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=120, env=environment)
+    assert killed.returncode == -9, killed.stderr
+    assert len(list(folder.iterdir())) == 1 and not entries(folder)
+    done = run(FILL, TAPER_CACHE_DIR=str(folder.parent))
+    assert done.returncode == 0 and "None" in done.stdout
+
+
+def test_without_a_home_folder(monkeypatch):
+    def nowhere(self):
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("TAPER_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(cache.Path, "expanduser", nowhere)
+    cache.folder.cache_clear()
+    try:
+        assert cache.folder() is None
+        name, text = module(5)
+        assert called(name, text) == 5
+    finally:
+        cache.folder.cache_clear()
+
+
 def test_the_cache_stays_within_its_size(folder, monkeypatch):
     monkeypatch.setenv("TAPER_CACHE_SIZE", "1")
     monkeypatch.setattr(cache, "_written", 0)

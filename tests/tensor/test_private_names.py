@@ -158,3 +158,10 @@ def test_the_environment_is_described():
 
 def test_processors():
     assert taper.backends.cpu.get_cpu_capability() in ("AVX512", "AVX2", "DEFAULT")
+
+
+def test_views_know_their_base():
+    x = taper.zeros(2, 3)
+    for view in (x.view(-1), x[0], x[0][1:], x.t(), x.detach()[1], x.chunk(2)[1]):
+        assert view._is_view() and view._base is not None and view._base._base is None
+    assert x[0][1:]._base is x and x._base is None and not x._is_view() and x.clone()._base is None

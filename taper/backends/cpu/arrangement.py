@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-__all__ = ["reshape", "expand_dims", "stack", "tril", "triu"]
+__all__ = ["reshape", "expand_dims", "permute_dims", "matrix_transpose", "stack", "tril", "triu"]
 
 
 def reshape(x, shape):
@@ -20,6 +20,16 @@ def expand_dims(x, axis):
         return np.expand_dims(x, axis)
     at = axis % (x.ndim + 1)
     return x.reshape((*x.shape[:at], 1, *x.shape[at:]))
+
+
+def permute_dims(x, axes):
+    """The axes in another order: a view."""
+    return x.transpose(axes)
+
+
+def matrix_transpose(x):
+    """The last two axes exchanged: a view."""
+    return x.mT
 
 
 def stack(xs, axis=0):

@@ -11,7 +11,7 @@ from math import prod
 
 import numpy as np
 
-from .large import has_rows, rowwise
+from .large import goes_by_samples, has_rows, rowwise
 from .reduce import sum
 
 __all__ = [
@@ -45,7 +45,7 @@ def class_targets(target, classes: int, ignore: int):
 def class_scores(x):
     """Scores (N, C, ...) as (samples, classes, positions): samples become positions where there are few classes."""
     n, classes, *rest = x.shape
-    if not rest and classes <= FEW and not has_rows(x, classes):
+    if not rest and classes <= FEW and not goes_by_samples(x):
         return np.ascontiguousarray(x.T).reshape(1, classes, n)
     return x.reshape(n, classes, prod(rest))
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .error_functions import erfc
 from .gamma_functions import digamma, lgamma
 
 __all__ = ["beta_quantile_slope", "gamma_quantile_slope", "gammainc", "gammaincc"]
@@ -47,11 +48,29 @@ def _tail(a, x, lower):
         return np.exp(a * np.log(x) - x - lgamma(a)) * integral
 
 
+_LARGE = 1e6
+
+
+def _tail_of_large(a, x, lower):
+    """The same for large a, by the first two terms of the uniform expansion (Temme 1979): nearly the normal tail."""
+    with np.errstate(all="ignore"):
+        mu = (x - a) / a
+        series = mu * mu * (1 / 2 - mu * (1 / 3 - mu * (1 / 4 - mu * (1 / 5 - mu / 6))))
+        fall = np.where(np.abs(mu) < 1e-3, series, mu - np.log1p(mu))
+        eta = np.sign(mu) * np.sqrt(2 * fall)
+        near = -1 / 3 + eta * (1 / 12 - eta * (2 / 135))
+        further = np.where(np.abs(eta) < 1e-3, near, 1 / mu - 1 / eta) * np.exp(-a * fall) / np.sqrt(2 * np.pi * a)
+        return 0.5 * erfc(np.sqrt(a * fall)) + np.where(lower, -further, further)
+
+
 def _gamma_share(a, x, below: bool):
     (a, x), dtype = _shaped(a, x)
     lower = x < a
     inside = (a > 0) & (x > 0) & np.isfinite(x) & np.isfinite(a)
-    share = _tail(np.where(inside, a, 1.0), np.where(inside, x, 1.0), np.where(inside, lower, False))
+    share = np.array(_tail(np.where(inside, a, 1.0), np.where(inside, x, 1.0), np.where(inside, lower, False)))
+    large = inside & (a > _LARGE)
+    if large.any():
+        share[large] = _tail_of_large(a[large], x[large], lower[large])
     share = np.where(lower == below, share, 1 - share)
     nothing, everything = (0.0, 1.0) if below else (1.0, 0.0)
     share = np.where(inside, share, np.nan)

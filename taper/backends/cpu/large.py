@@ -12,7 +12,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from numpy import ndarray
+from numpy import asarray, ndarray
 
 LARGE = 1 << 20
 """Elements from which kernels run natively."""
@@ -22,6 +22,9 @@ LARGE_WORK = 1 << 13
 
 ROWS = 1 << 11
 """Elements from which kernels of rows run natively: NumPy takes five to ten passes, each a microsecond and more."""
+
+SAMPLES = 1 << 8
+"""Scores from which losses of class indices run natively."""
 
 WIDE = 16
 """Elements of a row from which softmax runs row by row."""
@@ -124,7 +127,9 @@ def is_last(x: ndarray, axis: int) -> bool:
 
 def has_rows(x: ndarray, width: int) -> bool:
     """Whether an array of rows of `width` elements goes the native way row by row."""
-    return width >= WIDE and x.__class__ is ndarray and x.size >= ROWS and Native.rows is not None and x.dtype.kind == "f"
+    return (
+        width >= WIDE and x.__class__ is ndarray and x.size >= ROWS and Native.rows is not None and x.dtype.kind == "f"
+    )
 
 
 def by_rows(formula: Callable, xp, x, *others_and_axis):
@@ -136,6 +141,24 @@ def by_rows(formula: Callable, xp, x, *others_and_axis):
             if made is not NotImplemented:
                 return made
     return formula(xp, x, *others_and_axis)
+
+
+def goes_by_samples(x) -> bool:
+    """Whether the losses of scores, samples first, go the native way: NumPy takes a dozen passes, each a microsecond."""
+    return x.__class__ is ndarray and x.size >= SAMPLES and Native.rows is not None and x.dtype.kind == "f"
+
+
+def by_samples(formula: Callable, xp, x, *others):
+    """`formula(xp, x, *others)` of scores (samples, classes, 1), natively if they are NumPy's and more than a few.
+
+    others: arrays of as many samples, and perhaps last a number.
+    """
+    if x.shape[2] == 1 and goes_by_samples(x):
+        along, number = [a for a in others if a.ndim], [asarray(a) for a in others if not a.ndim]
+        made = Native.rows(formula, (x, *along), tuple(number))
+        if made is not NotImplemented:
+            return made
+    return formula(xp, x, *others)
 
 
 def computed(formula: Callable, xp, x, *args):

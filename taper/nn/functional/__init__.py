@@ -58,6 +58,7 @@ from .fractional_pooling import (
     fractional_max_pool3d,
     fractional_max_pool3d_with_indices,
 )
+from .grouped import grouped_mm
 from .image import channel_shuffle, fold, native_channel_shuffle, pixel_shuffle, pixel_unshuffle, unfold
 from .interpolation import interpolate, upsample, upsample_bilinear, upsample_nearest
 from .loss import (

@@ -68,6 +68,10 @@ def _settled(
     if any(d <= 0 for d in dilation):
         raise RuntimeError(f"dilation should be greater than zero ({name})")
     batched = len(x) == n + 2
+    if 0 in x[-n:] and 0 not in x[:-n]:
+        raise RuntimeError(
+            f"Only zero batch or zero channel inputs are supported, but got input shape: {list(x)} ({name})"
+        )
     channels, wanted = x[1 if batched else 0], w[0] if transposed else w[1] * groups
     if channels != wanted:
         raise RuntimeError(

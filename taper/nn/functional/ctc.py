@@ -31,6 +31,11 @@ def ctc_loss(
     if log_probs._array.ndim not in (2, 3):
         raise RuntimeError(f"Expected 3-dimensional tensor for log_probs (T, N, C), or 2, but got {log_probs.shape}")
     needs_floating("ctc_loss_cpu", log_probs)
+    if targets._array.ndim not in (1, 2):
+        raise RuntimeError(
+            f"Expected 1 to 2 dimensions, but got {targets._array.ndim}-dimensional tensor for argument #2 'targets' "
+            "(ctc_loss)"
+        )
     batched = log_probs._array.ndim == 3
     x = log_probs if batched else log_probs.unsqueeze(1)
     steps, n, classes = x._array.shape

@@ -28,6 +28,8 @@ def cosine_similarity(x1, x2, dim: int = 1, eps: float = 1e-8):
             "cosine_similarity: expected common dtype to be floating point, yet common dtype is "
             f"{legacy_name(common)}. Convert first: x.float()."
         )
+    if not eps >= 0:
+        raise RuntimeError(f"eps must be non-negative, got: {eps:g} (cosine_similarity)")
     x1, x2 = broadcast_tensors(*(x.to(dtypes.from_numpy(common)) for x in (x1, x2)))
     norms = [x.norm(2, dim, keepdim=True) for x in (x1, x2)]
     # eps bounds the value and not the gradient's path.
@@ -42,6 +44,8 @@ def pdist(input, p: float = 2.0):
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input._array.ndim}D")
     if input._array.dtype.kind not in "fV":
         raise RuntimeError(f"pdist only supports floating-point dtypes, got: {input.dtype}")
+    if p < 0:
+        raise RuntimeError(f"pdist only supports non-negative p values, got {p}")
     i, j = np.triu_indices(input._array.shape[0], 1)
     first, second = (input[list(k)] if len(k) else input[:0] for k in (i, j))
     return apply(_norm, first - second, p=p, axis=(1,), keepdims=False)

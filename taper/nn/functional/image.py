@@ -76,8 +76,9 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     """All windows of images (N, C, H, W) as columns (N, C * window, number of windows)."""
     kernel, dilation = per_dim(kernel_size, 2, "kernel_size", "unfold"), per_dim(dilation, 2, "dilation", "unfold")
     padding, stride = per_dim(padding, 2, "padding", "unfold"), per_dim(stride, 2, "stride", "unfold")
-    if min(stride) <= 0:
-        raise RuntimeError(f"stride should be greater than zero, but got stride {stride} (unfold)")
+    for what, sizes in (("kernel size", kernel), ("dilation", dilation), ("stride", stride)):
+        if min(sizes) <= 0:
+            raise RuntimeError(f"{what} should be greater than zero, but got {what} {sizes} (unfold)")
     batched = input._array.ndim == 4
     if input._array.ndim not in (3, 4) or 0 in input._array.shape[-3:]:
         raise RuntimeError(

@@ -39,6 +39,16 @@ def reduced(loss, reduction: str):
     return loss.sum() if reduction == "sum" else loss
 
 
+def _in_shape(input, loss):
+    """A loss that a weight must not have made larger than the input."""
+    if loss._array.shape != input._array.shape:
+        raise RuntimeError(
+            f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(loss.shape)}: a weight has "
+            "more dimensions or elements than the input"
+        )
+    return loss
+
+
 def _sizes(name: str, input, target) -> None:
     """Warn of sizes that only broadcast, the usual mistake of (n, 1) against (n,)."""
     if input._array.shape != target._array.shape:
@@ -102,7 +112,7 @@ def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0, weigh
     reduction = reduction_of(reduction)
     if isinstance(delta, (str, complex)) or not hasattr(delta, "__float__"):
         raise TypeError(f"huber_loss(): argument 'delta' (position 4) must be float, not {type(delta).__name__}")
-    if delta <= 0:
+    if not delta > 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     if weight is None and input._array.dtype == target._array.dtype:
         return apply(ops.huber_loss, input, target, delta=delta, reduction=reduction)
@@ -250,7 +260,7 @@ def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=N
         if a.size and namespace_of(a).found(~((a >= 0) & (a <= 1))):
             raise RuntimeError(f"all elements of {name} should be between 0 and 1 (binary_cross_entropy)")
     loss = apply(ops.binary_cross_entropy, input, target)
-    loss = loss if weight is None else as_input(input, loss * weight)
+    loss = loss if weight is None else as_input(input, _in_shape(input, loss * weight))
     return shown(reduced(loss, reduction), "BinaryCrossEntropyBackward0")
 
 
@@ -277,8 +287,9 @@ def binary_cross_entropy_with_logits(
     if pos_weight is None:
         loss = apply(ops.bce_with_logits, input, target)
     else:
-        loss = apply(ops.weighted_bce_with_logits, input, target, pos_weight)
-    loss = loss if weight is None else loss * weight
+        no_bools(pos_weight, 1.0)
+        loss = _in_shape(input, apply(ops.weighted_bce_with_logits, input, target, pos_weight))
+    loss = loss if weight is None else _in_shape(input, loss * weight)
     loss = reduced(loss if loss._array.dtype == given else loss.to(target.dtype), reduction)
     return shown(loss, "BinaryCrossEntropyWithLogitsBackward0")
 

@@ -97,8 +97,10 @@ def instance_norm(
             f"Expected more than 1 spatial element when training, got input size torch.Size({list(x.shape)})"
         )
     n, c = x.shape[:2]
+    _both_statistics(running_mean, running_var, True)
     _instances_fit(n, c, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     needs_floating("batch_norm", input)
+    fits(input, weight, bias)
     out, mean, variance = apply(ops.batch_norm, input.reshape(1, n * c, *x.shape[2:]), None, None, eps=eps)
     if running_mean is not None:
         count = math.prod(x.shape[2:])
@@ -109,7 +111,7 @@ def instance_norm(
 
 def _instances_fit(n: int, c: int, **parameters) -> None:
     for name, t in parameters.items():
-        if t is not None and t._array.size != c:
+        if t is not None and t._array.shape != (c,):
             raise RuntimeError(
                 f"{name} should contain {n * c} elements not {n * t._array.size}: instance_norm got {c} channels and "
                 f"{t._array.size} elements, for each of {n} samples"

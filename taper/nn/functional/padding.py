@@ -84,12 +84,19 @@ _pad = pad  # where `pad` is an argument's name
 
 def _positions(n: int, before: int, after: int, mode: str, axis: int) -> np.ndarray:
     """Where each element of a padded dimension comes from."""
+    if mode != "circular" and n + before + after < 1:
+        raise RuntimeError(
+            f"input is too small. Calculated output {n + before + after}: padding ({before}, {after}) at dimension {axis} "
+            f"of input of size {n}"
+        )
     at = np.arange(-before, n + after)
     if mode == "replicate":
         return np.clip(at, 0, n - 1)
     if mode == "circular":
         if before > n or after > n:
             raise RuntimeError("Padding value causes wrapping around more than once.")
+        if n + before + after < 0:
+            raise RuntimeError(f"Negative padding value is resulting in an empty dimension: ({before}, {after}) of {n}")
         inner = np.arange(max(-before, 0), n - max(-after, 0))
         return inner[np.arange(-max(before, 0), len(inner) + max(after, 0)) % len(inner)]
     if before >= n or after >= n:

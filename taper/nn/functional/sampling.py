@@ -11,7 +11,7 @@ from ... import dtypes
 from ...autograd.casting import in_float32
 from ...autograd.dispatch import beside
 from ...autograd.naming import shown
-from ...autograd.tape import wrap
+from ...autograd.tape import Variable, wrap
 from ...backends.quiet import QUIET, enter, leave
 from ...errors import warn
 from ...tensor.products import matmul
@@ -153,7 +153,7 @@ def _bounded(at, size: int, padding: str, align: bool):
         if span <= 0:
             return at * 0
         at = span - abs(abs(at - low) % (2 * span) - span) + low
-    return at.clip(0, size - 1)
+    return at.clamp(0, size - 1) if isinstance(at, Variable) else np.clip(at, 0, size - 1)
 
 
 def _weight(share, tap: int, mode: str):
@@ -181,4 +181,6 @@ def _picked(input, places: list[np.ndarray]):
     output = flat.shape[1:]
     index = np.broadcast_to(flat.reshape(n, 1, prod(output)), (n, c, prod(output)))
     out = input.reshape(n, c, prod(sizes)).gather(2, wrap(index.copy())).reshape(n, c, *output)
-    return out if inside.all() else where(wrap(inside[:, None]), out, 0.0)
+    # Only NumPy's arrays are looked at: others are on a GPU, or not known while a step is captured.
+    all_inside = inside.__class__ is np.ndarray and inside.all()
+    return out if all_inside else where(wrap(inside[:, None]), out, 0.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ... import nn
 from ...nn import init
+from ...nn.modules.chain import called_in_turn
 from ...tensor import flatten
 from .registry import model
 from .weights import WeightsEnum, imagenet
@@ -51,8 +52,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x):
         """(N, inplanes, H, W) to (N, planes, H / stride, W / stride)."""
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.bn2(self.conv2(out))
+        out = called_in_turn((self.conv1, self.bn1, self.relu), x)
+        out = called_in_turn((self.conv2, self.bn2), out)
         out += x if self.downsample is None else self.downsample(x)
         return self.relu(out)
 
@@ -88,9 +89,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x):
         """(N, inplanes, H, W) to (N, 4 planes, H / stride, W / stride)."""
-        out = self.relu(self.bn1(self.conv1(x)))
-        out = self.relu(self.bn2(self.conv2(out)))
-        out = self.bn3(self.conv3(out))
+        out = called_in_turn((self.conv1, self.bn1, self.relu), x)
+        out = called_in_turn((self.conv2, self.bn2, self.relu), out)
+        out = called_in_turn((self.conv3, self.bn3), out)
         out += x if self.downsample is None else self.downsample(x)
         return self.relu(out)
 
@@ -166,7 +167,7 @@ class ResNet(nn.Module):
 
     def forward(self, x):
         """Scores (N, num_classes) of images (N, 3, H, W)."""
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
+        x = self.maxpool(called_in_turn((self.conv1, self.bn1, self.relu), x))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(flatten(self.avgpool(x), 1))
 

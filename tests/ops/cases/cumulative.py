@@ -112,7 +112,7 @@ CASES = [
         grad=False,
         ops=("sum_along",),
     ),
-    Error("diff.prepend", lambda T, x: x.diff(0, 0, x[0]), RuntimeError, "same dimension as input", (X,)),
+    Error("diff.prepend_dims", lambda T, x: x.diff(0, 0, x[0]), RuntimeError, "same dimension as input", (X,)),
     Error("diff.append", lambda T, x: x.diff(1, 0, None, x[:, :1]), RuntimeError, "match that of input except", (X,)),
     Error("cumsum.no_dim", lambda T, x: x.cumsum(), TypeError, "dim", (X,)),
     Error("cumsum.dim", lambda T, x: x.cumsum(3), IndexError, "Dimension out of range", (X,)),

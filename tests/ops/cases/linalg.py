@@ -811,4 +811,20 @@ CASES = [
     Error("ldl_factor.oblong", lambda T, a: T.linalg.ldl_factor(a), RuntimeError, "square matrices", (WIDE,)),
     Error("ormqr.sizes", lambda T, a, v: T.ormqr(a, v, a[:2]), RuntimeError, "must be equal to input", (A, V)),
     Error("pca_lowrank.many", lambda T, a: T.pca_lowrank(a, q=9), ValueError, "not greater than", (A,)),
+    Error(
+        "householder_product of a batch and a row",
+        lambda T, x: T.linalg.householder_product(x, x[0, 0]),
+        RuntimeError,
+        "Expected tau to have one dimension less than input",
+        (real(1, 3, 3),),
+    ),
+    Error(
+        "ormqr of a batch",
+        lambda T, x: T.ormqr(x[0], x[0, 0], x),
+        RuntimeError,
+        "same number of dimensions",
+        (real(1, 3, 3),),
+    ),
+    Error("lstsq of a batch", lambda T, x: T.linalg.lstsq(x[0], x), RuntimeError, "greater or equal", (real(1, 3, 3),)),
+    Error("renorm to nan", lambda T, x: T.renorm(x, 2, 0, float("nan")), RuntimeError, "maxnorm", (real(2, 3),)),
 ]

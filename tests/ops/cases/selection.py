@@ -114,6 +114,13 @@ CASES = [
         second=False,
     ),
     Case("diagonal_scatter", lambda T, x, s: T.diagonal_scatter(x, s, 1) ** 2, (real(3, 4), real(3)), ops=("copy",)),
+    Error(
+        "take_along_dim.beyond",
+        lambda T, x: T.take_along_dim(x, T.tensor([0, 99])),
+        RuntimeError,
+        "index 99 is out of bounds",
+        (X,),
+    ),
     Case(
         "take_along_dim",
         lambda T, x: (T.take_along_dim(x, T.tensor([[0], [3], [-1]]), 1), T.take_along_dim(x, T.tensor([5, 0]))),
@@ -164,6 +171,17 @@ CASES = [
     Error("index_copy.dims", lambda T, x: x[0].index_copy(0, T.tensor([0]), x[0, 0]), IndexError, "dimensionality", (X,)),
     Error("index_select.number", lambda T, x: x[0, 0, 0].index_select(0, T.tensor([0, 0])), RuntimeError, "scalar", (X,)),
     Error("index_add.number", lambda T, x: x[0, 0, 0].index_add(0, T.tensor([1]), x[0, 0, 0]), IndexError, "range", (X,)),
+    *[
+        Error(
+            f"index_put.shape.{add}",
+            lambda T, x, add=add: x[0].index_put((T.tensor([0, 1]),), x[0, 0, :4], accumulate=add),
+            RuntimeError,
+            "value tensor of shape .4. cannot be broadcast to indexing result of shape .2, 5.",
+            (X,),
+        )
+        for add in (False, True)
+    ],
+    Error("where.overflow", lambda T, x: T.where(x > 0, x.byte(), 300), RuntimeError, "overflow", (X,)),
     Error("where.condition", lambda T, x: T.where(x, x, x), RuntimeError, "boolean", (X,)),
     Error(
         "where.shapes", lambda T, x: T.where(T.ones(7, dtype=T.bool), x, x), RuntimeError, "must match the size", (X,)
