@@ -154,20 +154,14 @@ def waiting(T, step: Callable[[], Any]) -> Callable[[], None]:
 
 def check() -> str:
     """Run the tests that need a device, in several processes; how many did what. Failures are printed."""
-    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
-    listed = subprocess.run(
-        [*pytest, "--collect-only", "-m", "gpu and not slow", "tests/backends", "tests/compiler"],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
-    names = [line for line in listed.stdout.splitlines() if "::" in line]
-    if not names:
-        return f"no tests were found: {(listed.stdout + listed.stderr).strip()[-500:]}"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    pytest = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-p", "benchmarks.share", "--tb=short"]
+    pytest += ["--timeout=60", "-m", "gpu and not slow", "tests/backends", "tests/compiler/test_cuda_device.py"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     with tempfile.TemporaryDirectory() as room, contextlib.ExitStack() as stack:
         running, logs = [], [Path(room) / f"{i}.log" for i in range(PROCESSES)]
         for i, log in enumerate(logs):
-            command = [*pytest, "-v", "--tb=short", "--timeout=60", "-m", "gpu and not slow", *names[i::PROCESSES]]
             out = stack.enter_context(log.open("w"))
+            command = [*pytest, "--share", f"{i}/{PROCESSES}"]
             running.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=environment))
         until = time.monotonic() + CHECK_SECONDS
         for process in running:
@@ -177,10 +171,10 @@ def check() -> str:
         for process in stopped:
             process.kill()
             process.wait()
-        return _outcome([log.read_text(errors="replace") for log in logs], len(names), len(stopped))
+        return _outcome([log.read_text(errors="replace") for log in logs], len(stopped))
 
 
-def _outcome(logs: list[str], count: int, stopped: int) -> str:
+def _outcome(logs: list[str], stopped: int) -> str:
     """What the logs say; failures are printed, each with its last line."""
     found: Counter[str] = Counter()
     failed = []
@@ -195,7 +189,11 @@ def _outcome(logs: list[str], count: int, stopped: int) -> str:
     if len(failed) > SHOWN:
         print(f"  and {len(failed) - SHOWN} more")
     parts = [f"{n} {word}" for word, n in found.most_common()]
-    missing = count - sum(found.values())
+    missing = sum(int(n) for text in logs for n in re.findall(r"share of (\d+) tests", text)) - sum(found.values())
+    broken = [text for text in logs if "share of" not in text]
+    if broken:
+        print(broken[0].strip()[-1500:], flush=True)
+        parts.append(f"{len(broken)} processes without tests")
     parts += [f"{missing} not run"] if missing else []
     return ", ".join(parts) + (
         f"; {stopped} of {PROCESSES} processes were stopped after {CHECK_SECONDS} s" if stopped else ""
