@@ -96,9 +96,11 @@ def _recurrence(x, n, first, step):
     before, last = np.ones_like(x), first(x)
     out = np.where(degree == 0, before, np.where(degree == 1, last, np.where(degree < 0, 0, last + math.nan)))
     finite = np.where(np.isfinite(degree), degree, 0)
-    for k in range(2, int(finite.max()) + 1 if finite.size else 0):
+    wanted = {int(n) for n in finite.reshape(-1).tolist()}
+    for k in range(2, max(wanted, default=0) + 1):
         before, last = last, step(k, x, last, before)
-        out = np.where(degree == k, last, out)
+        if k in wanted:
+            out = np.where(degree == k, last, out)
         if k % 1000 == 0 and np.isnan(last).all():
             break
     return out.astype(dtype, copy=False)
