@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+
 import numpy as np
 
 from ..backends.cpu import resampling as kernels
@@ -10,6 +12,9 @@ from .recording import graph
 from .symbol import Symbol, made
 
 __all__ = ["resample"]
+
+FEW = 16
+"""Elements that one of the result is made of, along a dimension, up to which they are taken and added one by one."""
 
 READS = 1 << 14
 """Elements that the taps of a row read, at most, for a kernel of its own: where its vectors do not repeat, each has code."""
@@ -51,18 +56,20 @@ def _moved_in(n: int, m: int, start: int):
 
 
 def _one_by_one(x, taps):
-    """Dimension by dimension: products with matrices, and sums of what is taken."""
+    """Dimension by dimension: products with matrices where many elements count, and sums of what is taken."""
     for axis, one in enumerate(taps, x.ndim - len(taps)):
         if one is not None:
-            x = kernels.weighted(x, axis, one) if one.weights else _picked(x, axis, one)
+            x = kernels.product(x, axis, one) if one.weights and one.count > FEW else _picked(x, axis, one)
     return x
 
 
 def _picked(x, axis: int, taps):
     after = (1,) * (x.ndim - axis - 1)
     total = 0
-    for at in taps.at():
+    for at, share in zip(taps.at(), taps.shares() if taps.weights else repeat(None)):
         there = (at >= 0).astype(x.dtype).reshape(-1, *after)
         part = taken(x, np.maximum(at, 0), axis)
+        if share is not None:
+            part = part * share.astype(x.dtype).reshape(-1, *after)
         total = total + (part if there.all() else part * there)
     return total

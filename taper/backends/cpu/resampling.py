@@ -104,13 +104,17 @@ def _picked(x, axis: int, taps: Taps):
     return np.zeros(shape, x.dtype) if total is None else total
 
 
-def weighted(x, axis: int, taps: Taps):
+def product(x, axis: int, taps: Taps):
+    """One dimension made anew by a product with the matrix of weights."""
     matrix = _matrix(taps, x.dtype)
     if axis == x.ndim - 1:
-        out = np.matmul(x, matrix.T)
-    else:
-        shape = (*x.shape[:axis], taps.m, *x.shape[axis + 1 :])
-        out = np.matmul(matrix, x.reshape(*x.shape[: axis + 1], prod(x.shape[axis + 1 :]))).reshape(shape)
+        return np.matmul(x, matrix.T)
+    shape = (*x.shape[:axis], taps.m, *x.shape[axis + 1 :])
+    return np.matmul(matrix, x.reshape(*x.shape[: axis + 1], prod(x.shape[axis + 1 :]))).reshape(shape)
+
+
+def weighted(x, axis: int, taps: Taps):
+    out = product(x, axis, taps)
     return out if np.isfinite(out).all() else _summed(x, axis, taps)
 
 

@@ -26,7 +26,7 @@ STAGED = 8
 """Uploads that may be on their way at a time."""
 
 STAGE = 1 << 16
-"""Bytes of one upload at most."""
+"""Bytes that are uploaded in one piece at most."""
 
 REPEATED = 20
 """Repetitions of what is measured."""
@@ -98,8 +98,10 @@ class Device:
 
     def upload(self, target: int, values: np.ndarray) -> None:
         cuda = self.cupy.cuda
-        if values.nbytes > STAGE:
-            raise ValueError(f"an upload of {values.nbytes} bytes: {STAGE} are the most")
+        whole = values.reshape(-1).view(np.uint8)
+        for at in range(STAGE, whole.nbytes, STAGE):
+            self.upload(target + at, whole[at : at + STAGE])
+        values = whole[:STAGE]
         if len(self.stages) < STAGED:
             memory = cuda.alloc_pinned_memory(STAGE)
             self.stages.append((memory, np.frombuffer(memory, np.uint8, STAGE), cuda.Event(disable_timing=True)))
@@ -107,7 +109,7 @@ class Device:
         self.turn += 1
         # A turn that is still under way is some launches back: waiting for it keeps the host from running away.
         event.synchronize()
-        room[: values.nbytes] = values.reshape(-1).view(np.uint8)
+        room[: values.nbytes] = values
         runtime = cuda.runtime
         runtime.memcpyAsync(target, memory.ptr, values.nbytes, runtime.memcpyHostToDevice, self.current())
         event.record()

@@ -9,6 +9,8 @@ that is filled before each launch.
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import numpy as np
 
 from ...native.machine import Machine
@@ -36,7 +38,7 @@ WATCHED = 64
 class CudaProgram:
     """The program of a graph for GPUs of a kind: `results` are its values, of which those in `state` overwrite inputs.
 
-    It is code alone, to be looked at, until it is `loaded` on a device. hosted: inputs of one element in host memory; they go
+    It is code alone, to be looked at, until it is `loaded` on a device. hosted: inputs in host memory; they go
     the way of numbers, and what overwrites them is computed by NumPy.
     """
 
@@ -147,13 +149,15 @@ class CudaProgram:
         self.driver = driver
         self.functions = [driver.load(e.text, "KERNEL") if isinstance(e, Launch) else None for e in self.entries]
         self.arena = driver.empty((max(self.arena_size, 1),), np.dtype(np.uint8))
-        self.values = driver.empty((max(1, len(self.numbers)),), np.dtype(np.float64))
-        self.staged = np.zeros(len(self.numbers), np.float64)
-        self.cells = [self.staged[i : i + 1].view(n.dtype)[:1] for i, n in enumerate(self.numbers)]
+        words = [-(-n.bytes // 16) * 2 for n in self.numbers]  # threads load up to 16 bytes
+        starts = [0, *accumulate(words)]
+        self.values = driver.empty((max(1, starts[-1]),), np.dtype(np.float64))
+        self.staged = np.zeros(starts[-1], np.float64)
+        self.cells = [self.staged[i:].view(n.dtype)[: n.size].reshape(n.shape) for i, n in zip(starts, self.numbers)]
         self.addresses: dict[Node, int] = {}
         for node, offset in self.offsets.items():
             self.addresses[node] = driver.address(self.arena) + offset
-        for i, node in enumerate(self.numbers):
+        for i, node in zip(starts, self.numbers):
             self.addresses[node] = driver.address(self.values) + 8 * i
         self.kept = []
         for node in self.used:
@@ -185,7 +189,7 @@ class CudaProgram:
         copies = self._bind(arrays)
         if self.numbers:
             for node, cell in zip(self.numbers, self.cells):
-                cell[0] = arrays[node]
+                cell[...] = arrays[node]
             self.driver.upload(self.driver.address(self.values), self.staged)
         for node in copies:
             if node not in self.written:
