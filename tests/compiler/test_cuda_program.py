@@ -78,7 +78,7 @@ def test_numbers_change_without_a_new_graph():
     u, x = Update(), numbers()
     for lr in (0.5, 0.25, 0.125, 1.0):
         u.run(x, lr)
-    assert u.done == ["upload", "replay"] and u.driver.done[0][2] == (1.0,)
+    assert u.done == ["upload", "replay"] and u.driver.done[0][2][0] == 1.0
     np.testing.assert_allclose(u.array, 1 - 1.875 * x, rtol=1e-5)
 
 
