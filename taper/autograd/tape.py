@@ -340,7 +340,7 @@ class Node:
         return f"<{self.name()} object at {id(self):#x}>"
 
 
-def _made_flow(plan: Plan):
+def _made_flow(plan: Plan) -> Callable:
     """The function that runs a plan's rules on arrays, written out as source: no loop over what is known already.
 
     A small backward step is mostly the interpreter's work, and this halves it.
@@ -377,8 +377,8 @@ def _made_flow(plan: Plan):
         ]
     lines.append(" return pairs")
     exec("\n".join(lines), scope)
-    plan.flow = scope["flow"]
-    return plan.flow
+    plan.flow = made = scope["flow"]
+    return made
 
 
 def _widened(xp, value, half):

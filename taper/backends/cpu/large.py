@@ -155,7 +155,7 @@ def by_samples(formula: Callable, xp, x, *others):
     """
     if x.shape[2] == 1 and goes_by_samples(x):
         along, number = [a for a in others if a.ndim], [asarray(a) for a in others if not a.ndim]
-        made = Native.rows(formula, (x, *along), tuple(number))
+        made = NotImplemented if Native.rows is None else Native.rows(formula, (x, *along), tuple(number))
         if made is not NotImplemented:
             return made
     return formula(xp, x, *others)

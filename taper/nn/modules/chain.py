@@ -125,10 +125,12 @@ def _joined(x, conv, norm, activation):
         function, options = _ACTIVATIONS[activation.__class__]
         last = function, options(activation)
     sizes = (*sizes, conv.groups)
+    run = Native.run
+    assert run is not None  # asked before
     if norm is None:
-        made = Native.run(_convolved, (array, *arrays, sizes, last), {})
+        made = run(_convolved, (array, *arrays, sizes, last), {})
     else:
-        made = Native.run(_normed, (array, *arrays, sizes, eps, last), {})
+        made = run(_normed, (array, *arrays, sizes, eps, last), {})
     return None if made is NotImplemented else wrap(made)
 
 
