@@ -690,7 +690,7 @@ CASES = [
     Case(
         "cholesky_inverse.factor",
         lambda T, a, b: (T.cholesky_inverse(a), T.cholesky_inverse(b, upper=True)),
-        (A, B),
+        (A + 3 * np.eye(A.shape[-1]), B + 3 * np.eye(B.shape[-1])),  # nearly singular factors would square their errors
         smooth=False,
         rtol=1e-3,
         atol=1e-4,
