@@ -282,7 +282,8 @@ def test_killed_at_thirty_moments_of_a_run(tmp_path, mode):
     """Checkpoints every three steps: what is lost is what came after the last, or besides while that was being written."""
     found = kills(mode, tmp_path, 30)
     assert len(found["ages"]) == 30 and max(found["ages"]) <= (2 if mode == "training" else 5)
-    assert found["same"] and found["left"] == 2
+    # Killed when the last one has just been written, a run had no time to remove the third last, and the next writes none.
+    assert found["same"] and found["left"] in (2, 3)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="runs are forks")
