@@ -42,7 +42,12 @@ def new_array(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
                 found = _kept.pop(i)
                 break
         else:
-            found = np.empty(shape, dtype)
+            try:
+                found = np.empty(shape, dtype)
+            except MemoryError:
+                # What is kept may be what is missing.
+                _kept.clear()
+                found = np.empty(shape, dtype)
         _kept.append(found)
         total = sum(a.nbytes for a in _kept)
         while total > LIMIT:

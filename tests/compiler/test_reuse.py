@@ -63,3 +63,17 @@ def test_results_of_operators_do_not_write_into_each_other():
     results = [x + x * k for k in (1.0, 2.0, 3.0)]
     for k, result in zip((1.0, 2.0, 3.0), results):
         assert taper.equal(result, x + x * k)
+
+
+def test_what_is_kept_goes_where_memory_is_short(monkeypatch):
+    reuse.new_array(SHAPE, F32)
+    empty = np.empty
+
+    def short(shape, dtype):
+        if reuse._kept:
+            raise MemoryError
+        return empty(shape, dtype)
+
+    monkeypatch.setattr(reuse.np, "empty", short)
+    found = reuse.new_array((SHAPE[0] + 1, SHAPE[1]), F32)
+    assert [a is found for a in reuse._kept] == [True]
