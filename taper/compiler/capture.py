@@ -18,7 +18,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..autograd.casting import kept_apart
-from ..autograd.tape import AccumulateGrad, Variable, node_of, wrap
+from ..autograd.leaves import AccumulateGrad
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, wrap
 from ..backends.device import CPU
 from ..backends.making import making
 from ..tensor.random import Generator, default_generator

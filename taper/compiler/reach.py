@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..autograd.tape import Node as TapeNode
+from ..autograd.nodes import Node as TapeNode
 from ..autograd.tape import Variable
 from ..dtypes import dtype as Dtype
 from ..tensor.random import Generator

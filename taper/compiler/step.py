@@ -16,9 +16,11 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd import casting
+from ..autograd.hooks import Handle
+from ..autograd.leaves import hooks_of
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Handle, Variable, changed, hooks_of, wrap
-from ..autograd.tape import Node as TapeNode
+from ..autograd.nodes import Node as TapeNode
+from ..autograd.tape import Variable, changed, wrap
 from .backward import BackwardProgram, CompiledFunction
 from .capture import Captured, Effect, Output, Source
 from .errors import CaptureError
