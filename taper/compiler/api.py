@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..autograd.shortage import out_of_memory
-from .capture import ORDINARY, captured, capturing, located
+from .attempts import captured
+from .capture import capturing
 from .engine import look_at_machine
 from .errors import CaptureError, Uninitialised
+from .places import ORDINARY, located
 from .reach import Wrapper, reach
 from .recording import recording
 from .step import EAGER, MISS, Step

@@ -20,13 +20,13 @@ from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Handle, Variable, changed, hooks_of, wrap
 from ..autograd.tape import Node as TapeNode
 from .backward import BackwardProgram, CompiledFunction
-from .capture import Captured, Effect, Output, Source
+from .captured import Captured, Effect, Output, Source
 from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached, the_dtype
+from .holdings import Held
 from .homes import lies_fit
 from .numbers import RELATIONS
-from .reach import Held
 from .trees import flatten, rebuild
 from .undo import Undo
 
