@@ -101,6 +101,8 @@ GRID = [
     conv((14, 14), 3, padding=1, inputs=64, outputs=64, images=2),
     conv((14, 14), 3, padding=1, groups=6, inputs=1, outputs=1),
     conv((15, 15), 3, padding=1, groups=5, inputs=1, outputs=2, stride=2),
+    conv((9, 11), 3, padding=1, groups=40, inputs=1, outputs=1),
+    conv((9, 30), 5, padding=2, groups=67, inputs=1, outputs=1, stride=2, images=1),
     conv((10, 40), 3, padding=1, groups=4, inputs=4, outputs=6, dilation=2),
     conv((3, 3), 3, padding=2, inputs=2, outputs=3, dilation=2),
     conv((25, 20), 3, padding=9, outputs=5, dilation=9),
@@ -135,14 +137,14 @@ def test_other_machines_that_this_one_can_run(name, type):
     machine = level(name, host().triple)
     if "x86_64" not in machine.triple or machine.vector_bits > host().vector_bits:
         pytest.skip(f"this machine cannot run {name}")
-    for c in (GRID[5], GRID[9], GRID[13]):
+    for c in (GRID[5], GRID[9], GRID[13], GRID[18]):
         Run(last(replace(c, type=type)), machine).check()
 
 
 @pytest.mark.parametrize("name", ["neon", "x86-64", "x86-64-v3", "x86-64-v4"])
 def test_code_for_every_machine(name):
     machine = level(name)
-    for c in (GRID[4], GRID[9], GRID[13], GRID[17]):
+    for c in (GRID[4], GRID[9], GRID[13], GRID[17], GRID[18]):
         code = library.assembly(written(plan_pixels(last(c), machine))[0], machine)
         assert {"x86-64": "mulps", "x86-64-v3": "vfmadd", "x86-64-v4": "zmm", "neon": "fmla"}[name] in code
         assert "fmaf" not in code

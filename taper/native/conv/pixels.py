@@ -10,9 +10,9 @@ from ..gemm import Finish, Operands, emit_pack, emit_product
 from ..gemm.matmul import Pointer
 from ..gemm.micro_kernel import prefix_mask
 from ..text import Builder, Module, Value, const, i64, vector
-from .pixels_places import emit_places, table_size
+from .pixels_places import copies_size, emit_places, table_size
 from .pixels_plan import PixelPlan
-from .pixels_tile import PixelTile, emit_pixel_tile
+from .pixels_tile import DepthwiseTile, PixelTile, emit_depthwise_tile, emit_pixel_tile
 from .pixels_weights import emit_pixel_weights
 
 
@@ -67,7 +67,7 @@ class _Driver:
         self.each = plan.rows * plan.vectors * plan.lanes
         self.sums = b.place(c.type, self.each * (plan.strip if plan.blocks > 1 else 1))
         self.tables = b.place("i64", plan.strip * table_size(plan))
-        self.where = b.place("i64", plan.strip * plan.rows * 2)
+        self.copies = b.place(c.type, max(1, plan.strip * copies_size(plan)))
 
     def emit(self) -> None:
         b, plan, c = self.b, self.plan, self.plan.convolution
@@ -101,15 +101,12 @@ class _Driver:
         b, plan = self.b, self.plan
         with b.loop(i64(0), count) as loop:
             first, pixels = self._tile(b.add(start, loop.index))
-            b.call_local(
-                emit_places(b.module, plan), "void", self.x, self._table(loop.index), self._where(loop.index), first, pixels
-            )
+            copies = b.offset(self.copies, b.mul(loop.index, i64(copies_size(plan))), plan.convolution.type)
+            table = self._table(loop.index)
+            b.call_local(emit_places(b.module, plan), "void", self.x, table, copies, first, pixels)
 
     def _table(self, index: Value) -> Value:
         return self.b.offset(self.tables, self.b.mul(index, i64(table_size(self.plan))), "i64")
-
-    def _where(self, index: Value) -> Value:
-        return self.b.offset(self.where, self.b.mul(index, i64(2 * self.plan.rows)), "i64")
 
     def _panel(self, start: Value, count: Value, index: Value) -> None:
         """A panel's output channels of all the strip's tiles."""
@@ -122,48 +119,54 @@ class _Driver:
         w = b.offset(self.w, at, c.type)
         column = b.add(b.mul(group, i64(c.outputs)), b.mul(first, i64(plan.lanes)))
         ends = b.compare("==", panel, i64(plan.panels - 1))
-        channel = b.mul(group, i64(c.inputs))
+        channel = column if plan.depthwise else b.mul(group, i64(c.inputs))
         if plan.blocks == 1:
             with b.loop(i64(0), count) as tile:
                 self._fetch_ahead(tile.index, start, vectors, column)
-                self._multiply(tile.index, start, vectors, w, self.sums, i64(0), i64(c.taps), channel, i64(0), i64(0))
+                span = i64(0), i64(plan.lines), channel, i64(0), i64(0)
+                self._multiply(tile.index, start, vectors, ends, w, self.sums, *span)
                 self._finish_tile(tile.index, start, vectors, column, ends, self.sums)
             return
         with b.loop(i64(0), b.mul(count, i64(self.each)), i64(plan.lanes)) as loop:
             b.store(const(0, vector(c.type, plan.lanes)), b.offset(self.sums, loop.index, c.type))
-        with b.loop(i64(0), i64(c.taps), i64(plan.taps_each)) as taps, b.loop(i64(0), i64(plan.channel_blocks)) as part:
-            after = b.add(taps.index, i64(plan.taps_each))
-            after = b.select(b.compare("<", after, i64(c.taps)), after, i64(c.taps))
-            inner = self._share(part.index, c.inputs, plan.channel_blocks)
-            length = b.sub(self._share(b.add(part.index, i64(1)), c.inputs, plan.channel_blocks), inner)
+        with b.loop(i64(0), i64(plan.lines), i64(plan.lines_each)) as lines, b.loop(i64(0), i64(plan.step_blocks)) as part:
+            after = b.add(lines.index, i64(plan.lines_each))
+            after = b.select(b.compare("<", after, i64(plan.lines)), after, i64(plan.lines))
+            inner = self._share(part.index, plan.run, plan.step_blocks)
+            length = b.sub(self._share(b.add(part.index, i64(1)), plan.run, plan.step_blocks), inner)
             here = b.add(channel, inner)
             with b.loop(i64(0), count) as tile:
                 sums = b.offset(self.sums, b.mul(tile.index, i64(self.each)), c.type)
-                self._multiply(tile.index, start, vectors, w, sums, taps.index, after, here, inner, length)
+                self._multiply(tile.index, start, vectors, ends, w, sums, lines.index, after, here, inner, length)
         with b.loop(i64(0), count) as tile:
             sums = b.offset(self.sums, b.mul(tile.index, i64(self.each)), c.type)
             self._finish_tile(tile.index, start, vectors, column, ends, sums)
 
-    def _multiply(self, tile: Value, start: Value, vectors: Value, w: Value, sums: Value, *span: Value) -> None:
+    def _multiply(
+        self, tile: Value, start: Value, vectors: Value, ends: Value, w: Value, sums: Value, *span: Value
+    ) -> None:
         """Call the micro-kernel that fits a tile."""
-        b, plan, c = self.b, self.plan, self.plan.convolution
+        b, plan = self.b, self.plan
         _, pixels = self._tile(b.add(start, tile))
         for rows in plan.row_sizes:
             for wide in plan.widths:
                 right = b.logical("and", b.compare("==", pixels, i64(rows)), b.compare("==", vectors, i64(wide)))
-                with b.when(right):
-                    kernel = PixelTile(
-                        type=c.type,
-                        lanes=plan.lanes,
-                        rows=rows,
-                        vectors=wide,
-                        line=plan.rows + 1,
-                        inputs=c.inputs,
-                        parts=plan.channel_blocks > 1,
-                        accumulates=plan.blocks > 1,
-                    )
-                    name = emit_pixel_tile(b.module, kernel)
-                    b.call_local(name, "void", self._table(tile), w, sums, *span)
+                for tail in {0, plan.tail} if plan.depthwise else {0}:
+                    here = right
+                    if plan.depthwise and plan.tail:
+                        here = b.logical("and", right, ends if tail else b.invert(ends))
+                    with b.when(here):
+                        name = self._kernel(rows, wide, tail)
+                        b.call_local(name, "void", self._table(tile), w, sums, *span)
+
+    def _kernel(self, rows: int, vectors: int, tail: int) -> str:
+        """The micro-kernel of a tile."""
+        plan, module = self.plan, self.b.module
+        kind, lanes, line = plan.convolution.type, plan.lanes, plan.rows + 1
+        if plan.depthwise:
+            return emit_depthwise_tile(module, DepthwiseTile(kind, lanes, rows, vectors, tail, line))
+        parts, more = plan.step_blocks > 1, plan.blocks > 1
+        return emit_pixel_tile(module, PixelTile(kind, lanes, rows, vectors, line, plan.run, parts, more))
 
     def _fetch_ahead(self, tile: Value, start: Value, vectors: Value, column: Value) -> None:
         """Ask for what finishing the tile will touch, so that it comes while the tile is computed."""
@@ -176,11 +179,16 @@ class _Driver:
     @contextmanager
     def _pixels(self, tile: Value, start: Value) -> Iterator[tuple[Value, Value, Value]]:
         """A loop over a tile's pixels: number, image, position."""
-        b, where = self.b, self._where(tile)
-        _, count = self._tile(b.add(start, tile))
-        with b.loop(i64(0), count) as loop:
-            spot = b.offset(where, b.mul(loop.index, i64(2)), "i64")
-            yield loop.index, b.load("i64", spot), b.load("i64", b.offset(spot, i64(1), "i64"))
+        b, c = self.b, self.plan.convolution
+        first, count = self._tile(b.add(start, tile))
+        image = b.div(first, i64(c.positions), signed=False)
+        row = b.rem(first, i64(c.positions), signed=False)
+        with b.loop(i64(0), count, carry=[image, row]) as loop:
+            image, row = loop.values
+            yield loop.index, image, row
+            row = b.add(row, i64(1))
+            over = b.compare("==", row, i64(c.positions))
+            loop.values = [b.add(image, b.select(over, i64(1), i64(0))), b.select(over, i64(0), row)]
 
     def _finish_tile(self, tile: Value, start: Value, vectors: Value, column: Value, ends: Value, sums: Value) -> None:
         """Hand over a finished tile, vector by vector."""

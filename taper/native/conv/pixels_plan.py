@@ -7,7 +7,7 @@ are a strip of tiles times a share of the panels.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, prod
 
@@ -16,11 +16,19 @@ from ..machine import Machine
 from ..text import BITS
 from .geometry import Convolution
 
-ROWS = 8
-"""Most pixels of a tile: each has its own pointer, and half of the registers that hold pointers are left for others."""
+ROWS = 12
+"""Most pixels of a tile: each has its own pointer, for which there are not more registers."""
+
+JOINED = 16
+"""Most channels of pixels whose taps are joined to runs."""
 
 STRIP = 16
 """Most tiles of a strip, whose places and unfinished sums lie on the stack."""
+
+MOST_TAPS = 400
+
+PACKING = 0.5
+"""Cycles for each element of packed weights."""
 
 MOST_TABLE = 256 << 10
 """Most bytes of stack for the places of a strip."""
@@ -32,9 +40,10 @@ class PixelPlan:
 
     product: if not None, the convolution is this matrix product of pixels with the weights as they lie, and nothing below
     matters. Tile i begins at pixel i * pixels // tiles, panel i of a group at vector i * vectors // panels; both have
-    one of two sizes. taps_each, channels_each: how much of the sums is done at a time, taps or, where those of all
-    channels are more than the first cache holds, a part of the channels of one tap. joined: taps beside each other in a
-    row are one run of memory where no pixel of a tile lacks any of them.
+    one of two sizes. joined: taps beside each other in a row are one run of memory, of which pixels that lack some read
+    copies with zeros. lines_each, steps_each: how much of the sums is done at a time, whole runs or, where one alone is
+    more than the first cache holds, a part of it. depthwise: each channel is convolved by itself; `convolution` says as many
+    input as output channels in one group.
     """
 
     convolution: Convolution
@@ -43,10 +52,16 @@ class PixelPlan:
     panels: int
     strips: int
     column_blocks: int
-    taps_each: int
-    channels_each: int
     joined: bool
+    lines_each: int
+    steps_each: int
     product: Plan | None = None
+    depthwise: bool = False
+
+    @property
+    def inputs(self) -> int:
+        """Input channels that an output channel is a sum over."""
+        return 1 if self.depthwise else self.convolution.inputs
 
     @property
     def lanes(self) -> int:
@@ -87,16 +102,26 @@ class PixelPlan:
         return sorted({self.vectors, self.all_vectors // self.panels}, reverse=True)
 
     @property
-    def tap_blocks(self) -> int:
-        return ceil(self.convolution.taps / self.taps_each)
+    def run(self) -> int:
+        """Elements of x beside each other that a line of weights meets."""
+        return self.convolution.inputs * (self.convolution.kernel[2] if self.joined else 1)
 
     @property
-    def channel_blocks(self) -> int:
-        return ceil(self.convolution.inputs / self.channels_each)
+    def lines(self) -> int:
+        """Runs that a pixel meets."""
+        return self.convolution.taps // (self.convolution.kernel[2] if self.joined else 1)
+
+    @property
+    def line_blocks(self) -> int:
+        return ceil(self.lines / self.lines_each)
+
+    @property
+    def step_blocks(self) -> int:
+        return ceil(self.run / self.steps_each)
 
     @property
     def blocks(self) -> int:
-        return self.tap_blocks * self.channel_blocks
+        return self.line_blocks * self.step_blocks
 
     @property
     def strip(self) -> int:
@@ -106,7 +131,7 @@ class PixelPlan:
     @property
     def packed_each(self) -> int:
         """Elements of the packed weights of one vector of output channels."""
-        return self.lanes * self.convolution.taps * self.convolution.inputs
+        return self.lanes * self.convolution.taps * self.inputs
 
     @property
     def packed(self) -> int:
@@ -133,7 +158,7 @@ class PixelPlan:
 
     @property
     def flops(self) -> int:
-        return self.convolution.flops
+        return self.convolution.flops // (self.convolution.inputs if self.depthwise else 1)
 
 
 def is_dense(c: Convolution) -> bool:
@@ -160,7 +185,7 @@ def pixel_product(c: Convolution, machine: Machine) -> Plan | None:
 def pixel_tile(pixels: int, vectors: int, terms: int, machine: Machine) -> tuple[float, int, int]:
     """Cycles, tiles and panels that take the fewest cycles for so many pixels, vectors and terms of each sum."""
     best = (float("inf"), 1, 1)
-    most = min(ROWS, pixels, 4 if machine.registers <= 16 else ROWS)
+    most = min(ROWS, pixels)
     for wide in range(1, min(8, vectors) + 1):
         panels = ceil(vectors / wide)
         for rows in range(1, most + 1):
@@ -176,47 +201,42 @@ def pixel_tile(pixels: int, vectors: int, terms: int, machine: Machine) -> tuple
 @lru_cache(1024)
 def plan_pixels(c: Convolution, machine: Machine) -> PixelPlan | None:
     """Cut a convolution up for a machine; None where its channels are apart, or the input is read as if spread out."""
-    if c.x[1] != 1 or c.spread != (1, 1, 1) or c.taps > 400:
+    if c.x[1] != 1 or c.spread != (1, 1, 1) or c.taps > MOST_TAPS:
         return None
-    lanes, size = machine.lanes(c.type), BITS[c.type] // 8
-    pixels, vectors = c.images * c.positions, ceil(c.outputs / lanes)
     product = pixel_product(c, machine)
     if product is not None:
-        return PixelPlan(c, machine, 1, 1, 1, 1, 1, c.inputs, False, product)
-    _, tiles, panels = pixel_tile(pixels, vectors, c.inputs * c.taps, machine)
-    each = ceil(vectors / panels) * lanes * size
-    most = max(16, machine.l1 * 5 // 8 // each)
-    joined = c.dilation[2] == 1 and c.kernel[2] > 1 and c.x[4] == c.inputs and c.groups == 1
-    joined = joined and c.inputs * c.kernel[2] <= most and not c.turned
-    unit = c.kernel[2] if joined else 1
-    channels_each, taps_each = c.inputs, 1
-    if c.inputs * c.taps <= most:
-        taps_each = c.taps
-    elif c.inputs * unit <= most:
-        taps_each = most // (c.inputs * unit) * unit
-    else:
-        channels_each = ceil(c.inputs / ceil(c.inputs / most))
-    rows = ceil(pixels / tiles)
-    strip = max(1, min(STRIP, MOST_TABLE // (8 * (rows + 1) * c.taps)))
-    strips = ceil(tiles / strip)
-    wanted = CHUNKS if c.flops > 2000 * SMALL else CHUNKS // 2
+        return PixelPlan(c, machine, 1, 1, 1, 1, False, 1, c.inputs, product)
+    lanes, size, depthwise = machine.lanes(c.type), BITS[c.type] // 8, c.inputs == c.outputs == 1 < c.groups
+    if depthwise:
+        c = replace(c, groups=1, inputs=c.groups, outputs=c.groups, w=(0, c.w[0], 1))
+    pixels, vectors = c.images * c.positions, ceil(c.outputs / lanes)
+    _, tiles, panels = pixel_tile(pixels, vectors, c.taps * (1 if depthwise else c.inputs), machine)
+    joined = c.dilation[2] == 1 and c.kernel[2] > 1 and c.x[4] == c.inputs <= JOINED and c.groups == 1 and not depthwise
+    run, lines = (c.inputs * c.kernel[2], c.taps // c.kernel[2]) if joined else (c.inputs, c.taps)
+    lines_each, steps_each, each = lines, run, ceil(vectors / panels) * lanes * size
+    if not depthwise and lines * run * each > machine.l2 // 2:
+        most = max(16, machine.l1 * 5 // 8 // each)
+        lines_each, steps_each = max(1, most // run), ceil(run / ceil(run / most))
+    strip = max(1, min(STRIP, MOST_TABLE // (8 * (ceil(pixels / tiles) + 1) * c.taps)))
+    strips, flops = ceil(tiles / strip), 2 * pixels * c.groups * c.outputs * c.taps * (1 if depthwise else c.inputs)
+    wanted = CHUNKS if flops > 2000 * SMALL else CHUNKS // 2
     column_blocks = 1
-    if c.flops >= SMALL and strips < wanted:
+    if flops >= SMALL and strips < wanted:
         column_blocks = min(c.groups * panels, ceil(wanted / strips))
         if strips * column_blocks < wanted:
             strips = min(tiles, ceil(wanted / column_blocks))
-    return PixelPlan(c, machine, tiles, panels, strips, column_blocks, taps_each, channels_each, joined)
+    return PixelPlan(c, machine, tiles, panels, strips, column_blocks, joined, lines_each, steps_each, None, depthwise)
 
 
 def pixel_cycles(plan: PixelPlan) -> float:
     """Cycles of packing the weights and of all units."""
-    c, machine = plan.convolution, plan.machine
+    c = plan.convolution
     if plan.product is not None:
         p = plan.product
         terms = p.product.k * steps(p.product.m / p.row_tiles, p.vectors) + 60
         return p.batches * p.row_tiles * p.panels * terms + 0.4 * p.packed
-    terms = c.inputs * c.taps
     even = plan.pixels / plan.tiles
-    each = terms * steps(even, plan.vectors) + plan.blocks * (40 + 2 * even * plan.vectors)
-    compute = c.groups * plan.panels * plan.tiles * each
-    return compute + plan.tiles * plan.column_blocks * c.taps * even * 3 + 0.5 * plan.packed
+    each = steps(even, plan.vectors) if not plan.depthwise else 0.8 * even * plan.vectors
+    tile = plan.inputs * c.taps * each + plan.blocks * (40 + 4 * even * plan.vectors)
+    places = plan.tiles * plan.column_blocks * plan.lines * even * 3
+    return c.groups * plan.panels * plan.tiles * tile + places + PACKING * plan.packed

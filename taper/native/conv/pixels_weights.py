@@ -52,7 +52,7 @@ class _Packing:
     def _vector(self, source: Value, target: Value, width: Value, count: int) -> None:
         """One vector of `count` output channels: all taps and input channels."""
         c = self.plan.convolution
-        if not c.turned and {(c.w[2], c.apart)} & {(c.taps, 1), (1, c.inputs)} or c.taps == 1 == c.w[2]:
+        if not c.turned and {(c.w[2], c.apart)} & {(c.taps, 1), (1, self.plan.inputs)} or c.taps == 1 == c.w[2]:
             self._runs(source, target, width, count)
         else:
             self._apart(source, target, width, count)
@@ -60,15 +60,15 @@ class _Packing:
     def _place(self, target: Value, at: Value, width: Value) -> Value:
         """Where element `at` of an output channel's run of memory goes."""
         b, c = self.b, self.plan.convolution
-        if c.taps > 1 and c.apart == 1 and c.inputs > 1:
+        if c.taps > 1 and c.apart == 1 and self.plan.inputs > 1:
             tap, channel = b.rem(at, i64(c.taps), signed=False), b.div(at, i64(c.taps), signed=False)
-            at = b.add(b.mul(tap, i64(c.inputs)), channel)
+            at = b.add(b.mul(tap, i64(self.plan.inputs)), channel)
         return b.offset(target, b.mul(at, width), self.type)
 
     def _runs(self, source: Value, target: Value, width: Value, count: int) -> None:
         """All of an output channel's weights lie side by side: blocks of them are turned round."""
         b, c, side = self.b, self.plan.convolution, piece_lanes(self.type)
-        total = c.taps * c.inputs
+        total = c.taps * self.plan.inputs
         even = total // side * side if self.lanes % side == 0 and side > 1 and self.lanes >= side else 0
         wide = vector(self.type, self.lanes)
         with b.loop(i64(0), i64(even), i64(max(side, 1))) as loop:
@@ -88,11 +88,11 @@ class _Packing:
         """Weights that lie anyhow, one by one; vectors of them where output channels lie side by side."""
         b, c = self.b, self.plan.convolution
         wide = vector(self.type, self.lanes)
-        with b.loop(i64(0), i64(c.taps)) as tap, b.loop(i64(0), i64(c.inputs)) as channel:
+        with b.loop(i64(0), i64(c.taps)) as tap, b.loop(i64(0), i64(self.plan.inputs)) as channel:
             there = b.sub(i64(c.taps - 1), tap.index) if c.turned else tap.index
             there = b.add(b.mul(there, i64(c.apart)), b.mul(channel.index, i64(c.w[2])))
             where = b.offset(source, there, self.type)
-            at = b.add(b.mul(tap.index, i64(c.inputs)), channel.index)
+            at = b.add(b.mul(tap.index, i64(self.plan.inputs)), channel.index)
             spot = b.offset(target, b.mul(at, width), self.type)
             if c.w[1] == 1 and count == self.lanes:
                 b.store(b.load(wide, where), spot)
