@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 
 from ..autograd.backward import grad as tape_grad
+from ..autograd.leaves import AccumulateGrad
 from ..autograd.modes import enable_grad
-from ..autograd.tape import AccumulateGrad, OutputOf, Variable, node_of, wrap
+from ..autograd.nodes import OutputOf
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, wrap
 from ..tensor import stack, zeros_like
 from ..utils._pytree import tree_flatten, tree_map, tree_unflatten
 

@@ -370,8 +370,9 @@ class Builder:
         name = f"llvm.masked.scatter.{mangle(value.type)}.v{lanes(value.type)}p0"
         self.call(name, "void", value, pointers, i32(BITS[element(value.type)] // 8), mask)
 
-    def prefetch(self, pointer: Value) -> None:
-        self.call("llvm.prefetch.p0", "void", pointer, i32(0), i32(3), i32(1))
+    def prefetch(self, pointer: Value, near: int = 3) -> None:
+        """near: 3 into the first cache, 2 into the second."""
+        self.call("llvm.prefetch.p0", "void", pointer, i32(0), i32(near), i32(1))
 
     # Vectors.
 
