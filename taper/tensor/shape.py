@@ -474,7 +474,7 @@ def sum_to_size(self, *size):
     if extra < 0 or any(n not in (1, m) for n, m in zip(size, shape[extra:])):
         raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
     axes = [i for i, m in enumerate(shape) if i < extra or size[i - extra] == 1 != m]
-    return reshape(self.sum(axes, keepdim=True) if axes else self, size)
+    return reshape(self.sum(axes, keepdim=True) if axes or not shape else self, size)
 
 
 class ShapeMethods:
