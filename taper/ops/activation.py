@@ -48,14 +48,14 @@ prelu = op("prelu", lambda xp, x, w: xp.where(x > 0, x, x * w), promote=ARITHMET
            w=lambda xp, g, x: xp.dropped(g * x, (x > 0)))
 
 elu = op("elu", lambda xp, x, *, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(0, x))), promote=ARITHMETIC, fused=2.5, refuses="biuc",
-         x=lambda xp, g, x, alpha: xp.where(x <= 0, g * (alpha * xp.exp(xp.dropped(x, x >= 0))), g))
+         x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * (alpha * xp.exp(xp.dropped(x, x >= 0)))))
 
 celu = op("celu", lambda xp, x, *, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(0, x) / alpha)), promote=ARITHMETIC, fused=2.5, refuses="biuc",
-          x=lambda xp, g, x, alpha: xp.where(x <= 0, g * xp.exp(xp.dropped(x, x >= 0) / alpha), g))
+          x=lambda xp, g, x, alpha: xp.where(x > 0, g, g * xp.exp(xp.dropped(x, x >= 0) / alpha)))
 
 selu = op("selu", lambda xp, x: SELU_SCALE * xp.where(x > 0, x, SELU_ALPHA * xp.expm1(xp.minimum(0, x))), promote=ARITHMETIC, fused=2.5, refuses="biuc",
           grad_name="EluBackward0",
-          x=lambda xp, g, x: xp.where(x <= 0, g * (SELU_SCALE * SELU_ALPHA * xp.exp(xp.dropped(x, x >= 0))), g * SELU_SCALE))
+          x=lambda xp, g, x: xp.where(x > 0, g * SELU_SCALE, g * (SELU_SCALE * SELU_ALPHA * xp.exp(xp.dropped(x, x >= 0)))))
 
 gelu = op("gelu", lambda xp, x: x * xp.ndtr(x), promote=ARITHMETIC, fused=40, refuses="biuc",
           x=lambda xp, g, x: g * (xp.ndtr(x) + x * xp.exp(-0.5 * x * x) * (ROOT_TWO_OVER_PI / 2)))

@@ -52,7 +52,7 @@ OTHERWISE = [
     ("cumprod_.dtype", lambda T, v: v.double().cumprod_(0, dtype=T.float32), "Bad in-place call"),
     ("heaviside.out", lambda T, v: T.heaviside(v.float(), v.float(), out=v.double()), "different dtypes"),
     ("signbit.out", lambda T, v: T.signbit(v, out=v.long()), "non-boolean outputs"),
-    ("lerp.out", lambda T, v: T.lerp(v.float(), v.float(), v.float(), out=v.double()), "float"),
+    ("lerp.out", lambda T, v: T.lerp(v.float(), v.float(), v.float(), out=v.double()), "expected Float"),
     ("matrix_power.out", lambda T, v: T.linalg.matrix_power(v[:1, None].float(), 2, out=v[:1, None].double()), "out"),
     ("inner.out", lambda T, v: T.inner(v.float(), v.float(), out=v[0].double()), "dtype"),
     ("randn.out", lambda T, v: T.randn(6, dtype=T.float32, out=v.double()), "does not match dtype of out"),
