@@ -81,7 +81,7 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
     (
         """cummax cummin max min aminmax kthvalue median nanmedian mode sort topk svd eig eigh lu qr slogdet lstsq lu_factor
         lu_factor_ex cholesky_ex inv_ex solve_ex ldl_factor ldl_factor_ex triangular_solve frexp geqrf histogram
-        lu_unpack functional.lu unique""",
+        lu_unpack functional.lu unique native_batch_norm""",
         {"tensor or tensors or None": "out"},
     ),
     ("max min median nanmedian", {"tensor or int or None": "dim", "anything": "other"}),
