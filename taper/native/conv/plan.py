@@ -23,6 +23,9 @@ from .weights import copies_weights
 MOST_BYTES = 1 << 20
 """Most bytes of stack for a panel, and for unfinished sums."""
 
+ALONE = 16_000
+"""Cycles up to which a convolution is cut up for one thread: two would need as long to meet as they gain."""
+
 
 @dataclass(frozen=True)
 class ConvPlan:
@@ -204,7 +207,7 @@ def cycles(plan: ConvPlan) -> float:
 def total_cost(plan: ConvPlan) -> float:
     """Cycles of all units, and what too few or uneven chunks cost."""
     cost = cycles(plan)
-    if plan.flops < SMALL:
+    if plan.flops < SMALL or cost < ALONE:
         return cost
     wanted = CHUNKS if plan.flops > 2000 * SMALL else CHUNKS // 2
     chunks = min(plan.units, 4 * CHUNKS)
