@@ -159,7 +159,7 @@ class autocast:
         self._cache_enabled = is_autocast_cache_enabled() if cache_enabled is None else cache_enabled
         if device_type == "cuda" and not driver.count():
             if enabled:
-                warnings.warn("User provided device_type of 'cuda', but CUDA is not available. Disabling", stacklevel=2)
+                warnings.warn("CUDA is not available. Disabling autocast.", stacklevel=2)
             enabled = False
         elif self.fast_dtype not in casting.LOWER:
             words = "torch.bfloat16, torch.float16 only currently."

@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..autograd.shortage import out_of_memory
-from .capture import ORDINARY, captured, capturing, located
+from .attempts import captured
+from .calling import EAGER, MISS
+from .capture import capturing
 from .engine import look_at_machine
 from .errors import CaptureError, Uninitialised
+from .places import ORDINARY, located
 from .reach import Wrapper, reach
 from .recording import recording
-from .step import EAGER, MISS, Step
+from .step import Step
 from .trees import flatten
 from .undo import Undo
 

@@ -14,7 +14,8 @@ from . import api
 from .api import Compiled
 from .capture import capturing
 from .errors import CaptureError, Uninitialised
-from .reach import Reach, Wrapper, reach
+from .holdings import Reach
+from .reach import Wrapper, reach
 from .step import Step
 from .trees import flatten
 

@@ -7,7 +7,7 @@ import numbers
 import numpy as np
 from numpy import ndarray
 
-from ..autograd.dispatch import binary
+from ..autograd.callables import binary
 from ..autograd.inplace import inplace
 from ..autograd.tape import Variable
 from ..autograd.updates import binary_inplace

@@ -7,10 +7,14 @@ import operator
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, beside, brought, cannot_broadcast, into, viewed
+from ..autograd.dispatch import apply
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.naming import shown_as
+from ..autograd.outputs import into
+from ..autograd.places import beside, brought
+from ..autograd.refusals import cannot_broadcast
 from ..autograd.tape import Variable, elsewhere, wrap
+from ..autograd.viewing import viewed
 from ..backends import namespace_of
 from ..ops import indexing as ops
 from ..ops.movement import astype

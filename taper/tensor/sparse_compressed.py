@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..autograd.tape import AccumulateGrad, Variable, wrap
+from ..autograd.leaves import AccumulateGrad
+from ..autograd.tape import Variable, wrap
 from . import formats
 from .core import Tensor
 from .creation import as_tensor

@@ -15,8 +15,9 @@ from typing import Any
 from ..amp import autocast
 from ..amp.autocast_mode import get_autocast_dtype, is_autocast_cache_enabled, is_autocast_enabled
 from ..autograd.modes import enable_grad, is_grad_enabled
+from ..autograd.recording import node_of
 from ..autograd.saved import saved_tensors_hooks
-from ..autograd.tape import Variable, alias, node_of
+from ..autograd.tape import Variable, alias
 from ..tensor.random import all_states, restore
 
 __all__ = [

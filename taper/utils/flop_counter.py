@@ -14,9 +14,11 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from ..autograd.nodes import Node
 from ..autograd.profiler import Recorder
-from ..autograd.tape import Node, Plan, next_sequence
+from ..autograd.tape import next_sequence
 from ..nn.hooks import register_module_forward_hook, register_module_forward_pre_hook
+from ..ops.operator import Plan
 from ..refusal import refused
 
 __all__ = ["FlopCounterMode", "register_flop_formula"]

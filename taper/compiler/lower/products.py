@@ -16,7 +16,7 @@ from .access import Access
 from .emitter import Emitter, Lane, Pointer, memory_type
 from .instructions import LLVM
 from .kernels import Kernel
-from .schedule import operand_strides
+from .operands import operand_strides
 
 
 @dataclass(frozen=True)

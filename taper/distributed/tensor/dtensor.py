@@ -14,7 +14,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...autograd.tape import AccumulateGrad, Variable, changed, counter_of, wrap
+from ...autograd.leaves import AccumulateGrad
+from ...autograd.tape import Variable, changed, counter_of, wrap
 from ...backends import NAMESPACES
 from ...tensor.core import Tensor
 from .. import collectives

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...autograd.dispatch import apply, beside
+from ...autograd.dispatch import apply
 from ...autograd.naming import shown_as
+from ...autograd.places import beside
 from ...autograd.tape import changed, wrap
 from ...backends import namespace_of
 from ...ops import indexing as ops
