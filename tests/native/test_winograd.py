@@ -95,7 +95,7 @@ class Run:
         self.expected, self.scale = direct(c, x, w), direct(c, np.abs(x), np.abs(w)).max()
 
     def run(self, pack=None, chunks=None):
-        for kernel, ranges, count in zip(self.kernels, (pack, chunks), (self.plan.pack_chunks, self.plan.chunks)):
+        for kernel, ranges, count in zip(self.kernels, (pack, chunks)[-len(self.kernels):], (self.plan.pack_chunks, self.plan.chunks)[-len(self.kernels):]):
             for begin, end in ranges or [(0, count)]:
                 kernel(self.table, begin, end)
         return self.y.reshape(self.expected.shape).copy()

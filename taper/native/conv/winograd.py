@@ -17,7 +17,7 @@ from .winograd_blocks import Blocks
 from .winograd_fetch import Fetch
 from .winograd_input import InputTransform
 from .winograd_plan import PLACES, WinogradPlan, plan_winograd
-from .winograd_weights import emit_weight_transform
+from .winograd_weights import emit_weight_transform, transform_row_tile
 
 AHEAD = 4096
 """Bytes of U that are fetched ahead where it is too large for the second cache (up to a tenth faster)."""
@@ -25,14 +25,15 @@ AHEAD = 4096
 
 @dataclass(frozen=True)
 class WinogradOperands:
-    """Where the kernel finds x and the transformed weights: each is called once, at its start, and gives a pointer."""
+    """Where the kernel finds x and the transformed weights (the weights, if plan.within): each is called once, at its
+    start, and gives a pointer."""
 
     x: Pointer
     packed: Pointer
 
 
 def emit_winograd(module: Module, name: str, plan: WinogradPlan, operands: WinogradOperands, finish: Finish) -> None:
-    """Write the kernel that computes the convolution: plan.chunks chunks. Needs transformed weights.
+    """Write the kernel that computes the convolution: plan.chunks chunks. Needs transformed weights unless plan.within.
 
     finish gets vectors of consecutive positions: batch = image, row = output channel, column = position. Where plan.tails
     has more than one number, a mask of the first lanes is computed, not a constant.
@@ -49,7 +50,11 @@ class _Kernel:
         self.b, self.plan, self.finish = b, plan, finish
         self.type = plan.convolution.type
         self.wide = vector(self.type, plan.lanes)
-        x, self.u = operands.x(b), operands.packed(b)
+        x, self.weights = operands.x(b), operands.packed(b)
+        self.u = self.weights
+        if plan.within:
+            self.u = b.place(self.type, PLACES * plan.u_place)
+            self.taps = b.place(self.type, plan.convolution.taps * plan.lanes)
         begin = getattr(finish, "begin", None)
         if begin is not None:
             begin(b)
@@ -78,10 +83,20 @@ class _Kernel:
                 with b.loop(first_output, last_output) as output:
                     first_tile = self.blocks.share(output.index, plan.row_tiles, plan.output_blocks)
                     last_tile = self.blocks.share(b.add(output.index, i64(1)), plan.row_tiles, plan.output_blocks)
+                    if plan.within:
+                        self._transform_weights(first_tile)
                     self._multiply(first_tile, last_tile)
                     self._transform_output(first_tile, last_tile)
 
     # Products.
+
+    def _transform_weights(self, tile: Value) -> None:
+        """U of one row tile, the only one of its output block."""
+        b, c = self.b, self.plan.convolution
+        row = self.blocks.share(tile, c.outputs, self.plan.row_tiles)
+        rows = b.sub(self.blocks.share(b.add(tile, i64(1)), c.outputs, self.plan.row_tiles), row)
+        w = self.blocks.at(self.weights, (row, c.w[1]))
+        transform_row_tile(b, self.plan, rows, (i64(0), i64(c.inputs)), w, self.taps, self.u)
 
     def _multiply(self, first_tile: Value, last_tile: Value) -> None:
         """M = U V of the output block's row tiles, for each place."""
@@ -97,7 +112,8 @@ class _Kernel:
                 with b.loop(first_tile, last_tile) as tile:
                     row = self.blocks.share(tile.index, c.outputs, plan.row_tiles)
                     rows = b.sub(self.blocks.share(b.add(tile.index, i64(1)), c.outputs, plan.row_tiles), row)
-                    a = self.blocks.at(u, (row, c.inputs), (rows, k)) if k else self.blocks.at(u, (row, c.inputs))
+                    before = () if plan.within else ((row, c.inputs),)
+                    a = self.blocks.at(u, *before, (rows, k)) if k else self.blocks.at(u, *before)
                     if k == 0 and plan.fetches:
                         call = b.add(b.mul(place.index, i64(plan.panels)), panel.index)
                         self.fetch.results(self.block, call, row, rows)
