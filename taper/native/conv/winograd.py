@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..gemm.matmul import Finish, Pointer
 from ..gemm.micro_kernel import Tile, emit_tile, prefix_mask
+from ..gemm.tiling import ROUND
 from ..text import BITS, Builder, Module, Value, i64, vector
 from .winograd_blocks import Blocks
 from .winograd_fetch import Fetch
@@ -119,17 +120,24 @@ class _Kernel:
                         self.fetch.results(self.block, call, row, rows)
                         self.fetch.input(b.add(b.mul(call, i64(plan.row_tiles)), tile.index))
                     out = self.blocks.at(m, (b.sub(row, first_row), PLACES * plan.m_place))
+                    following = []
+                    if plan.brought:
+                        call = b.add(b.mul(place.index, i64(plan.panels)), panel.index)
+                        after = b.add(row, rows)
+                        ahead = (call, c.inputs // ROUND * plan.brought)
+                        where = self.blocks.at(self.weights, (after, c.w[1]), ahead, (i64(1), k // ROUND * plan.brought))
+                        following = [where]
                     for size in plan.row_sizes:
                         with b.when(b.compare("==", rows, i64(size))):
                             if plan.last_vectors == plan.vectors:
-                                self._tile(size, plan.vectors, k, a, v, out)
+                                self._tile(size, plan.vectors, k, a, v, out, *following)
                                 continue
                             with b.when(last):
-                                self._tile(size, plan.last_vectors, k, a, v, out)
+                                self._tile(size, plan.last_vectors, k, a, v, out, *following)
                             with b.when(b.invert(last)):
-                                self._tile(size, plan.vectors, k, a, v, out)
+                                self._tile(size, plan.vectors, k, a, v, out, *following)
 
-    def _tile(self, rows: int, vectors: int, k: int, a: Value, v: Value, out: Value) -> None:
+    def _tile(self, rows: int, vectors: int, k: int, a: Value, v: Value, out: Value, *following: Value) -> None:
         """Call the micro-kernel for input channels from k on."""
         b, plan = self.b, self.plan
         width = vectors * plan.lanes
@@ -147,8 +155,10 @@ class _Kernel:
             width=PLACES * plan.m_place,
             accumulates=k > 0,
             ahead=AHEAD // (BITS[self.type] // 8) if plan.far else 0,
+            brought=plan.brought,
         )
-        b.call_local(emit_tile(b.module, tile), "void", a, b.offset(v, i64(k * width), self.type), out, i64(count))
+        panel = b.offset(v, i64(k * width), self.type)
+        b.call_local(emit_tile(b.module, tile), "void", a, panel, out, i64(count), *following)
 
     # Output.
 

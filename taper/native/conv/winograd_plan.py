@@ -24,7 +24,7 @@ from functools import lru_cache
 from math import ceil, gcd
 
 from ..gemm.pack import piece_lanes
-from ..gemm.tiling import CHUNKS, SMALL, register_tile
+from ..gemm.tiling import CHUNKS, ROUND, SMALL, register_tile
 from ..machine import Machine
 from ..text import BITS
 from .geometry import Convolution
@@ -38,7 +38,7 @@ SCRATCH = 1 << 20
 MOST_VECTORS = 16
 """Vectors of tiles in a block."""
 
-BEFOREHAND, WITHIN = 200, 100
+BEFOREHAND, WITHIN = 200, 150
 """Cycles in which a vector of output channels' weights of one input channel is transformed, written to memory or not."""
 
 
@@ -211,6 +211,16 @@ class WinogradPlan:
     def packed(self) -> int:
         """Elements of U that are transformed beforehand."""
         return 0 if self.within else PLACES * self.u_place
+
+    @property
+    def brought(self) -> int:
+        """Elements of the next row tile's weights that each round of a product brings nearer, 0 for none: transforming them
+        takes as long as they need to come from memory."""
+        c, size = self.convolution, BITS[self.convolution.type] // 8
+        together = c.w[1] == c.inputs * c.taps and c.w[2] == c.taps
+        if not self.within or not together or c.outputs * c.w[1] * size <= self.machine.l2 // 4:
+            return 0
+        return ceil(self.row_sizes[0] * c.taps * ROUND / (PLACES * self.panels))
 
     @property
     def far(self) -> bool:
