@@ -338,7 +338,9 @@ class Capture:
                 effects.append(Effect(state.source, symbol.node()))
             if not all(node is None or node.__class__ is AccumulateGrad for node in (t._node, state.node)):
                 if t._node is not state.node and not _same_leaf(t._node, state.node):
-                    raise CaptureError("a tensor from outside gets a history inside the step; return the result instead")
+                    raise CaptureError(
+                        "a tensor from outside gets a history inside the step; return the result instead"
+                    )
             grad, origin = t._grad, Source("grad", tensor=t, place=arguments.get(id(t), -1))
             if grad is None:
                 if state.grad is not None or state.assumed:

@@ -60,7 +60,9 @@ def where(condition, input=None, other=None, *, out=None):
         condition = condition.bool()
     if not (isinstance(input, Variable) and isinstance(other, Variable) and input._array.dtype == other._array.dtype):
         common = dtypes.result_type([t._array if isinstance(t, Variable) else t for t in (input, other)])
-        input, other = [_as(t if isinstance(t, Variable) else number_for(t, common, "where"), common) for t in (input, other)]
+        input, other = [
+            _as(t if isinstance(t, Variable) else number_for(t, common, "where"), common) for t in (input, other)
+        ]
     result = _broadcasting(ops.where, condition, input, other)
     return result if out is None else into(out, result)
 
@@ -300,7 +302,11 @@ def index_select(input, dim: int, index, *, out=None):
     limit = length(input, axis)
     if outside(index._array, limit):
         # PyTorch looks at the positions in two places, of which one knows dimension 1 alone.
-        kind, words = (RuntimeError, "INDICES element is out of DATA bounds") if axis == 1 else (IndexError, "index out of range in self")
+        kind, words = (
+            (RuntimeError, "INDICES element is out of DATA bounds")
+            if axis == 1
+            else (IndexError, "index out of range in self")
+        )
         raise kind(f"{words}: index_select along dimension {axis} of size {limit}")
     if input._array.ndim:
         result = apply(ops.index_select, input, index, axis=axis)
