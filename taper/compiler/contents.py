@@ -14,7 +14,7 @@ LARGE = 1 << 26
 """Bytes up to which a copy of an array is kept, with which it is compared at each call. Larger ones may be read as tensors
 alone, whose elements a program reads at each call."""
 
-_PIECE = 1 << 13
+_PIECE = 1 << 15
 """Numbers of 8 bytes that are compared at once."""
 
 

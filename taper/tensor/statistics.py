@@ -19,6 +19,11 @@ from .shape import check_tensor, reshape, unsqueeze
 __all__ = ["cov", "corrcoef", "gradient"]
 
 
+def _found(condition) -> bool:
+    """Whether a condition of a tensor holds somewhere; a captured step asks at each run, and leaves the call to eager then."""
+    return namespace_of(condition._array).found(condition._array)
+
+
 def _weights(name: str, weights, count: int, kinds: str, words: str) -> None:
     """RuntimeError unless there is one weight of the right type, not negative, for each observation."""
     array = weights._array
@@ -35,13 +40,8 @@ def _weights(name: str, weights, count: int, kinds: str, words: str) -> None:
             f"cov(): expected {name} to have the same numel as there are observations in the input but got "
             f"{array.size} != {count}"
         )
-    if namespace_of(array).found(array < 0):
+    if _found((weights >= 0).logical_not()):
         raise RuntimeError(f"cov(): {name} cannot be negative")
-
-
-def _found(condition) -> bool:
-    """Whether a condition of a tensor holds somewhere; a captured step asks at each run, and leaves the call to eager then."""
-    return namespace_of(condition._array).found(condition._array)
 
 
 def cov(input, *, correction: int = 1, fweights=None, aweights=None):
