@@ -18,11 +18,12 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from taper.backends import cpu
+from taper.backends.cuda.cublaslt_products import Product
 from taper.backends.device import device
 from taper.compiler.cuda.device import stand_in
 from taper.compiler.cuda.program import CudaProgram
 from taper.compiler.homes import Home
-from taper.compiler.lower.calls import Attend, Convolve, Matmul
+from taper.compiler.lower.calls import Attend, Convolve, Finish, Matmul
 from taper.native.machine import Machine, gpu
 
 from ..native import simt
@@ -87,7 +88,8 @@ class Emulated:
         )
 
     def call(self, what, addresses) -> None:
-        compute = self.multiply if isinstance(what, Matmul) else self.attend if isinstance(what, Attend) else self.convolve
+        ways = {Matmul: self.multiply, Attend: self.attend, Finish: self.finish, Convolve: self.convolve}
+        compute = ways[type(what)]
         self.enqueue(("call", what, tuple(addresses)), lambda: compute(what, addresses))
 
     def multiply(self, what: Matmul, addresses) -> None:
@@ -112,10 +114,24 @@ class Emulated:
     def attend(self, what: Attend, addresses) -> None:
         heads = what.heads
         types = {n: "float32" if n in ("lse", "stats") else what.dtype for n in (*heads.names, *heads.results)}
-        arrays = [at(a, prod(heads.shape_of(n)), types[n]).reshape(heads.shape_of(n)) for n, a in zip(heads.names, addresses)]
+        arrays = [
+            at(a, prod(heads.shape_of(n)), types[n]).reshape(heads.shape_of(n)) for n, a in zip(heads.names, addresses)
+        ]
         made = heads.evaluate(*arrays)
         for i, address in zip(what.present, addresses[len(heads.names) :]):
             at(address, made[i].size, types[heads.results[i]])[...] = made[i].ravel()
+
+    def finish(self, what: Finish, addresses) -> None:
+        routine, p = what.routine, what.routine.product
+        shapes = {
+            "a": (p.k, p.m) if p.a_across else (p.m, p.k), "b": (p.n, p.k) if p.b_across else (p.k, p.n),
+            "bias": (p.n,), "aux": p.aux_shape,
+        }  # fmt: skip
+        types = {"a": p.dtype, "b": p.dtype, "bias": p.out, "aux": "uint8" if "relu" in p.epilogue else p.out}
+        arrays = [at(a, prod(shapes[n]), types[n]).reshape(shapes[n]) for n, a in zip(routine.names, addresses)]
+        made = routine.evaluate(*arrays)
+        for i, address in zip(what.present, addresses[len(routine.names) :]):
+            at(address, made[i].size, made[i].dtype)[...] = made[i].ravel()
 
     def copy(self, target: int, source: int, size: int) -> None:
         def run():
@@ -175,14 +191,15 @@ class Emulated:
             action()
 
 
-def home(drivers: list | None = None, **options) -> Home:
-    """A home of arrays that are NumPy's, whose programs run on a driver of their own; `drivers` gets these."""
+def home(drivers: list | None = None, fuses: Callable = Product.is_possible, **options) -> Home:
+    """A home of arrays that are NumPy's, whose programs run on a driver of their own; `drivers` gets these. fuses: what
+    epilogues the library has."""
 
     def program(graph, results, state, hosted=frozenset()):
         driver = Emulated(**options)
         if drivers is not None:
             drivers.append(driver)
-        return CudaProgram(graph, results, state, driver.machine, hosted).loaded(driver)
+        return CudaProgram(graph, results, state, driver.machine, hosted, fuses).loaded(driver)
 
     return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, gpu=True)
 

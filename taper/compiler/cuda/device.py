@@ -12,12 +12,13 @@ import numpy as np
 from ...backends import cuda as settings
 from ...backends import namespace_of
 from ...backends.cuda import driver
+from ...backends.cuda.cublaslt_products import Product
 from ...backends.device import device
 from ...native import library
 from ...native.machine import Machine, gpu_for
 from ..heads import Heads
 from ..homes import Home
-from ..lower.calls import Attend, Convolve, Matmul
+from ..lower.calls import Attend, Convolve, Finish, Matmul
 from ..lower.threads import Grid
 from . import libraries
 from .program import CudaProgram
@@ -174,11 +175,13 @@ class Device:
 
     # Libraries.
 
-    def call(self, what: Matmul | Convolve | Attend, addresses: list[int]) -> None:
+    def call(self, what: Matmul | Convolve | Attend | Finish, addresses: list[int]) -> None:
         if isinstance(what, Matmul):
             self.multiply(what, addresses)
         elif isinstance(what, Attend):
             libraries.attend(what, addresses)
+        elif isinstance(what, Finish):
+            libraries.finish(what, addresses)
         elif not libraries.convolve(what, addresses):
             self.convolve(what, addresses)
 
@@ -186,6 +189,11 @@ class Device:
         """Whether cuDNN computes some attention here."""
         with self.on():
             return libraries.attends(heads)
+
+    def fuses(self, product: Product) -> bool:
+        """Whether cuBLASLt has a kernel for a product and its epilogue here."""
+        with self.on():
+            return libraries.fuses(product)
 
     def multiply(self, what: Matmul, addresses: list[int]) -> None:
         """By cuBLAS, whose matrices stand in columns: out.T = b.T a.T, whole stacks at a time."""
@@ -258,7 +266,7 @@ def _home(number: int) -> Home:
 
     def program(graph, results, state, hosted=frozenset()) -> CudaProgram:
         with here.on():
-            return CudaProgram(graph, results, state, here.machine, hosted).loaded(here)
+            return CudaProgram(graph, results, state, here.machine, hosted, here.fuses).loaded(here)
 
     place = device("cuda", number)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..epilogues import Finished
 from ..graph import Node
 from ..heads import Heads
 from .kernels import Kernel
@@ -73,12 +74,24 @@ class Attend:
         return self.heads.dtype
 
 
+@dataclass(frozen=True)
+class Finish:
+    """A product with its epilogue. present: which of its results there are arrays for."""
+
+    routine: Finished
+    present: tuple[int, ...]
+
+    @property
+    def dtype(self) -> str:
+        return self.routine.product.dtype
+
+
 @dataclass
 class Call:
     """A call of a library: the nodes whose arrays it gets, its results last."""
 
     kernels: list[Kernel]
-    what: Matmul | Convolve | Attend
+    what: Matmul | Convolve | Attend | Finish
     items: list[Node]
     reads: set[Node]
     writes: set[Node]
@@ -91,6 +104,8 @@ class Call:
             return f"cuBLAS, {self.what.dtype} into {self.what.out}"
         if isinstance(self.what, Attend):
             return f"cuDNN, {self.what.dtype}"
+        if isinstance(self.what, Finish):
+            return f"cuBLASLt, {self.what.dtype} into {self.what.routine.product.out}"
         return f"cuDNN, {self.what.dtype} into {self.what.out}"
 
 
@@ -99,7 +114,8 @@ def call_of(kernel: Kernel) -> Call:
     node = kernel.node
     if kernel.kind == "routine":
         parts = sorted(kernel.parts, key=lambda part: part.attrs[0])
-        what = Attend(node.attrs[0], tuple(part.attrs[0] for part in parts))
+        routine, present = node.attrs[0], tuple(part.attrs[0] for part in parts)
+        what = Finish(routine, present) if isinstance(routine, Finished) else Attend(routine, present)
         return Call([kernel], what, [*kernel.operands, *parts], set(kernel.operands), set(parts))
     what = _matmul(kernel) if node.op == "matmul" else _convolve(kernel)
     (result,) = kernel.results()
