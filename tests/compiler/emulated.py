@@ -20,6 +20,7 @@ from numpy.lib.stride_tricks import as_strided
 from taper.backends import cpu
 from taper.backends.cuda.cublaslt_products import Product
 from taper.backends.device import device
+from taper.compiler.channels import Convolving, last_axes
 from taper.compiler.cuda.device import stand_in
 from taper.compiler.cuda.program import CudaProgram
 from taper.compiler.homes import Home
@@ -100,6 +101,12 @@ class Emulated:
         out[...] = (wide.type(what.scale) * np.matmul(a.astype(wide), b.astype(wide))).astype(out.dtype).ravel()
 
     def convolve(self, what: Convolve, addresses) -> None:
+        if what.last:
+            routine = Convolving(what.op, what.first, what.second, what.shape, what.stride, what.padding, what.dilation, what.groups, what.dtype)  # fmt: skip
+            shapes = [tuple(s[i] for i in last_axes(len(s))) for s in (what.first, what.second)]
+            (made,) = routine.evaluate(*(at(a, prod(s), what.dtype).reshape(s) for a, s in zip(addresses, shapes)))
+            at(addresses[2], made.size, what.out)[...] = made.ravel()
+            return
         wide = np.float64 if what.dtype == "float64" else np.float32
         x = at(addresses[0], int(np.prod(what.first)), what.dtype).reshape(what.first).astype(wide)
         y = at(addresses[1], int(np.prod(what.second)), what.dtype).reshape(what.second).astype(wide)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def convolution_of(what: Convolve) -> Problem:
     """A convolution of arrays without gaps, as cuDNN's problem."""
-    operands = [problems.dense(s, what.dtype) for s in (what.first, what.second, what.shape)]
+    operands = [problems.dense(s, what.dtype, what.last) for s in (what.first, what.second, what.shape)]
     return problems.convolution(what.op, *operands, what.stride, what.padding, what.dilation)
 
 

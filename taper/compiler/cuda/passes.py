@@ -9,6 +9,7 @@ from ...backends.cuda.cublaslt_products import Product
 from ..elementwise import ELEMENTWISE
 from ..graph import LEAVES, MOVEMENTS, REDUCTIONS, Graph, Node, reached, verified
 from ..lower.expression import inline
+from .channels_last import keep_channels_last
 from .epilogues import fuse_epilogues
 
 HALVES = ("float16", "bfloat16")
@@ -31,6 +32,8 @@ def prepared(
     """Results and state after all passes. fuses: whether the library has a kernel for a product and its epilogue."""
     results, state = fuse_epilogues(graph, results, state, fuses)
     verified(results, "fuse_epilogues")
+    results, state = keep_channels_last(graph, results, state)
+    verified(results, "keep_channels_last")
     for rule in PASSES:
         new = rebuilt(graph, results, rule)
         results, state = verified([new[r] for r in results], rule.__name__), {new[r]: old for r, old in state.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..channels import Convolving
 from ..epilogues import Finished
 from ..graph import Node
 from ..heads import Heads
@@ -48,7 +49,7 @@ class Matmul:
 @dataclass(frozen=True)
 class Convolve:
     """`op` of the graph (conv, conv_input, conv_weight) of two arrays without gaps and of `dtype`, into one of `shape`, of
-    `out`."""
+    `out`. last: whether in memory the channels lie side by side."""
 
     op: str
     first: tuple[int, ...]
@@ -60,6 +61,7 @@ class Convolve:
     groups: int
     dtype: str
     out: str
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ class Call:
             return f"cuDNN, {self.what.dtype}"
         if isinstance(self.what, Finish):
             return f"cuBLASLt, {self.what.dtype} into {self.what.routine.product.out}"
-        return f"cuDNN, {self.what.dtype} into {self.what.out}"
+        order = ", channels-last" if self.what.last else ""
+        return f"cuDNN, {self.what.dtype} into {self.what.out}{order}"
 
 
 def call_of(kernel: Kernel) -> Call:
@@ -115,6 +118,10 @@ def call_of(kernel: Kernel) -> Call:
     if kernel.kind == "routine":
         parts = sorted(kernel.parts, key=lambda part: part.attrs[0])
         routine, present = node.attrs[0], tuple(part.attrs[0] for part in parts)
+        if isinstance(routine, Convolving):
+            r = routine
+            sizes = r.op, r.first, r.second, r.shape, r.stride, r.padding, r.dilation, r.groups
+            return Call([kernel], Convolve(*sizes, r.dtype, r.dtype, True), [*kernel.operands, *parts], set(kernel.operands), set(parts))
         what = Finish(routine, present) if isinstance(routine, Finished) else Attend(routine, present)
         return Call([kernel], what, [*kernel.operands, *parts], set(kernel.operands), set(parts))
     what = _matmul(kernel) if node.op == "matmul" else _convolve(kernel)
