@@ -7,8 +7,10 @@ import copy
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, memory_owner
-from ..autograd.tape import Variable, counter_of, node_of, wrap
+from ..autograd.dispatch import apply
+from ..autograd.places import memory_owner
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, counter_of, wrap
 from ..backends.cuda import driver
 from ..backends.device import CPU
 from ..backends.device import device as places

@@ -25,8 +25,8 @@ from ..placing import Scratch
 from .emitter import Pointer
 from .instructions import LLVM
 from .kernels import Kernel
+from .operands import operand_strides
 from .products import Epilogue, Piece, operand
-from .schedule import operand_strides
 
 
 def convolution_pieces(kernel: Kernel, pointer: Pointer, machine: Machine) -> list[Piece]:
