@@ -20,8 +20,17 @@ from .conv import Conv1d, Conv2d, Conv3d
 from .dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from .flatten import Flatten
 from .linear import Identity, Linear
-from .pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AvgPool1d, AvgPool2d, AvgPool3d
-from .pooling import MaxPool1d, MaxPool2d, MaxPool3d
+from .pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
 
 Shape = tuple[int, ...]
 Link = tuple[Callable, tuple, tuple]
@@ -145,7 +154,11 @@ def _avg_pool(n: int):
         sizes = _sizes(n, m.kernel_size, m.stride, m.padding)
         if sizes is None:
             return None
-        return averaged, (), (*sizes, bool(m.ceil_mode), bool(m.count_include_pad), getattr(m, "divisor_override", None))
+        return (
+            averaged,
+            (),
+            (*sizes, bool(m.ceil_mode), bool(m.count_include_pad), getattr(m, "divisor_override", None)),
+        )
 
     return link
 
