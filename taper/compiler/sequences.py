@@ -10,6 +10,7 @@ from math import prod
 import numpy as np
 
 from ..native import team
+from ..native.arrays import readable
 from ..native.machine import Machine, host
 from ..native.sequence import (
     QUERIES,
@@ -22,7 +23,7 @@ from ..native.sequence import (
     emit_weights,
 )
 from ..native.text import Builder, Module, Value, i64
-from .entry import Record, entrance, readable
+from .entry import Record, entrance
 from .lower.instructions import LLVM
 from .program import code_of
 from .recording import recording
