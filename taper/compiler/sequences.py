@@ -28,10 +28,10 @@ from .lower.instructions import LLVM
 from .program import code_of
 from .recording import recording
 
-SHARED = 30_000_000
+SHARED = 8_000_000
 """Operations from which a kernel is shared between threads: about what runs while a sleeping team wakes up, several times."""
 
-WORTH = 10_000_000
+WORTH = 4_000_000
 """Operations from which it is shared if the team is awake."""
 
 KEPT = 16 << 20

@@ -7,7 +7,7 @@ from math import ceil
 
 from .free_tile import K_BLOCK, FreeTile
 
-SHARED = 1 << 21
+SHARED = 1 << 20
 """Multiplications from which a product is cut."""
 
 PACKED = 40

@@ -18,7 +18,7 @@ from .any_size import FIELDS, emit_any_size
 from .cutting import SHARED, cut
 from .free_tile import FreeTile
 
-WOKEN = 1 << 24
+WOKEN = 1 << 22
 """Multiplications from which threads are woken for it."""
 
 LONG = 1 << 23
