@@ -353,10 +353,26 @@ def attention_grad(g, q, k, v, mask, drop, out, lse, scale: float, causal: bool)
         return NotImplemented
     plan, lead, given = found
     length, keys, batch = given["length"], given["keys"], prod(lead)
-    made = _like(q, (*lead, *q.shape[-2:])), _like(k, (*lead, *k.shape[-2:])), _like(v, (*lead, *v.shape[-2:]))
+    made = _together(q, k, v) if q.shape[:-2] == lead else None
+    if made is None:
+        made = [_like(x, (*lead, *x.shape[-2:])) for x in (q, k, v)]
     for name, array, rows in zip(("g", "out", "dq", "dk", "dv"), (g, out, *made), (length, length, length, keys, keys)):
         given |= _matrices(name, array, lead, rows)
     (work,) = _scratch(batch * plan.blocks(length) * QUERIES * plan.work, dtype=q.dtype)
     given |= {"lse": np.ascontiguousarray(lse), "work": work}
     _attending(plan, True).run(given, (batch,), plan.flops(batch, length, keys, True))
-    return made
+    return tuple(made)
+
+
+def _together(q, k, v) -> list[np.ndarray] | None:
+    """Arrays for the gradients of heads (N, H, L, D) that lie beside each other in rows, which lie so as well."""
+    if q.ndim != 4 or not (q.shape == k.shape == v.shape and q.strides == k.strides == v.strides):
+        return None
+    n, heads, length, features = q.shape
+    size, wide = q.itemsize, heads * features
+    step, within, along, each = q.strides
+    row = 3 * wide * size
+    if each != size or within != features * size or (along, step) not in ((row, row * length), (row * n, row)):
+        return None
+    whole = np.empty(3 * q.size, q.dtype)
+    return [np.ndarray(q.shape, q.dtype, whole, i * wide * size, q.strides) for i in range(3)]
