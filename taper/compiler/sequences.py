@@ -365,7 +365,8 @@ def attention_grad(g, q, k, v, mask, drop, out, lse, scale: float, causal: bool)
 
 
 def _together(q, k, v) -> list[np.ndarray] | None:
-    """Arrays for the gradients of heads (N, H, L, D) that lie beside each other in rows, which lie so as well."""
+    """Arrays for the gradients of heads (N, H, L, D) that lie beside each other in rows, which lie so as well: `rejoined`
+    takes what shares an array of one dimension for such."""
     if q.ndim != 4 or not (q.shape == k.shape == v.shape and q.strides == k.strides == v.strides):
         return None
     n, heads, length, features = q.shape

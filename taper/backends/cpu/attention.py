@@ -94,19 +94,11 @@ def attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal, needs):
 
 
 def rejoined(parts):
-    """Arrays (N, H, L, D) of new numbers as (N, L, 3 H D): the memory that they share where they lie so already."""
-    n, heads, length, features = parts[0].shape
-    wide, size = heads * features, parts[0].itemsize
-    step, within, along, each = parts[0].strides
-    whole = parts[0].base
-    if whole.__class__ is np.ndarray and whole.ndim == 1 and whole.size == 3 * parts[0].size and each == size:
-        starts = [_address(whole) + i * wide * size for i in range(3)]
-        if within == features * size and all(
-            p.base is whole and p.strides == parts[0].strides and _address(p) == at for p, at in zip(parts, starts)
-        ):
-            return np.ndarray((n, length, 3 * wide), whole.dtype, whole, 0, (step, along, size))
-    return np.concatenate([p.transpose(0, 2, 1, 3).reshape(n, length, wide) for p in parts], axis=-1)
-
-
-def _address(x) -> int:
-    return x.__array_interface__["data"][0]
+    """Arrays (N, H, L, D) of new numbers as (N, L, 3 H D): the memory that they share, where native code has made them so."""
+    first = parts[0]
+    n, heads, length, features = first.shape
+    whole = first.base
+    if whole.__class__ is np.ndarray and whole.ndim == 1 and parts[1].base is whole and parts[2].base is whole:
+        step, _, along, each = first.strides
+        return np.ndarray((n, length, 3 * heads * features), whole.dtype, whole, 0, (step, along, each))
+    return np.concatenate([p.transpose(0, 2, 1, 3).reshape(n, length, heads * features) for p in parts], axis=-1)
