@@ -38,7 +38,7 @@ KEPT = 16 << 20
 """Bytes of scratch that a thread keeps, at most."""
 
 NUMBERS = frozenset(
-    ["steps", "batch", "total", "length", "keys", *(n + "_step" for n in "q k v out g dq dk dv mask drop".split())]
+    ["steps", "batch", "total", "parts", "length", "keys", *(n + "_step" for n in "q k v out g dq dk dv mask drop".split())]
 )
 """Entries of a kernel's table that are numbers and not addresses."""
 
@@ -195,7 +195,8 @@ def recurrence(cell, x, h, c, w, b, sizes: tuple[int, ...], reverse: bool):
     arrays = {name: np.empty(shape, x.dtype) for name, shape in made.items()}
     (arrays["panels"],) = _scratch(panels.size, dtype=x.dtype)
     given = {"x": x, "h": h, "c": c, "w": w, "b": b, **arrays, **_steps(sizes, batch, total)}
-    kernels.run(given, (panels.count, plan.chunks(batch, panels)), plan.flops(total))
+    given["parts"] = plan.chunks(batch, panels, team.threads())
+    kernels.run(given, (panels.count, given["parts"]), plan.flops(total))
     states = (arrays["last_h"],) if c is None else (arrays["last_h"], arrays["last_c"])
     return (arrays["out"], *states, arrays["before_h"], arrays.get("before_c"), arrays["saved"], None)
 
@@ -226,7 +227,8 @@ def recurrence_grad(cell, gradients, before_h, before_c, saved, w, sizes: tuple[
         "saved": saved,
     }
     given = {**given, "w": w, **arrays, **_steps(sizes, batch, total)}
-    kernels.run(given, (panels.count, plan.chunks(batch, panels)), plan.flops(total))
+    given["parts"] = plan.chunks(batch, panels, team.threads())
+    kernels.run(given, (panels.count, given["parts"]), plan.flops(total))
     first = (arrays["d_h"],) if before_c is None else (arrays["d_h"], arrays["d_c"])
     return arrays["dx"], arrays["dr"], first, None
 
