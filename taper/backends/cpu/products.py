@@ -28,8 +28,8 @@ LARGE = 1 << 19
 SEVERAL = 1 << 19
 """Multiplications from which NumPy's library would use its own threads, which wait busily for each other, and cut sums."""
 
-KEPT = 4096
-"""Plans of products that are remembered."""
+KEPT, LONG = 1024, 1 << 12
+"""How many plans of products are remembered, of stacks that are not longer: a plan knows where each matrix begins."""
 
 SCALAR = (1,)
 
@@ -73,6 +73,8 @@ def _planned(x, y, bias, key):
     plan, made = None, _native()
     if made is not None and x.ndim >= 2 and y.ndim >= 2 and _many(x.shape[-2], y.shape[-1], x.size * y.shape[-1]):
         plan = made(x.shape, x.strides, y.shape, y.strides, x.dtype.char, bias is not None)
+        if plan is not None and plan.batches > LONG:
+            return plan
     _plans[key] = plan
     return plan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil
 
 from .free_tile import K_BLOCK, FreeTile
@@ -13,8 +14,9 @@ SHARED = 1 << 20
 PACKED = 40
 """Rows from which columns are packed where they might be read in place."""
 
-MOST = 16
-"""Row blocks at most; cuts that are compared are as few."""
+ROW_BLOCKS = (1, 2, 3, 4, 6, 8, 12, 16)
+COLUMN_BLOCKS = 16
+"""How many blocks cuts that are compared have: of rows, and of columns at most, as far as blocks may be so wide."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Cut:
     packs: bool
 
 
+@lru_cache(1024)
 def cut(t: FreeTile, m: int, n: int, k: int, batches: int, turned: bool) -> Cut:
     """Cut a product of sizes above 0. turned: B's columns do not lie beside each other."""
     k_block = ceil(ceil(k / ceil(k / K_BLOCK)) / 8) * 8
@@ -36,10 +39,12 @@ def cut(t: FreeTile, m: int, n: int, k: int, batches: int, turned: bool) -> Cut:
     if m * n * k * batches < SHARED:
         row_blocks, columns = 1, most
     else:
+        least = min(most, t.width * ceil(whole / t.width / COLUMN_BLOCKS))
         _, row_blocks, columns = min(
             (_cost(t, m, n, k, batches, turned, rows, columns), rows, columns)
-            for rows in range(1, max(1, min(MOST, m // t.rows)) + 1)
-            for columns in range(min(most, t.width * ceil(whole / t.width / MOST)), most + 1, t.width)
+            for rows in ROW_BLOCKS
+            if rows == 1 or rows * t.rows <= m
+            for columns in range(least, most + 1, t.width)
         )
     packs = turned or m >= PACKED * row_blocks
     return Cut(row_blocks, columns, k_block, ceil(n / columns), packs)

@@ -132,12 +132,13 @@ def _seat(crew: int, threads: int) -> np.ndarray:
 
 
 class Ready:
-    """A product of arrays of given shapes and strides: `run(a, b, c, bias)`; `shape` is the result's."""
+    """A product of arrays of given shapes and strides: `run(a, b, c, bias)`; `shape` is the result's, of so many batches."""
 
-    __slots__ = ("shape", "run", "_brief", "_enter", "_kept")
+    __slots__ = ("shape", "batches", "run", "_brief", "_enter", "_kept")
 
     def __init__(self, shape: tuple[int, ...], plan: np.ndarray, tables: tuple, work: int):
-        self.shape, self._kept, self._brief = shape, (plan, tables), work < WOKEN
+        self.shape, self.batches, self._brief = shape, prod(shape[:-2]), work < WOKEN
+        self._kept = plan, tables
         several = work >= SHARED and plan[_WORDS + 1] > 1
         if work < LONG:
             self._enter = _bind()(ctypes.addressof(_methods()[int(several)]), plan, None)
