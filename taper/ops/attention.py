@@ -29,6 +29,7 @@ joint_attention = op(
     "joint_attention",
     lambda xp, joint, mask, drop, *, heads, scale, causal: _joint(xp, joint, mask, drop, heads, scale, causal),
     aux=("kept",),
+    broadcasts=True,
     grad_name="ScaledDotProductFlashAttentionForCpuBackward0",
     joint=lambda xp, g, joint, mask, drop, out, kept, heads, scale, causal, needs: _joint_slopes(
         xp, g, joint, mask, drop, out, kept, heads, scale, causal, needs
@@ -49,7 +50,8 @@ def _parts(xp, joint, heads: int):
 
 def _joint(xp, joint, mask, drop, heads, scale, causal):
     out, kept = xp.attention(*_parts(xp, joint, heads), mask, drop, scale, causal)
-    return _rows(xp, out), kept
+    # Tensors, for derivatives of derivatives, compute no more than what is kept.
+    return None if out is None else _rows(xp, out), kept
 
 
 def _rows(xp, x):
