@@ -38,7 +38,15 @@ KEPT = 16 << 20
 """Bytes of scratch that a thread keeps, at most."""
 
 NUMBERS = frozenset(
-    ["steps", "batch", "total", "parts", "length", "keys", *(n + "_step" for n in "q k v out g dq dk dv mask drop".split())]
+    [
+        "steps",
+        "batch",
+        "total",
+        "parts",
+        "length",
+        "keys",
+        *(n + "_step" for n in "q k v out g dq dk dv mask drop".split()),
+    ]
 )
 """Entries of a kernel's table that are numbers and not addresses."""
 

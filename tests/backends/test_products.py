@@ -133,7 +133,11 @@ def test_affine(shape, dtype):
     rows, features, columns = shape
     x, w = matrices(rows, features, columns, dtype)
     w, random = np.ascontiguousarray(w.T), np.random.default_rng(0)
-    for bias in (None, random.standard_normal(columns).astype(dtype), random.standard_normal(2 * columns).astype(dtype)[::2]):
+    for bias in (
+        None,
+        random.standard_normal(columns).astype(dtype),
+        random.standard_normal(2 * columns).astype(dtype)[::2],
+    ):
         want = x.astype(float) @ w.T.astype(float) + (0 if bias is None else bias)
         bound = (np.abs(x).astype(float) @ np.abs(w.T).astype(float) + 4) * np.finfo(dtype).eps * 8
         assert (np.abs(cpu.affine(x, w, bias) - want) <= bound).all()

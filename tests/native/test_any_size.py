@@ -138,7 +138,9 @@ def test_nothing_outside_is_touched(name):
                 assert_is(c, a, b, bias, tolerance)
 
 
-@pytest.mark.parametrize("sizes", [(8, 12, 20, 1), (512, 384, 128, 1), (64, 64, 32, 32), (5000, 3, 9, 2), (300, 9000, 700, 1)])
+@pytest.mark.parametrize(
+    "sizes", [(8, 12, 20, 1), (512, 384, 128, 1), (64, 64, 32, 32), (5000, 3, 9, 2), (300, 9000, 700, 1)]
+)
 def test_a_cut_covers_the_product(sizes):
     m, n, k, batches = sizes
     for type in TYPES:

@@ -23,7 +23,13 @@ def affine(x, w, b):
     if x.ndim > 2:
         # One tall product: NumPy would run one for each of the leading indices.
         return affine(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), w, b).reshape(*x.shape[:-1], w.shape[0])
-    if b is not None and x.__class__ is ndarray and b.shape == w.shape[:1] and b.strides == (x.itemsize,) and b.dtype is x.dtype:
+    if (
+        b is not None
+        and x.__class__ is ndarray
+        and b.shape == w.shape[:1]
+        and b.strides == (x.itemsize,)
+        and b.dtype is x.dtype
+    ):
         made = product(x, w.T, b)
         if made is not None:
             return made

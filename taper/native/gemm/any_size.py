@@ -145,7 +145,16 @@ class _Driver:
                 self.multiply(start, k, adds, kind, row, count, panel.index, column, end)
 
     def multiply(
-        self, start: Value, k: Value, adds: Value, kind: Value, row: Value, rows: Value, at: Value, column: Value, end: Value
+        self,
+        start: Value,
+        k: Value,
+        adds: Value,
+        kind: Value,
+        row: Value,
+        rows: Value,
+        at: Value,
+        column: Value,
+        end: Value,
     ) -> None:
         """One tile of rows by one panel."""
         b, t = self.b, self.t

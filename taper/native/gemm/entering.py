@@ -102,7 +102,12 @@ _COUNTED = sys.version_info < (3, 12)
 class _Method(ctypes.Structure):
     """PyMethodDef, of which CPython's binary interface keeps the layout."""
 
-    _fields_ = [("name", ctypes.c_char_p), ("function", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p)]
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    ]
 
 
 _FASTCALL = 0x80
