@@ -46,7 +46,7 @@ class _Driver:
 
     def __init__(self, module: Module, name: str, t: FreeTile):
         self.t = t
-        self.tiles = emit_tiles(module, t)
+        self.tiles, self.tile_rows = (Value(f"@{name}", "ptr") for name in emit_tiles(module, t))
         self.lines, self.pack_rows = emit_lines(module, t), emit_pack_rows(module, t, t.width)
         self.pack_across, self.pack_turned = emit_pack_rows(module, t, t.across), emit_pack_turned(module, t)
         self.put = emit_put(module, t)
@@ -163,11 +163,14 @@ class _Driver:
         # Where the panel is not packed its columns lie beside each other.
         there = b.offset(self.right, b.add(b.mul(start, self["b_step"]), at), t.type)
         panel, step = b.select(packs, packed, there), b.select(packs, i64(t.width), self["b_step"])
+        index = tile_index(b, t, kind, vectors, rows)
+        tile = b.load("ptr", b.offset(self.tiles, index, "ptr"))
+        # What is not as large as the tile is put into its place afterwards.
         ragged = b.compare("!=", left, b.mul(vectors, i64(t.lanes)))
+        ragged = b.logical("or", ragged, b.compare("!=", rows, b.load("i64", b.offset(self.tile_rows, index, "i64"))))
         place = self.place(row, at)
         out = b.select(ragged, self.tile, place)
         width, more = b.select(ragged, i64(t.width), self["c_row"]), b.select(ragged, i64(0), adds)
-        tile = b.load("ptr", b.offset(Value(f"@{self.tiles}", "ptr"), tile_index(b, t, kind, vectors, rows), "ptr"))
         b.call_address(tile, self.copy, panel, out, k, step, width, more)
         with b.when(ragged):
             b.call_local(self.put, "void", self.tile, place, rows, left, self["c_row"], adds)

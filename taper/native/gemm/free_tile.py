@@ -79,22 +79,32 @@ def _function(module: Module, name: str, arguments: str) -> Builder:
     return Builder(module, name, arguments.split(), attributes="noinline nounwind", linkage="internal")
 
 
-def emit_tiles(module: Module, t: FreeTile) -> str:
-    """Write the tiles, and a table of them: see `tile_index`. Returns the table's name."""
-    names = [
-        _emit_tile(module, t, rows, vectors, along)
-        for along in (True, False)
-        for vectors in range(1, VECTORS + 1)
-        for rows in range(1, t.rows + 1)
-    ]
-    table = f"free_tiles_{t.type}"
-    module.functions.append(f"@{table} = internal constant [{len(names)} x ptr] [ptr @{', ptr @'.join(names)}]\n")
-    return table
+def emit_tiles(module: Module, t: FreeTile) -> tuple[str, str]:
+    """Write the tiles, and two tables for all numbers of rows: of tiles that have as many or more, and how many these have
+    (see `tile_index`). Returns the tables' names."""
+    tiles, rows = [], []
+    for along in (True, False):
+        for vectors in range(1, VECTORS + 1):
+            made = _written(t.rows, vectors)
+            rows += [min(r for r in made if r >= wanted) for wanted in range(1, t.rows + 1)]
+            names = {r: _emit_tile(module, t, r, vectors, along) for r in made}
+            tiles += [f"ptr @{names[r]}" for r in rows[-t.rows :]]
+    tables = f"free_tiles_{t.type}", f"free_rows_{t.type}"
+    for name, type, words in zip(tables, ("ptr", "i64"), (tiles, [f"i64 {r}" for r in rows])):
+        module.functions.append(f"@{name} = internal constant [{len(words)} x {type}] [{', '.join(words)}]\n")
+    return tables
 
 
-def tile_index(b: Builder, t: FreeTile, along: Value, vectors: Value, rows: Value) -> Value:
-    """The place in the table of the tile for a copy along k (0) or across rows (1)."""
-    kind = b.add(b.mul(along, i64(VECTORS)), b.sub(vectors, i64(1)))
+def _written(most: int, vectors: int) -> list[int]:
+    """For how many rows there are tiles: each takes milliseconds to compile, and of some there are none."""
+    if vectors < VECTORS:
+        return sorted({2, 4, 7, 10, most} & set(range(most + 1)))
+    return [r for r in range(1, most + 1) if r not in (5, 7, 9) or r == most]
+
+
+def tile_index(b: Builder, t: FreeTile, kind: Value, vectors: Value, rows: Value) -> Value:
+    """The place in the tables of the tile for a copy along k (0) or across rows (1)."""
+    kind = b.add(b.mul(kind, i64(VECTORS)), b.sub(vectors, i64(1)))
     return b.add(b.mul(kind, i64(t.rows)), b.sub(rows, i64(1)))
 
 
