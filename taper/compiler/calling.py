@@ -75,9 +75,7 @@ class Call:
         body += reads
         for k, (draw, nodes) in enumerate(self.step.draws):
             scope[f"draw{k}"] = draw
-            body.append(
-                f"d{k} = draw{k}.generator.stream.{draw.method}(*draw{k}.args, **draw{k}.kwargs)"
-            )
+            body.append(f"d{k} = draw{k}.generator.stream.{draw.method}(*draw{k}.args, **draw{k}.kwargs)")
             for i, node in enumerate(nodes):
                 name = f"d{k}" if len(nodes) == 1 else f"d{k}[{i}]"
                 body.append(f"d{k}_{i} = contiguous({name})")

@@ -15,7 +15,18 @@ from dataclasses import dataclass, field
 import ml_dtypes
 import numpy as np
 
-BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "half": 16, "bfloat": 16, "float": 32, "double": 64, "ptr": 64}
+BITS = {
+    "i1": 1,
+    "i8": 8,
+    "i16": 16,
+    "i32": 32,
+    "i64": 64,
+    "half": 16,
+    "bfloat": 16,
+    "float": 32,
+    "double": 64,
+    "ptr": 64,
+}
 FLOATS = ("half", "bfloat", "float", "double")
 _SUFFIX = {"half": "f16", "bfloat": "bf16", "float": "f32", "double": "f64", "ptr": "p0"}
 
@@ -286,6 +297,10 @@ class Builder:
             self.lines.append(f"  {text}")
             return Value("undef", "void")
         return self.emit(returns, text)
+
+    def call_address(self, function: Value, *arguments: Value) -> None:
+        """Call a function that returns nothing, by its address."""
+        self.lines.append(f"  call void {function.text}({', '.join(map(str, arguments))})")
 
     def sqrt(self, x: Value) -> Value:
         return self.intrinsic("sqrt", x.type, x)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from ...amp.autocast_mode import autocast_setting
+from ...autograd.modes import is_grad_enabled
+from ...autograd.recomputation import Part
+from ...autograd.saved import saved_tensors_hooks
 from ...autograd.tape import Variable
 from ...dtypes import from_numpy
 from ...errors import warn
 from ...tensor.joining import cat
 from ...tensor.products import linear
-from ...utils.checkpoint import checkpoint
 from .loss import cross_entropy
 
 
@@ -90,10 +93,25 @@ def _in_chunks(input, linear_weight, target, bias, options, *, weight, ignore_in
         parts = [part(input, target)]
     else:
         pairs = zip(input.split(rows), target.split(rows))
-        parts = [checkpoint(part, x, y, use_reentrant=False) for x, y in pairs]
+        parts = [_computed_again(part, x, y) for x, y in pairs]
     loss = cat(parts) if reduction == "none" else sum(parts[1:], parts[0])
     if reduction == "mean":
         kept = target != ignore_index
         loss = loss / (kept.sum() if weight is None else weight[target[kept]].sum())
     loss = loss.to(input.dtype)
     return loss.reshape(()) if single else loss
+
+
+def _computed_again(function, x, y) -> Variable:
+    """function(x, y), which keeps nothing for the backward pass and runs again there."""
+    if not is_grad_enabled():
+        return function(x, y)
+    setting = autocast_setting()
+
+    def again():
+        with setting():
+            function(x, y)
+
+    part = Part(again)
+    with saved_tensors_hooks(part.pack, part.unpack):
+        return function(x, y)
