@@ -40,7 +40,7 @@ _making = threading.Lock()
 class Fused:
     """A program with its inputs and results in order."""
 
-    def __init__(self, graph: Graph, inputs: list[Node], results: list, tree, checks: list[Node], overwritten: Sequence[Node] = ()):
+    def __init__(self, graph: Graph, inputs: list[Node], results: list, tree, checks: list[Node], numbers: int = 0, overwritten: Sequence[Node] = ()):
         self.inputs, self.tree = inputs, tree
         self.results = [None if r is None else graph.copied(r) for r in results]
         nodes = [r for r in self.results if isinstance(r, Node)]
@@ -139,7 +139,7 @@ def elementwise(formula: Callable, args: tuple, attrs: dict):
             key += v.dtype, next(rest)
         elif _changes(v):
             key.append(Number)
-            given.append(np.array(v))
+            given.append(v)
         else:
             key += v.__class__, v
     program = _kept(tuple(key), lambda: _captured(formula, args, attrs, likes, OnePass, _changes))
@@ -151,6 +151,28 @@ def elementwise(formula: Callable, args: tuple, attrs: dict):
 
 _ALIKE = (ANY,), (ANY,)
 """How an array of all elements is given, and how a formula sees it."""
+
+
+def element_way(formula: Callable, args: tuple, attrs: dict):
+    """The way into the program of an elementwise formula of arrays of one shape; None where there is none, or results are
+    of another dtype."""
+    key = [formula, *attrs]
+    for v in (*args, *attrs.values()):
+        key += (v.dtype, _ALIKE) if v.__class__ is np.ndarray else (Number,) if _changes(v) else (v.__class__, v)
+    return _way(tuple(key), args[0].dtype, ())
+
+
+def row_way(formula: Callable, x: np.ndarray, along: int, args: tuple):
+    """The way into a program of rows of as many elements as those of `x`, which all its arrays have."""
+    key: list = [formula, *(x.shape[-1:], x.dtype) * along]
+    for v in args:
+        key += v.__class__, v
+    return _way(tuple(key), x.dtype, x.shape[-1:])
+
+
+def _way(key: tuple, dtype, tail: tuple):
+    program = _programs.get(key)
+    return None if program is None or program.made != [(tail, dtype)] else program.way
 
 
 def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
@@ -194,6 +216,7 @@ def _kept(key: tuple, make: Callable):
         with _making:
             if len(_programs) >= LIMIT:
                 _programs.clear()
+                Native.ways.clear()
             found = _programs[key] = make()
     return found
 
@@ -226,7 +249,7 @@ def _captured(formula: Callable, args: tuple, attrs: dict, shapes: list[tuple], 
             if not settled() or not all(isinstance(r, Symbol) or r is None for r in results):
                 return None
             nodes = [None if r is None else r.node() for r in results]
-            return program(graph, [*inputs, *numbers], nodes, tree, recording.checks)
+            return program(graph, [*inputs, *numbers], nodes, tree, recording.checks, len(numbers))
         except CaptureError:
             return None
 
@@ -259,7 +282,7 @@ def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, chang
                 return None
             # The gradient, which is second, stays as it is.
             nodes = [r.node() for r in results]
-            return Fused(graph, [*inputs, *numbers], nodes, None, [], [inputs[0], *inputs[2:]])
+            return Fused(graph, [*inputs, *numbers], nodes, None, [], len(numbers), [inputs[0], *inputs[2:]])
         except CaptureError:
             return None
 
@@ -268,6 +291,7 @@ def lend() -> None:
     """Let the CPU namespace run large kernels natively; `native_available` says that machine code can be made."""
     keep_freed_memory()
     Native.run, Native.elementwise, Native.rows, Native.update = run, elementwise, rows, update
+    Native.element_way, Native.row_way, Native.ways = element_way, row_way, {}
     Native.recurrence, Native.recurrence_grad = _of_sequences("recurrence"), _of_sequences("recurrence_grad")
     Native.attention, Native.attention_grad = _of_sequences("attention"), _of_sequences("attention_grad")
 

@@ -12,19 +12,22 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from numpy import asarray, ndarray
+from numpy import asarray, empty, ndarray
 
 LARGE = 1 << 20
 """Elements from which kernels run natively."""
 
-LARGE_WORK = 1 << 13
-"""Nanoseconds of NumPy's from which elementwise formulas do. A native call takes about three thousand."""
+LARGE_WORK = 1 << 9
+"""Nanoseconds of NumPy's from which elementwise formulas do, beside its calls themselves."""
 
 ROWS = 1 << 11
 """Elements from which kernels of rows run natively: NumPy takes five to ten passes, each a microsecond and more."""
 
 SAMPLES = 1 << 8
 """Scores from which losses of class indices run natively."""
+
+SHORT = 1 << 14
+"""Elements up to which the short way into a program is tried."""
 
 WIDE = 16
 """Elements of a row from which softmax runs row by row."""
@@ -48,6 +51,11 @@ class Native:
     attention, attention_grad: see `attention.py`.
     """
 
+    ways: dict[tuple, Callable[..., bool] | None] = {}
+    """The short ways into programs of arrays of one shape and dtype, by formula, dtype and what else tells them apart."""
+
+    element_way: Callable[..., Any] | None = None
+    row_way: Callable[..., Any] | None = None
     run: Callable[..., Any] | None = None
     elementwise: Callable[..., Any] | None = None
     rows: Callable[..., Any] | None = None
@@ -104,9 +112,29 @@ def rowwise(kernel: Callable, seen: Callable[..., tuple[int, int, tuple] | None]
 
 
 def _by_rows(formula: Callable, args: tuple, along: int, axes: int, others: tuple):
-    shape = args[0].shape
+    x = args[0]
+    shape = x.shape
     if Native.rows is None:
         return NotImplemented
+    if axes == 1 and others == _LAST:
+        key = formula, shape[-1], x.dtype
+        way = Native.ways.get(key, key)
+        if way is key:
+            made = _by_rows_of(formula, args, along, axes, others)
+            Native.ways[key] = None if made is NotImplemented else Native.row_way(formula, x, along, others)
+            return made
+        if way is not None and x.size <= SHORT:
+            made = empty(shape, x.dtype)
+            if way(*args[:along], made):
+                return made
+    return _by_rows_of(formula, args, along, axes, others)
+
+
+_LAST = (-1,)
+
+
+def _by_rows_of(formula: Callable, args: tuple, along: int, axes: int, others: tuple):
+    shape = args[0].shape
     if axes == 1 and len(shape) == 2:
         made = Native.rows(formula, args[:along], others)
         return made if made.__class__ is not list else tuple(made)
@@ -193,6 +221,22 @@ def _kernel(name: str) -> Callable:
     return formula
 
 
+def _told_apart(formula: Callable, values: tuple) -> tuple[tuple, list, list]:
+    """What tells the program of an elementwise formula from others, and the arrays and the numbers that it takes."""
+    key: list = [formula]
+    arrays, numbers = [], []
+    for v in values:
+        if v.__class__ is ndarray:
+            key.append(v.dtype)
+            arrays.append(v)
+        elif v.__class__ is float and v not in (0, 1):
+            key.append(float)
+            numbers.append(v)
+        else:
+            key.append((v.__class__, v))
+    return tuple(key), arrays, numbers
+
+
 def fused(formula: Callable, cost: float) -> Callable:
     """An elementwise formula `formula(xp, x, ...)`, of which large arrays of NumPy's are computed natively in one pass.
 
@@ -202,23 +246,49 @@ def fused(formula: Callable, cost: float) -> Callable:
 
     # Small steps are mostly calls: those of one and two arrays do without packing their arguments.
     def one(xp, x):
-        if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
+        if x.__class__ is ndarray and (size := x.size) * cost >= LARGE_WORK:
+            if size <= SHORT:
+                way = Native.ways.get((formula, x.dtype))
+                if way is not None:
+                    made = empty(x.shape, x.dtype)
+                    if way(x, made):
+                        return made
             return large(xp, (x,), {})
         return formula(xp, x)
 
     def two(xp, x, y):
-        if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
+        if x.__class__ is ndarray and (size := x.size) * cost >= LARGE_WORK:
+            if size <= SHORT and y.__class__ is ndarray and y.shape == x.shape:
+                way = Native.ways.get((formula, x.dtype, y.dtype))
+                if way is not None:
+                    made = empty(x.shape, x.dtype)
+                    if way(x, y, made):
+                        return made
             return large(xp, (x, y), {})
         return formula(xp, x, y)
 
     def several(xp, *args, **attrs):
         x = args[0]
-        if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
+        if x.__class__ is ndarray and (size := x.size) * cost >= LARGE_WORK:
+            if size <= SHORT:
+                key, arrays, numbers = _told_apart(formula, (*args, *attrs.values()))
+                way = Native.ways.get(key)
+                if way is not None:
+                    made = empty(x.shape, x.dtype)
+                    if way(*arrays, *numbers, made):
+                        return made
             return large(xp, args, attrs)
         return formula(xp, *args, **attrs)
 
     def large(xp, args: tuple, attrs: dict):
         made = NotImplemented if Native.elementwise is None else Native.elementwise(formula, args, attrs)
-        return formula(xp, *args, **attrs) if made is NotImplemented else made
+        if made is NotImplemented:
+            return formula(xp, *args, **attrs)
+        key, arrays, _ = _told_apart(formula, (*args, *attrs.values()))
+        if key not in Native.ways and Native.element_way is not None:
+            if not all([a.shape == args[0].shape for a in arrays]):
+                return made
+            Native.ways[key] = Native.element_way(formula, args, attrs)
+        return made
 
     return several if code.co_kwonlyargcount else {2: one, 3: two}.get(code.co_argcount, several)
