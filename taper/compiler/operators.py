@@ -154,25 +154,44 @@ _ALIKE = (ANY,), (ANY,)
 
 
 def element_way(formula: Callable, args: tuple, attrs: dict):
-    """The way into the program of an elementwise formula of arrays of one shape; None where there is none, or results are
+    """The way into the program of an elementwise formula of arrays of one shape; None where there is none, or the result is
     of another dtype."""
+    return _way(_element_key(formula, args, attrs), [args[0].dtype])
+
+
+def update_way(rule: Callable, tensors: list[np.ndarray], numbers: dict):
+    """The way into the program of an optimizer's rule, made now, whose results take the places of the parameter and its
+    state. NotImplemented while something else is captured."""
+    if recording.graph is not None:
+        return NotImplemented
+    likes, key = [_ALIKE] * len(tensors), _element_key(rule, tensors, numbers)
+    _kept(key, lambda: _captured(rule, tuple(tensors), numbers, likes, OnePass, _changes))
+    return _way(key, [tensors[0].dtype, *[a.dtype for a in tensors[2:]]])
+
+
+def _element_key(formula: Callable, args: Sequence, attrs: dict) -> tuple:
     key = [formula, *attrs]
     for v in (*args, *attrs.values()):
         key += (v.dtype, _ALIKE) if v.__class__ is np.ndarray else (Number,) if _changes(v) else (v.__class__, v)
-    return _way(tuple(key), args[0].dtype, ())
+    return tuple(key)
 
 
 def row_way(formula: Callable, x: np.ndarray, along: int, args: tuple):
     """The way into a program of rows of as many elements as those of `x`, which all its arrays have."""
-    key: list = [formula, *(x.shape[-1:], x.dtype) * along]
-    for v in args:
-        key += v.__class__, v
-    return _way(tuple(key), x.dtype, x.shape[-1:])
+    like = x.reshape(-1, x.shape[-1])
+    return _way(_row_key(formula, (like,) * along, args), [x.dtype], x.shape[-1:])
 
 
-def _way(key: tuple, dtype, tail: tuple):
+def sample_way(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
+    """(way, tails and dtypes of the results) of the program that `rows` runs for these, None where there is none."""
+    program = _programs.get(_row_key(formula, along, args))
+    return None if program is None or program.way is None else (program.way, program.made)
+
+
+def _way(key: tuple, made: list, tail: tuple = ()):
+    """The way into a program whose results have these dtypes and that tail."""
     program = _programs.get(key)
-    return None if program is None or program.made != [(tail, dtype)] else program.way
+    return None if program is None or program.made != [(tail, dtype) for dtype in made] else program.way
 
 
 def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
@@ -182,15 +201,21 @@ def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
     """
     if recording.graph is not None:
         return NotImplemented
-    given = [a if a.flags.c_contiguous else in_order(a) for a in along]
-    key: list = [formula]
-    for a in given:
-        key += a.shape[1:], a.dtype
-    _describe(args, key, given)
-    if len(given) > len(along):
-        given = [in_order(a) for a in given]
-    program = _kept(tuple(key), lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never))
+    given = [a if a.flags.c_contiguous else in_order(a) for a in (*along, *_arrays(args))]
+    program = _kept(_row_key(formula, along, args), lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never))
     return NotImplemented if program is None else program.run(given, len(along[0]))
+
+
+def _arrays(values: tuple) -> list[np.ndarray]:
+    return [v for v in values if isinstance(v, np.ndarray)]
+
+
+def _row_key(formula: Callable, along: tuple[np.ndarray, ...], args: tuple) -> tuple:
+    key: list = [formula]
+    for a in along:
+        key += a.shape[1:], a.dtype
+    _describe(args, key, [])
+    return tuple(key)
 
 
 def _row_shapes(given: list[np.ndarray], along: int) -> list[tuple]:
@@ -291,7 +316,8 @@ def lend() -> None:
     """Let the CPU namespace run large kernels natively; `native_available` says that machine code can be made."""
     keep_freed_memory()
     Native.run, Native.elementwise, Native.rows, Native.update = run, elementwise, rows, update
-    Native.element_way, Native.row_way, Native.ways = element_way, row_way, {}
+    Native.element_way, Native.row_way, Native.sample_way = element_way, row_way, sample_way
+    Native.update_way, Native.ways = update_way, {}
     Native.recurrence, Native.recurrence_grad = _of_sequences("recurrence"), _of_sequences("recurrence_grad")
     Native.attention, Native.attention_grad = _of_sequences("attention"), _of_sequences("attention_grad")
 

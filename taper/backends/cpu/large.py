@@ -20,7 +20,7 @@ LARGE = 1 << 20
 LARGE_WORK = 1 << 9
 """Nanoseconds of NumPy's from which elementwise formulas do, beside its calls themselves."""
 
-ROWS = 1 << 11
+ROWS = 1 << 8
 """Elements from which kernels of rows run natively: NumPy takes five to ten passes, each a microsecond and more."""
 
 SAMPLES = 1 << 8
@@ -31,6 +31,9 @@ SHORT = 1 << 14
 
 WIDE = 16
 """Elements of a row from which softmax runs row by row."""
+
+NARROW = 1 << 12
+"""Elements up to which it does so with shorter rows, too."""
 
 SPREAD = 1 << 18
 """Elements from which what NumPy computes in one pass over memory runs natively: threads share it."""
@@ -48,14 +51,17 @@ class Native:
     run(formula, args, attrs): `formula(xp, *args, **attrs)` by a program for these shapes. elementwise: the same of an
     elementwise formula, by a program for all sizes. rows: `formula(xp, *along, *args)` of arrays `along` of rows, by a
     program for any number of rows. update: see `optim/optimizer.py`. recurrence, recurrence_grad: see `recurrence.py`.
-    attention, attention_grad: see `attention.py`.
+    attention, attention_grad: see `attention.py`. update_way: the way of an optimizer's rule (`optim/direct.py`).
     """
 
-    ways: dict[tuple, Callable[..., bool] | None] = {}
-    """The short ways into programs of arrays of one shape and dtype, by formula, dtype and what else tells them apart."""
+    ways: dict[tuple, Any] = {}
+    """The short ways into programs, by formula, dtypes and what else tells them apart; None for what has none. The layer
+    above finds them, once a program has run, by `element_way` and its like."""
 
-    element_way: Callable[..., Any] | None = None
-    row_way: Callable[..., Any] | None = None
+    element_way: Callable[..., Any] = staticmethod(lambda *args: None)
+    row_way: Callable[..., Any] = staticmethod(lambda *args: None)
+    sample_way: Callable[..., Any] = staticmethod(lambda *args: None)
+    update_way: Callable[..., Any] | None = None
     run: Callable[..., Any] | None = None
     elementwise: Callable[..., Any] | None = None
     rows: Callable[..., Any] | None = None
@@ -116,7 +122,7 @@ def _by_rows(formula: Callable, args: tuple, along: int, axes: int, others: tupl
     shape = x.shape
     if Native.rows is None:
         return NotImplemented
-    if axes == 1 and others == _LAST:
+    if axes == 1 and len(others) == 1 and others[0].__class__ is int:
         key = formula, shape[-1], x.dtype
         way = Native.ways.get(key, key)
         if way is key:
@@ -128,9 +134,6 @@ def _by_rows(formula: Callable, args: tuple, along: int, axes: int, others: tupl
             if way(*args[:along], made):
                 return made
     return _by_rows_of(formula, args, along, axes, others)
-
-
-_LAST = (-1,)
 
 
 def _by_rows_of(formula: Callable, args: tuple, along: int, axes: int, others: tuple):
@@ -149,8 +152,8 @@ def _by_rows_of(formula: Callable, args: tuple, along: int, axes: int, others: t
 
 
 def is_last(x: ndarray, axis: int) -> bool:
-    """Whether an axis is the last, and so long that native code gains from taking it row by row."""
-    return axis in (-1, x.ndim - 1) and x.shape[-1] >= WIDE
+    """Whether an axis is the last, and native code gains from taking it row by row."""
+    return axis in (-1, x.ndim - 1) and (x.shape[-1] >= WIDE or x.size <= NARROW)
 
 
 def has_rows(x: ndarray, width: int) -> bool:
@@ -182,9 +185,20 @@ def by_samples(formula: Callable, xp, x, *others):
     others: arrays of as many samples, and perhaps last a number.
     """
     if x.shape[2] == 1 and goes_by_samples(x):
+        # Arrays of samples, and perhaps last a number.
+        key = formula, x.shape[1], x.dtype, *[(a.dtype, a.ndim) for a in others]
+        found = Native.ways.get(key)
+        if found is not None:
+            way, made = found
+            n = x.shape[0]
+            results = [empty((n, *tail), dtype) for tail, dtype in made]
+            if way(x, *others, *results):
+                return results[0] if len(results) == 1 else tuple(results)
         along, number = [a for a in others if a.ndim], [asarray(a) for a in others if not a.ndim]
         made = NotImplemented if Native.rows is None else Native.rows(formula, (x, *along), tuple(number))
         if made is not NotImplemented:
+            if key not in Native.ways:
+                Native.ways[key] = Native.sample_way(formula, (x, *along), tuple(number))
             return made
     return formula(xp, x, *others)
 
@@ -285,7 +299,7 @@ def fused(formula: Callable, cost: float) -> Callable:
         if made is NotImplemented:
             return formula(xp, *args, **attrs)
         key, arrays, _ = _told_apart(formula, (*args, *attrs.values()))
-        if key not in Native.ways and Native.element_way is not None:
+        if key not in Native.ways:
             if not all([a.shape == args[0].shape for a in arrays]):
                 return made
             Native.ways[key] = Native.element_way(formula, args, attrs)
