@@ -13,14 +13,17 @@ from math import prod
 import numpy as np
 
 from ..native import builtin, library, team
-from .entry import BRIEF, CONTIGUOUS, FOREIGN, HEAD, readable
+from ..native.builtin import CONTIGUOUS, FOREIGN, HEAD, readable
+from .entry import BRIEF
 from .graph import ANY, Node
 
 SPEC = 4
 """Words of an argument's spec: its slot (-1: not read), its dtype's number (-1: a float), the elements of one of its rows
 (a float: its cell), and how many elements it has besides."""
 
-_WORDS = "slots specs numbers program last run count row most cells several arrays floats true false increment busy".split()
+_WORDS = (
+    "slots specs numbers program last run count row most cells several arrays floats true false increment busy".split()
+)
 """A call's record; the last says that a longer run is in the program."""
 
 
@@ -55,7 +58,19 @@ def _text() -> str:
         f"  %data_at = getelementptr i8, ptr %self, i64 {HEAD}",
         "  %record = load ptr, ptr %data_at",
     ]
-    addresses = {"slots", "specs", "numbers", "program", "run", "cells", "arrays", "floats", "true", "false", "increment"}
+    addresses = {
+        "slots",
+        "specs",
+        "numbers",
+        "program",
+        "run",
+        "cells",
+        "arrays",
+        "floats",
+        "true",
+        "false",
+        "increment",
+    }
     for i, word in enumerate(_WORDS):
         kind = "ptr" if word in addresses else "i64"
         name = "wanted" if word == "count" else word

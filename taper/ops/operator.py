@@ -97,7 +97,7 @@ class Plan:
     A joint rule is one step with input index -1.
     """
 
-    __slots__ = ("op", "mask", "keep", "steps", "node_class", "general", "flow", "save", "holds")
+    __slots__ = ("op", "mask", "keep", "steps", "node_class", "flow", "save", "holds")
 
     INPUT, OUTPUT, SHAPE, DTYPE, ATTR, AUX = range(6)
 
@@ -108,7 +108,6 @@ class Plan:
         self.node_class = None
         self.flow: Callable | None = None  # made by the tape when first needed
         self.save: Callable | None = None  # likewise
-        self.general = operator.joint is not None or operator.variadic
         if operator.joint is not None:
             self.steps.append((-1, operator.joint, self._positions(operator.joint)))
         else:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from numpy import asarray, empty, ndarray
+from numpy import asarray, ascontiguousarray, empty, ndarray
 
 LARGE = 1 << 20
 """Elements from which kernels run natively."""
@@ -131,7 +131,7 @@ def _by_rows(formula: Callable, args: tuple, along: int, axes: int, others: tupl
             return made
         if way is not None and x.size <= SHORT:
             made = empty(shape, x.dtype)
-            if way(*args[:along], made):
+            if way(*args[:along], made) or way(*map(ascontiguousarray, args[:along]), made):
                 return made
     return _by_rows_of(formula, args, along, axes, others)
 
@@ -251,6 +251,11 @@ def _told_apart(formula: Callable, values: tuple) -> tuple[tuple, list, list]:
     return tuple(key), arrays, numbers
 
 
+def _repeated(x: ndarray) -> ndarray:
+    """An array whose elements are few, seen in a larger shape, written out: gradients of sums come like that."""
+    return x.copy() if not x.flags.c_contiguous and 0 in x.strides else x
+
+
 def fused(formula: Callable, cost: float) -> Callable:
     """An elementwise formula `formula(xp, x, ...)`, of which large arrays of NumPy's are computed natively in one pass.
 
@@ -265,7 +270,7 @@ def fused(formula: Callable, cost: float) -> Callable:
                 way = Native.ways.get((formula, x.dtype))
                 if way is not None:
                     made = empty(x.shape, x.dtype)
-                    if way(x, made):
+                    if way(x, made) or way(_repeated(x), made):
                         return made
             return large(xp, (x,), {})
         return formula(xp, x)
@@ -276,7 +281,7 @@ def fused(formula: Callable, cost: float) -> Callable:
                 way = Native.ways.get((formula, x.dtype, y.dtype))
                 if way is not None:
                     made = empty(x.shape, x.dtype)
-                    if way(x, y, made):
+                    if way(x, y, made) or way(_repeated(x), _repeated(y), made):
                         return made
             return large(xp, (x, y), {})
         return formula(xp, x, y)
@@ -289,12 +294,14 @@ def fused(formula: Callable, cost: float) -> Callable:
                 way = Native.ways.get(key)
                 if way is not None:
                     made = empty(x.shape, x.dtype)
-                    if way(*arrays, *numbers, made):
+                    if way(*arrays, *numbers, made) or way(*map(_repeated, arrays), *numbers, made):
                         return made
             return large(xp, args, attrs)
         return formula(xp, *args, **attrs)
 
     def large(xp, args: tuple, attrs: dict):
+        if args[0].size <= SHORT and all([a.__class__ is not ndarray or a.shape == args[0].shape for a in args]):
+            args = tuple([_repeated(a) if a.__class__ is ndarray else a for a in args])
         made = NotImplemented if Native.elementwise is None else Native.elementwise(formula, args, attrs)
         if made is NotImplemented:
             return formula(xp, *args, **attrs)
