@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..native import library, team
-from ..native.builtin import CONTIGUOUS, FOREIGN, HEAD, WRITEABLE, readable
+from ..native.arrays import CONTIGUOUS, FOREIGN, HEAD, WRITEABLE, readable
 from .program import Program
 
 WORDS = 11
@@ -36,9 +36,12 @@ asleep, and waking it takes some fifty thousand. If it is still awake, less work
 PATIENCE = 50_000_000
 """Nanoseconds of work after which a program looks whether it is interrupted."""
 
+
 def _text(arrays: int, numbers: int, name: str) -> str:
     """The function `name(record, arrays..., numbers...)`: 1 if it ran, 2 if a flag forbade it, 0 if an array is unfit."""
-    arguments = ", ".join(["ptr %record", *[f"ptr %o{i}" for i in range(arrays)], *[f"double %n{i}" for i in range(numbers)]])
+    arguments = ", ".join(
+        ["ptr %record", *[f"ptr %o{i}" for i in range(arrays)], *[f"double %n{i}" for i in range(numbers)]]
+    )
     lines = [f"define i64 @{name}({arguments}) nounwind {{", "entry:"]
     for word, field in enumerate(("slots", "specs", "numbers", "team", "program")):
         lines += [f"  %a{word} = getelementptr i64, ptr %record, i64 {word}", f"  %{field} = load ptr, ptr %a{word}"]

@@ -78,7 +78,6 @@ class OnePass:
             return self.run([fit(a) for a in given], length)
         return out if self.several else out[0]
 
-
     @contextmanager
     def held(self) -> Iterator[None]:
         """A scope in which the program is not entered by its way."""

@@ -40,7 +40,16 @@ _making = threading.Lock()
 class Fused:
     """A program with its inputs and results in order."""
 
-    def __init__(self, graph: Graph, inputs: list[Node], results: list, tree, checks: list[Node], numbers: int = 0, overwritten: Sequence[Node] = ()):
+    def __init__(
+        self,
+        graph: Graph,
+        inputs: list[Node],
+        results: list,
+        tree,
+        checks: list[Node],
+        numbers: int = 0,
+        overwritten: Sequence[Node] = (),
+    ):
         self.inputs, self.tree = inputs, tree
         self.results = [None if r is None else graph.copied(r) for r in results]
         nodes = [r for r in self.results if isinstance(r, Node)]
@@ -202,7 +211,10 @@ def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
     if recording.graph is not None:
         return NotImplemented
     given = [a if a.flags.c_contiguous else in_order(a) for a in (*along, *_arrays(args))]
-    program = _kept(_row_key(formula, along, args), lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never))
+    program = _kept(
+        _row_key(formula, along, args),
+        lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never),
+    )
     return NotImplemented if program is None else program.run(given, len(along[0]))
 
 

@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from ..native import builtin, library, team
-from ..native.builtin import CONTIGUOUS, FOREIGN, HEAD, readable
+from ..native.arrays import CONTIGUOUS, FOREIGN, HEAD, readable
 from .entry import BRIEF
 from .graph import ANY, Node
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from . import builtin, library
-from .builtin import CONTIGUOUS, FOREIGN, HEAD
+from .arrays import CONTIGUOUS, FOREIGN, HEAD, readable
 
 _HELPERS = f"""
 ; How many elements an array has, -1 unless it is one of a dtype (by number; -1: of any) and lies in C order.
@@ -249,4 +249,4 @@ class Picking:
 @lru_cache(None)
 def picking() -> Picking | None:
     """The functions; None where the interpreter or arrays are not as they expect."""
-    return Picking() if builtin.available() and builtin.readable() else None
+    return Picking() if builtin.available() and readable() else None

@@ -27,7 +27,10 @@ from .arithmetic import (
 
 _add, _mul, _div = (binary(operator, protocol=True) for operator in (ops.add, ops.mul, ops.div))
 _sub = binary(ops.sub, protocol=True, check=no_bools)
-_pow, _reflected_pow = binary(ops.pow, protocol=True), binary(ops.pow, swapped=True, protocol=True, grad_name="PowBackward2")
+_pow, _reflected_pow = (
+    binary(ops.pow, protocol=True),
+    binary(ops.pow, swapped=True, protocol=True, grad_name="PowBackward2"),
+)
 
 _INTEGERS = ("b", "i", "u")
 

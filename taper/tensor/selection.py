@@ -16,6 +16,7 @@ from ..autograd.refusals import cannot_broadcast
 from ..autograd.tape import Variable, elsewhere, wrap
 from ..autograd.viewing import viewed
 from ..backends import namespace_of
+from ..backends.making import making
 from ..ops import indexing as ops
 from ..ops.movement import astype
 from . import dims
@@ -60,7 +61,9 @@ def where(condition, input=None, other=None, *, out=None):
         condition = condition.bool()
     if not (isinstance(input, Variable) and isinstance(other, Variable) and input._array.dtype == other._array.dtype):
         common = dtypes.result_type([t._array if isinstance(t, Variable) else t for t in (input, other)])
-        input, other = [_as(t if isinstance(t, Variable) else number_for(t, common, "where"), common) for t in (input, other)]
+        input, other = [
+            _as(t if isinstance(t, Variable) else number_for(t, common, "where"), common) for t in (input, other)
+        ]
     result = _broadcasting(ops.where, condition, input, other)
     return result if out is None else into(out, result)
 
@@ -132,6 +135,8 @@ def masked_scatter(input, mask, source):
             f"{legacy_name(source._array.dtype)}"
         )
     input, mask = broadcast_tensors(input, mask)
+    if making.constant is not None:
+        return _captured_masked_scatter(input, mask, source)
     count = int(namespace_of(mask._array).count_nonzero(mask._array))
     if source._array.size < count:
         raise RuntimeError(
@@ -140,6 +145,19 @@ def masked_scatter(input, mask, source):
         )
     flat = viewed(ops.part_slice, reshaped(source, (source._array.size,)), index=(slice(count),))
     return apply(ops.where, mask, apply(ops.put_masked, flat, mask, shape=mask._array.shape), input)
+
+
+def _captured_masked_scatter(input, mask, source):
+    """`masked_scatter` of a captured step, which does not know how many elements it will take."""
+    flat, chosen = reshaped(source, (source._array.size,)), mask._array
+    with elsewhere((chosen,)):
+        xp = namespace_of(chosen)
+        numbers = xp.cumsum(xp.astype(chosen.reshape(-1), I64), axis=0)
+        xp.found(numbers[-1:] > flat._array.size)
+        if 0 in (chosen.size, flat._array.size):
+            return input.clone()
+        places = wrap(xp.clip(numbers - 1, 0, flat._array.size - 1).reshape(chosen.shape))
+    return apply(ops.where, mask, apply(ops.take_at, flat, places, spec=(None,)), input)
 
 
 def nonzero(input, *, out=None, as_tuple: bool = False):
@@ -300,7 +318,11 @@ def index_select(input, dim: int, index, *, out=None):
     limit = length(input, axis)
     if outside(index._array, limit):
         # PyTorch looks at the positions in two places, of which one knows dimension 1 alone.
-        kind, words = (RuntimeError, "INDICES element is out of DATA bounds") if axis == 1 else (IndexError, "index out of range in self")
+        kind, words = (
+            (RuntimeError, "INDICES element is out of DATA bounds")
+            if axis == 1
+            else (IndexError, "index out of range in self")
+        )
         raise kind(f"{words}: index_select along dimension {axis} of size {limit}")
     if input._array.ndim:
         result = apply(ops.index_select, input, index, axis=axis)

@@ -523,5 +523,14 @@ def sparse_mask(self, mask):
 Tensor.to_sparse = Tensor.to_sparse_coo = to_sparse
 Tensor.to_dense = to_dense
 Tensor.sparse_mask = sparse_mask
-for _name in ("sparse_resize_", "sparse_resize_and_clear_", "coalesce", "is_coalesced", "indices", "values", "_indices", "_values"):
+for _name in (
+    "sparse_resize_",
+    "sparse_resize_and_clear_",
+    "coalesce",
+    "is_coalesced",
+    "indices",
+    "values",
+    "_indices",
+    "_values",
+):
     setattr(Tensor, _name, needs_sparse(_name))
