@@ -55,8 +55,14 @@ def apply(operator: Operator, *inputs, **attrs):
         raise failure(operator, arrays, error) from None
     finally:
         leave(token)
+    aux = ()
     if out.__class__ is not ndarray or operator.view:
-        return _finished(operator, inputs, attrs, cpu, out, None)
+        if not operator.single:
+            return _finished(operator, inputs, attrs, cpu, out, None)
+        if operator.aux:
+            aux, out = out[1:], out[0]
+        if out.__class__ is not ndarray:
+            out = cpu.asarray(out)
     made = wrap(out)
     if operator.differentiable and is_grad_enabled():
         edges = [(t._node if t._view is None else node_of(t)) if isinstance(t, Variable) else None for t in inputs]
@@ -67,7 +73,7 @@ def apply(operator: Operator, *inputs, **attrs):
                     if a.__class__ is ndarray and a.shape != shape:
                         shapes = tuple([a.shape if a.__class__ is ndarray else () for a in arrays])
                         break
-            made._node = record(operator, inputs, attrs, edges, made, (), shapes)
+            made._node = record(operator, inputs, attrs, edges, made, aux, shapes)
     return made
 
 

@@ -378,6 +378,9 @@ def expanded(x, sizes):
     target = []
     for i, n in enumerate(sizes):
         have = shape[i - lead] if i >= lead else None
+        if n.__class__ is int and n >= 0 and (have is None or have == n or have == 1):
+            target.append(n)
+            continue
         if n == -1 and have is None:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
