@@ -195,7 +195,7 @@ def promoted(operator: Operator, inputs: tuple) -> Sequence:
     common = dtypes.result_type(plain)
     if operator.promote is FLOAT and dtypes.category(common) < dtypes.FLOATING:
         common = dtypes.get_default_dtype().np
-    if operator.refuses and common.kind in operator.refuses:
+    if operator.refuses and (common.kind in operator.refuses or ("h" in operator.refuses and common in dtypes.HALF)):
         raise refused(operator, common)
     made = []
     for t in inputs:

@@ -187,4 +187,22 @@ CASES = [
         ops=("layer_norm",),
         second=False,
     ),
+    Error(
+        "native_group_norm.elements",
+        lambda T, x, w: T.native_group_norm(x, w, w, 2, 4, 5, 2, 1e-3),
+        RuntimeError,
+        "Expected X.numel",
+        (real(2, 4, 4), real(4)),
+    ),
+    Case(
+        "native_batch_norm.out",
+        lambda T, x, w: T.native_batch_norm(
+            x, w, w, w + 0, w * w, True, 0.1, 1e-3, out=tuple(T.empty(s, dtype=x.dtype) for s in ((2, 4, 4), (4,), (4,)))
+        ),
+        (real(2, 4, 4), real(4)),
+        ops=("batch_norm",),
+        grad=False,
+        rtol=1e-4,
+        atol=1e-5,
+    ),
 ]
