@@ -206,7 +206,14 @@ class Compiled(Wrapper):
 
 
 def compile(
-    model=None, *, fullgraph: bool = False, dynamic: bool | None = None, backend="native", mode=None, options=None, disable=False
+    model=None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend="native",
+    mode=None,
+    options=None,
+    disable=False,
 ):
     """A function or module that runs as a native program: `taper.compile(f)`, or as a decorator.
 
@@ -242,7 +249,9 @@ def disable(fn=None, recursive: bool = True):
     @functools.wraps(fn)
     def outside(*args, **kwargs):
         if recording.graph is not None:
-            raise CaptureError(f"{getattr(fn, '__qualname__', fn)} is disabled for the compiler (taper.compiler.disable)")
+            raise CaptureError(
+                f"{getattr(fn, '__qualname__', fn)} is disabled for the compiler (taper.compiler.disable)"
+            )
         return fn(*args, **kwargs)
 
     return outside
@@ -264,7 +273,9 @@ class set_stance:
     def __init__(self, stance: str = "default", *, skip_guard_eval_unsafe: bool = False, force_backend=None):
         known = ("eager_on_recompile", "fail_on_recompile", "eager_then_compile")
         if stance in known or force_backend is not None:
-            raise NotImplementedError(f"set_stance: {force_backend or stance!r} is not part of Taper: use default or force_eager")
+            raise NotImplementedError(
+                f"set_stance: {force_backend or stance!r} is not part of Taper: use default or force_eager"
+            )
         if stance not in ("default", "force_eager"):
             raise RuntimeError(f"invalid torch.compile stance '{stance}'")
         self._before, self._now = set_stance.eager, stance == "force_eager"

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.modes import enable_grad, is_grad_enabled
-from ..autograd.tape import Node as TapeNode
+from ..autograd.nodes import Node as TapeNode
 from ..autograd.tape import Variable, changed, wrap
 from .backward import CompiledFunction
 from .captured import Output, Source
@@ -79,9 +79,7 @@ class Call:
         body += reads
         for k, (draw, nodes) in enumerate(self.step.draws):
             scope[f"draw{k}"] = draw
-            body.append(
-                f"d{k} = draw{k}.generator.stream.{draw.method}(*draw{k}.args, **draw{k}.kwargs)"
-            )
+            body.append(f"d{k} = draw{k}.generator.stream.{draw.method}(*draw{k}.args, **draw{k}.kwargs)")
             for i, node in enumerate(nodes):
                 name = f"d{k}" if len(nodes) == 1 else f"d{k}[{i}]"
                 body.append(f"d{k}_{i} = contiguous({name})")

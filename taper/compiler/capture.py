@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..autograd.casting import kept_apart
-from ..autograd.tape import AccumulateGrad, Variable, node_of, wrap
+from ..autograd.leaves import AccumulateGrad
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, wrap
 from ..backends.device import CPU
 from ..backends.making import making
 from ..tensor.random import default_generator
@@ -340,7 +342,9 @@ class Capture:
                 effects.append(Effect(state.source, symbol.node()))
             if not all(node is None or node.__class__ is AccumulateGrad for node in (t._node, state.node)):
                 if t._node is not state.node and not _same_leaf(t._node, state.node):
-                    raise CaptureError("a tensor from outside gets a history inside the step; return the result instead")
+                    raise CaptureError(
+                        "a tensor from outside gets a history inside the step; return the result instead"
+                    )
             grad, origin = t._grad, Source("grad", tensor=t, place=arguments.get(id(t), -1))
             if grad is None:
                 if state.grad is not None or state.assumed:

@@ -273,7 +273,9 @@ def listings(compiled: Compiled, device: str) -> list[str]:
     found = []
     for step in compiled.steps:
         texts = stages(step, compiled.function, device)
-        parts = [f"{name}, {stage} for {device}:\n{texts[stage]}" for stage in texts if stage.endswith(("kernels", "ptx"))]
+        parts = [
+            f"{name}, {stage} for {device}:\n{texts[stage]}" for stage in texts if stage.endswith(("kernels", "ptx"))
+        ]
         found.append("\n\n".join(parts))
     return found
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..autograd import casting
-from ..autograd.tape import Handle, Variable
+from ..autograd.hooks import Handle
+from ..autograd.tape import Variable
 from .graph import Node, the_dtype
 from .holdings import Held
 from .homes import lies_fit
@@ -120,7 +121,11 @@ class Guards:
         if node in self.step.program.state.values():
             self.copied_back.append(f"whole_{name}[...] = {name}")
         self.copies.add(name)
-        return [f"if {name}.strides != {strides}: return MISS", f"whole_{name} = {name}", f"{name} = contiguous({name})"]
+        return [
+            f"if {name}.strides != {strides}: return MISS",
+            f"whole_{name} = {name}",
+            f"{name} = contiguous({name})",
+        ]
 
     def _reference_guards(self) -> list[str]:
         """The tensors behind the function: their arrays are known, and whether they need gradients."""
@@ -141,12 +146,16 @@ class Guards:
 
     def _memory_guards(self) -> list[str]:
         """An argument must not share memory with what the program overwrites: the program takes each for its own."""
-        places = sorted({i for i, v in enumerate(self.given) if isinstance(v, Variable)} - {i for i, _ in self.captured.identities})
+        places = sorted(
+            {i for i, v in enumerate(self.given) if isinstance(v, Variable)} - {i for i, _ in self.captured.identities}
+        )
         lines = []
         name = {i: f"whole_x{i}" if f"x{i}" in self.copies else f"x{i}" for i in places}
         if any(source.kind != "argument" for source, _ in self.step.written):
             self.scope["OWN"] = self.step.overwritten
-            lines += [f"if id({x}) in OWN or {x}.base is not None and id({x}.base) in OWN: return MISS" for x in name.values()]
+            lines += [
+                f"if id({x}) in OWN or {x}.base is not None and id({x}.base) in OWN: return MISS" for x in name.values()
+            ]
         changed_places = {source.place for source, _ in self.step.written if source.kind == "argument"}
         for i in changed_places:
             lines += [f"if share_memory({name[i]}, {name[j]}): return MISS" for j in places if j != i]
@@ -232,7 +241,8 @@ class Guards:
 
     def _reads_gradient(self, t: Variable) -> bool:
         return any(
-            n in self.step.program.leaves and s.kind == "grad" and s.tensor is t for n, s in self.captured.sources.items()
+            n in self.step.program.leaves and s.kind == "grad" and s.tensor is t
+            for n, s in self.captured.sources.items()
         )
 
 

@@ -16,7 +16,7 @@ from io import IOBase
 
 import numpy as np
 
-from ..autograd.tape import Node as TapeNode
+from ..autograd.nodes import Node as TapeNode
 from ..autograd.tape import Variable
 from ..dtypes import dtype as Dtype
 from ..tensor.random import Generator
@@ -60,7 +60,9 @@ def reach(roots: Iterable) -> Reach:
     def walk() -> None:
         while stack:
             item = stack.pop()
-            if (isinstance(item, _PLAIN) and not _users_own(item) and not isinstance(item, _CHANGED)) or id(item) in seen:
+            if (isinstance(item, _PLAIN) and not _users_own(item) and not isinstance(item, _CHANGED)) or id(
+                item
+            ) in seen:
                 continue
             seen[id(item)] = item
             if len(seen) > LIMIT:
@@ -222,7 +224,9 @@ def _look(item, found: Reach, stack: list) -> None:
                 # What made the object is no part of using it.
                 found.named.append((cls, vars(cls), {"__init__", "__new__", "__post_init__"}))
             elif is_library(cls.__module__):
-                read = {name: v for name, v in vars(cls).items() if isinstance(v, (property, functools.cached_property))}
+                read = {
+                    name: v for name, v in vars(cls).items() if isinstance(v, (property, functools.cached_property))
+                }
                 found.named.append((cls, read, set()))
         for cls in type(item).__mro__:
             for name in _slots(cls):

@@ -11,8 +11,9 @@ import threading
 import numpy as np
 
 from .. import dtypes
+from ..autograd.hooks import Handle
+from ..autograd.leaves import hooks_of
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Handle, hooks_of
 from .backward import BackwardProgram
 from .calling import Call
 from .captured import Captured, Effect, Output, Source
@@ -103,7 +104,9 @@ class Step:
     def _hosted(self) -> frozenset[Node]:
         """The inputs of a step on a GPU that lie in host memory: numbers as tensors."""
         sources = self.captured.sources.items()
-        return frozenset(n for n, s in sources if s.kind == "tensor" and s.tensor._array.__class__ is not self.home.kind)
+        return frozenset(
+            n for n, s in sources if s.kind == "tensor" and s.tensor._array.__class__ is not self.home.kind
+        )
 
     def _leaf_of(self, source: Source, value: Node) -> Node:
         """The input node of a source; made now if the step never read it."""

@@ -79,7 +79,9 @@ class Chosen:
                 cost[node] = own + sum(cost[x] for x in node.inputs if x not in self.stored)
                 if node.op in INDEXED or node.op == "settle":
                     self.store(data_of(node))
-                reads[node] = set().union(*[{x} if x in self.stored or x.op in LEAVES else reads[x] for x in node.inputs])
+                reads[node] = set().union(
+                    *[{x} if x in self.stored or x.op in LEAVES else reads[x] for x in node.inputs]
+                )
                 heavy = cost[node] >= HEAVY or self._rereads(node, reads[node])
                 depth[node] = 1 + max([depth[x] for x in node.inputs if x not in self.stored], default=0)
                 if depth[node] >= DEEP and node.op in ELEMENTWISE:

@@ -29,7 +29,9 @@ class Merger:
                 if self.parted(product, consumer):
                     continue
                 roots = [*product.roots, *consumer.roots]
-                made = Kernel("product", roots, product.space, self.chosen.stored, product.node, product.operands, product.beside)
+                made = Kernel(
+                    "product", roots, product.space, self.chosen.stored, product.node, product.operands, product.beside
+                )
                 try:
                     walk = made.walk()
                 except (NotPointwise, NotLinear):

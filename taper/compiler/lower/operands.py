@@ -13,7 +13,9 @@ def is_product(node: Node) -> bool:
 
 
 def is_window(node: Node) -> bool:
-    return node.op in (*WINDOWS, "resample") and all(n.dtype.name in LLVM and n.dtype.kind in "fiu" for n in node.inputs)
+    return node.op in (*WINDOWS, "resample") and all(
+        n.dtype.name in LLVM and n.dtype.kind in "fiu" for n in node.inputs
+    )
 
 
 def takes(node: Node, place: int, access: Access) -> bool:

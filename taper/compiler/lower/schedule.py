@@ -18,9 +18,7 @@ from .merging import Merger
 from .needs import Kernels, last
 
 
-def schedule(
-    results: list[Node], state: Mapping[Node, Node], library: bool = False
-) -> tuple[list[Kernel], set[Node]]:
+def schedule(results: list[Node], state: Mapping[Node, Node], library: bool = False) -> tuple[list[Kernel], set[Node]]:
     """The kernels that compute `results`, in an order of running.
 
     state: results that are written to the memory of an input (the input's node), in place of its old value. Also those of

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from ...autograd.casting import in_float32
-from ...autograd.dispatch import apply, beside
+from ...autograd.dispatch import apply
+from ...autograd.places import beside
 from ...backends import namespace_of
 from ...ops.ctc import ctc
 from ...tensor.factory import on_host
+from ...tensor.kinds import refuse
 from .floating import needs_floating
 
 
@@ -32,6 +34,7 @@ def ctc_loss(
     if log_probs._array.ndim not in (2, 3):
         raise RuntimeError(f"Expected 3-dimensional tensor for log_probs (T, N, C), or 2, but got {log_probs.shape}")
     needs_floating("ctc_loss_cpu", log_probs)
+    refuse(log_probs._array, "ctc_loss_cpu", "h")
     if targets._array.ndim not in (1, 2):
         raise RuntimeError(
             f"Expected 1 to 2 dimensions, but got {targets._array.ndim}-dimensional tensor for argument #2 'targets' "
