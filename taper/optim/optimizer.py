@@ -195,8 +195,10 @@ class Optimizer:
                     g = p._grad
                     if g is None:
                         continue
-                    if p._array.__class__ is np.ndarray:
+                    if p._array.__class__ is g._array.__class__ is np.ndarray:
                         self._update_parameter(p, g._array, group)
+                    elif g.is_sparse:
+                        self.update_rows(p, g, group)
                     else:
                         with elsewhere((p._array,)):
                             self._update_parameter(p, g._array, group)
@@ -251,6 +253,10 @@ class Optimizer:
                 for old, new in zip(parts[2:], values[1:]):
                     _store(old, new)
         changed(p)
+
+    def update_rows(self, p: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
+        """The update of a parameter whose gradient is sparse. RuntimeError for a rule that has none of its own."""
+        raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
 
     def _update_complex(self, p: Tensor, g: np.ndarray, group: dict[str, Any]) -> None:
         """Run the rule for the real and the imaginary parts, which are parameters of their own, as in PyTorch."""

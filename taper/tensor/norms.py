@@ -10,6 +10,7 @@ from ..autograd.inplace import inplace, legacy_name
 from ..autograd.naming import shown, shown_as
 from ..ops import reduction as ops
 from . import dims
+from .products import is_sparse
 from .reduction import array_of, axes_of, converted
 from .selection import where
 
@@ -21,7 +22,8 @@ def norm(input, p: float | str | None = "fro", dim=None, keepdim=False, out=None
 
     The gradient is zero where the norm is. RuntimeError for integers and bools, and for the largest of nothing.
     """
-    array_of(input, ops.norm)
+    if is_sparse(array_of(input, ops.norm)):
+        return input.norm(p, dim, keepdim, dtype)
     input = converted(input, dtype)
     array = input._array
     if array.dtype.kind in "biu":
