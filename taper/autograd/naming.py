@@ -7,6 +7,9 @@ from functools import wraps
 
 from .tape import Node, OutputOf, Variable, node_class
 
+PACKAGES = frozenset((__name__.partition(".")[0], "torch", "torchvision"))
+"""The packages in which Taper's classes say they are: under `taper run`, where PyTorch has them."""
+
 
 def shown(t, name: str):
     """`t`, a result just made, whose node prints as `name` from now on."""

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..autograd.naming import PACKAGES
 from ..autograd.tape import Node as TapeNode
 from ..autograd.tape import Variable
 from ..dtypes import dtype as Dtype
@@ -43,7 +44,6 @@ _WORDS = {"ndarray": "a NumPy array", "deque": "a deque", "set": "a set", "bytea
     "ContextVar": "a context variable",
 }  # fmt: skip
 
-_PACKAGE = __name__.partition(".")[0]
 
 _LIBRARY = ("builtins", "collections", "functools", "itertools", "operator")
 """Modules of Python's own whose objects may hold tensors where no attribute shows them."""
@@ -452,7 +452,7 @@ def _slots(cls) -> tuple:
 
 
 def _ours(module: str | None) -> bool:
-    return module is not None and module.partition(".")[0] == _PACKAGE
+    return module is not None and module.partition(".")[0] in PACKAGES
 
 
 def _filled(cell: types.CellType) -> bool:
