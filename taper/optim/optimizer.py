@@ -432,6 +432,10 @@ def _with_hooks(step: Callable) -> Callable:
     """`step` without recording, between the hooks that are registered."""
 
     def hooked(self, *args, **kwargs):
+        if "_step_pre_hooks" not in self.__dict__:
+            return step(
+                self, *args, **kwargs
+            )  # a wrapper around another optimizer, which left out this class's __init__
         for hook in (*_global_pre_hooks.values(), *self._step_pre_hooks.values()):
             replaced = hook(self, args, kwargs)
             if replaced is not None:

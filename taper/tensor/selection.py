@@ -12,6 +12,7 @@ from ..autograd.inplace import inplace, legacy_name
 from ..autograd.naming import shown_as
 from ..autograd.tape import Variable, elsewhere, wrap
 from ..backends import namespace_of
+from ..errors import warn_once
 from ..ops import indexing as ops
 from ..ops.movement import astype
 from . import dims
@@ -53,10 +54,16 @@ def where(condition, input=None, other=None, *, out=None):
             raise RuntimeError(
                 f"where expected condition to be a boolean tensor, but got a tensor with dtype {legacy_name(kind)}"
             )
+        warn_once(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version "
+            "of PyTorch. Use a boolean condition instead."
+        )
         condition = condition.bool()
     if not (isinstance(input, Variable) and isinstance(other, Variable) and input._array.dtype == other._array.dtype):
         common = dtypes.result_type([t._array if isinstance(t, Variable) else t for t in (input, other)])
-        input, other = [_as(t if isinstance(t, Variable) else number_for(t, common, "where"), common) for t in (input, other)]
+        input, other = [
+            _as(t if isinstance(t, Variable) else number_for(t, common, "where"), common) for t in (input, other)
+        ]
     result = _broadcasting(ops.where, condition, input, other)
     return result if out is None else into(out, result)
 
@@ -296,7 +303,11 @@ def index_select(input, dim: int, index, *, out=None):
     limit = length(input, axis)
     if outside(index._array, limit):
         # PyTorch looks at the positions in two places, of which one knows dimension 1 alone.
-        kind, words = (RuntimeError, "INDICES element is out of DATA bounds") if axis == 1 else (IndexError, "index out of range in self")
+        kind, words = (
+            (RuntimeError, "INDICES element is out of DATA bounds")
+            if axis == 1
+            else (IndexError, "index out of range in self")
+        )
         raise kind(f"{words}: index_select along dimension {axis} of size {limit}")
     if input._array.ndim:
         result = apply(ops.index_select, input, index, axis=axis)

@@ -12,6 +12,7 @@ from ..autograd.dispatch import apply, cannot_broadcast, viewed
 from ..autograd.inplace import is_leaf_node
 from ..autograd.modes import is_grad_enabled
 from ..autograd.tape import Variable, changed, node_of, wrap
+from ..errors import warn_once
 from ..ops import movement as ops
 from . import dims
 from .size import Size
@@ -509,6 +510,12 @@ class ShapeMethods:
     @property
     def T(self):
         """All dimensions in reverse order. A view."""
+        if self._array.ndim not in (0, 2):
+            warn_once(
+                "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will "
+                "throw an error in a future release. Consider `x.mT` to transpose batches of matrices or "
+                "`x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of a tensor."
+            )
         return viewed(ops.permute, self, axes=tuple(range(self._array.ndim))[::-1])
 
     @property

@@ -12,6 +12,7 @@ from ..autograd.dispatch import memory_of
 from ..autograd.tape import address
 from ..backends.device import CPU, device
 from ..backends.transfer import moved, place_of
+from ..errors import warn_once
 
 
 class UntypedStorage:
@@ -137,7 +138,14 @@ def _memory(what, dtype: np.dtype) -> np.ndarray:
 
 
 _WORDS = {
-    **{"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "uint8": "Byte", "int8": "Char"},
+    **{
+        "float32": "Float",
+        "float64": "Double",
+        "float16": "Half",
+        "bfloat16": "BFloat16",
+        "uint8": "Byte",
+        "int8": "Char",
+    },
     **{"int16": "Short", "int32": "Int", "int64": "Long", "bool": "Bool", "complex64": "ComplexFloat"},
     **{"complex128": "ComplexDouble"},
 }
@@ -162,7 +170,9 @@ class _LegacyStorage(type):
         wide = cls.dtype.itemsize > 1
         if wide and byte_order not in ("little", "big", "native"):
             kind = RuntimeError if byte_order is None else ValueError
-            raise kind(f"{cls.__name__}.from_buffer: invalid byte_order {byte_order!r}: give 'little', 'big' or 'native'")
+            raise kind(
+                f"{cls.__name__}.from_buffer: invalid byte_order {byte_order!r}: give 'little', 'big' or 'native'"
+            )
         numbers = np.frombuffer(buffer, cls.dtype.np).copy()
         swapped = wide and byte_order != "native" and byte_order != sys.byteorder
         return TypedStorage(numbers.byteswap() if swapped else numbers, cls.dtype)
@@ -170,7 +180,9 @@ class _LegacyStorage(type):
 
 def _legacy(dtype: dtypes.dtype) -> _LegacyStorage:
     return _LegacyStorage(
-        f"{_WORDS[dtype.name]}Storage", (), {"dtype": dtype, "__doc__": f"Storages of {dtype!r}.", "__module__": "torch"}
+        f"{_WORDS[dtype.name]}Storage",
+        (),
+        {"dtype": dtype, "__doc__": f"Storages of {dtype!r}.", "__module__": "torch"},
     )
 
 
@@ -201,4 +213,9 @@ def untyped_storage(self) -> UntypedStorage:
 
 def storage(self) -> TypedStorage:
     """The memory that this tensor is a view of, as elements of its dtype."""
+    warn_once(
+        "TypedStorage is deprecated. It will be removed in the future and UntypedStorage will be the only storage class. "
+        "This should only matter to you if you are using storages directly.  To access UntypedStorage directly, use "
+        "tensor.untyped_storage() instead of tensor.storage()"
+    )
     return TypedStorage(memory_of(self._array)[0], dtypes.from_numpy(self._array.dtype))

@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd.casting import in_float32
 from ..autograd.dispatch import apply, beside, into
 from ..autograd.inplace import legacy_name
+from ..errors import warn_once
 from ..ops import linalg as ops
 from . import return_types
 from .factory import on_host
@@ -155,6 +156,10 @@ def solve_triangular(A, B, *, upper: bool, left: bool = True, unitriangular: boo
 
 def triangular_solve(input, A, upper: bool = True, transpose: bool = False, unitriangular: bool = False, *, out=None):
     """(solution, cloned_coefficient): X with A X = input, or A^T X = input. Older than `linalg.solve_triangular`."""
+    warn_once(
+        "torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular and will be removed in a future "
+        "PyTorch release."
+    )
     T, high = (A.mT, not upper) if transpose else (A, upper)
     x = solve_triangular(T, input, upper=high, unitriangular=unitriangular)
     copy = expand(A, *x._array.shape[:-2], *A._array.shape[-2:]).clone()

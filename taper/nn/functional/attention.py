@@ -9,6 +9,7 @@ import numpy as np
 from ...autograd.casting import in_lower_precision
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
+from ...errors import warn
 from ...ops.attention import attention
 from ...tensor.activation import softmax
 from ...tensor.creation import full_like, ones, zeros_like
@@ -156,6 +157,8 @@ def multi_head_attention_forward(
         q, k, v = (linear(t, wi, bi) for t, wi, bi in zip((query, key, value), w, b))
     keys = k._array.shape[0] if static_k is None else static_k._array.shape[1]
     masks_fit(key_padding_mask, attn_mask, length, keys, batch, num_heads)
+    if key_padding_mask is not None and attn_mask is not None and key_padding_mask.dtype != attn_mask.dtype:
+        warn("Support for mismatched key_padding_mask and attn_mask is deprecated. Use same type for both instead.")
     attn_mask = _as_added(attn_mask, query.dtype)
     if attn_mask is not None and attn_mask._array.ndim == 3:
         attn_mask = attn_mask.reshape(batch, num_heads, *attn_mask._array.shape[1:])
