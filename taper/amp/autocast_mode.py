@@ -261,3 +261,9 @@ def custom_bwd(bwd=None, *, device_type: str):
             return bwd(*args, **kwargs)
 
     return wrapped
+
+
+def autocast_setting():
+    """What opens a scope with the CPU's autocast setting of now: for a part of a program that runs again later."""
+    on, dtype, cached = is_autocast_enabled("cpu"), get_autocast_dtype("cpu"), is_autocast_cache_enabled()
+    return lambda: autocast("cpu", dtype=dtype, enabled=on, cache_enabled=cached)

@@ -19,9 +19,12 @@ from numpy import ndarray
 from ..backends import namespace_of
 from ..backends.quiet import QUIET, enter, leave
 from ..errors import warn
+from .leaves import AccumulateGrad, awaited
 from .modes import _grad
+from .nodes import OutputOf, anomaly_enabled
+from .recording import node_of
 from .shortage import out_of_memory
-from .tape import AccumulateGrad, OutputOf, Variable, anomaly_enabled, awaited, changed, elsewhere, node_of, wrap
+from .tape import Variable, changed, elsewhere, wrap
 
 
 def run(roots, gradients, *, retain_graph: bool, create_graph: bool, wanted=None) -> list:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
-from .tape import Node, OutputOf, Variable, node_class
+from .nodes import Node, OutputOf, node_class
+from .tape import Variable
 
 PACKAGES = frozenset((__name__.partition(".")[0], "torch", "torchvision"))
 """The packages in which Taper's classes say they are: under `taper run`, where PyTorch has them."""

@@ -40,7 +40,15 @@ _making = threading.Lock()
 class Fused:
     """A program with its inputs and results in order."""
 
-    def __init__(self, graph: Graph, inputs: list[Node], results: list, tree, checks: list[Node], overwritten: Sequence[Node] = ()):
+    def __init__(
+        self,
+        graph: Graph,
+        inputs: list[Node],
+        results: list,
+        tree,
+        checks: list[Node],
+        overwritten: Sequence[Node] = (),
+    ):
         self.inputs, self.tree = inputs, tree
         self.results = [None if r is None else graph.copied(r) for r in results]
         nodes = [r for r in self.results if isinstance(r, Node)]
@@ -167,7 +175,9 @@ def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
     _describe(args, key, given)
     if len(given) > len(along):
         given = [in_order(a) for a in given]
-    program = _kept(tuple(key), lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never))
+    program = _kept(
+        tuple(key), lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never)
+    )
     return NotImplemented if program is None else program.run(given, len(along[0]))
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from ..autograd.callables import unary
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import FOUND, apply, into, only_tensors, unary
+from ..autograd.dispatch import apply
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.naming import shown_as
+from ..autograd.outputs import FOUND, into
+from ..autograd.refusals import only_tensors
 from ..ops import elementwise as ops
 from .elementwise import cos, sin
+from .kinds import refuse
 
 __all__ = [
     "angle",
@@ -89,6 +93,7 @@ def complex(real, imag, *, out=None):
 def polar(abs, angle, *, out=None):
     """The complex number of this modulus and angle. RuntimeError for parts of different or not floating dtypes."""
     _two_parts("polar", abs=abs, angle=angle)
+    refuse(abs._array, "polar_cpu", "h")
     return complex(abs * cos(angle), abs * sin(angle), out=out)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, into
+from ..autograd.dispatch import apply
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.naming import shown, shown_as
+from ..autograd.outputs import into
 from ..ops import reduction as ops
 from . import dims
+from .kinds import refuse
 from .products import is_sparse
 from .reduction import array_of, axes_of, converted
 from .selection import where
@@ -112,6 +114,7 @@ def cdist(x1, x2, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if
     if product is None:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
     if p != 2 or not product:
+        refuse(a, "cdist", "h")
         apart = x1.unsqueeze(-2) - x2.unsqueeze(-3)
         if p == math.inf and a.shape[-1]:
             return apply(ops.farthest, apart)

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..autograd.tape import AccumulateGrad, node_of, wrap
+from ..autograd.leaves import AccumulateGrad
+from ..autograd.recording import node_of
+from ..autograd.tape import wrap
 from . import formats
 from .core import Tensor
 from .creation import as_tensor, tensor, zeros

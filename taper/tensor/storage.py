@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import memory_of
+from ..autograd.places import memory_of
 from ..autograd.tape import address
 from ..backends.device import CPU, device
 from ..backends.transfer import moved, place_of

@@ -14,6 +14,7 @@ from taper.compiler.cuda.passes import (
     rebuilt,
     scale_products_not_factors,
     split_columns,
+    sum_dots,
 )
 from taper.compiler.cuda.program import CudaProgram
 from taper.compiler.evaluate import evaluate
@@ -77,6 +78,17 @@ def test_scales_leave_the_factors():
     assert after(scale_products_not_factors, g, kept) is kept
 
 
+def test_rows_times_columns_are_sums():
+    g = Graph()
+    x, y = g.leaf("input", "x", (1, 40), F32), g.leaf("input", "y", (40, 1), F32)
+    made = after(sum_dots, g, g.matmul(x, y))
+    assert "sum(" in shown(made) and "matmul" not in shown(made)
+    stack = g.matmul(g.leaf("input", "a", (3, 1, 40), F32), g.leaf("input", "b", (2, 3, 40, 1), F32))
+    assert "matmul" not in shown(after(sum_dots, g, stack))
+    kept = g.matmul(x, g.leaf("input", "z", (40, 2), F32))
+    assert after(sum_dots, g, kept) is kept
+
+
 @pytest.mark.parametrize("op", ["sum", "max"])
 def test_long_columns_are_reduced_in_parts(op):
     g = Graph()
@@ -94,7 +106,7 @@ def test_results_and_overwritten_inputs_are_followed():
     new = g.copied(g.elementwise("subtract", w, x))
     program = CudaProgram(g, [new], {new: w}, Emulated().machine)
     (result,) = program.results
-    assert result is not new and program.state == {result: w} and len(PASSES) == 3
+    assert result is not new and program.state == {result: w} and len(PASSES) == 4
 
 
 def run(g: Graph, results, leaves: dict) -> tuple[list, CudaProgram]:
@@ -125,7 +137,9 @@ def test_long_columns_on_a_gpu():
 
 @emulated
 @pytest.mark.parametrize("op", ["sum", "max", "argmax", "prod"])
-@pytest.mark.parametrize("shape", [(1, 70000), (3, 9001), (700, 1500), (5, 300), (4000, 33), (4000, 7), (2, 1)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(1, 70000), (3, 9001), (700, 1500), (5, 300), (4000, 33), (4000, 7), (2, 1)], ids=str
+)
 def test_rows_of_all_lengths(op, shape):
     g = Graph()
     x = g.leaf("input", "x", shape, F32)

@@ -26,6 +26,7 @@ from . import (
     elementwise,
     indexing,
     library,
+    linear,
     reduce,
     resampling,
     updates,
@@ -86,6 +87,7 @@ conv, conv_input_grad, conv_weight_grad = cudnn_convolution.over(
 attention, attention_grad = cudnn_attention.over(
     *(getattr(_portable["attention"], name) for name in ("attention", "attention_grad"))
 )
+affine = linear.over(_portable["linear"].affine)
 resample, window, moved = resampling.resample, views.window, _transfer.moved
 owner, address, whole, seen_as = views.owner, views.address, views.whole, views.seen_as
 

@@ -25,8 +25,8 @@ from ..placing import Scratch
 from .emitter import Pointer
 from .instructions import LLVM
 from .kernels import Kernel
+from .operands import operand_strides
 from .products import Epilogue, Piece, operand
-from .schedule import operand_strides
 
 
 def convolution_pieces(kernel: Kernel, pointer: Pointer, machine: Machine) -> list[Piece]:
@@ -45,7 +45,10 @@ def convolution_pieces(kernel: Kernel, pointer: Pointer, machine: Machine) -> li
 
 
 def _winograd_pieces(kernel: Kernel, pointer: Pointer, plan: WinogradPlan, x, w, finish) -> list[Piece]:
-    """The transform of the weights, and the convolution by Winograd's algorithm."""
+    """The transform of the weights, unless it is part of it, and the convolution by Winograd's algorithm."""
+    if plan.within:
+        convolve = partial(emit_winograd, plan=plan, operands=WinogradOperands(x, w), finish=finish)
+        return [Piece(convolve, plan.chunks, frozenset(), frozenset(), plan.flops // 2, finishes=True)]
     transformed = Scratch(plan.packed * kernel.node.dtype.itemsize)
 
     def packed(b: Builder) -> Value:

@@ -19,7 +19,8 @@ class Convolution:
     spread: x is read as if spread - 1 zeros lay between its positions (XLA's base dilation); with the channels of w
     exchanged and its taps turned round, the gradient of a strided convolution's input.
     x: strides in elements of (image, channel, depth, row, column). The result lies in C order.
-    w: strides in elements of (group, output, input); the taps of a pair of channels lie side by side.
+    w: strides in elements of (group, output, input); the taps of a pair of channels lie `apart` elements from one another,
+    side by side except for kernels of pixels.
     turned: tap k of this convolution is found at the place of tap (last - k) in memory, in all three dimensions.
     """
 
@@ -38,6 +39,7 @@ class Convolution:
     x: tuple[int, int, int, int, int]
     w: tuple[int, int, int]
     turned: bool = False
+    apart: int = 1
 
     @property
     def positions(self) -> int:

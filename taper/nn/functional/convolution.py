@@ -67,6 +67,9 @@ def _settled(
         raise RuntimeError(f"negative padding is not supported ({name})")
     if any(d <= 0 for d in dilation):
         raise RuntimeError(f"dilation should be greater than zero ({name})")
+    if x_dtype.kind in "iu" and x_dtype.itemsize < 8 and (transposed or any(d > 1 for d in dilation)):
+        kernel = f"slow_conv_transpose{max(n, 2)}d_out_cpu" if transposed else "slow_conv_dilated<>"
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{legacy_name(x_dtype)}' ({name}): use x.long().")
     batched = len(x) == n + 2
     if 0 in x[-n:] and 0 not in x[:-n]:
         raise RuntimeError(
@@ -104,9 +107,7 @@ def _check_tensors(name, n: int, x, x_dtype, w, w_dtype, b, b_dtype, groups: int
             f"the same ({name})"
         )
     if b is not None and b_dtype != w_dtype:
-        raise RuntimeError(
-            f"Input type ({_word(x_dtype)}) and bias type ({_word(b_dtype)}) should be the same"
-        )
+        raise RuntimeError(f"Input type ({_word(x_dtype)}) and bias type ({_word(b_dtype)}) should be the same")
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
     outputs = w[1] * groups if transposed else w[0]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...autograd.dispatch import apply, beside
+from ...autograd.dispatch import apply
 from ...autograd.modes import no_grad
 from ...autograd.naming import shown_as
+from ...autograd.places import beside
 from ...autograd.tape import changed, wrap
 from ...backends import namespace_of
 from ...ops import indexing as ops

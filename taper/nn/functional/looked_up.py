@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...autograd.leaves import AccumulateGrad
 from ...autograd.modes import is_grad_enabled
-from ...autograd.tape import AccumulateGrad, Node, Variable, node_of, wrap
+from ...autograd.nodes import Node
+from ...autograd.recording import node_of
+from ...autograd.tape import Variable, wrap
 from ...tensor.sparse_coordinates import SparseTensor
 
 

@@ -7,14 +7,16 @@ from functools import lru_cache
 import numpy as np
 
 from ...autograd.casting import in_float32
-from ...autograd.dispatch import apply, into
+from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...autograd.naming import shown
+from ...autograd.outputs import into
 from ...backends import namespace_of
 from ...ops import pooling as ops
 from ...tensor.activation import relu
 from ...tensor.dims import one
 from ...tensor.elementwise import sign
+from ...tensor.kinds import refuse
 from .floating import needs_floating
 from .sizes import per_dim
 
@@ -95,6 +97,8 @@ def _avg_pool(n: int):
         whole = x._array.dtype == np.int64
         if not whole:
             needs_floating(name, x)
+        if n == 3:
+            refuse(x._array, "avg_pool3d_out_frame", "h")
         result = apply(
             ops.avg_pool,
             x.double() if whole else x,
