@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import apply
-from ..autograd.inplace import is_leaf_node
+from ..autograd.inplace import check_inference, is_leaf_node
 from ..autograd.modes import is_grad_enabled
 from ..autograd.recording import node_of
 from ..autograd.refusals import cannot_broadcast
@@ -439,6 +439,7 @@ def reshaped_in_place(function, name: str):
     """The in-place form of a view: the tensor takes over the view's shape and history."""
 
     def method(self, *args, **kwargs):
+        check_inference(self)
         node = node_of(self)
         if is_grad_enabled() and node is not None and is_leaf_node(node):
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")

@@ -10,7 +10,6 @@ from multiprocessing.context import BaseContext
 from typing import Any, Generic, TypeVar
 
 from ...backends.cuda import driver
-from ...errors import warn
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset, whole_batches
 from .fetch import fetcher
@@ -194,10 +193,6 @@ class DataLoader(Generic[T]):
         return watch
 
     def __iter__(self) -> Iterator:
-        if self.pin_memory and not driver.count():
-            warn(
-                "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used."
-            )
         if self.num_workers == 0:
             return _LocalIterator(self)
         batches = self._worker_batches()
