@@ -198,8 +198,10 @@ class Optimizer:
                     g = p._grad
                     if g is None:
                         continue
-                    if p._array.__class__ is np.ndarray:
+                    if p._array.__class__ is g._array.__class__ is np.ndarray:
                         self._update_parameter(p, g._array, group)
+                    elif g.is_sparse:
+                        self.update_rows(p, g, group)
                     else:
                         with elsewhere((p._array,)):
                             self._update_parameter(p, g._array, group)
@@ -268,7 +270,7 @@ class Optimizer:
                 continue
             array, slope = p._array, g._array
             dtype = array.dtype
-            if array.__class__ is np.ndarray and array.size <= SHORT and dtype.kind == "f":
+            if array.__class__ is slope.__class__ is np.ndarray and array.size <= SHORT and dtype.kind == "f":
                 found = ways.get(dtype)
                 if found is None:
                     found = ways[dtype] = direct(type(self).update, [array, slope], numbers)
@@ -278,6 +280,10 @@ class Optimizer:
                     continue
             rest.append(p)
         return rest
+
+    def update_rows(self, p: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
+        """The update of a parameter whose gradient is sparse. RuntimeError for a rule that has none of its own."""
+        raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
 
     def _update_complex(self, p: Tensor, g: np.ndarray, group: dict[str, Any]) -> None:
         """Run the rule for the real and the imaginary parts, which are parameters of their own, as in PyTorch."""
@@ -453,6 +459,10 @@ def _with_hooks(step: Callable) -> Callable:
     """`step` without recording, between the hooks that are registered."""
 
     def hooked(self, *args, **kwargs):
+        if "_step_pre_hooks" not in self.__dict__:
+            return step(
+                self, *args, **kwargs
+            )  # a wrapper around another optimizer, which left out this class's __init__
         for hook in (*_global_pre_hooks.values(), *self._step_pre_hooks.values()):
             replaced = hook(self, args, kwargs)
             if replaced is not None:

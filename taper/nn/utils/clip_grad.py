@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 
 from numpy import asarray, minimum, multiply, ndarray
 
@@ -151,8 +151,9 @@ def clip_grad_norm_(
     parameters: a tensor or an iterable of tensors; those without a gradient are left out.
     """
     if isinstance(parameters, Iterable) and not isinstance(parameters, Variable):
+        is_generator = isinstance(parameters, Generator)
         parameters = list(parameters)
-        if not parameters:
+        if is_generator and not parameters:
             warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3)
     parameters = _sequence(parameters)
     if norm_type == 2 and not error_if_nonfinite:
