@@ -20,9 +20,10 @@ from ..autograd.recording import node_of
 from ..autograd.tape import Variable, wrap
 from ..backends.device import CPU
 from ..backends.making import making
-from ..tensor.random import Generator, default_generator
+from ..tensor.random import default_generator
 from .backward import Gradients, captured_gradients
-from .captured import Captured, Draw, Effect, Output, Source
+from .captured import Captured, Effect, Output, Source
+from .drawing import Stream
 from .errors import CaptureError, Uninitialised, Unstepped
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
@@ -33,41 +34,11 @@ from .places import nowhere, user_line
 from .reach import reach
 from .recording import recording
 from .surroundings import Randomness
-from .symbol import Memory, Symbol, constant_symbol, made
+from .symbol import Memory, Symbol, constant_symbol
 from .trees import flatten, rebuild
 
 capturing = threading.RLock()
 """Held while a function is captured: its tensors hold symbols meanwhile."""
-
-
-class _Stream:
-    """Stands for a generator's stream: notes what is drawn, in order, and gives symbols."""
-
-    def __init__(self, capture: Capture, generator: Generator, stream):
-        self._capture, self._generator, self._stream = capture, generator, stream.copy()
-
-    def __getattr__(self, name: str):
-        method = getattr(self._stream, name)
-        if not callable(method) or name in ("seed", "set_state", "get_state", "copy"):
-            raise CaptureError(f"the state of a random generator ({name}) is not available while a step is captured")
-
-        def draw(*args, **kwargs):
-            if any(isinstance(a, Symbol) for a in (*args, *kwargs.values())):
-                raise CaptureError(f"drawing random numbers ({name}) by probabilities that are tensors is not captured")
-            result = method(*args, **kwargs)
-            results = list(result) if isinstance(result, tuple) else [result]
-            home = self._capture.home
-            if not all(isinstance(r, (np.ndarray, home.kind)) for r in results):
-                raise CaptureError(f"a random number ({name}) that is no tensor is not captured")
-            self._capture.draws.append((Draw(self._generator, name, args, kwargs), nodes := []))
-            symbols = []
-            for i, r in enumerate(results):
-                key = len(self._capture.draws) - 1, i
-                nodes.append(self._capture.graph.leaf("draw", key, r.shape, r.dtype))
-                symbols.append(made(nodes[-1], np.empty_like(r if isinstance(r, np.ndarray) else home.stand_in(r))))
-            return tuple(symbols) if isinstance(result, tuple) else symbols[0]
-
-        return draw
 
 
 @dataclass
@@ -197,7 +168,10 @@ class Capture:
         source = Source("tensor", tensor=wrap(array))
         symbol = Symbol(Memory(None, self._leaf(source, array)), array)
         self.arrays.append(symbol)
-        self.read.add(id(array))
+        owner: object = array
+        while isinstance(owner, np.ndarray):
+            self.read.add(id(owner))
+            owner = owner.base
         return symbol
 
     @contextmanager
@@ -279,7 +253,7 @@ class Capture:
         streams = [g.stream for g in generators]
         try:
             for g, stream in zip(generators, streams):
-                g.stream = _Stream(self, g, stream)
+                g.stream = Stream(self, g, stream)
             yield
         finally:
             for g, stream in zip(generators, streams):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..autograd.tape import Variable
 from ..tensor.random import Generator
 from .contents import Contents
+from .errors import CaptureError
 
 _WORDS = {"ndarray": "a NumPy array", "deque": "a deque", "set": "a set", "bytearray": "a bytearray", "array": "an array",
     "ContextVar": "a context variable",
@@ -156,8 +157,18 @@ class Reach:
         return found
 
     def kept(self, read: set[int]) -> list[Contents]:
-        """What must hold the same in later calls: not the arrays in `read`, by id, which are read at each call."""
-        return [c for c in self.contents[: self.watched.contents] if id(c.item) not in read]
+        """What must hold the same in later calls: not the arrays in `read`, by id, which are read at each call.
+
+        CaptureError for an array that is too large to be compared at each call.
+        """
+        found = [c for c in self.contents[: self.watched.contents] if id(c.item) not in read]
+        for contents in found:
+            if contents.is_large():
+                raise CaptureError(
+                    f"the function reads a NumPy array of {contents.item.nbytes >> 20} MB other than as a tensor, so that "
+                    "a program would not see it change. Use taper.from_numpy of it inside, or pass it as a tensor"
+                )
+        return found
 
     def changed(self) -> str | None:
         """The first container that no longer holds what it held, in words; None if there is none."""

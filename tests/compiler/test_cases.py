@@ -50,7 +50,6 @@ LOOKS_AT_VALUES = {
     "histogram.edges": "bins between the smallest and the largest element",
     "histogramdd": "bins between the smallest and the largest element",
     "reinterpret": "memory read as another dtype",
-    "cov": "a warning if there are too few observations",
     **{name: "the seed is set inside" for name in ("bernoulli", "poisson", "normal.parameters")},
 }
 """Rows that need values while the step is captured, and for what."""

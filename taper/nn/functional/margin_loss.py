@@ -10,6 +10,7 @@ from ...autograd.naming import shown_as
 from ...autograd.places import beside
 from ...backends import namespace_of
 from ...tensor.activation import logsigmoid
+from ...tensor.kinds import refuse
 from ...tensor.selection import where
 from .class_checks import class_weights_fit, word
 from .distance import pairwise_distance
@@ -81,6 +82,7 @@ def _rows_of_scores(name: str, input, target) -> bool:
             f"{name}: Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(shape)}"
         )
     needs_floating(name, input)
+    refuse(input._array, f"{name}_cpu", "h")
     if target._array.dtype != np.int64:
         raise RuntimeError(
             f"{name}: expected scalar type Long but found {legacy_name(target._array.dtype)}. Use target.long()."

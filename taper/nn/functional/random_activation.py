@@ -9,6 +9,7 @@ from ...autograd.naming import shown
 from ...autograd.tape import wrap
 from ...backends.transfer import place_of
 from ...tensor.activation import leaky_relu, softmax
+from ...tensor.kinds import refuse
 from ...tensor.random import stream_of
 from ...tensor.scattering import scatter
 from ...tensor.selection import where
@@ -20,6 +21,7 @@ def rrelu(input, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool 
         raise RuntimeError("Lower bound should be less than or equal to the upper bound")
     array = input._array
     if training:
+        refuse(array, "rrelu_with_noise_out_cpu", "biuc" if array.dtype != np.float16 else "h")
         slopes = np.ones_like(array)
         negative = array <= 0
         slopes[negative] = stream_of(None, place_of(array)).uniform(
