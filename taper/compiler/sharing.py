@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..autograd.dispatch import viewed
+from ..autograd.viewing import viewed
 from ..autograd.modes import set_grad_enabled
 from ..autograd.tape import Variable, alias
 from .symbol import Symbol
