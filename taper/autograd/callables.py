@@ -21,7 +21,7 @@ from .promotion import BOOL, F32, F64, I64, SCALARS, scalar_array
 from .recording import node_of, record
 from .refusals import cannot_broadcast, no_combination, not_a_tensor
 from .shortage import out_of_memory
-from .tape import SavedOutput, Variable, version, wrap
+from .tape import SavedOutput, Variable, kept_version, wrap
 
 
 def unary(operator: Operator, doc: str = "", *, check=None, exact: str = ""):
@@ -59,7 +59,7 @@ def unary(operator: Operator, doc: str = "", *, check=None, exact: str = ""):
             else:
                 cls = plan.node_class or node_class(operator.grad_name)
                 saved = [SavedOutput(result) if k else x for k in saves]
-                result._node = cls(plan, (node,), saved, [None if k else version(x) for k in saves], None, None)
+                result._node = cls(plan, (node,), saved, [None if k else kept_version(x) for k in saves], None, None)
         return result
 
     def general(input, *, out=None):
@@ -201,7 +201,7 @@ def binary(
                     for _, i in plan.keep:
                         t = y if i else x
                         saved.append(t)
-                        versions.append(version(t) if t.__class__ not in SCALARS else None)
+                        versions.append(kept_version(t) if t.__class__ not in SCALARS else None)
                     result._node = cls(plan, (nx, ny), saved, versions, shapes, None)
                 else:
                     node = result._node = record(operator, (x, y), {}, (nx, ny), result, (), shapes)

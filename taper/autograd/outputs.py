@@ -6,7 +6,7 @@ from .. import dtypes
 from ..backends import namespace_of
 from ..backends.quiet import QUIET, enter, leave
 from ..errors import warn
-from .inplace import cannot_cast, check_single, legacy_name
+from .inplace import cannot_cast, check_inference, check_single, legacy_name
 from .modes import is_grad_enabled
 from .recording import node_of
 from .tape import Variable, changed
@@ -53,6 +53,7 @@ def into(out: Variable, result: Variable, exact: str = "", warns: bool = True) -
             leave(token)
     else:
         check_single(out._array)
+        check_inference(out)
         token = enter(QUIET)
         try:
             out._array[...] = result._array

@@ -266,7 +266,7 @@ def log_softmax(input, dim=None, _stacklevel: int = 3, dtype=None, *, out=None):
 
 def softmin(input, dim=None, _stacklevel: int = 3, dtype=None):
     """softmax(-input) along a dimension."""
-    return softmax(-input, dim, _stacklevel, dtype)
+    return softmax(-input, _axis(input, dim, "softmin"), _stacklevel, dtype)
 
 
 relu_ = unary_inplace(lambda array, target: np.maximum(0, array, out=target), relu)

@@ -15,7 +15,7 @@ from ..autograd.outputs import into
 from ..autograd.places import beside
 from ..autograd.tape import Variable
 from ..autograd.viewing import viewed
-from ..errors import dim_out_of_range
+from ..errors import dim_out_of_range, warn_once
 from ..ops import indexing
 from ..ops import movement as ops
 from . import dims
@@ -212,7 +212,9 @@ def meshgrid(*tensors, indexing: str | None = None):
     """Coordinates of a grid: each vector expanded over the others' dimensions. indexing: "ij" (rows first) or "xy"."""
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])
-    if indexing not in (None, "ij", "xy"):
+    if indexing is None:
+        warn_once("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.")
+    elif indexing not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     if not tensors:
         raise RuntimeError("meshgrid expects a non-empty TensorList")

@@ -300,6 +300,8 @@ def _like(name, make):
         np_dtype = element_type(dtype, name, array.dtype)
         if device is None and array.__class__ is np.ndarray:
             return leaf(make(array, np_dtype, order="K"), requires_grad)
+        if hasattr(input, "emptied") and name != "ones_like":
+            return input.emptied().to(input.dtype if dtype is None else dtype)._recording(requires_grad)
         where = place_of(array) if device is None else place(device)
         if place_of(array) == where:
             return leaf(made_at(where, make, array, dtype=np_dtype, order="K"), requires_grad)

@@ -19,6 +19,7 @@ from ..autograd.tape import Variable, wrap
 from ..backends import cpu
 from ..backends.quiet import QUIET, enter, leave
 from ..dtypes import float32, float64
+from ..errors import warn_once
 from ..ops import linear as ops
 from . import dims
 from .arithmetic import mul
@@ -349,6 +350,10 @@ def cross(input, other, dim=None, *, out=None):
     check_tensors("cross", input=input, other=other)
     a, b = input._array, other._array
     if dim is None:
+        warn_once(
+            "Using torch.cross without specifying the dim arg is deprecated. Please either pass the dim explicitly or "
+            "simply use torch.linalg.cross, whose default is the last dimension."
+        )
         dim = next((i for i, n in enumerate(a.shape) if n == 3), None)
         if dim is None:
             raise RuntimeError(f"no dimension of size 3 in input, whose shape is {tuple(a.shape)}")

@@ -809,7 +809,10 @@ CASES = [
     ),
     Case(
         "slogdet.nan",
-        lambda T, a: (*T.linalg.slogdet(a * float("nan")), T.linalg.lu_factor(T.tensor([[1.0, 2], [float("nan"), 3]]))[1]),
+        lambda T, a: (
+            *T.linalg.slogdet(a * float("nan")),
+            T.linalg.lu_factor(T.tensor([[1.0, 2], [float("nan"), 3]]))[1],
+        ),
         (A,),
         grad=False,
     ),

@@ -197,7 +197,15 @@ CASES = [
     Case(
         "native_batch_norm.out",
         lambda T, x, w: T.native_batch_norm(
-            x, w, w, w + 0, w * w, True, 0.1, 1e-3, out=tuple(T.empty(s, dtype=x.dtype) for s in ((2, 4, 4), (4,), (4,)))
+            x,
+            w,
+            w,
+            w + 0,
+            w * w,
+            True,
+            0.1,
+            1e-3,
+            out=tuple(T.empty(s, dtype=x.dtype) for s in ((2, 4, 4), (4,), (4,))),
         ),
         (real(2, 4, 4), real(4)),
         ops=("batch_norm",),
