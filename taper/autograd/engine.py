@@ -359,7 +359,16 @@ def add_to_grad(t: Variable, g, create_graph: bool) -> None:
         t._grad = wrap(g)
     else:
         with elsewhere((g,)):
-            t._grad = wrap(namespace_of(g).asarray(g).copy())
+            t._grad = wrap(_copied(t._array, namespace_of(g).asarray(g)))
+
+
+def _copied(like, g):
+    """A copy of a gradient that lies in memory as the tensor that it is for."""
+    if like.__class__ is not g.__class__ or like.flags.c_contiguous:
+        return g.copy()
+    made = namespace_of(like).empty_like(like, dtype=g.dtype)
+    made[...] = g
+    return made
 
 
 def _add_sparse(t: Variable, have, g) -> None:

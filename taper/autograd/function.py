@@ -113,7 +113,10 @@ class FunctionNode(Node):
         if self.saved is None:
             self.ctx.saved_tensors  # noqa: B018  (raises: the graph was freed)
         grads = g if g.__class__ is tuple else (g,)
-        grads = [x if x is None or isinstance(x, Variable) else wrap(np.asarray(x) if isinstance(x, np.generic) else x) for x in grads]
+        grads = [
+            x if x is None or isinstance(x, Variable) else wrap(np.asarray(x) if isinstance(x, np.generic) else x)
+            for x in grads
+        ]
         with enable_grad() if differentiable else no_grad():
             returned = self.function.backward(self.ctx, *grads)
         returned = returned if isinstance(returned, tuple) else (returned,)

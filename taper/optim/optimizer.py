@@ -27,6 +27,7 @@ from ..backends.transfer import moved, place_of
 from ..distributed.tensor.dtensor import DTensor, opened
 from ..tensor.complex_numbers import view_as_complex, view_as_real
 from ..tensor.core import Tensor
+from .direct import SHORT, direct, updated
 
 BLOCK = 16384
 """Elements updated at a time: the dozen arrays of a rule then share a core's L2 cache."""
@@ -192,7 +193,8 @@ class Optimizer:
         token = enter(QUIET)
         try:
             for group in self.param_groups:
-                for p in group["params"]:
+                stateless = not self.counts_steps and not self.slots_of(group)
+                for p in self._update_stateless(group) if stateless else group["params"]:
                     g = p._grad
                     if g is None:
                         continue
@@ -224,6 +226,9 @@ class Optimizer:
             step = namespace_of(counter).number(counter)
         numbers = self.coefficients(group, step, state)
         held = [state[name]._array if state[name] is not None else None for name in slots]
+        if array.size <= SHORT and updated(type(self).update, [array, g, *held], numbers):
+            changed(p)
+            return
         xp = namespace_of(array)
         if array.size >= LARGE_PARAMETER and self._updated_natively(array, g, held, numbers):
             changed(p)
@@ -254,6 +259,27 @@ class Optimizer:
                 for old, new in zip(parts[2:], values[1:]):
                     _store(old, new)
         changed(p)
+
+    def _update_stateless(self, group: dict[str, Any]) -> list[Tensor]:
+        """Update the small parameters of a group without state, each in one call; returns the others."""
+        numbers = self.coefficients(group, 0, {})
+        rest, ways = [], {}
+        for p in group["params"]:
+            g = p._grad
+            if g is None:
+                continue
+            array, slope = p._array, g._array
+            dtype = array.dtype
+            if array.__class__ is slope.__class__ is np.ndarray and array.size <= SHORT and dtype.kind == "f":
+                found = ways.get(dtype)
+                if found is None:
+                    found = ways[dtype] = direct(type(self).update, [array, slope], numbers)
+                way, changing = found
+                if way is not None and array.shape == slope.shape and way(array, slope, *changing, array):
+                    changed(p)
+                    continue
+            rest.append(p)
+        return rest
 
     def update_rows(self, p: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
         """The update of a parameter whose gradient is sparse. RuntimeError for a rule that has none of its own."""

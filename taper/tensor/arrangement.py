@@ -259,7 +259,8 @@ def combinations(input, r: int = 2, with_replacement: bool = False):
         return beside(input, np.empty(0, input._array.dtype))
     n = input._array.size
     count = math.comb(n + r - 1, r) if with_replacement and n else math.comb(n, r)
-    if count * r > 2**40:
+    # PyTorch chooses among all n**r lists of elements, whose number must fit.
+    if n**r >= 2**63 or count * r > 2**40:
         raise RuntimeError(f"combinations: numel: integer multiplication overflow, {r} of {n} elements are too many")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = np.array(list(choose(range(input._array.size), r)), np.int64).reshape(-1, r)

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from .. import dtypes
-from ..autograd.outputs import into
+from ..autograd.outputs import MATCHING, into
 from ..autograd.places import beside, brought
 from ..autograd.recording import node_of
 from ..autograd.tape import Variable, alias, counter_of, wrap
@@ -176,7 +176,7 @@ def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False, 
 
 def _written(out, array):
     """An array put into `out`, of its dtype, which takes its shape."""
-    return into(out, beside(out, array), "dtype {0} does not match dtype of out parameter ({1})", warns=False)
+    return into(out, beside(out, array), MATCHING, warns=False)
 
 
 def _row_in(out, array):

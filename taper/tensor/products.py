@@ -13,7 +13,7 @@ from ..autograd.inplace import assign, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.naming import shown, shown_as
 from ..autograd.nodes import node_class
-from ..autograd.outputs import into
+from ..autograd.outputs import EXPECTED, into
 from ..autograd.recording import node_of, record_inputs
 from ..autograd.tape import Variable, wrap
 from ..backends import cpu
@@ -308,7 +308,8 @@ def inner(input, other, *, out=None):
             "inner() the last dimension must match on both input tensors but got shapes "
             f"{list(a.shape)} and {list(b.shape)}"
         )
-    return tensordot(input, other, ([-1], [-1]), out=out)
+    result = tensordot(input, other, ([-1], [-1]))
+    return result if out is None else into(out, result, EXPECTED)
 
 
 def outer(input, vec2, *, out=None):

@@ -379,6 +379,9 @@ def expanded(x, sizes):
     target = []
     for i, n in enumerate(sizes):
         have = shape[i - lead] if i >= lead else None
+        if n.__class__ is int and n >= 0 and (have is None or have == n or have == 1):
+            target.append(n)
+            continue
         if n == -1 and have is None:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
@@ -471,12 +474,17 @@ def sum_to_size(self, *size):
     RuntimeError if it cannot be.
     """
     size = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+    for n in size:
+        if not hasattr(n, "__index__"):
+            raise TypeError(
+                f"sum_to_size(): argument 'size' (position 1) must be tuple of ints, not {type(n).__name__}"
+            )
     shape = self._array.shape
     extra = len(shape) - len(size)
     if extra < 0 or any(n not in (1, m) for n, m in zip(size, shape[extra:])):
         raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
     axes = [i for i, m in enumerate(shape) if i < extra or size[i - extra] == 1 != m]
-    return reshape(self.sum(axes, keepdim=True) if axes else self, size)
+    return reshape(self.sum(axes, keepdim=True) if axes or not shape else self, size)
 
 
 class ShapeMethods:

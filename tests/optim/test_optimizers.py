@@ -147,6 +147,7 @@ ERRORS = [
     (lambda T, p: T.optim.SGD([p], lr=-1), ValueError),
     (lambda T, p: T.optim.SGD([p], lr=0.1, nesterov=True), ValueError),
     (lambda T, p: T.optim.Adam([p], betas=(1.0, 0.9)), ValueError),
+    (lambda T, p: T.optim.Adam([p], betas=(0.9,)), IndexError),
     (lambda T, p: T.optim.Adam([p], eps=-1), ValueError),
     (lambda T, p: T.optim.Adam([]), ValueError),
     (lambda T, p: T.optim.Adam(p), TypeError),

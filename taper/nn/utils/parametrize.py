@@ -276,4 +276,8 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
 def type_before_parametrizations(module: Module) -> type:
     """The class of a module without the parametrisations."""
     cls = type(module)
-    return cls.__bases__[0] if cls.__name__.startswith("Parametrized") and cls.__module__ == ParametrizationList.__module__ else cls
+    return (
+        cls.__bases__[0]
+        if cls.__name__.startswith("Parametrized") and cls.__module__ == ParametrizationList.__module__
+        else cls
+    )
