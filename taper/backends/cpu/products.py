@@ -71,7 +71,7 @@ def _planned(x, y, bias, key):
     if len(_plans) >= KEPT:
         _plans.clear()
     plan, made = None, _native()
-    if made is not None and x.ndim >= 2 and y.ndim >= 2 and _many(x.shape[-2], y.shape[-1], x.size * y.shape[-1]):
+    if made and x.ndim >= 2 and y.ndim >= 2 and _many(x.shape[-2], y.shape[-1], x.size * y.shape[-1]):
         plan = made(x.shape, x.strides, y.shape, y.strides, x.dtype.char, bias is not None)
         if plan is not None and plan.batches > LONG:
             return plan

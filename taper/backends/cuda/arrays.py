@@ -46,6 +46,7 @@ _portable = _Portable(
     instead={"elementwise": elementwise, "large": _large, "resampling": resampling},
     better={
         "attention": {"_pays": _never},
+        "products": {"_native": _never},
         "recurrence": {"_pays": _never, "_xp": sys.modules[__name__]},
         "choosing": {"where": choosing.where, "kept": choosing.kept, "dropped": choosing.dropped},
         "convolution": {"BLOCK_BYTES": 1 << 28},
