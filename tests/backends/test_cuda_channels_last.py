@@ -20,15 +20,20 @@ def copies(cudnn_there, monkeypatch):
 
     taper.zeros(1).cuda()
     seen = []
-    for name in ("reshape", "copy", "ravel"):
 
-        def noted(self, *args, name=name, function=getattr(cupy.ndarray, name), **options):
+    def noting(name):
+        function = getattr(cupy.ndarray, name)
+
+        def noted(self, *args, **options):
             made = function(self, *args, **options)
             if self.size > BIG and self.ndim == 4 and made.data.ptr != self.data.ptr:
                 seen.append((name, self.shape))
             return made
 
-        monkeypatch.setattr(cupy.ndarray, name, noted)
+        return noted
+
+    for name in ("reshape", "copy", "ravel"):
+        monkeypatch.setattr(cupy.ndarray, name, noting(name))
     plain = cupy.ascontiguousarray
 
     def laid(a, *args, **options):
