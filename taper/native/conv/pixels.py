@@ -39,9 +39,12 @@ def emit_pixels(module: Module, name: str, plan: PixelPlan, operands: PixelOpera
     """Write `void name(ptr table, i64 first chunk, i64 last chunk)`, which computes plan.chunks chunks from packed weights.
 
     finish: as for a matrix product; batch is the image, row the flattened position, column the output channel over all
-    groups. Of a product of all images, batch is 0 and row counts through all images.
+    groups.
     """
     if plan.product is not None:
+        c = plan.convolution
+        if c.images > 1 and not plan.product.product.batch:
+            finish = _ByImage(finish, c.positions)
         emit_product(module, name, plan.product, _of_product(operands), finish)
         return
     b = Builder(module, name, ["ptr", "i64", "i64"])
@@ -51,6 +54,27 @@ def emit_pixels(module: Module, name: str, plan: PixelPlan, operands: PixelOpera
 
 def _of_product(operands: PixelOperands) -> Operands:
     return Operands(operands.x, operands.w, operands.packed, operands.partial)
+
+
+class _ByImage:
+    """A finish for products whose rows count through the positions of all images."""
+
+    def __init__(self, finish: Finish, positions: int):
+        self.inner, self.positions = finish, positions
+        if hasattr(finish, "begin"):
+            self.begin = finish.begin
+        if hasattr(finish, "fetch"):
+            self.fetch = self._fetch
+
+    def _split(self, b: Builder, row: Value) -> tuple[Value, Value]:
+        size = i64(self.positions)
+        return b.div(row, size, signed=False), b.rem(row, size, signed=False)
+
+    def _fetch(self, b: Builder, batch: Value, row: Value, column: Value) -> None:
+        self.inner.fetch(b, *self._split(b, row), column)
+
+    def __call__(self, b: Builder, value: Value, batch: Value, row: Value, column: Value, mask: Value | None) -> None:
+        self.inner(b, value, *self._split(b, row), column, mask)
 
 
 class _Driver:
