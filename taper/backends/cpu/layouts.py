@@ -43,7 +43,12 @@ def last_to_second(x):
 
 def laid_last(x: np.ndarray) -> np.ndarray:
     """The same elements with channels side by side."""
-    return x if is_channels_last(x) else last_to_second(np.ascontiguousarray(second_to_last(x)))
+    if is_channels_last(x):
+        return x
+    # NumPy would keep strides of dimensions of size 1 that say something else.
+    out = last_to_second(np.empty(second_to_last(x).shape, x.dtype))
+    out[...] = x
+    return out
 
 
 def in_given_order(images: int = 1) -> Callable:

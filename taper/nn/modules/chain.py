@@ -20,6 +20,7 @@ from ...autograd.modes import is_grad_enabled
 from ...autograd.tape import wrap
 from ...backends.cpu.convolution import NATIVE
 from ...backends.cpu.large import Native
+from ...backends.cpu.layouts import is_channels_last
 from ...dtypes import float32, float64
 from ...ops import activation as ops
 from ..hooks import EVERYWHERE
@@ -118,7 +119,7 @@ def _joined(x, conv, norm, activation):
         return None
     if any([a is not None and a.shape != channels for a in arrays[1:]]):
         return None
-    if not array.flags.c_contiguous or not w.flags.c_contiguous:
+    if not (array.flags.c_contiguous or is_channels_last(array)) or not (w.flags.c_contiguous or is_channels_last(w)):
         return None
     last = None
     if activation is not None:
