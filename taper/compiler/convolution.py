@@ -68,12 +68,12 @@ def _pays_last(op: str, shape, x_shape, y_shape, weights_last: bool, type: str, 
     x_steps = (x_steps[0], x_steps[-1], *x_steps[1:-1])
     y_steps = (y_steps[0], y_steps[-1], *y_steps[1:-1]) if weights_last else steps_of(y_shape)
     options = stride, padding, dilation, groups
-    pixels = plan_pixels(arranged(op, shape, x_shape, y_shape, x_steps, y_steps, type, *options), this_machine())
+    sought = arranged(op, shape, x_shape, y_shape, x_steps, y_steps, type, *options)
+    pixels = plan_pixels(sought, this_machine())
     if pixels is None:
         return False
-    other = arranged(op, shape, x_shape, y_shape, x_steps, steps_of(y_shape), type, *options)
-    cost = cycles(plan_convolution(other, this_machine()))
-    fewer = plan_winograd(other, this_machine()) if cpu.winograd else None
+    cost = cycles(plan_convolution(sought, this_machine()))
+    fewer = plan_winograd(sought, this_machine()) if cpu.winograd else None
     if fewer is not None:
         cost = min(cost, fewer.cost)
     return pixel_cycles(pixels) < cost + TURNING * prod(shape)

@@ -672,14 +672,14 @@ def is_window(node: Node) -> bool:
 
 
 def takes(node: Node, place: int, access: Access) -> bool:
-    """Whether a product's kernel can read an operand that lies so: a convolution wants weights with their taps side by
-    side, and the gradient of an output, where it looks for the weights', with all its positions side by side. With channels
-    last, those of x lie side by side, and taps may be any step apart."""
+    """Whether a product's kernel can read an operand that lies so: a convolution wants weights whose taps are one step
+    apart, and the gradient of an output, where it looks for the weights', with all its positions side by side. With
+    channels last, those of x lie side by side."""
     if node.op == "matmul" or place == (node.op == "conv_weight"):
         return not (node.op in ("conv", "conv_input") and node.attrs[-1]) or access.strides[-1] == 1 or node.inputs[0].shape[-1] == 1
     shape, strides = node.inputs[place].shape[2:], access.strides[2:]
     apart = 1
-    if node.op != "conv_weight" and node.attrs[-1]:
+    if node.op != "conv_weight":
         apart = next((s for n, s in zip(reversed(shape), reversed(strides)) if n > 1), 1)
     return all(n == 1 or s == c * apart for n, s, c in zip(shape, strides, steps_of(shape)))
 

@@ -27,7 +27,7 @@ STRIP = 16
 
 MOST_TAPS = 400
 
-PACKING = 0.5
+PACKING = 1.1
 """Cycles for each element of packed weights."""
 
 MOST_TABLE = 256 << 10
@@ -234,7 +234,7 @@ def pixel_cycles(plan: PixelPlan) -> float:
     if plan.product is not None:
         p = plan.product
         terms = p.product.k * steps(p.product.m / p.row_tiles, p.vectors) + 60
-        return p.batches * p.row_tiles * p.panels * terms + 0.4 * p.packed
+        return p.batches * p.row_tiles * p.panels * terms + 0.75 * p.packed
     even = plan.pixels / plan.tiles
     each = steps(even, plan.vectors) if not plan.depthwise else 0.8 * even * plan.vectors
     tile = plan.inputs * c.taps * each + plan.blocks * (40 + 4 * even * plan.vectors)
