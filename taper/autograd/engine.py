@@ -17,6 +17,7 @@ from typing import Any
 from numpy import ndarray
 
 from ..backends import namespace_of
+from ..backends.cpu.layouts import is_channels_last, laid_out
 from ..backends.quiet import QUIET, enter, leave
 from ..errors import warn
 from .modes import _grad
@@ -325,6 +326,9 @@ def add_to_grad(t: Variable, g, create_graph: bool) -> None:
         return
     if g.__class__ is not ndarray or g.dtype is not t._array.dtype:
         g = as_gradient_of(t, g)
+    if have is None and g.ndim > 3:
+        # A gradient lies as its tensor does, which optimizers go by.
+        g = laid_out(g, is_channels_last(t._array))
     if have is not None:
         if g.__class__ is ndarray:
             have._array += g
@@ -337,7 +341,7 @@ def add_to_grad(t: Variable, g, create_graph: bool) -> None:
         t._grad = wrap(g)
     else:
         with elsewhere((g,)):
-            t._grad = wrap(namespace_of(g).asarray(g).copy())
+            t._grad = wrap(namespace_of(g).asarray(g).copy("K" if is_channels_last(g) else "C"))
 
 
 def as_gradient_of(t: Variable, g):

@@ -11,7 +11,7 @@ import numpy as np
 from ..backends import cpu
 from . import windows
 from .elementwise import ELEMENTWISE
-from .graph import REDUCTIONS, Node, reached, value_of
+from .graph import PRODUCTS, REDUCTIONS, Node, reached, value_of
 
 
 def evaluate(results: list[Node], leaves: Mapping[Node, np.ndarray]) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..backends.cpu.layouts import is_channels_last
 from .operator import op
 
 
@@ -253,9 +254,15 @@ triu = op(
     x=lambda xp, g, k: xp.triu(g, k),
 )
 
+
+def _in_order(xp, out):
+    """What was put together, in order, or with its channels last, as NumPy leaves images that all are."""
+    return out if out.ndim > 3 and is_channels_last(out) else xp.ascontiguousarray(out)
+
+
 cat = op(
     "cat",
-    lambda xp, *xs, axis: xp.ascontiguousarray(xp.concat(xs, axis=axis)),
+    lambda xp, *xs, axis: _in_order(xp, xp.concat(xs, axis=axis)),
     half_native=True,
     joint=lambda xp, g, xs_shape, axis: split_back(xp, g, [shape[axis] for shape in xs_shape], axis),
 )

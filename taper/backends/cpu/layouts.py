@@ -51,6 +51,14 @@ def laid_last(x: np.ndarray) -> np.ndarray:
     return out
 
 
+def laid_out(x, last: bool):
+    """An array with its channels last, or in the order of its dimensions, a copy if it lies otherwise; what is no array
+    of NumPy's as it is."""
+    if x.__class__ is not np.ndarray or is_channels_last(x) == last:
+        return x
+    return laid_last(x) if last else np.ascontiguousarray(x)
+
+
 def in_given_order(images: int = 1) -> Callable:
     """A decorator of kernels: their results lie channels last where one of the first `images` arguments does."""
 
