@@ -29,7 +29,10 @@ def training(width: int, layers: int, batch: int, compiled: bool):
         optimizer.step()
         return loss
 
-    return torch.compile(step) if compiled else step, lambda: {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+    return torch.compile(step) if compiled else step, lambda: {
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+    }
 
 
 def main() -> None:

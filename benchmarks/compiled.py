@@ -120,7 +120,8 @@ def first_calls(name: str) -> tuple[float, float]:
         command = [sys.executable, "-m", __spec__.name, "--first-call", name]
         environment = os.environ | {"TAPER_CACHE_DIR": folder}
         runs = [
-            subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout for _ in range(2)
+            subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+            for _ in range(2)
         ]
     return float(runs[0]), float(runs[1])
 

@@ -152,7 +152,9 @@ CASES = {
     "Himmelblau + Adam": Case(himmelblau, 60),
     "softmax regression 784-10, 256": Case(network(784, 10, batch=256), 4),
     "MLP 784-512-512-10 SGD, 64": Case(network(784, 512, 512, 10, batch=64), 1.6, cold=1.0),
-    "MLP 784-256-64-10 MSE + momentum, 512": Case(network(784, 256, 64, 10, batch=512, squared=True, momentum=0.9), 1.4),
+    "MLP 784-256-64-10 MSE + momentum, 512": Case(
+        network(784, 256, 64, 10, batch=512, squared=True, momentum=0.9), 1.4
+    ),
     "MLP 784-512-512-10, 512": Case(network(784, 512, 512, 10, batch=512), 1.2),
     "GPT blocks 4 x d128, 8 x 64, AdamW": Case(transformer, 1.8, cold=3.0),
     "tanh(a*b+c)*sigmoid(a)+exp(-b*b), 10^6": Case(elementwise, 10),

@@ -75,7 +75,19 @@ _ROOMS = (
     ),
     "export",
     *("fft", "func", "functional", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "mtia"),
-    *("multiprocessing", "nested", "nn", "numa", "onnx", "optim", "overrides", "package", "profiler", "quantization", "quasirandom"),
+    *(
+        "multiprocessing",
+        "nested",
+        "nn",
+        "numa",
+        "onnx",
+        "optim",
+        "overrides",
+        "package",
+        "profiler",
+        "quantization",
+        "quasirandom",
+    ),
     *("serialization", "signal", "sparse", "testing", "types", "utils", "version", "vision", "viz", "xpu"),
 )
 _LENT = {"save": "serialization", "load": "serialization"}

@@ -116,7 +116,13 @@ def _absent():
     for n in range(1, 8):
         yield AbsentType(f"uint{n}", 8, INTEGER, False, "Use uint8.")
         yield AbsentType(f"int{n}", 8, INTEGER, True, "Use int8.")
-    for name, bits, signed in (("qint8", 8, 1), ("quint8", 8, 0), ("qint32", 32, 1), ("quint4x2", 8, 0), ("quint2x4", 8, 0)):
+    for name, bits, signed in (
+        ("qint8", 8, 1),
+        ("quint8", 8, 0),
+        ("qint32", 32, 1),
+        ("quint4x2", 8, 0),
+        ("quint2x4", 8, 0),
+    ):
         yield AbsentType(name, bits, INTEGER, bool(signed), "Taper does not quantize: compute in float32 or bfloat16.")
 
 

@@ -24,8 +24,11 @@ class CaptureError(RuntimeError):
     """A function cannot be captured: it needs a value that exists only when the program runs."""
 
 
-class LinAlgError(RuntimeError):
+class _LinAlgError(RuntimeError):
     """A matrix has no inverse or factorisation of the kind asked for. `taper.linalg.LinAlgError` is this class."""
+
+
+LinAlgError = _LinAlgError  # PyTorch's class is named `_LinAlgError` too: tracebacks and pickles show it.
 
 
 class OutOfMemoryError(RuntimeError):

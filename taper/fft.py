@@ -13,9 +13,11 @@ import numpy as np
 
 from . import dtypes
 from .autograd import casting
-from .autograd.dispatch import apply, beside, into
+from .autograd.dispatch import apply
 from .autograd.inplace import legacy_name
 from .autograd.naming import shown
+from .autograd.outputs import into
+from .autograd.places import beside
 from .autograd.tape import Variable
 from .ops import fourier as ops
 from .tensor import dims

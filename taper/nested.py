@@ -104,7 +104,9 @@ def _inner_axes(name: str, axis, ndim: int):
         return axis if axis is None else tuple(_inner_axes(name, a, ndim) for a in axis)
     axis %= ndim
     if axis == 0:
-        raise NotImplementedError(f"{name}: the dimension of a nested tensor's parts is none to compute along: use unbind()")
+        raise NotImplementedError(
+            f"{name}: the dimension of a nested tensor's parts is none to compute along: use unbind()"
+        )
     return axis - 1
 
 
@@ -157,7 +159,9 @@ class NestedTensor(Tensor):
     def shape(self) -> Any:
         """The sizes; where parts differ, what stands for no number. RuntimeError for the layout strided, as in PyTorch."""
         if self.layout is strided:
-            raise RuntimeError("nested tensors of the layout strided have no shape: use size(dim), or layout=torch.jagged")
+            raise RuntimeError(
+                "nested tensors of the layout strided have no shape: use size(dim), or layout=torch.jagged"
+            )
         return Size(self._array.shape)
 
     def size(self, dim: int | None = None) -> Any:
@@ -165,7 +169,9 @@ class NestedTensor(Tensor):
         if dim is None:
             return self.shape
         if not -self.dim() <= dim < self.dim():
-            raise IndexError(f"Dimension out of range (expected to be in range of [{-self.dim()}, {self.dim() - 1}], but got {dim})")
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{-self.dim()}, {self.dim() - 1}], but got {dim})"
+            )
         found = self._array.shape[dim]
         if isinstance(found, Irregular) and self.layout is strided:
             raise RuntimeError(f"Given dimension {dim % self.dim()} is irregular and does not have a size.")
@@ -191,7 +197,9 @@ class NestedTensor(Tensor):
         if isinstance(index, tuple) and index and index[0] in (slice(None), ...):
             rest = index if index[0] is ... else index[1:]
             return self._each(lambda p: p[rest])
-        raise NotImplementedError("a nested tensor is indexed by a number, or by a slice of all parts and what to take of each")
+        raise NotImplementedError(
+            "a nested tensor is indexed by a number, or by a slice of all parts and what to take of each"
+        )
 
     def values(self) -> Any:
         """All elements: of the layout jagged the parts one after the other, of strided as a vector."""
@@ -208,7 +216,9 @@ class NestedTensor(Tensor):
     def offsets(self) -> Any:
         """Where each part begins along the dimension in which they differ, and where the last ends. AttributeError for strided."""
         if self.layout is strided:
-            raise AttributeError("'Tensor' object has no attribute 'offsets': a nested tensor with layout=torch.jagged has")
+            raise AttributeError(
+                "'Tensor' object has no attribute 'offsets': a nested tensor with layout=torch.jagged has"
+            )
         axis = self._irregular_axis()
         return tensor(np.cumsum([0, *(p.shape[axis] for p in self._array.parts)], dtype=np.int64))
 
@@ -224,9 +234,13 @@ class NestedTensor(Tensor):
         least = [max(sizes) for sizes in zip(*(p.shape for p in parts))]
         sizes = least if output_size is None else [int(n) for n in output_size][1:]
         if output_size is not None and len(sizes) + 1 != self.dim():
-            raise RuntimeError(f"Length of output_size {len(sizes) + 1} does not match the nested tensor's dims {self.dim()}")
+            raise RuntimeError(
+                f"Length of output_size {len(sizes) + 1} does not match the nested tensor's dims {self.dim()}"
+            )
         if self.layout is strided and any(n < m for n, m in zip(sizes, least)):
-            raise RuntimeError(f"Value in output_size is less than NestedTensor padded size: {[len(parts), *least]}. Truncation is not supported.")
+            raise RuntimeError(
+                f"Value in output_size is less than NestedTensor padded size: {[len(parts), *least]}. Truncation is not supported."
+            )
         rows = []
         for p in parts:
             if self.layout is jagged and output_size is not None:
@@ -278,7 +292,9 @@ class NestedTensor(Tensor):
         from .autograd.backward import backward
 
         if gradient is None:
-            raise RuntimeError("grad can be implicitly created only for scalar outputs: give a nested gradient, or sum()")
+            raise RuntimeError(
+                "grad can be implicitly created only for scalar outputs: give a nested gradient, or sum()"
+            )
         backward(tuple(self._array.parts), tuple(gradient.unbind()), *args, **kwargs)
 
     def detach(self) -> NestedTensor:
@@ -339,7 +355,9 @@ class NestedTensor(Tensor):
     def _reshaped(self, sizes: tuple, name: str) -> NestedTensor:
         sizes = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes
         if len(sizes) < 2 or sizes[0] not in (-1, len(self)):
-            raise RuntimeError(f"{name}: the first dimension of a nested tensor is its {len(self)} parts, got {sizes[:1]}")
+            raise RuntimeError(
+                f"{name}: the first dimension of a nested tensor is its {len(self)} parts, got {sizes[:1]}"
+            )
         axis = self._irregular_axis()
         rows = []
         for p in self._array.parts:

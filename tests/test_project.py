@@ -54,7 +54,9 @@ def test_readmes_programs_run(capsys):
 def test_every_file_that_is_no_module_is_installed():
     """What lies beside the modules is named as package data: an install without -e has it too."""
     kept = re.findall(r'^"(taper[\w.]*)" = \[(.*)\]$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    named = {f"{package.replace('.', '/')}/{name}" for package, names in kept for name in re.findall(r'"([^"]+)"', names)}
+    named = {
+        f"{package.replace('.', '/')}/{name}" for package, names in kept for name in re.findall(r'"([^"]+)"', names)
+    }
     there = {
         path.relative_to(ROOT).as_posix()
         for path in (ROOT / "taper").rglob("*")

@@ -7,6 +7,7 @@ from typing import Any
 from .. import cpu
 from ..backends.device import device as _device
 from ..dtypes import dtype as dtype
+from ..errors import _LinAlgError as _LinAlgError
 from ..refusal import refused
 from ..tensor.core import Tensor as TensorBase
 from ..tensor.size import Size as Size

@@ -159,7 +159,7 @@ class autocast:
         self._cache_enabled = is_autocast_cache_enabled() if cache_enabled is None else cache_enabled
         if device_type == "cuda" and not driver.count():
             if enabled:
-                warnings.warn("User provided device_type of 'cuda', but CUDA is not available. Disabling", stacklevel=2)
+                warnings.warn("CUDA is not available. Disabling autocast.", stacklevel=2)
             enabled = False
         elif self.fast_dtype not in casting.LOWER:
             words = "torch.bfloat16, torch.float16 only currently."
@@ -261,3 +261,9 @@ def custom_bwd(bwd=None, *, device_type: str):
             return bwd(*args, **kwargs)
 
     return wrapped
+
+
+def autocast_setting():
+    """What opens a scope with the CPU's autocast setting of now: for a part of a program that runs again later."""
+    on, dtype, cached = is_autocast_enabled("cpu"), get_autocast_dtype("cpu"), is_autocast_cache_enabled()
+    return lambda: autocast("cpu", dtype=dtype, enabled=on, cache_enabled=cached)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.dispatch import beside
+from ..autograd.places import beside
 from ..autograd.tape import Variable, changed, elsewhere
 from ..backends.cuda import driver
 from ..dtypes import float16

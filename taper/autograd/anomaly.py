@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from .tape import anomaly_enabled, set_anomaly
+from .nodes import anomaly_enabled, set_anomaly
 
 is_anomaly_enabled = anomaly_enabled
 

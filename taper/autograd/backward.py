@@ -8,7 +8,8 @@ from ..backends import namespace_of
 from ..ops.movement import stack
 from . import engine
 from .dispatch import apply
-from .tape import Variable, elsewhere, node_of, wrap
+from .recording import node_of
+from .tape import Variable, elsewhere, wrap
 
 
 def backward(

@@ -20,8 +20,10 @@ from .. import dtypes
 from ..backends.transfer import place_of
 from ..ops.movement import astype
 from .dispatch import apply
+from .leaves import AccumulateGrad
 from .modes import gpu_autocast as gpu_enabled
-from .tape import AccumulateGrad, Variable, node_of, version
+from .recording import node_of
+from .tape import Variable, version
 
 scopes = 0
 """How many scopes are open, in all threads together."""

@@ -20,9 +20,12 @@ from ..backends import namespace_of
 from ..backends.cpu.layouts import is_channels_last, laid_out
 from ..backends.quiet import QUIET, enter, leave
 from ..errors import warn
+from .leaves import AccumulateGrad, awaited
 from .modes import _grad
+from .nodes import OutputOf, anomaly_enabled
+from .recording import node_of
 from .shortage import out_of_memory
-from .tape import AccumulateGrad, OutputOf, Variable, anomaly_enabled, awaited, elsewhere, node_of, wrap
+from .tape import Variable, elsewhere, wrap
 
 
 def run(roots, gradients, *, retain_graph: bool, create_graph: bool, wanted=None) -> list:

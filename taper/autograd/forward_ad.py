@@ -16,8 +16,11 @@ from typing import Any
 import numpy as np
 
 from .backward import grad
+from .leaves import AccumulateGrad
 from .modes import enable_grad
-from .tape import AccumulateGrad, OutputOf, Variable, node_of, wrap
+from .nodes import OutputOf
+from .recording import node_of
+from .tape import Variable, wrap
 
 __all__ = ["UnpackedDualTensor", "dual_level", "enter_dual_level", "exit_dual_level", "make_dual", "unpack_dual"]
 

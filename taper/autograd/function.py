@@ -22,8 +22,10 @@ import weakref
 
 from .inplace import adopt, base_of, is_leaf_node
 from .modes import enable_grad, is_grad_enabled, no_grad
+from .nodes import Node, OutputOf, saved_hooks
+from .recording import needs, node_of
 from .saved import Held
-from .tape import Node, OutputOf, Variable, alias, changed, needs, node_of, saved_hooks, version, wrap
+from .tape import Variable, alias, changed, version, wrap
 
 
 class FunctionCtx:

@@ -6,7 +6,8 @@ import numpy as np
 
 from .backward import grad, stack_rows
 from .modes import enable_grad
-from .tape import Variable, node_of, wrap
+from .recording import node_of
+from .tape import Variable, wrap
 
 
 def _tuple(value, what: str, name: str):

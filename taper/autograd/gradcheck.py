@@ -8,7 +8,8 @@ import numpy as np
 
 from .backward import grad
 from .modes import enable_grad, no_grad
-from .tape import Variable, node_of, wrap
+from .recording import node_of
+from .tape import Variable, wrap
 
 
 class GradcheckError(RuntimeError):

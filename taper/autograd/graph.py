@@ -7,8 +7,10 @@ from collections.abc import Callable, Sequence
 from threading import Lock
 from typing import Any
 
+from .nodes import Node, OutputOf
+from .recording import node_of
 from .saved import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
-from .tape import Node, OutputOf, changed, node_of
+from .tape import changed
 
 __all__ = [
     "GradientEdge",

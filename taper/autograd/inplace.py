@@ -13,7 +13,9 @@ from .. import dtypes
 from ..backends import namespace_of
 from ..ops.movement import inverse, strided
 from .modes import is_grad_enabled
-from .tape import Node, OutputOf, Variable, address, changed, how_viewed, next_sequence, node_of, wrap
+from .nodes import Node, OutputOf
+from .recording import how_viewed, node_of
+from .tape import Variable, address, changed, next_sequence, wrap
 
 
 def assign(t: Variable, result: Variable, since: int | None = None) -> Variable:

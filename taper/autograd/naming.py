@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
-from .tape import Node, OutputOf, Variable, node_class
+from .nodes import Node, OutputOf, node_class
+from .tape import Variable
 
 
 def shown(t, name: str):

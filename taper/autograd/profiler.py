@@ -19,8 +19,9 @@ from numpy import ndarray
 from ..ops.operator import REGISTRY
 from .dispatch import SHORTCUTS
 from .function import FunctionNode
+from .nodes import Node
 from .profiler_events import EventList, FunctionEvent, FunctionEventAvg
-from .tape import Node, Variable
+from .tape import Variable
 
 __all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "emit_itt", "emit_nvtx", "profile", "record_function"]
 

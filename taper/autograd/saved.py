@@ -1,6 +1,6 @@
 """Hooks on what nodes keep: each tensor is handed to `pack` when it is saved and asked of `unpack` when it is needed.
 
-A scope of hooks sets `tape.watch`, so that nodes made outside of any scope lose nothing by it.
+A scope of hooks sets `nodes.watch`, so that nodes made outside of any scope lose nothing by it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from numpy import ndarray
 
 from ..ops.operator import Plan
-from . import tape
+from . import nodes
 from .tape import SavedOutput, Variable, wrap
 
 Hooks = tuple[Callable[[Any], Any], Callable[[Any], Any]]
@@ -92,12 +92,12 @@ class saved_tensors_hooks:
     def __enter__(self) -> None:
         if refusal.get() is not None:
             raise RuntimeError(refusal.get())
-        tape.watch(1)
-        tape.saved_hooks.set((*tape.saved_hooks.get(), (self.pack_hook, self.unpack_hook)))
+        nodes.watch(1)
+        nodes.saved_hooks.set((*nodes.saved_hooks.get(), (self.pack_hook, self.unpack_hook)))
 
     def __exit__(self, *error) -> None:
-        tape.saved_hooks.set(tape.saved_hooks.get()[:-1])
-        tape.watch(-1)
+        nodes.saved_hooks.set(nodes.saved_hooks.get()[:-1])
+        nodes.watch(-1)
 
 
 class save_on_cpu(saved_tensors_hooks):

@@ -11,10 +11,11 @@ from collections.abc import Callable
 from numpy import ndarray
 
 from ..backends.quiet import QUIET, enter, leave
-from .dispatch import F32, F64, scalar_array
 from .inplace import assign, check_apart, check_writable
 from .modes import is_grad_enabled
-from .tape import Variable, changed, needs, next_sequence, node_of
+from .promotion import F32, F64, scalar_array
+from .recording import needs, node_of
+from .tape import Variable, changed, next_sequence
 
 
 def unary_inplace(kernel: Callable, function: Callable, name: str | None = None):

@@ -6,8 +6,9 @@ import warnings
 
 import numpy as np
 
-from .tape import AccumulateGrad, alias, wrap
+from .leaves import AccumulateGrad
 from .tape import Variable as _Tensor
+from .tape import alias, wrap
 
 
 class _VariableType(type):

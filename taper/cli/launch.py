@@ -64,7 +64,9 @@ def launch(
     from its last checkpoint.
     """
     if hosts is not None and not _HOSTS.fullmatch(hosts):
-        raise UserError(f"--hosts '{hosts}' names no machines. Write them as A,B:4, with the processes on each after a colon.")
+        raise UserError(
+            f"--hosts '{hosts}' names no machines. Write them as A,B:4, with the processes on each after a colon."
+        )
     if not Path(script).exists():
         raise UserError(f"cannot launch '{script}': there is no such file. Check the path.")
     command = [sys.executable, "-m", "taper", "run", script, *arguments]

@@ -8,4 +8,16 @@ from .api import Compiled, compile, cudagraph_mark_step_begin, disable, is_compi
 from .errors import CaptureError
 from .explain import Explanation, explain
 
-__all__ = ["CaptureError", "Compiled", "Explanation", "compile", "cudagraph_mark_step_begin", "disable", "explain", "is_compiling", "is_exporting", "reset", "set_stance"]
+__all__ = [
+    "CaptureError",
+    "Compiled",
+    "Explanation",
+    "compile",
+    "cudagraph_mark_step_begin",
+    "disable",
+    "explain",
+    "is_compiling",
+    "is_exporting",
+    "reset",
+    "set_stance",
+]

@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..autograd.shortage import out_of_memory
-from .capture import ORDINARY, captured, capturing, located
+from .attempts import captured
+from .calling import EAGER, MISS
+from .capture import capturing
 from .engine import look_at_machine
 from .errors import CaptureError, Uninitialised
+from .places import ORDINARY, located
 from .reach import Wrapper, reach
 from .recording import recording
-from .step import EAGER, MISS, Step
+from .step import Step
 from .trees import flatten
 from .undo import Undo
 
@@ -203,7 +206,14 @@ class Compiled(Wrapper):
 
 
 def compile(
-    model=None, *, fullgraph: bool = False, dynamic: bool | None = None, backend="native", mode=None, options=None, disable=False
+    model=None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend="native",
+    mode=None,
+    options=None,
+    disable=False,
 ):
     """A function or module that runs as a native program: `taper.compile(f)`, or as a decorator.
 
@@ -239,7 +249,9 @@ def disable(fn=None, recursive: bool = True):
     @functools.wraps(fn)
     def outside(*args, **kwargs):
         if recording.graph is not None:
-            raise CaptureError(f"{getattr(fn, '__qualname__', fn)} is disabled for the compiler (taper.compiler.disable)")
+            raise CaptureError(
+                f"{getattr(fn, '__qualname__', fn)} is disabled for the compiler (taper.compiler.disable)"
+            )
         return fn(*args, **kwargs)
 
     return outside
@@ -261,7 +273,9 @@ class set_stance:
     def __init__(self, stance: str = "default", *, skip_guard_eval_unsafe: bool = False, force_backend=None):
         known = ("eager_on_recompile", "fail_on_recompile", "eager_then_compile")
         if stance in known or force_backend is not None:
-            raise NotImplementedError(f"set_stance: {force_backend or stance!r} is not part of Taper: use default or force_eager")
+            raise NotImplementedError(
+                f"set_stance: {force_backend or stance!r} is not part of Taper: use default or force_eager"
+            )
         if stance not in ("default", "force_eager"):
             raise RuntimeError(f"invalid torch.compile stance '{stance}'")
         self._before, self._now = set_stance.eager, stance == "force_eager"

@@ -21,7 +21,19 @@ from .homes import Home
 from .symbol import made
 
 CHEAP = frozenset(
-    ("cast", "positive", *MOVEMENTS, "less", "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_not", "isnan")
+    (
+        "cast",
+        "positive",
+        *MOVEMENTS,
+        "less",
+        "less_equal",
+        "greater",
+        "greater_equal",
+        "equal",
+        "not_equal",
+        "logical_not",
+        "isnan",
+    )
 )
 
 
@@ -41,9 +53,7 @@ class Gradients:
 def captured_gradients(graph: Graph, results: list[tuple[int, Variable]], wanted: list[Variable]) -> Gradients:
     """The gradients of results (place, tensor) with respect to `wanted`, as nodes. Called while symbols are in place."""
     given = [graph.leaf("input", ("given", i), t._array.shape, t._array.dtype) for i, t in results]
-    found = grad(
-        [t for _, t in results], wanted, [wrap(made(n)) for n in given], retain_graph=True, allow_unused=True
-    )
+    found = grad([t for _, t in results], wanted, [wrap(made(n)) for n in given], retain_graph=True, allow_unused=True)
     nodes = [None if g is None else g._array.node() for g in found]
     return Gradients([i for i, _ in results], given, wanted, nodes)
 
@@ -136,4 +146,3 @@ class Once(Function):
             "gradient inside of the compiled function (taper.autograd.grad with create_graph=True), or call the function "
             "uncompiled."
         )
-

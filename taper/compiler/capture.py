@@ -7,10 +7,7 @@ function made (parameters written, gradients set, draws taken) are the captured 
 
 from __future__ import annotations
 
-import sys
 import threading
-import types
-import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,18 +15,22 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..autograd.casting import kept_apart
-from ..autograd.tape import AccumulateGrad, Variable, node_of, wrap
+from ..autograd.leaves import AccumulateGrad
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, wrap
 from ..backends.device import CPU
 from ..backends.making import making
 from ..tensor.random import Generator, default_generator
 from .backward import Gradients, captured_gradients
-from .contents import Contents
+from .captured import Captured, Draw, Effect, Output, Source
 from .errors import CaptureError, Uninitialised, Unstepped
 from .evaluate import evaluate
 from .graph import LEAVES, Graph, Node, reached
+from .holdings import Reach
 from .homes import HOST, Home, home_of
-from .numbers import FixedNumberNeeded, Number, Question
-from .reach import Held, Reach, called, reach
+from .numbers import FixedNumberNeeded, Number
+from .places import nowhere, user_line
+from .reach import reach
 from .recording import recording
 from .surroundings import Randomness
 from .symbol import Memory, Symbol, constant_symbol, made
@@ -37,86 +38,6 @@ from .trees import flatten, rebuild
 
 capturing = threading.RLock()
 """Held while a function is captured: its tensors hold symbols meanwhile."""
-
-_PACKAGE = __name__.partition(".")[0]
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """Where an input comes from at each call.
-
-    kind: "tensor" (that very tensor), "argument" (the tensor at that place of the arguments), "grad" (the gradient of either),
-    "number" (a mapping's entry, a closure's cell, or the argument at that place).
-    """
-
-    kind: str
-    tensor: Variable | None = None
-    place: int = -1
-    mapping: dict | None = None
-    key: object = None
-    part: int | None = None
-    cell: types.CellType | None = None
-
-    def key_of(self) -> tuple:
-        """What tells it from other sources."""
-        where = self.place if self.place >= 0 else id(self.tensor)
-        return self.kind, where, id(self.mapping), self.key, self.part, id(self.cell)
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Random numbers to draw before the program runs: `generator.stream.method(*args, **kwargs)`."""
-
-    generator: Generator
-    method: str
-    args: tuple
-    kwargs: dict
-
-
-@dataclass
-class Effect:
-    """What a step leaves behind: a tensor's new value, or its new gradient (`fresh`: a new tensor; value None: none)."""
-
-    source: Source
-    value: Node | None
-    fresh: bool = False
-
-
-@dataclass
-class Captured:
-    """A step as a graph: its inputs by node, its results, and its effects."""
-
-    graph: Graph
-    sources: dict[Node, Source]
-    draws: list[tuple[Draw, list[Node]]]
-    questions: list[Question]
-    effects: list[Effect]
-    outputs: list[Output]
-    tree: object
-    reach: Reach
-    checks: list[Node]
-    grads_assumed: set[int]
-    no_grads: list[Source]
-    requiring: list[tuple[Source, bool]]
-    needing: list[tuple[Variable, bool]]
-    plain: list[tuple[dict, object, object]]
-    plain_cells: list[tuple[types.CellType, object]]
-    held: list[Held]
-    kept: list[Contents]
-    identities: list[tuple[int, int | Variable]]
-    gradients: Gradients | None = None
-    home: Home = HOST
-
-
-@dataclass
-class Output:
-    """One tensor that the function returned: a new one with a value, or one that was there before (`same`)."""
-
-    value: Node | None
-    requires_grad: bool = False
-    same: Source | None = None
-    tensor: Variable | None = None
-    live: bool = False
 
 
 class _Stream:
@@ -285,7 +206,7 @@ class Capture:
         before = [_State.of(t) for t in tensors]
         recording.graph, recording.present = self.graph, self._present
         recording.questions, recording.checks = self.questions, self.checks
-        self.graph.source = _user_line
+        self.graph.source = user_line
         making.constant, making.shared = self._constant, self._shared
         try:
             self.home = _common_home(tensors, before, arguments)
@@ -315,7 +236,7 @@ class Capture:
                 state.put_back(t)
             recording.graph, recording.place, recording.gpu, recording.attends = None, CPU, False, None
             making.constant = making.shared = None
-            self.graph.source = _nowhere
+            self.graph.source = nowhere
 
     @contextmanager
     def _numbers(self, found: Reach):
@@ -417,7 +338,9 @@ class Capture:
                 effects.append(Effect(state.source, symbol.node()))
             if not all(node is None or node.__class__ is AccumulateGrad for node in (t._node, state.node)):
                 if t._node is not state.node and not _same_leaf(t._node, state.node):
-                    raise CaptureError("a tensor from outside gets a history inside the step; return the result instead")
+                    raise CaptureError(
+                        "a tensor from outside gets a history inside the step; return the result instead"
+                    )
             grad, origin = t._grad, Source("grad", tensor=t, place=arguments.get(id(t), -1))
             if grad is None:
                 if state.grad is not None or state.assumed:
@@ -539,139 +462,3 @@ class _State:
         t.__dict__.update(self.attributes)
         if self.grad is not None and self.grad_array is not None:
             self.grad._array = self.grad_array
-
-
-def _user_line() -> str | None:
-    """The file and line of the innermost frame that is not Taper's own. Asked for every node."""
-    frame: types.FrameType | None = sys._getframe(2)
-    while frame is not None:
-        name = frame.f_globals.get("__name__", _PACKAGE)
-        if _foreign[name] if name in _foreign else _users(frame):
-            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        frame = frame.f_back
-    return None
-
-
-ORDINARY = (AttributeError, TypeError, ValueError, NotImplementedError, IndexError, RuntimeError, KeyError)
-"""What a kernel or a user's line may raise when it meets symbols in place of arrays."""
-
-
-def located(error: Exception, function: Callable) -> CaptureError:
-    """The error as a CaptureError that names the user's line: the innermost one that led to it, or the function's."""
-    message = str(error) if isinstance(error, CaptureError) else f"{type(error).__name__}: {error}"
-    place, trace = None, error.__traceback__
-    while trace is not None:
-        if _users(trace.tb_frame):
-            place = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    if place is None:
-        code = getattr(called(function), "__code__", None) or getattr(type(function).__call__, "__code__", None)
-        place = f"{code.co_filename}:{code.co_firstlineno}" if code is not None else repr(function)
-    return CaptureError(f"{message} ({place})")
-
-
-_foreign: dict[str, bool] = {}
-"""Modules by name: whether they are other than Taper's own."""
-
-
-def _users(frame: types.FrameType) -> bool:
-    """Whether a frame runs code that is not Taper's own."""
-    # Code that Taper wrote itself, such as derivatives, belongs to no module.
-    name = frame.f_globals.get("__name__", _PACKAGE)
-    _foreign[name] = name.partition(".")[0] not in (_PACKAGE, "contextlib", "numpy")
-    return _foreign[name]
-
-
-def _nowhere() -> None:
-    """Where nodes come from that are made after capture."""
-
-
-def captured(function: Callable, args: tuple, kwargs: dict, patient: bool = False) -> Captured:
-    """A function's run with these arguments as a graph. CaptureError with the user's line where it cannot be one.
-
-    patient: where an optimizer has no state yet, which the step would probably make, that is made before; Uninitialised
-    where it cannot be.
-    """
-    with capturing, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        begun = Begun()
-        try:
-            step = _captured(function, args, kwargs, patient, begun)
-        except BaseException:
-            begun.forget()
-            raise
-        return step
-
-
-class Begun:
-    """State that optimizers have made before their first step, for a program that will change it."""
-
-    def __init__(self):
-        self.optimizers: list = []
-        self.states: list[tuple] = []
-        self.without: set[int] = set()
-
-    def make(self, optimizers: list) -> bool:
-        """Let them make their state; False where one cannot."""
-        self.optimizers = optimizers
-        for optimizer in optimizers:
-            parameters = optimizer.begin(self.without)
-            self.states += [(optimizer.state, p) for p in parameters]
-            if not parameters:
-                self.forget()
-                return False
-        return True
-
-    def forget(self) -> None:
-        for state, p in self.states:
-            state.pop(p, None)
-        self.states = []
-
-    def is_needed(self, step: Captured) -> bool:
-        """Whether a captured step changes the state of all parameters; if not, it is forgotten, and not made again of those
-        that it leaves alone: they have none, as long as they get no gradient."""
-        written = {id(e.source.tensor) for e in step.effects if e.source.kind == "tensor"}
-        idle = {id(p) for state, p in self.states if written.isdisjoint(map(id, state[p].values()))}
-        if idle:
-            self.without |= idle
-            self.forget()
-        return not idle
-
-
-def _captured(function: Callable, args: tuple, kwargs: dict, patient: bool, begun: Begun) -> Captured:
-    fixed: frozenset = frozenset()
-    assume = True
-    while True:
-        capture = Capture(function, args, kwargs, fixed, assume, patient)
-        try:
-            step = capture.run()
-        except Unstepped as error:
-            if not begun.make(error.optimizers):
-                raise Uninitialised(str(located(error, function))) from error
-            continue
-        except FixedNumberNeeded as error:
-            wanted = capture.behind(error.node)
-            if wanted <= fixed:
-                raise located(error, function) from error
-            fixed |= wanted
-            continue
-        except Uninitialised as error:
-            raise Uninitialised(str(located(error, function))) from error
-        except CaptureError as error:
-            raise located(error, function) from error
-        except ORDINARY as error:
-            if not capture.numbered:
-                raise located(error, function) from error
-            # Perhaps something takes plain numbers alone: then the program is for their present values.
-            fixed |= capture.numbered
-            continue
-        if assume and any(
-            s.kind == "grad" and id(s.tensor) in step.grads_assumed and s.tensor._grad is None
-            for s in capture.sources.values()
-        ):
-            assume = False
-            continue
-        if begun.is_needed(step):
-            return step
-        patient = False
-        begun.make(begun.optimizers)

@@ -40,7 +40,9 @@ class Contents:
         """Whether it holds the same now."""
         now, then = self.item, self.then
         if isinstance(now, deque):
-            return len(now) == len(then) and all(a is b or type(a) is type(b) in _PLAIN and a == b for a, b in zip(now, then))
+            return len(now) == len(then) and all(
+                a is b or type(a) is type(b) in _PLAIN and a == b for a, b in zip(now, then)
+            )
         if isinstance(now, set):
             return now == then
         if isinstance(now, ContextVar):

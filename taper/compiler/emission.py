@@ -69,4 +69,3 @@ def _entry(kernel, module, table, chunks, reads, writes, flops) -> Entry:
     reads = {n for n in reads if n in table or isinstance(n, Scratch)}
     size = sum(bytes_of(x) for x in (*reads, *writes))
     return Entry(kernel, str(module), list(table), chunks, reads, writes, flops, size)
-

@@ -48,7 +48,9 @@ CONTIGUOUS, WRITEABLE = 0x101, 0x501
 
 def _text(arrays: int, numbers: int, name: str) -> str:
     """The function `name(record, arrays..., numbers...)`: 1 if it ran, 2 if a flag forbade it, 0 if an array is unfit."""
-    arguments = ", ".join(["ptr %record", *[f"ptr %o{i}" for i in range(arrays)], *[f"double %n{i}" for i in range(numbers)]])
+    arguments = ", ".join(
+        ["ptr %record", *[f"ptr %o{i}" for i in range(arrays)], *[f"double %n{i}" for i in range(numbers)]]
+    )
     lines = [f"define i64 @{name}({arguments}) nounwind {{", "entry:"]
     for word, field in enumerate(("slots", "specs", "numbers", "team", "program")):
         lines += [f"  %a{word} = getelementptr i64, ptr %record, i64 {word}", f"  %{field} = load ptr, ptr %a{word}"]

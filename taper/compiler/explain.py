@@ -14,7 +14,8 @@ from . import api
 from .api import Compiled
 from .capture import capturing
 from .errors import CaptureError, Uninitialised
-from .reach import Reach, Wrapper, reach
+from .holdings import Reach
+from .reach import Wrapper, reach
 from .step import Step
 from .trees import flatten
 
@@ -272,7 +273,9 @@ def listings(compiled: Compiled, device: str) -> list[str]:
     found = []
     for step in compiled.steps:
         texts = stages(step, compiled.function, device)
-        parts = [f"{name}, {stage} for {device}:\n{texts[stage]}" for stage in texts if stage.endswith(("kernels", "ptx"))]
+        parts = [
+            f"{name}, {stage} for {device}:\n{texts[stage]}" for stage in texts if stage.endswith(("kernels", "ptx"))
+        ]
         found.append("\n\n".join(parts))
     return found
 

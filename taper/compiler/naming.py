@@ -15,7 +15,19 @@ from .reach import LIMIT, Wrapper, called, names_in
 _ROOMS = ("_parameters", "_buffers", "_modules")
 """Attributes of a module whose entries read as attributes of the module itself."""
 
-_PLAIN = (str, bytes, bool, int, float, complex, type(None), type, np.ndarray, types.ModuleType, types.BuiltinFunctionType)
+_PLAIN = (
+    str,
+    bytes,
+    bool,
+    int,
+    float,
+    complex,
+    type(None),
+    type,
+    np.ndarray,
+    types.ModuleType,
+    types.BuiltinFunctionType,
+)
 
 
 def names_of(function: Callable) -> dict[int, str]:

@@ -42,7 +42,13 @@ class Fused:
     """A program with its inputs and results in order."""
 
     def __init__(
-        self, graph: Graph, inputs: list[Node], results: list, tree, checks: list[Node], overwritten: Sequence[Node] = (),
+        self,
+        graph: Graph,
+        inputs: list[Node],
+        results: list,
+        tree,
+        checks: list[Node],
+        overwritten: Sequence[Node] = (),
         last: Sequence[int] = (),
     ):
         """last: which of the results have their channels last, and are to be seen with them second."""
@@ -99,7 +105,7 @@ def run(formula: Callable, args: tuple, attrs: dict):
         if is_single(a):
             key.append(i)
             given[i] = a[(0,) * a.ndim + (...,)]
-        elif a.ndim > 3 and lies_last(a):
+        elif a.ndim > 3 and cpu.lies_last(a):
             key.append(-1 - i)
             given[i] = cpu.second_to_last(a)
     fused = _kept(tuple(key), lambda: _captured(formula, args, attrs, _shapes(args), Fused, _never))
@@ -121,18 +127,13 @@ def _describe(values: Sequence, key: list, given: list[np.ndarray]) -> None:
 
 def _shapes(args: tuple) -> list[tuple]:
     """How each array is given, and how a formula sees it; and whether that has its channels last."""
-    arrays = [a for a in args if isinstance(a, np.ndarray)]
-    return [
-        (() if is_single(a) else a.shape, a.shape)
-        if is_single(a) or not lies_last(a)
-        else (cpu.second_to_last(a).shape, a.shape, True)
-        for a in arrays
-    ]
+    return [_seen(a) for a in args if isinstance(a, np.ndarray)]
 
 
-def lies_last(a: np.ndarray) -> bool:
-    """Whether an array of images lies channels last, without gaps."""
-    return cpu.is_channels_last(a) and cpu.second_to_last(a).flags.c_contiguous
+def _seen(a: np.ndarray) -> tuple:
+    if is_single(a):
+        return (), a.shape
+    return (cpu.second_to_last(a).shape, a.shape, True) if cpu.lies_last(a) else (a.shape, a.shape)
 
 
 def elementwise(formula: Callable, args: tuple, attrs: dict):
@@ -188,7 +189,9 @@ def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
     _describe(args, key, given)
     if len(given) > len(along):
         given = [in_order(a) for a in given]
-    program = _kept(tuple(key), lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never))
+    program = _kept(
+        tuple(key), lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never)
+    )
     return NotImplemented if program is None else program.run(given, len(along[0]))
 
 

@@ -146,8 +146,16 @@ class Program:
         for name, code, table, chunks, reads, writes, flops, size in content["entries"]:
             self.entries.append(
                 Entry(
-                    None, "", [item(i) for i in table], chunks, {item(i) for i in reads}, {item(i) for i in writes},
-                    flops, size, name=name, code=code,
+                    None,
+                    "",
+                    [item(i) for i in table],
+                    chunks,
+                    {item(i) for i in reads},
+                    {item(i) for i in writes},
+                    flops,
+                    size,
+                    name=name,
+                    code=code,
                 )  # fmt: skip
             )
         self.segments.append(Segment(0, len(self.entries)))

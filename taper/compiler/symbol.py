@@ -266,7 +266,9 @@ class Symbol:
         if dtype.kind == "c" or self.dtype.kind == "c":
             raise CaptureError("complex numbers are not captured")
         ordered = order == "C" or (order == "K" and self.flags.c_contiguous)
-        return made(graph().cast(self.node(), dtype), None if ordered else np.empty_like(self.shadow, dtype, order=order))
+        return made(
+            graph().cast(self.node(), dtype), None if ordered else np.empty_like(self.shadow, dtype, order=order)
+        )
 
     def view(self, dtype=None, *args) -> Symbol:
         if dtype is None or np.dtype(dtype) == self.dtype:

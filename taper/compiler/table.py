@@ -29,7 +29,10 @@ def written(found: Explanation) -> str:
         made = [c.ljust(w) if i in (1, 6) else c.rjust(w) for i, (c, w) in enumerate(zip(cells, widths))]
         return "  ".join(made).rstrip()
 
-    text = [f"{found.name}: {_plural(len(found.rows), 'kernel')} of {_plural(found.operations, 'operation')}", line(head)]
+    text = [
+        f"{found.name}: {_plural(len(found.rows), 'kernel')} of {_plural(found.operations, 'operation')}",
+        line(head),
+    ]
     text += [r if isinstance(r, str) else line(r) for r in rows]
     text += [line(total), "", *_sums(found)]
     return "\n".join(text)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backends.cuda import communicators
 from . import mpi, nccl
 from .alone import Alone
 from .constants import default_pg_timeout
@@ -123,7 +124,7 @@ def is_initialized() -> bool:
 
 def is_nccl_available() -> bool:
     """Whether there is NCCL: CuPy with it, and a GPU."""
-    return nccl.problem_here() is None
+    return communicators.problem_here() is None
 
 
 def is_gloo_available() -> bool:
@@ -268,7 +269,7 @@ def gpus_for(backend: str | None, transport: Any) -> Any:
     names = [part.rpartition(":")[2] for part in Backend(backend or "cpu:gloo,cuda:nccl").split(",")]
     if Backend.NCCL not in names or not is_nccl_available():
         return None
-    return lambda: nccl.Transport(nccl.CupyDevice(), transport)
+    return lambda: nccl.Transport(communicators.CupyDevice(), transport)
 
 
 def checked_backend(backend: str | None) -> str:
@@ -285,7 +286,7 @@ def checked_backend(backend: str | None) -> str:
         )
     if Backend.NCCL in names:
         raise RuntimeError(
-            f"Distributed package doesn't have NCCL built in: {nccl.problem_here()}, or choose by taper.cuda.is_available()."
+            f"Distributed package doesn't have NCCL built in: {communicators.problem_here()}, or choose by taper.cuda.is_available()."
         )
     raise RuntimeError(f"Distributed package doesn't have {asked.upper()} built in. Use backend='mpi' or 'gloo'.")
 

@@ -6,11 +6,7 @@ stream, in the order of the program; one is done when the event after it has com
 
 from __future__ import annotations
 
-import importlib
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 import numpy as np
@@ -29,7 +25,7 @@ _OPS = {ReduceOp.SUM: 0, ReduceOp.AVG: 0, ReduceOp.PRODUCT: 1, ReduceOp.MAX: 2, 
 
 
 class Device(Protocol):
-    """What this file asks of CuPy."""
+    """What this file asks of CuPy (`backends/cuda/communicators.py`)."""
 
     def unique_id(self) -> tuple: ...
     def communicator(self, size: int, identity: tuple, rank: int) -> Any: ...
@@ -38,66 +34,6 @@ class Device(Protocol):
     def event(self) -> Any: ...
     def group(self) -> Any: ...
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Any: ...
-
-
-class CupyDevice:
-    """The current GPU and its current stream. RuntimeError without CuPy, without NCCL in it, or without a GPU."""
-
-    def __init__(self):
-        problem = problem_here()
-        if problem is not None:
-            raise RuntimeError(f"Distributed package doesn't have NCCL built in: {problem}")
-        self._cupy = importlib.import_module("cupy")
-        self._nccl = importlib.import_module("cupy.cuda.nccl")
-
-    def unique_id(self) -> tuple:
-        """What makes one communicator of those who are told it."""
-        return self._nccl.get_unique_id()
-
-    def communicator(self, size: int, identity: tuple, rank: int) -> Any:
-        """This process's end of a communicator; waits for the others."""
-        return self._nccl.NcclCommunicator(size, identity, rank)
-
-    def pointer(self, array: Any) -> int:
-        """Where an array's elements are."""
-        return array.data.ptr
-
-    def stream(self) -> int:
-        """The stream on which the program's kernels are."""
-        return self._cupy.cuda.get_current_stream().ptr
-
-    def event(self) -> Any:
-        """An event, after all that is on the stream now; `done` says whether it has come."""
-        made = self._cupy.cuda.Event(disable_timing=True)
-        made.record()
-        return made
-
-    @contextmanager
-    def group(self) -> Iterator[None]:
-        """A scope whose sends and receives go on together."""
-        self._nccl.groupStart()
-        try:
-            yield
-        finally:
-            self._nccl.groupEnd()
-
-    def empty(self, shape: tuple[int, ...], dtype: Any) -> Any:
-        """An array that is not initialised."""
-        return self._cupy.empty(shape, dtype)
-
-
-def problem_here() -> str | None:
-    """Why there is no NCCL here; None if there is."""
-    if find_spec("cupy") is None:
-        return (
-            "it carries tensors between GPUs, through CuPy, which is not installed. Use 'mpi' or 'gloo' for CPU tensors"
-        )
-    cupy = importlib.import_module("cupy")
-    if not cupy.is_available():
-        return "it carries tensors between GPUs, and CuPy finds none. Use 'mpi' or 'gloo' for CPU tensors"
-    if not importlib.import_module("cupy.cuda").nccl.available:
-        return "this CuPy comes without it. Install nvidia-nccl for its CUDA version"
-    return None
 
 
 def library_of(array: Any) -> Any:

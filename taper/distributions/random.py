@@ -39,7 +39,9 @@ class _Dirichlet(Function):
     def backward(ctx, g):
         concentration, x = ctx.saved_tensors
         total = concentration.sum(-1, True).expand_as(concentration)
-        slope = wrap(namespace_of(x._array).beta_quantile_slope(concentration._array, (total - concentration)._array, x._array))
+        slope = wrap(
+            namespace_of(x._array).beta_quantile_slope(concentration._array, (total - concentration)._array, x._array)
+        )
         # When one share moves, the others keep their proportions.
         slope = slope / (1 - x)
         return slope * (g - (x * g).sum(-1, True))

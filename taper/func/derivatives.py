@@ -14,8 +14,11 @@ from typing import Any
 import numpy as np
 
 from ..autograd.backward import grad as tape_grad
+from ..autograd.leaves import AccumulateGrad
 from ..autograd.modes import enable_grad
-from ..autograd.tape import AccumulateGrad, OutputOf, Variable, node_of, wrap
+from ..autograd.nodes import OutputOf
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, wrap
 from ..tensor import stack, zeros_like
 from ..utils._pytree import tree_flatten, tree_map, tree_unflatten
 
@@ -181,13 +184,16 @@ class _Forward:
             self.outputs, self.spec = _tensors(self.output, name)
             self.outside = _watched_from_outside(self.outputs, self.inputs)
             self.depends = any(node_of(y) is not None for y in self.outputs)
-            self.weights = [wrap(np.zeros_like(y._array)).requires_grad_() for y in self.outputs]
-            self.back = _gradients(self.outputs, self.inputs.bases, self.weights, True)
+            # Integers among the results do not change.
+            moving = [y for y in self.outputs if y._array.dtype.kind not in "biu"]
+            self.weights = [wrap(np.zeros_like(y._array)).requires_grad_() for y in moving]
+            self.back = _gradients(moving, self.inputs.bases, self.weights, True)
 
     def push(self, tangents: list) -> list:
         recorded = self.outside or any(node_of(t) is not None for t in tangents)
         with enable_grad():
-            return _gradients(self.back, self.weights, tangents, recorded)
+            found = iter(_gradients(self.back, self.weights, tangents, recorded))
+        return [zeros_like(y) if y._array.dtype.kind in "biu" else next(found) for y in self.outputs]
 
 
 def jvp(func: Callable, primals: tuple, tangents: tuple, *, strict: bool = False, has_aux: bool = False):

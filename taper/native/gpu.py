@@ -46,7 +46,7 @@ class Kernel(Builder):
         self.unwritten = set(unwritten)
         self.finish()
         self.module.declarations["!bounds"] = (
-            f"!nvvm.annotations = !{{!0}}\n!0 = !{{ptr @{self.name}, !\"reqntidx\", i32 {threads}}}"
+            f'!nvvm.annotations = !{{!0}}\n!0 = !{{ptr @{self.name}, !"reqntidx", i32 {threads}}}'
         )
 
 

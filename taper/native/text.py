@@ -15,7 +15,18 @@ from dataclasses import dataclass, field
 import ml_dtypes
 import numpy as np
 
-BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "half": 16, "bfloat": 16, "float": 32, "double": 64, "ptr": 64}
+BITS = {
+    "i1": 1,
+    "i8": 8,
+    "i16": 16,
+    "i32": 32,
+    "i64": 64,
+    "half": 16,
+    "bfloat": 16,
+    "float": 32,
+    "double": 64,
+    "ptr": 64,
+}
 FLOATS = ("half", "bfloat", "float", "double")
 _SUFFIX = {"half": "f16", "bfloat": "bf16", "float": "f32", "double": "f64", "ptr": "p0"}
 
@@ -370,8 +381,9 @@ class Builder:
         name = f"llvm.masked.scatter.{mangle(value.type)}.v{lanes(value.type)}p0"
         self.call(name, "void", value, pointers, i32(BITS[element(value.type)] // 8), mask)
 
-    def prefetch(self, pointer: Value) -> None:
-        self.call("llvm.prefetch.p0", "void", pointer, i32(0), i32(3), i32(1))
+    def prefetch(self, pointer: Value, near: int = 3) -> None:
+        """near: 3 into the first cache, 2 into the second."""
+        self.call("llvm.prefetch.p0", "void", pointer, i32(0), i32(near), i32(1))
 
     # Vectors.
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from ..autograd.tape import Variable, needs
+from ..autograd.recording import needs
+from ..autograd.tape import Variable
 from ..backends import namespace_of
 from .module import Module
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 from ..autograd.dispatch import apply
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Node, OutputOf, Variable, View, counter_of, needs
+from ..autograd.nodes import Node, OutputOf
+from ..autograd.recording import needs
+from ..autograd.tape import Variable, View, counter_of
 from ..ops.hooks import pass_through
 from ..tensor import zeros
 

@@ -7,8 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
+from ..autograd.hooks import Handle
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Handle, Variable
+from ..autograd.tape import Variable
 from .gradient_hooks import GradientHooks, legacy_backward_hooks
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.tape import AccumulateGrad, Variable, alias
+from ..autograd.leaves import AccumulateGrad
+from ..autograd.tape import Variable, alias
 from ..backends.transfer import place_of
 from ..tensor.core import Tensor
 from ..tensor.factory import element_type, made_at, place

@@ -6,8 +6,9 @@ from collections import OrderedDict, namedtuple
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..autograd.hooks import Handle
 from ..autograd.modes import no_grad
-from ..autograd.tape import Handle, Variable
+from ..autograd.tape import Variable
 from .parameter import Parameter, is_lazy
 
 EXTRA_STATE = "_extra_state"

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.hooks import Handle
 from ..autograd.modes import enable_grad
 from ..autograd.shortage import out_of_memory
-from ..autograd.tape import Handle, changed, elsewhere, wrap
+from ..autograd.tape import changed, elsewhere, wrap
 from ..backends import namespace_of
 from ..backends.cpu.large import LARGE_PARAMETER, Native
 from ..backends.quiet import QUIET, enter, leave

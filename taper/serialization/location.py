@@ -62,7 +62,9 @@ def default_restore_location(storage, location: str):
         return _at_home(storage, location)
     if location.startswith("cpu"):
         return storage
-    raise RuntimeError(f"default_restore_location: a storage of tensors is not moved to {location!r}; move the tensors.")
+    raise RuntimeError(
+        f"default_restore_location: a storage of tensors is not moved to {location!r}; move the tensors."
+    )
 
 
 def location_tag(storage) -> str:

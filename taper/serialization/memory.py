@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import memory_of, memory_owner
+from ..autograd.places import memory_of, memory_owner
 from ..autograd.tape import address
 from ..backends.cuda import driver
 from ..backends.device import CPU, device

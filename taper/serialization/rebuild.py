@@ -7,7 +7,9 @@ from collections import OrderedDict
 import numpy as np
 
 from .. import dtypes
-from ..autograd.tape import AccumulateGrad, Variable, node_of, wrap
+from ..autograd.leaves import AccumulateGrad
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, wrap
 from ..nn.parameter import Parameter, leaf_of
 from ..tensor.core import Tensor
 from .damage import Damaged

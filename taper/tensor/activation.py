@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from .. import dtypes
+from ..autograd.callables import unary
 from ..autograd.casting import in_lower_precision
-from ..autograd.dispatch import apply, into, unary
+from ..autograd.dispatch import apply
 from ..autograd.inplace import assign, inplace, legacy_name
 from ..autograd.naming import shown
+from ..autograd.outputs import into
 from ..autograd.updates import unary_inplace
 from ..errors import warn
 from ..ops import activation as ops

@@ -6,9 +6,10 @@ import functools
 
 from .. import dtypes
 from ..autograd.casting import in_lower_precision
-from ..autograd.dispatch import apply, into
+from ..autograd.dispatch import apply
 from ..autograd.inplace import inplace
 from ..autograd.naming import shown_as
+from ..autograd.outputs import into
 from ..ops import linear as ops
 from .products import (
     TYPE_WORDS,

@@ -8,10 +8,13 @@ import math
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, beside, into, viewed
+from ..autograd.dispatch import apply
 from ..autograd.inplace import assign
 from ..autograd.naming import shown
+from ..autograd.outputs import into
+from ..autograd.places import beside
 from ..autograd.tape import Variable
+from ..autograd.viewing import viewed
 from ..errors import dim_out_of_range
 from ..ops import indexing
 from ..ops import movement as ops

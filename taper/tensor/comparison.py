@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.dispatch import FOUND, apply, beside, binary, into, only_tensors, unary
+from ..autograd.callables import binary, unary
+from ..autograd.dispatch import apply
 from ..autograd.inplace import inplace, legacy_name
+from ..autograd.outputs import FOUND, into
+from ..autograd.places import beside
+from ..autograd.refusals import only_tensors
 from ..autograd.tape import Variable, elsewhere, wrap
 from ..backends import namespace_of
 from ..ops import comparison as ops

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from ..autograd.callables import unary
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import FOUND, apply, into, only_tensors, unary
+from ..autograd.dispatch import apply
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.naming import shown_as
+from ..autograd.outputs import FOUND, into
+from ..autograd.refusals import only_tensors
 from ..ops import elementwise as ops
 from .elementwise import cos, sin
 

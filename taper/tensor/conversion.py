@@ -7,8 +7,10 @@ import copy
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, memory_owner
-from ..autograd.tape import Variable, counter_of, node_of, wrap
+from ..autograd.dispatch import apply
+from ..autograd.places import memory_owner
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, counter_of, wrap
 from ..backends.cpu.layouts import is_channels_last
 from ..backends.cuda import driver
 from ..backends.device import CPU
@@ -168,13 +170,18 @@ def cuda(self, device=None, non_blocking=False, memory_format=None):
 
 
 def pin_memory(self, device=None):
-    """A copy in memory that the operating system keeps in place, which GPUs read by themselves; itself without a GPU.
+    """A copy in memory that the operating system keeps in place, which GPUs read by themselves; itself if it is pinned.
 
-    RuntimeError for a tensor on a GPU.
+    RuntimeError for a tensor on a GPU, and without a GPU.
     """
     if place_of(self._array) is not CPU:
         raise RuntimeError(f"cannot pin '{legacy_type(self.dtype, self.device)}' only dense CPU tensors can be pinned")
-    return self if is_pinned(self) or not driver.count() else wrap(driver.pinned(self._array))
+    if not driver.count():
+        raise RuntimeError(
+            "Cannot access accelerator device when none is available: pin_memory needs a GPU. Choose by "
+            "taper.cuda.is_available()."
+        )
+    return self if is_pinned(self) else wrap(driver.pinned(self._array))
 
 
 def is_pinned(self, device=None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..autograd.dispatch import EXPECTED, into
+from ..autograd.outputs import EXPECTED, into
 from . import arrangement, joining, selection, shape
 from .memory import as_strided, clone, detach, unfold
 

@@ -8,22 +8,13 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.backward import backward
+from ..autograd.hooks import Handle, extras_of
 from ..autograd.inplace import base_of
+from ..autograd.leaves import AccumulateGrad, await_leaf
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import (
-    AccumulateGrad,
-    Handle,
-    Node,
-    OutputOf,
-    Variable,
-    alias,
-    await_leaf,
-    counter_of,
-    extras_of,
-    node_of,
-    version,
-    wrap,
-)
+from ..autograd.nodes import Node, OutputOf
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, alias, counter_of, version, wrap
 from ..backends import device
 from ..backends.transfer import place_of
 from ..errors import warn

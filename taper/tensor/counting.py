@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 
-from ..autograd.dispatch import apply, beside, into
+from ..autograd.dispatch import apply
 from ..autograd.inplace import legacy_name
+from ..autograd.outputs import into
+from ..autograd.places import beside
 from ..autograd.tape import Variable
 from ..ops import sorting as ops
 from . import dims, return_types

@@ -11,8 +11,10 @@ import math
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import beside, brought, into
-from ..autograd.tape import Variable, alias, counter_of, node_of, wrap
+from ..autograd.outputs import into
+from ..autograd.places import beside, brought
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, alias, counter_of, wrap
 from ..backends import namespace_of
 from ..backends.device import CPU
 from ..backends.making import making

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.dispatch import EXPECTED, apply, beside, into
+from ..autograd.dispatch import apply
 from ..autograd.inplace import assign, inplace, legacy_name
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Variable, node_of
+from ..autograd.outputs import EXPECTED, into
+from ..autograd.places import beside
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable
 from ..ops import cumulative as ops
 from ..ops import sorting
 from ..ops.movement import astype

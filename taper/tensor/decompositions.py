@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import into
+from ..autograd.outputs import into
 from . import factorizations, return_types, systems
 from .factorizations import geqrf, orgqr, ormqr
 from .matrix_checks import NOT_POSITIVE, check_info, check_matrices, check_square, outs

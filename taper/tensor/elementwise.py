@@ -7,9 +7,12 @@ import math
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import FOUND, apply, binary, into, only_tensors, unary
+from ..autograd.callables import binary, unary
+from ..autograd.dispatch import apply
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.naming import shown, shown_as
+from ..autograd.outputs import FOUND, into
+from ..autograd.refusals import only_tensors
 from ..autograd.tape import Variable
 from ..autograd.updates import unary_inplace, update
 from ..ops import elementwise as ops

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, beside, into
+from ..autograd.dispatch import apply
 from ..autograd.inplace import legacy_name
 from ..autograd.naming import shown_as
+from ..autograd.outputs import into
+from ..autograd.places import beside
 from ..backends import namespace_of
 from ..dtypes import HALF
 from ..ops import linalg as ops

@@ -7,7 +7,8 @@ from operator import index
 import numpy as np
 
 from .. import dtypes
-from ..autograd.tape import AccumulateGrad, Variable, wrap
+from ..autograd.leaves import AccumulateGrad
+from ..autograd.tape import Variable, wrap
 from ..backends.cuda import driver
 from ..backends.device import CPU, Default, device
 from ..backends.making import making

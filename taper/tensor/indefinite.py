@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..autograd.dispatch import apply, into
+from ..autograd.dispatch import apply
 from ..autograd.inplace import legacy_name
+from ..autograd.outputs import into
 from ..ops import linalg as ops
 from . import return_types
 from .matrix_checks import check_info, check_one_dtype, check_square, check_tensor, check_two_dims, outs

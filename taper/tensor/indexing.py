@@ -10,10 +10,12 @@ from operator import index as as_int
 
 import numpy as np
 
-from ..autograd.dispatch import apply, viewed
+from ..autograd.dispatch import apply
 from ..autograd.inplace import assign, check_writable, legacy_name, refuse_overlap
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Variable, changed, elsewhere, node_of, wrap
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, changed, elsewhere, wrap
+from ..autograd.viewing import viewed
 from ..backends import namespace_of
 from ..backends.transfer import moved, place_of
 from ..errors import warn

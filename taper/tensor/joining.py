@@ -8,11 +8,15 @@ from operator import index
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, beside, into
+from ..autograd.dispatch import apply
 from ..autograd.inplace import legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.naming import shown_as
-from ..autograd.tape import OutputOf, Variable, View, counter_of, node_of, record, wrap
+from ..autograd.nodes import OutputOf
+from ..autograd.outputs import into
+from ..autograd.places import beside
+from ..autograd.recording import node_of, record
+from ..autograd.tape import Variable, View, counter_of, wrap
 from ..ops import indexing, movement
 from . import dims
 from .arrangement import atleast_1d, atleast_2d, atleast_3d

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.dispatch import into
 from ..autograd.inplace import legacy_name
+from ..autograd.outputs import into
 from ..autograd.tape import Variable
 from ..backends import namespace_of
 from ..dtypes import HALF

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd.casting import in_lower_precision
-from ..autograd.dispatch import apply, beside, into
+from ..autograd.dispatch import apply
+from ..autograd.outputs import into
+from ..autograd.places import beside
 from ..ops import linalg as ops
 from .arrangement import tril
 from .creation import ones_like

@@ -8,8 +8,10 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, beside, brought, into
+from ..autograd.dispatch import apply
 from ..autograd.inplace import legacy_name
+from ..autograd.outputs import into
+from ..autograd.places import beside, brought
 from ..autograd.tape import wrap
 from ..backends import namespace_of
 from ..ops import reduction as reductions

@@ -8,8 +8,11 @@ from operator import index
 
 import numpy as np
 
-from ..autograd.dispatch import apply, memory_of, viewed
-from ..autograd.tape import address, alias, changed, counter_of, elsewhere, node_of
+from ..autograd.dispatch import apply
+from ..autograd.places import memory_of
+from ..autograd.recording import node_of
+from ..autograd.tape import address, alias, changed, counter_of, elsewhere
+from ..autograd.viewing import viewed
 from ..backends import namespace_of
 from ..backends.transfer import place_of
 from ..ops import movement as ops

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, into
+from ..autograd.dispatch import apply
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.naming import shown, shown_as
+from ..autograd.outputs import into
 from ..ops import reduction as ops
 from . import dims
 from .reduction import array_of, axes_of, converted

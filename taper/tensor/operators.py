@@ -7,7 +7,7 @@ import numbers
 import numpy as np
 from numpy import ndarray
 
-from ..autograd.dispatch import binary
+from ..autograd.callables import binary
 from ..autograd.inplace import inplace
 from ..autograd.tape import Variable
 from ..autograd.updates import binary_inplace
@@ -27,7 +27,10 @@ from .arithmetic import (
 
 _add, _mul, _div = (binary(operator, protocol=True) for operator in (ops.add, ops.mul, ops.div))
 _sub = binary(ops.sub, protocol=True, check=no_bools)
-_pow, _reflected_pow = binary(ops.pow, protocol=True), binary(ops.pow, swapped=True, protocol=True, grad_name="PowBackward2")
+_pow, _reflected_pow = (
+    binary(ops.pow, protocol=True),
+    binary(ops.pow, swapped=True, protocol=True, grad_name="PowBackward2"),
+)
 
 _INTEGERS = ("b", "i", "u")
 

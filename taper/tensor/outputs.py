@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.dispatch import EXPECTED, into
+from ..autograd.outputs import EXPECTED, into
 from ..autograd.tape import Variable
 from .writing import check_overlap
 

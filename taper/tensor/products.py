@@ -8,11 +8,14 @@ import numpy as np
 
 from ..autograd import casting
 from ..autograd.casting import in_float32, in_lower_precision
-from ..autograd.dispatch import SHORTCUTS, apply, into
+from ..autograd.dispatch import SHORTCUTS, apply
 from ..autograd.inplace import assign, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.naming import shown, shown_as
-from ..autograd.tape import Variable, node_class, node_of, record_inputs, wrap
+from ..autograd.nodes import node_class
+from ..autograd.outputs import into
+from ..autograd.recording import node_of, record_inputs
+from ..autograd.tape import Variable, wrap
 from ..backends import cpu
 from ..backends.quiet import QUIET, enter, leave
 from ..dtypes import float32, float64

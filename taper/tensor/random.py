@@ -11,10 +11,12 @@ import secrets
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, into
+from ..autograd.dispatch import apply
 from ..autograd.inplace import check_writable
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Variable, changed, node_of, wrap
+from ..autograd.outputs import into
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, changed, wrap
 from ..backends import namespace_of
 from ..backends.cuda import driver
 from ..backends.device import CPU

@@ -6,11 +6,17 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import EXPECTED, F32, F64, apply, beside, into, not_a_tensor
+from ..autograd.dispatch import apply
 from ..autograd.inplace import legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.naming import shown_as
-from ..autograd.tape import Variable, node_class, node_of, record, wrap
+from ..autograd.nodes import node_class
+from ..autograd.outputs import EXPECTED, into
+from ..autograd.places import beside
+from ..autograd.promotion import F32, F64
+from ..autograd.recording import node_of, record
+from ..autograd.refusals import not_a_tensor
+from ..autograd.tape import Variable, wrap
 from ..backends import cpu
 from ..backends.quiet import QUIET, enter, leave
 from ..errors import warn

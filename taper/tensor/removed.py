@@ -15,7 +15,9 @@ _INSTEAD = {
 
 def _gone(name: str) -> Callable:
     def removed(*args, **kwargs):
-        raise RuntimeError(f"{name}: This function was deprecated since version 1.9 and is now removed. {_INSTEAD[name]}")
+        raise RuntimeError(
+            f"{name}: This function was deprecated since version 1.9 and is now removed. {_INSTEAD[name]}"
+        )
 
     removed.__name__ = removed.__qualname__ = name
     removed.__doc__ = f"RuntimeError: removed from PyTorch. {_INSTEAD[name]}"

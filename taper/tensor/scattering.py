@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, into, memory_of, viewed
+from ..autograd.dispatch import apply
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.naming import shown_as
+from ..autograd.outputs import into
+from ..autograd.places import memory_of
 from ..autograd.tape import Variable, wrap
+from ..autograd.viewing import viewed
 from ..backends import namespace_of
 from ..ops import indexing as ops
 from . import dims

@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from ..autograd.dispatch import apply, beside
+from ..autograd.dispatch import apply
+from ..autograd.places import beside
 from ..autograd.tape import Variable
 from ..backends.device import CPU
 from ..backends.transfer import moved

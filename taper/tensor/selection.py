@@ -7,10 +7,14 @@ import operator
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, beside, brought, cannot_broadcast, into, viewed
+from ..autograd.dispatch import apply
 from ..autograd.inplace import inplace, legacy_name
 from ..autograd.naming import shown_as
+from ..autograd.outputs import into
+from ..autograd.places import beside, brought
+from ..autograd.refusals import cannot_broadcast
 from ..autograd.tape import Variable, elsewhere, wrap
+from ..autograd.viewing import viewed
 from ..backends import namespace_of
 from ..ops import indexing as ops
 from ..ops.movement import astype
@@ -56,7 +60,9 @@ def where(condition, input=None, other=None, *, out=None):
         condition = condition.bool()
     if not (isinstance(input, Variable) and isinstance(other, Variable) and input._array.dtype == other._array.dtype):
         common = dtypes.result_type([t._array if isinstance(t, Variable) else t for t in (input, other)])
-        input, other = [_as(t if isinstance(t, Variable) else number_for(t, common, "where"), common) for t in (input, other)]
+        input, other = [
+            _as(t if isinstance(t, Variable) else number_for(t, common, "where"), common) for t in (input, other)
+        ]
     result = _broadcasting(ops.where, condition, input, other)
     return result if out is None else into(out, result)
 
@@ -296,7 +302,11 @@ def index_select(input, dim: int, index, *, out=None):
     limit = length(input, axis)
     if outside(index._array, limit):
         # PyTorch looks at the positions in two places, of which one knows dimension 1 alone.
-        kind, words = (RuntimeError, "INDICES element is out of DATA bounds") if axis == 1 else (IndexError, "index out of range in self")
+        kind, words = (
+            (RuntimeError, "INDICES element is out of DATA bounds")
+            if axis == 1
+            else (IndexError, "index out of range in self")
+        )
         raise kind(f"{words}: index_select along dimension {axis} of size {limit}")
     if input._array.ndim:
         result = apply(ops.index_select, input, index, axis=axis)

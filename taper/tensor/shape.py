@@ -8,10 +8,13 @@ from operator import index
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import apply, cannot_broadcast, viewed
+from ..autograd.dispatch import apply
 from ..autograd.inplace import is_leaf_node
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Variable, changed, node_of, wrap
+from ..autograd.recording import node_of
+from ..autograd.refusals import cannot_broadcast
+from ..autograd.tape import Variable, changed, wrap
+from ..autograd.viewing import viewed
 from ..ops import movement as ops
 from . import dims
 from .size import Size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.dispatch import memory_owner
+from ..autograd.places import memory_owner
 from ..autograd.tape import changed
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, brought, into
+from ..autograd.dispatch import apply
 from ..autograd.inplace import legacy_name
+from ..autograd.outputs import into
+from ..autograd.places import brought
 from ..autograd.tape import Variable, wrap
 from ..backends import namespace_of
 from ..ops import indexing, reduction

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..autograd.tape import AccumulateGrad, Variable, wrap
+from ..autograd.leaves import AccumulateGrad
+from ..autograd.tape import Variable, wrap
 from . import formats
 from .core import Tensor
 from .creation import as_tensor
@@ -158,7 +159,11 @@ class CompressedTensor(SparseTensor):
             f"       {plain}={_indented(self._plain, len(plain) + 8)},\n"
             f"       values={_indented(self._elements.detach(), 14)}"
         )
-        facts = [f"size={tuple(self._array.shape)}", f"nnz={self._nnz()}", *([f"dtype={self.dtype!r}"] if shown else [])]
+        facts = [
+            f"size={tuple(self._array.shape)}",
+            f"nnz={self._nnz()}",
+            *([f"dtype={self.dtype!r}"] if shown else []),
+        ]
         line = len(text) - text.rfind("\n") + 1
         for fact in (*facts, f"layout={self.layout}"):
             wide = line + len(fact) + 2 > 80
@@ -186,7 +191,9 @@ def in_layout(t: SparseTensor, layout) -> SparseTensor:
     if layout is formats.sparse_coo:
         return _coo(t)
     if layout not in _WORDS:
-        raise NotImplementedError(f"to_sparse: Taper has the layouts sparse_coo, sparse_csr and sparse_csc, not {layout}")
+        raise NotImplementedError(
+            f"to_sparse: Taper has the layouts sparse_coo, sparse_csr and sparse_csc, not {layout}"
+        )
     mine = _coo(t).coalesce()
     if mine.sparse_dim() != 2 or mine.dense_dim():
         raise NotImplementedError(
@@ -229,7 +236,9 @@ def sparse_compressed_tensor(
     compressed, plain = _indices_of(compressed_indices), _indices_of(plain_indices)
     elements = as_tensor(values) if dtype is None else as_tensor(values).to(dtype)
     if compressed.dim() > 1:
-        raise NotImplementedError("sparse_compressed_tensor: batches of matrices are not part of Taper: make a list of them")
+        raise NotImplementedError(
+            "sparse_compressed_tensor: batches of matrices are not part of Taper: make a list of them"
+        )
     line, across, what = _WORDS[layout]
     if compressed.dim() != 1 or plain.dim() != 1 or elements.dim() != 1 or compressed.numel() < 1:
         raise RuntimeError(
@@ -237,9 +246,13 @@ def sparse_compressed_tensor(
             f"{plain.dim()} and {elements.dim()}"
         )
     if compressed.dtype != plain.dtype:
-        raise RuntimeError(f"{line} and {across} must have the same dtype, bot got {compressed.dtype} and {plain.dtype}")
+        raise RuntimeError(
+            f"{line} and {across} must have the same dtype, bot got {compressed.dtype} and {plain.dtype}"
+        )
     if plain.numel() != elements.numel():
-        raise RuntimeError(f"number of elements of {across} must be that of values: {plain.numel()}, {elements.numel()}")
+        raise RuntimeError(
+            f"number of elements of {across} must be that of values: {plain.numel()}, {elements.numel()}"
+        )
     axis = _axis(layout)
     starts, across_array = compressed._array, plain._array
     if size is None:
@@ -250,7 +263,9 @@ def sparse_compressed_tensor(
     if len(shape) != 2:
         raise RuntimeError(f"size must have length 2, but got {len(shape)}")
     if len(starts) != shape[axis] + 1:
-        raise RuntimeError(f"{line}.shape[-1] must be equal to the number of {what}s + 1: {len(starts)} is not {shape[axis] + 1}")
+        raise RuntimeError(
+            f"{line}.shape[-1] must be equal to the number of {what}s + 1: {len(starts)} is not {shape[axis] + 1}"
+        )
     if starts[0] != 0 or starts[-1] != len(across_array):
         raise RuntimeError(f"`{line}[..., 0] == 0` and `{line}[..., -1] == nnz` is not satisfied.")
     counts = np.diff(starts)
@@ -261,7 +276,9 @@ def sparse_compressed_tensor(
     lines = np.repeat(np.arange(len(counts)), counts)
     flat = lines * max(shape[1 - axis], 1) + across_array
     if (np.diff(flat) <= 0).any():
-        raise RuntimeError(f"`{across}[..., {line}[..., i - 1]:{line}[..., i]] for all i are sorted and distinct` is not satisfied.")
+        raise RuntimeError(
+            f"`{across}[..., {line}[..., i - 1]:{line}[..., i]] for all i are sorted and distinct` is not satisfied."
+        )
     return CompressedTensor.of(compressed, plain, elements, shape, layout)._recording(requires_grad)
 
 

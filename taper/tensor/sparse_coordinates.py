@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..autograd.tape import AccumulateGrad, Variable, node_of, wrap
+from ..autograd.leaves import AccumulateGrad
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, wrap
 from . import formats
 from .core import Tensor
 from .creation import as_tensor, tensor, zeros
@@ -521,5 +523,14 @@ def sparse_mask(self, mask):
 Tensor.to_sparse = Tensor.to_sparse_coo = to_sparse
 Tensor.to_dense = to_dense
 Tensor.sparse_mask = sparse_mask
-for _name in ("sparse_resize_", "sparse_resize_and_clear_", "coalesce", "is_coalesced", "indices", "values", "_indices", "_values"):
+for _name in (
+    "sparse_resize_",
+    "sparse_resize_and_clear_",
+    "coalesce",
+    "is_coalesced",
+    "indices",
+    "values",
+    "_indices",
+    "_values",
+):
     setattr(Tensor, _name, needs_sparse(_name))

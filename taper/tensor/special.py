@@ -6,8 +6,11 @@ import math
 
 import numpy as np
 
-from ..autograd.dispatch import apply, beside, binary, into, unary
+from ..autograd.callables import binary, unary
+from ..autograd.dispatch import apply
 from ..autograd.inplace import assign, inplace
+from ..autograd.outputs import into
+from ..autograd.places import beside
 from ..autograd.tape import next_sequence
 from ..ops import special as ops
 from .activation import log_softmax, logit, softmax

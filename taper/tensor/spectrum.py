@@ -10,7 +10,8 @@ import math
 import numpy as np
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, beside
+from ..autograd.dispatch import apply
+from ..autograd.places import beside
 from ..autograd.tape import Variable
 from ..dtypes import HALF
 from ..errors import warn

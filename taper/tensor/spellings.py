@@ -214,7 +214,9 @@ def dequantize(self):
 
 def to_padded_tensor(self, *args, **kwargs):
     """The parts of a nested tensor in one, filled up with `padding`. NotImplementedError for this one, which has no parts."""
-    raise NotImplementedError("to_padded_tensor: this tensor is not nested. Make one with taper.nested.nested_tensor([...]).")
+    raise NotImplementedError(
+        "to_padded_tensor: this tensor is not nested. Make one with taper.nested.nested_tensor([...])."
+    )
 
 
 def sparse_dim(self) -> int:
@@ -246,9 +248,28 @@ def _of_quantized(name: str) -> Callable:
     return asked
 
 
-for _name in ("int_repr", "q_scale", "q_zero_point", "q_per_channel_scales", "q_per_channel_zero_points", "q_per_channel_axis"):
+for _name in (
+    "int_repr",
+    "q_scale",
+    "q_zero_point",
+    "q_per_channel_scales",
+    "q_per_channel_zero_points",
+    "q_per_channel_axis",
+):
     setattr(Tensor, _name, _of_quantized(_name))
-for _method in (dequantize, to_padded_tensor, sparse_dim, dense_dim, resize_as, is_distributed, map_, map2_, apply_, record_stream, is_same_size):
+for _method in (
+    dequantize,
+    to_padded_tensor,
+    sparse_dim,
+    dense_dim,
+    resize_as,
+    is_distributed,
+    map_,
+    map2_,
+    apply_,
+    record_stream,
+    is_same_size,
+):
     setattr(Tensor, _method.__name__, _method)
 
 __all__ = [

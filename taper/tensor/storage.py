@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import dtypes
-from ..autograd.dispatch import memory_of
+from ..autograd.places import memory_of
 from ..autograd.tape import address
 from ..backends.device import CPU, device
 from ..backends.transfer import moved, place_of
@@ -137,7 +137,14 @@ def _memory(what, dtype: np.dtype) -> np.ndarray:
 
 
 _WORDS = {
-    **{"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "uint8": "Byte", "int8": "Char"},
+    **{
+        "float32": "Float",
+        "float64": "Double",
+        "float16": "Half",
+        "bfloat16": "BFloat16",
+        "uint8": "Byte",
+        "int8": "Char",
+    },
     **{"int16": "Short", "int32": "Int", "int64": "Long", "bool": "Bool", "complex64": "ComplexFloat"},
     **{"complex128": "ComplexDouble"},
 }
@@ -162,7 +169,9 @@ class _LegacyStorage(type):
         wide = cls.dtype.itemsize > 1
         if wide and byte_order not in ("little", "big", "native"):
             kind = RuntimeError if byte_order is None else ValueError
-            raise kind(f"{cls.__name__}.from_buffer: invalid byte_order {byte_order!r}: give 'little', 'big' or 'native'")
+            raise kind(
+                f"{cls.__name__}.from_buffer: invalid byte_order {byte_order!r}: give 'little', 'big' or 'native'"
+            )
         numbers = np.frombuffer(buffer, cls.dtype.np).copy()
         swapped = wide and byte_order != "native" and byte_order != sys.byteorder
         return TypedStorage(numbers.byteswap() if swapped else numbers, cls.dtype)
@@ -170,7 +179,9 @@ class _LegacyStorage(type):
 
 def _legacy(dtype: dtypes.dtype) -> _LegacyStorage:
     return _LegacyStorage(
-        f"{_WORDS[dtype.name]}Storage", (), {"dtype": dtype, "__doc__": f"Storages of {dtype!r}.", "__module__": "torch"}
+        f"{_WORDS[dtype.name]}Storage",
+        (),
+        {"dtype": dtype, "__doc__": f"Storages of {dtype!r}.", "__module__": "torch"},
     )
 
 

@@ -7,8 +7,10 @@ import math
 import numpy as np
 
 from ..autograd.casting import in_float32
-from ..autograd.dispatch import apply, beside, into
+from ..autograd.dispatch import apply
 from ..autograd.inplace import legacy_name
+from ..autograd.outputs import into
+from ..autograd.places import beside
 from ..ops import linalg as ops
 from . import return_types
 from .factory import on_host

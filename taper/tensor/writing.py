@@ -11,7 +11,8 @@ from .. import dtypes
 from ..autograd.dispatch import apply
 from ..autograd.inplace import assign, check_apart, check_writable, legacy_name
 from ..autograd.modes import is_grad_enabled
-from ..autograd.tape import Variable, changed, elsewhere, node_of, wrap
+from ..autograd.recording import node_of
+from ..autograd.tape import Variable, changed, elsewhere, wrap
 from ..backends.quiet import QUIET, enter, leave
 from ..backends.transfer import moved, place_of
 from ..errors import warn

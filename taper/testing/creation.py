@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from .. import dtypes
-from ..autograd.tape import AccumulateGrad, wrap
+from ..autograd.leaves import AccumulateGrad
+from ..autograd.tape import wrap
 from ..backends.transfer import moved
 from ..tensor.factory import place, size_of
 from ..tensor.formats import channels_last, channels_last_3d

@@ -10,13 +10,13 @@ from __future__ import annotations
 import contextlib
 import warnings
 from collections.abc import Callable
-from typing import Any
 
-from ..amp import autocast
-from ..amp.autocast_mode import get_autocast_dtype, is_autocast_cache_enabled, is_autocast_enabled
-from ..autograd.modes import enable_grad, is_grad_enabled
+from ..amp.autocast_mode import autocast_setting
+from ..autograd.modes import is_grad_enabled, no_grad
+from ..autograd.recomputation import CheckpointError, Part
+from ..autograd.recording import node_of
 from ..autograd.saved import saved_tensors_hooks
-from ..autograd.tape import Variable, alias, node_of
+from ..autograd.tape import Variable
 from ..tensor.random import all_states, restore
 
 __all__ = [
@@ -30,10 +30,6 @@ __all__ = [
     "set_checkpoint_debug_enabled",
     "set_checkpoint_early_stop",
 ]
-
-
-class CheckpointError(RuntimeError):
-    """The part did not do the same when it ran again."""
 
 
 class DefaultDeviceType:
@@ -102,73 +98,6 @@ def set_checkpoint_debug_enabled(enabled: bool | None):
         _debug = before
 
 
-class _Stop(Exception):
-    """Enough of the part has run again."""
-
-
-class _Part:
-    """One checkpointed call: how to run it again, and what its nodes were going to keep, by number."""
-
-    def __init__(self, run: Callable[[], Any], check: bool, early_stop: bool):
-        self.run, self.check, self.early_stop = run, check, early_stop
-        self.facts: list[tuple] = []
-        self.found: dict[int, Any] | None = None
-
-    def pack(self, t: Variable) -> int:
-        self.facts.append((t._array.shape, t.dtype))
-        return len(self.facts) - 1
-
-    def unpack(self, number: int) -> Variable:
-        if self.found is None or number not in self.found:
-            self.run_again()
-        # Each is asked for once a backward pass; a graph that is kept runs the part again.
-        return self.found.pop(number)
-
-    def run_again(self) -> None:
-        found: dict[int, Any] = {}
-        count = [0]
-
-        def collect(t: Variable):
-            number, count[0] = count[0], count[0] + 1
-            found[number] = alias(t, t._array)
-            if self.early_stop and count[0] == len(self.facts):
-                raise _Stop
-            return found[number]
-
-        with contextlib.suppress(_Stop), saved_tensors_hooks(collect, lambda t: t), enable_grad():
-            self.run()
-        if len(found) < len(self.facts) or (not self.early_stop and len(found) != len(self.facts)):
-            raise CheckpointError(
-                "torch.utils.checkpoint: A different number of tensors was saved during the original forward and "
-                f"recomputation.\nNumber of tensors saved during forward: {len(self.facts)}\nNumber of tensors saved "
-                f"during recomputation: {len(found)}"
-            )
-        if self.check:
-            self._compare(found)
-        self.found = found
-
-    def _compare(self, found: dict[int, Any]) -> None:
-        wrong = []
-        for number, (shape, dtype) in enumerate(self.facts):
-            t = found[number]
-            if (t._array.shape, t.dtype) != (shape, dtype):
-                wrong.append(
-                    f"tensor at position {number}:\nsaved metadata: {{'shape': {tuple(shape)}, 'dtype': {dtype}}}\n"
-                    f"recomputed metadata: {{'shape': {tuple(t._array.shape)}, 'dtype': {t.dtype}}}"
-                )
-        if wrong:
-            raise CheckpointError(
-                "torch.utils.checkpoint: Recomputed values for the following tensors have different metadata than "
-                "during the forward pass.\n" + "\n".join(wrong)
-            )
-
-
-def _settings():
-    """A scope with the autocast setting of now."""
-    enabled, dtype, cached = is_autocast_enabled("cpu"), get_autocast_dtype("cpu"), is_autocast_cache_enabled()
-    return lambda: autocast("cpu", dtype=dtype, enabled=enabled, cache_enabled=cached)
-
-
 def checkpoint(
     function,
     *args,
@@ -204,8 +133,6 @@ def checkpoint(
             raise ValueError("Passing `context_fn` or `debug` is only supported when use_reentrant=False.")
         check_backward_validity(args)
         if not any(isinstance(t, Variable) and node_of(t) is not None for t in args):
-            from ..autograd.modes import no_grad
-
             with no_grad():
                 return function(*args)
     first, second = context_fn()
@@ -213,7 +140,7 @@ def checkpoint(
         with first:
             return function(*args, **kwargs)
     state = all_states() if preserve else []
-    setting = _settings()
+    setting = autocast_setting()
 
     def again():
         now = all_states() if preserve else []
@@ -226,7 +153,7 @@ def checkpoint(
             if preserve:
                 restore(now)
 
-    part = _Part(again, determinism_check == "default", early_stop and _early_stop)
+    part = Part(again, determinism_check == "default", early_stop and _early_stop)
     with saved_tensors_hooks(part.pack, part.unpack), first:
         return function(*args, **kwargs)
 

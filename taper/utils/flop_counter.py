@@ -14,15 +14,18 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
+from ..autograd.nodes import Node
 from ..autograd.profiler import Recorder
-from ..autograd.tape import Node, Plan, next_sequence
+from ..autograd.tape import next_sequence
 from ..nn.hooks import register_module_forward_hook, register_module_forward_pre_hook
+from ..ops.operator import Plan
 from ..refusal import refused
 
 __all__ = ["FlopCounterMode", "register_flop_formula"]
 
 register_flop_formula = refused(
-    "utils.flop_counter.register_flop_formula", "Give FlopCounterMode a custom_mapping from operators' names to formulas."
+    "utils.flop_counter.register_flop_formula",
+    "Give FlopCounterMode a custom_mapping from operators' names to formulas.",
 )
 
 
@@ -200,7 +203,9 @@ class FlopCounterMode:
             here = sum(counts.values())
             rows.append((" " * level + name, _short(here, total), f"{100 * here / total if total else 0:.2f}%"))
             rows += [
-                (" " * level + f" - {word}", _short(n, total), f"{100 * n / total:.2f}%") for word, n in counts.items() if n
+                (" " * level + f" - {word}", _short(n, total), f"{100 * n / total:.2f}%")
+                for word, n in counts.items()
+                if n
             ]
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         lines = [f"{a:<{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..autograd.tape import Handle
+from ..autograd.hooks import Handle
 
 __all__ = ["RemovableHandle"]
 

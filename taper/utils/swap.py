@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..autograd.tape import AccumulateGrad, Variable
+from ..autograd.leaves import AccumulateGrad
+from ..autograd.tape import Variable
 
 __all__ = ["swap_tensors"]
 

@@ -54,7 +54,9 @@ def test_several_duals_and_finite_differences():
         tangent = fw.unpack_dual(f(fw.make_dual(x, u), fw.make_dual(y, v))).tangent
         again = fw.unpack_dual(f(fw.make_dual(x, u), y)).tangent
     h = 1e-6
-    np.testing.assert_allclose(tangent.numpy(), (f(x + h * u, y + h * v) - f(x - h * u, y - h * v)).numpy() / 2 / h, atol=1e-8)
+    np.testing.assert_allclose(
+        tangent.numpy(), (f(x + h * u, y + h * v) - f(x - h * u, y - h * v)).numpy() / 2 / h, atol=1e-8
+    )
     np.testing.assert_allclose(again.numpy(), (f(x + h * u, y) - f(x - h * u, y)).numpy() / 2 / h, atol=1e-8)
 
 

@@ -188,7 +188,10 @@ def test_anomaly_mode_names_the_operator(T):
 def test_anomaly_mode_warns_with_the_users_own_calls():
     with taper.autograd.set_detect_anomaly(True):
         y = taper.sqrt(taper.zeros(2, requires_grad=True))
-        with pytest.warns(UserWarning, match="Error detected in SqrtBackward0") as seen, pytest.raises(RuntimeError) as error:
+        with (
+            pytest.warns(UserWarning, match="Error detected in SqrtBackward0") as seen,
+            pytest.raises(RuntimeError) as error,
+        ):
             (y * 0).sum().backward()
     told = str(seen[0].message)
     assert "y = taper.sqrt(taper.zeros(2, requires_grad=True))" in told.splitlines()[-1]

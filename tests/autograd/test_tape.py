@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import taper
-from taper.autograd import dispatch, engine, tape
+from taper.autograd import callables, dispatch, engine, tape
+from taper.autograd.leaves import AccumulateGrad
 from taper.ops import elementwise, reduction
 
 try:
@@ -17,13 +18,13 @@ try:
 except ImportError:
     torch = None
 
-add, mul = dispatch.binary(elementwise.add), dispatch.binary(elementwise.mul)
-exp = dispatch.unary(elementwise.exp)
+add, mul = callables.binary(elementwise.add), callables.binary(elementwise.mul)
+exp = callables.unary(elementwise.exp)
 
 
 def leaf(values):
     v = tape.wrap(np.asarray(values, np.float32))
-    v._node = tape.AccumulateGrad(v)
+    v._node = AccumulateGrad(v)
     return v
 
 

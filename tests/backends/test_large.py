@@ -283,5 +283,7 @@ def test_long_rows(name, all_native):
     for x in (found, wanted):
         (function(x) * taper.arange(x.shape[-1]) / x.shape[-1]).sum().backward()
     np.testing.assert_allclose(found.grad.numpy(), wanted.grad.numpy(), rtol=1e-3, atol=2e-3)
-    np.testing.assert_allclose(function(found).detach().numpy(), function(wanted).detach().numpy(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        function(found).detach().numpy(), function(wanted).detach().numpy(), rtol=1e-4, atol=1e-5
+    )
     assert all(all_native.values()) or name == "layer_norm"  # such rows are split among chunks

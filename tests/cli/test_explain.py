@@ -17,7 +17,7 @@ pytest.importorskip("llvmlite", reason="programs of machine code need llvmlite")
 
 ROOT = Path(taper.__file__).parent.parent
 
-SCRIPT = '''
+SCRIPT = """
 import sys
 
 import helper
@@ -35,7 +35,7 @@ def main():
 
 
 main()
-'''
+"""
 
 
 @pytest.fixture
@@ -68,7 +68,11 @@ def test_functions_are_explained_after_the_script(place):
 
 @pytest.mark.parametrize(
     ("end", "status", "message"),
-    [("sys.exit(3)", 3, ""), ("sys.exit('no more')", 1, "no more\n"), ("1 / 0", 1, "ZeroDivisionError: division by zero\n")],
+    [
+        ("sys.exit(3)", 3, ""),
+        ("sys.exit('no more')", 1, "no more\n"),
+        ("1 / 0", 1, "ZeroDivisionError: division by zero\n"),
+    ],
 )
 def test_the_scripts_end_is_the_commands(place, end, status, message):
     (place / "script.py").write_text(SCRIPT + end)
@@ -88,9 +92,7 @@ def test_a_script_that_compiles_nothing_is_told_so(place):
 
 def test_a_script_that_is_not_there(capsys):
     assert run(["explain", "nowhere.py"]) == 2
-    assert capsys.readouterr().err == (
-        "taper: cannot run 'nowhere.py': there is no file nowhere.py. Check the path.\n"
-    )
+    assert capsys.readouterr().err == ("taper: cannot run 'nowhere.py': there is no file nowhere.py. Check the path.\n")
 
 
 def test_functions_are_not_kept_when_nobody_asks():

@@ -43,7 +43,16 @@ def test_a_run_leaves_what_it_promises(root, tmp_path, capsys):
     assert train(root, tmp_path / "runs", "--epochs", "4", "--lr", "0.01") == 0
     path = tmp_path / "runs" / "mnist-mlp"
     assert {p.name for p in path.iterdir()} == {
-        *("config.json", "metrics.csv", "curves.png", "confusion.png", "mistakes.png", "best.pt", "last.pt", "previous.pt")
+        *(
+            "config.json",
+            "metrics.csv",
+            "curves.png",
+            "confusion.png",
+            "mistakes.png",
+            "best.pt",
+            "last.pt",
+            "previous.pt",
+        )
     }
     assert json.loads((path / "config.json").read_text())["epochs"] == 4
     found = rows(path)

@@ -87,7 +87,9 @@ class Emulated:
         )
 
     def call(self, what, addresses) -> None:
-        compute = self.multiply if isinstance(what, Matmul) else self.attend if isinstance(what, Attend) else self.convolve
+        compute = (
+            self.multiply if isinstance(what, Matmul) else self.attend if isinstance(what, Attend) else self.convolve
+        )
         self.enqueue(("call", what, tuple(addresses)), lambda: compute(what, addresses))
 
     def multiply(self, what: Matmul, addresses) -> None:
@@ -112,7 +114,9 @@ class Emulated:
     def attend(self, what: Attend, addresses) -> None:
         heads = what.heads
         types = {n: "float32" if n in ("lse", "stats") else what.dtype for n in (*heads.names, *heads.results)}
-        arrays = [at(a, prod(heads.shape_of(n)), types[n]).reshape(heads.shape_of(n)) for n, a in zip(heads.names, addresses)]
+        arrays = [
+            at(a, prod(heads.shape_of(n)), types[n]).reshape(heads.shape_of(n)) for n, a in zip(heads.names, addresses)
+        ]
         made = heads.evaluate(*arrays)
         for i, address in zip(what.present, addresses[len(heads.names) :]):
             at(address, made[i].size, types[heads.results[i]])[...] = made[i].ravel()

@@ -125,7 +125,9 @@ def test_long_columns_on_a_gpu():
 
 @emulated
 @pytest.mark.parametrize("op", ["sum", "max", "argmax", "prod"])
-@pytest.mark.parametrize("shape", [(1, 70000), (3, 9001), (700, 1500), (5, 300), (4000, 33), (4000, 7), (2, 1)], ids=str)
+@pytest.mark.parametrize(
+    "shape", [(1, 70000), (3, 9001), (700, 1500), (5, 300), (4000, 33), (4000, 7), (2, 1)], ids=str
+)
 def test_rows_of_all_lengths(op, shape):
     g = Graph()
     x = g.leaf("input", "x", shape, F32)

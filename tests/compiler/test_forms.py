@@ -489,7 +489,9 @@ def test_module_steps(name, training):
             np.testing.assert_allclose(c, e, rtol=0, atol=1e-5 * largest)
 
 
-@pytest.mark.parametrize("options", [{}, {"mode": "sum", "padding_idx": -1}, {"padding_idx": 3, "include_last_offset": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"mode": "sum", "padding_idx": -1}, {"padding_idx": 3, "include_last_offset": True}]
+)
 def test_bags_by_offsets(options):
     table, numbers = real(20, 6).requires_grad_(), taper.tensor([3, 1, 19, 3, 3, 0, 7, 19, 5, 5, 2])
 

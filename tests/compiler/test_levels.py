@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("llvmlite")
 from taper.native.machine import LEVELS, host, level
 
-SCRIPT = '''
+SCRIPT = """
 import taper
 from taper.nn import functional as F
 
@@ -51,7 +51,7 @@ for dtype in DTYPES:
             near = NEAR.get(str(a.dtype).removeprefix("torch."), 0)
             assert taper.allclose(a.double(), b.double(), rtol=near, atol=near, equal_nan=True), (dtype, name, i, a, b)
 print("agree")
-'''
+"""
 
 
 @pytest.mark.parametrize("name", LEVELS)

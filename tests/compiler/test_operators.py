@@ -57,7 +57,9 @@ def test_kernels_agree_with_numpy(name, dtype, monkeypatch, native_from_here):
     assert any(native_from_here.values()), "no program ran"
     monkeypatch.setattr(large.Native, "run", None)
     for a, b in zip(found, gradients(ROWS[name], dtype)):
-        np.testing.assert_allclose(a, b, rtol=1e-5 if dtype == taper.float32 else 1e-12, atol=1e-6 if dtype == taper.float32 else 1e-12)
+        np.testing.assert_allclose(
+            a, b, rtol=1e-5 if dtype == taper.float32 else 1e-12, atol=1e-6 if dtype == taper.float32 else 1e-12
+        )
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -24,7 +24,9 @@ def a_call_for_each_kernel(monkeypatch):
 def trained(check):
     """A small network with batch norm, its optimizer, and a compiled training step that calls `check` on its outputs."""
     taper.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3), nn.BatchNorm1d(3))
+    model = nn.Sequential(
+        nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(64, 3), nn.BatchNorm1d(3)
+    )
     optimizer = taper.optim.Adam(model.parameters(), lr=0.01)
 
     def run(x, target):

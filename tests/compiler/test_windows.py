@@ -163,7 +163,9 @@ def test_fused_with_what_follows():
     beside = g.leaf("input", "beside", (n, c, *spatial(axes, True)), np.dtype("float32"))
     found = g.reshape(g.window("window_max", axes, x), beside.shape)
     place = g.cast(g.reshape(g.window("window_place", axes, x), beside.shape), np.int64)
-    out = g.elementwise("maximum", g.elementwise("add", g.elementwise("multiply", found, scale), beside), g.scalar(0, "float32"))
+    out = g.elementwise(
+        "maximum", g.elementwise("add", g.elementwise("multiply", found, scale), beside), g.scalar(0, "float32")
+    )
     back = g.reshape(g.window("window_put", axes, out, g.window("window_place", axes, x)), x.shape)
     grad = g.elementwise("where", g.elementwise("greater", x, g.scalar(0, "float32")), back, g.scalar(0, "float32"))
     results = [g.copied(r) for r in (place, grad)]
@@ -239,7 +241,12 @@ def test_ties_and_nans_as_in_eager(pool):
 
 def test_nothing_to_pool():
     def step(x):
-        pooled = (F.max_pool2d(x, 2), F.avg_pool2d(x, 3, 2, 1), F.adaptive_avg_pool2d(x, 4), F.adaptive_max_pool2d(x, 4))
+        pooled = (
+            F.max_pool2d(x, 2),
+            F.avg_pool2d(x, 3, 2, 1),
+            F.adaptive_avg_pool2d(x, 4),
+            F.adaptive_max_pool2d(x, 4),
+        )
         return *pooled, *taper.autograd.grad(sum(p.sum() for p in pooled), (x,))
 
     x = taper.zeros(0, 3, 6, 8, requires_grad=True)
@@ -270,7 +277,9 @@ def test_eager_native(layer, monkeypatch):
 
     def step(x):
         found = layer(x)
-        (dx,) = taper.autograd.grad((found[0] * taper.linspace(0, 1, found[0].numel(), dtype=x.dtype).reshape(found[0].shape)).sum(), (x,))
+        (dx,) = taper.autograd.grad(
+            (found[0] * taper.linspace(0, 1, found[0].numel(), dtype=x.dtype).reshape(found[0].shape)).sum(), (x,)
+        )
         return *[t.detach().numpy() for t in found], dx.numpy()
 
     x = (taper.randn(4, 3, 8, 9, dtype=taper.float64) + 3).requires_grad_()

@@ -198,7 +198,9 @@ def gradient_penalty(lib, compiled):
         share = lib.rand(len(real), 1)
         mixed = (share * real + (1 - share) * made).requires_grad_(True)
         (slope,) = lib.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)
-        return updated(optimizer, critic(made).mean() - critic(real).mean() + 10 * ((slope.norm(2, dim=1) - 1) ** 2).mean())
+        return updated(
+            optimizer, critic(made).mean() - critic(real).mean() + 10 * ((slope.norm(2, dim=1) - 1) ** 2).mean()
+        )
 
     for _ in range(6):
         yield [step(lib.randn(6, 8), lib.randn(6, 8) + 1), *critic.parameters()]

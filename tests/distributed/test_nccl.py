@@ -17,6 +17,7 @@ import pytest
 import taper
 from taper import distributed as dist
 from taper.autograd.tape import wrap
+from taper.backends.cuda import communicators, driver
 from taper.distributed import nccl
 from taper.distributed.errors import DistBackendError
 from taper.distributed.groups import ProcessGroup
@@ -353,14 +354,14 @@ def test_gpu_tensors_need_a_group_for_them(library):
 )
 def test_without_nccl_it_says_why(monkeypatch, state, words):
     if state == "missing":
-        monkeypatch.setattr(nccl, "find_spec", lambda name: None)
+        monkeypatch.setattr(driver, "find_spec", lambda name: None)
     else:
         fake_cupy(monkeypatch, available=state != "no gpu", built=state != "no nccl")
     assert not dist.is_nccl_available() and not dist.is_backend_available("nccl")
     with pytest.raises(RuntimeError, match=f"Distributed package doesn't have NCCL built in: .*{words}"):
         dist.init_process_group("nccl", rank=0, world_size=1)
     with pytest.raises(RuntimeError, match=words):
-        nccl.CupyDevice()
+        communicators.CupyDevice()
 
 
 def fake_cupy(monkeypatch, available=True, built=True):
@@ -376,13 +377,12 @@ def fake_cupy(monkeypatch, available=True, built=True):
     cupy.empty = lambda shape, dtype: ("empty", shape, dtype)
     for module in (cupy, cuda, library):
         monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(nccl, "find_spec", lambda name: cupy.__spec__)
     return log
 
 
 def test_what_is_asked_of_cupy(monkeypatch, tmp_path):
     log = fake_cupy(monkeypatch)
-    device = nccl.CupyDevice()
+    device = communicators.CupyDevice()
     assert device.communicator(4, device.unique_id(), 3) == "communicator" and log == [
         ("made", 4, tuple(range(128)), 3)
     ]

@@ -60,7 +60,8 @@ def test_losses_are_those_of_one_process(runs, n, name):
 
 
 @pytest.mark.parametrize(
-    "name", ("layers", "layers,keep", "layers,recompute,reentrant", "layers,outside", "wrapped", "wrapped,NO_SHARD"),
+    "name",
+    ("layers", "layers,keep", "layers,recompute,reentrant", "layers,outside", "wrapped", "wrapped,NO_SHARD"),
 )
 def test_sharding_changes_nothing(runs, name):
     """Also names and shapes of the state are those of the model that is not sharded."""

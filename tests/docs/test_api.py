@@ -59,5 +59,7 @@ def test_the_lookup_can_say_no(script):
 
 def test_the_totals_are_those_of_the_tables(made):
     totals = re.findall(r"^\| \w+ \(.*?\) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|", made, re.MULTILINE)
-    assert sum(int(row[2]) for row in totals) == made.count(" | partly | ") - 1  # the head of the totals has the word, too
+    assert (
+        sum(int(row[2]) for row in totals) == made.count(" | partly | ") - 1
+    )  # the head of the totals has the word, too
     assert sum(int(row[3]) for row in totals) == made.count(" | no | ") - 1

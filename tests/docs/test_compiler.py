@@ -59,7 +59,12 @@ def test_what_cannot_be_captured_has_a_way_out(row):
         np.testing.assert_allclose(taper.compile(instead, fullgraph=True)(x).numpy(), given(x).numpy(), rtol=3e-7)
 
 
-@pytest.mark.parametrize("name", sorted(set(re.findall(r"`((?:lower|native|backends|compiler|taper|tests)/[\w/.]*|\w+\.py)`", TEXT))))
+@pytest.mark.parametrize(
+    "name", sorted(set(re.findall(r"`((?:lower|native|backends|compiler|taper|tests)/[\w/.]*|\w+\.py)`", TEXT)))
+)
 def test_files_that_the_page_names_exist(name):
     root = PAGE.parent.parent
-    assert any((root / folder / name).exists() for folder in ("", "taper", "taper/compiler", "taper/compiler/lower")) or name == "step.py"
+    assert (
+        any((root / folder / name).exists() for folder in ("", "taper", "taper/compiler", "taper/compiler/lower"))
+        or name == "step.py"
+    )

@@ -167,3 +167,10 @@ def test_ensemble(torch):
             np.testing.assert_allclose(y[i].detach().numpy(), model(x).detach().numpy(), rtol=1e-5, atol=1e-6)
     for a, b in zip(*results):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_integers_among_the_results_do_not_move():
+    x, t = taper.tensor([[1.0, 5.0], [4.0, 2.0]]), taper.tensor([[1.0, 2.0], [3.0, 4.0]])
+    (values, places), (moved, still) = taper.func.jvp(lambda v: tuple(v.max(1)), (x,), (t,))
+    assert moved.tolist() == [2.0, 3.0]
+    assert still.dtype == places.dtype == taper.int64 and still.tolist() == [0, 0]

@@ -148,7 +148,6 @@ class Call:
             return function(args[0], *args[1:]), leaves
         return function(*args, **named), leaves
 
-
     def coarsest(self) -> float:
         """The tolerance of the smallest floating dtype among the arguments."""
         return max([TOLERANCES.get(name, 0.0) for name in self.dtypes()], default=0.0)
@@ -169,7 +168,9 @@ class Dtype:
 def argument(word: str, shape: tuple, dtype: str):
     """A strategy for one argument beside a first tensor of this shape and dtype."""
     ndim = len(shape)
-    beside = st.one_of(*[st.just(s) for s in (shape, shape, shape[1:], (1,) * ndim, shape[-1:], (*shape[:-1], 1)[:ndim])], shapes(2))
+    beside = st.one_of(
+        *[st.just(s) for s in (shape, shape, shape[1:], (1,) * ndim, shape[-1:], (*shape[:-1], 1)[:ndim])], shapes(2)
+    )
     kinds = st.sampled_from((dtype, dtype, dtype, *DTYPES))
     dims = st.integers(-ndim - 1, ndim)
     inside = st.integers(-ndim, ndim - 1) if ndim else st.integers(-1, 0)

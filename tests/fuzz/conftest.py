@@ -11,7 +11,12 @@ import time
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 
-SLOW_TO_MAKE = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much, HealthCheck.large_base_example]
+SLOW_TO_MAKE = [
+    HealthCheck.too_slow,
+    HealthCheck.data_too_large,
+    HealthCheck.filter_too_much,
+    HealthCheck.large_base_example,
+]
 
 
 def pytest_addoption(parser):
@@ -28,9 +33,9 @@ def fuzz(request):
 
     def search(holds, strategy, examples: int) -> None:
         def looked(**options):
-            return settings(max_examples=examples, deadline=None, database=None, suppress_health_check=SLOW_TO_MAKE, **options)(
-                given(strategy)(lambda example: holds(example))
-            )
+            return settings(
+                max_examples=examples, deadline=None, database=None, suppress_health_check=SLOW_TO_MAKE, **options
+            )(given(strategy)(lambda example: holds(example)))
 
         if not minutes:
             looked(derandomize=True)()

@@ -155,7 +155,9 @@ def _in_place(T, i: Instruction, x, y, dim: int) -> None:
 def programs(draw, dtype: str = "float64"):
     """A program of a few instructions."""
     inputs = draw(st.lists(st.tuples(st.sampled_from("ppa"), st.sampled_from(SHAPES)), min_size=1, max_size=3))
-    kinds = st.sampled_from([*UNARY, *BINARY, *REDUCTIONS, *VIEWS, *VIEWS, *COPIES, *IN_PLACE, *IN_PLACE, "clone", "mul", "add"])
+    kinds = st.sampled_from(
+        [*UNARY, *BINARY, *REDUCTIONS, *VIEWS, *VIEWS, *COPIES, *IN_PLACE, *IN_PLACE, "clone", "mul", "add"]
+    )
     instructions = st.builds(
         Instruction, kinds, st.integers(0, 5), st.integers(0, 5), st.sampled_from((0.5, -0.5, 2.0)), st.integers(-2, 1)
     )

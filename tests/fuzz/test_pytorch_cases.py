@@ -23,7 +23,6 @@ KNOWN = {
     "empty_permuted": "memory as it was found",
     "empty_strided": "memory as it was found",
     "nn.functional.hardsigmoid": "PyTorch's gradient has the precision of float32",
-    "nn.functional.linear_cross_entropy": "of several wrong sizes another is refused first",
     "special.bessel_j0": "PyTorch has seven digits of it, also in float64",
     "special.bessel_j1": "PyTorch has seven digits of it, also in float64",
     "special.bessel_y0": "PyTorch has seven digits of it, also in float64",

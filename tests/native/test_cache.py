@@ -150,13 +150,16 @@ def test_entries_that_are_exchanged(folder):
 
 def test_a_process_that_is_killed_while_it_writes(folder):
     environment = {**os.environ, "TAPER_CACHE_DIR": str(folder.parent)}
-    script = FILL.replace("import taper\n", """import taper
+    script = FILL.replace(
+        "import taper\n",
+        """import taper
 from taper.native import cache
 def replace(draft, path):
     os.truncate(draft, 5)
     os.kill(os.getpid(), 9)
 cache.os.replace = replace
-""")
+""",
+    )
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=120, env=environment)
     assert killed.returncode == -9, killed.stderr
     assert len(list(folder.iterdir())) == 1 and not entries(folder)

@@ -109,7 +109,20 @@ def test_the_remainder_is_exact(type):
     dtype = TYPES[type]
     rng = np.random.default_rng(1)
     huge = float(np.finfo(dtype).max)
-    special = [0.0, -0.0, 1.0, -1.5, 3.0, math.inf, -math.inf, math.nan, huge, -huge, huge / 3, 5e-324 if type == "double" else 1e-45]
+    special = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.5,
+        3.0,
+        math.inf,
+        -math.inf,
+        math.nan,
+        huge,
+        -huge,
+        huge / 3,
+        5e-324 if type == "double" else 1e-45,
+    ]
     pairs = [(x, y) for x in special for y in special]
     pairs += list(zip(rng.standard_normal(200) * 10.0 ** rng.integers(-20, 20, 200), rng.standard_normal(200)))
     pairs += list(zip(rng.integers(-(2**20), 2**20, 200) * 0.1, rng.integers(1, 99, 200) * 0.1))

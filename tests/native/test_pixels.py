@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.native.test_conv import GUARD, KERNEL, TYPES, conv, gradient, guarded, named, oracle, pointer
 
 from taper.native import library
 from taper.native.conv import PixelOperands, emit_pixel_pack, emit_pixels, plan_pixels
 from taper.native.gemm import StoreRowMajor
 from taper.native.machine import host, level
 from taper.native.text import Module
+from tests.native.test_conv import GUARD, KERNEL, TYPES, conv, gradient, guarded, named, oracle, pointer
 
 unique = itertools.count()
 

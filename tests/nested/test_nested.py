@@ -96,7 +96,9 @@ def test_gradients_flow_to_the_parts():
     a, b = taper.ones(2, 3, requires_grad=True), taper.ones(1, 3, requires_grad=True)
     layer = taper.nn.Linear(3, 1)
     nested = taper.nested.as_nested_tensor([a, b])
-    (taper.nn.functional.layer_norm(layer(nested) * 2, (1,)) + nested.sum(-1, keepdim=True)).to_padded_tensor(0.0).sum().backward()
+    (taper.nn.functional.layer_norm(layer(nested) * 2, (1,)) + nested.sum(-1, keepdim=True)).to_padded_tensor(
+        0.0
+    ).sum().backward()
     assert a.grad.tolist() == [[1.0] * 3] * 2 and b.grad.tolist() == [[1.0] * 3]
     assert layer.weight.grad is not None
     leaf = taper.nested.nested_tensor([taper.ones(2), taper.ones(1)], requires_grad=True)
@@ -121,7 +123,9 @@ def test_copies():
         assert made.layout is taper.jagged and [p.tolist() for p in made.unbind()] == [p.tolist() for p in x.unbind()]
 
 
-@pytest.mark.parametrize("call", [taper.zeros_like, taper.sort, lambda x: x.softmax(0), lambda x: taper.linalg.norm(x), lambda x: x[1:]])
+@pytest.mark.parametrize(
+    "call", [taper.zeros_like, taper.sort, lambda x: x.softmax(0), lambda x: taper.linalg.norm(x), lambda x: x[1:]]
+)
 def test_what_needs_one_size_says_what_to_do(call):
     with pytest.raises(NotImplementedError, match=r"unbind\(\)|slice of all parts"):
         call(nest(taper, "strided"))

@@ -184,5 +184,48 @@ def test_linear_cross_entropy_loss_has_a_layer_of_its_own(torch):
     assert found[taper][:2] == found[torch][:2]
     np.testing.assert_allclose(found[taper][2], found[torch][2], rtol=1e-12)
     np.testing.assert_allclose(found[taper][3], found[torch][3], rtol=1e-9, atol=1e-12)
-    with pytest.raises(NotImplementedError, match="chunked"):
-        taper.nn.LinearCrossEntropyLoss(3, 4, options=object())
+    for wrong in ({"weight": taper.ones(3)}, {"label_smoothing": 2.0}):
+        with pytest.raises(RuntimeError, match="expected"):
+            taper.nn.LinearCrossEntropyLoss(3, 4, **wrong)
+
+
+def test_chunks_of_linear_cross_entropy_keep_scores_of_a_few_rows_only():
+    options, kept = taper.nn.LinearCrossEntropyOptions(batch_chunk_size=4), []
+    x, w = taper.randn(10, 3, requires_grad=True), taper.randn(50, 3, requires_grad=True)
+    target = taper.arange(10)
+
+    def seen(t):
+        kept.append(t.numel())
+        return t
+
+    with taper.autograd.graph.saved_tensors_hooks(seen, lambda t: t):
+        loss = F.linear_cross_entropy(x, w, target, options=options)
+    assert max(kept, default=0) < 4 * 50
+    whole = F.linear_cross_entropy(x, w, target)
+    for chunked, plain in zip(taper.autograd.grad(loss, [x, w]), taper.autograd.grad(whole, [x, w])):
+        np.testing.assert_allclose(chunked.numpy(), plain.numpy(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"acc_policy": "exact"},
+        {"chunking_method": "aspect_ratio:0"},
+        {"chunking_method": "half"},
+        {"batch_chunk_size": 0},
+        {"acc_dtype": taper.int64},
+    ],
+)
+def test_options_of_linear_cross_entropy_are_refused(settings):
+    with pytest.raises(ValueError):
+        taper.nn.LinearCrossEntropyOptions(**settings)
+
+
+def test_chunks_that_two_settings_disagree_about_are_refused_and_others_ignored_with_a_warning():
+    both = taper.nn.LinearCrossEntropyOptions(batch_chunk_size=3, chunking_method="aspect_ratio")
+    x, w = taper.ones(8, 2), taper.ones(4, 2)
+    with pytest.raises(ValueError, match="different chunk sizes"):
+        F.linear_cross_entropy(x, w, taper.arange(8) % 4, options=both)
+    with pytest.warns(UserWarning, match="options are ignored"):
+        loss = F.linear_cross_entropy(x, w, taper.arange(8) % 4, options=both, label_smoothing=0.1)
+    assert loss == F.linear_cross_entropy(x, w, taper.arange(8) % 4, label_smoothing=0.1)

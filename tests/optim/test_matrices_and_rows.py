@@ -60,7 +60,9 @@ def test_sparse_adam_changes_the_rows_that_were_looked_up():
             (table(T.tensor([3]))).sum().backward()
             optimizer.step()
         state = optimizer.state[table.weight]
-        found.append((table.weight.detach().numpy(), state["exp_avg"].numpy(), state["exp_avg_sq"].numpy(), state["step"]))
+        found.append(
+            (table.weight.detach().numpy(), state["exp_avg"].numpy(), state["exp_avg_sq"].numpy(), state["step"])
+        )
     for ours, theirs in zip(*found):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 

@@ -115,12 +115,22 @@ def test_what_is_loaded_into_a_parameter():
 
 
 def test_pytorchs_own_modules():
-    for name in ("_C", "_C._nn", "_dynamo", "_dynamo.config", "_dynamo.eval_frame", "_inductor.config", "autograd.profiler_legacy"):
+    for name in (
+        "_C",
+        "_C._nn",
+        "_dynamo",
+        "_dynamo.config",
+        "_dynamo.eval_frame",
+        "_inductor.config",
+        "autograd.profiler_legacy",
+    ):
         importlib.import_module(f"taper.{name}")
     taper._dynamo.config.suppress_errors = True
     taper._dynamo.config.suppress_errors = False
     taper._dynamo.reset()
-    assert not taper._dynamo.is_compiling() and taper._dynamo.OptimizedModule is taper._dynamo.eval_frame.OptimizedModule
+    assert (
+        not taper._dynamo.is_compiling() and taper._dynamo.OptimizedModule is taper._dynamo.eval_frame.OptimizedModule
+    )
     with pytest.raises(NotImplementedError, match=r"storage_alignment = 64"):
         taper.utils.serialization.config.save.storage_alignment = 4096
     taper.utils.serialization.config.save.compute_crc32 = True

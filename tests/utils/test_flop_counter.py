@@ -8,7 +8,11 @@ import taper
 
 
 def network(m):
-    return m.nn.Sequential(m.nn.Conv2d(3, 4, 3), m.nn.Flatten(), m.nn.Sequential(m.nn.Linear(64, 5), m.nn.ReLU(), m.nn.Linear(5, 2, bias=False)))
+    return m.nn.Sequential(
+        m.nn.Conv2d(3, 4, 3),
+        m.nn.Flatten(),
+        m.nn.Sequential(m.nn.Linear(64, 5), m.nn.ReLU(), m.nn.Linear(5, 2, bias=False)),
+    )
 
 
 def step(m):

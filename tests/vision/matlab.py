@@ -26,7 +26,9 @@ def numbers(array) -> bytes:
 def matrix(name: str, value) -> bytes:
     """One variable: an array, a list for a column of cells, a dict for a structure, or ("sparse", dense array)."""
     head = lambda kind, shape, flags=0: (
-        numbers(np.array([kind | flags << 8, 0], np.uint32)) + numbers(np.array(shape, np.int32)) + element(1, name.encode())
+        numbers(np.array([kind | flags << 8, 0], np.uint32))
+        + numbers(np.array(shape, np.int32))
+        + element(1, name.encode())
     )
     if isinstance(value, tuple):
         dense = value[1]
@@ -35,7 +37,12 @@ def matrix(name: str, value) -> bytes:
             rows += list(np.flatnonzero(column))
             starts.append(len(rows))
         data = np.array([dense[r, c] for c in range(dense.shape[1]) for r in np.flatnonzero(dense[:, c])], np.float64)
-        body = head(5, dense.shape) + numbers(np.array(rows, np.int32)) + numbers(np.array(starts, np.int32)) + numbers(data)
+        body = (
+            head(5, dense.shape)
+            + numbers(np.array(rows, np.int32))
+            + numbers(np.array(starts, np.int32))
+            + numbers(data)
+        )
     elif isinstance(value, dict):
         names = b"".join(key.encode().ljust(32, b"\0") for key in value)
         body = head(2, (1, 1)) + numbers(np.array([32], np.int32)) + element(1, names)

@@ -166,7 +166,9 @@ def test_a_damaged_image_is_named(tmp_path):
     whole = (tmp_path / "cat" / "2.png").read_bytes()
     (tmp_path / "cat" / "2.png").write_bytes(whole[: len(whole) // 2])
     # Pillow has another class of error for a header that ends early.
-    (tmp_path / "cat" / "3.png").write_bytes(whole[:8] + b"\0\0\0\5IHDR12345" + zlib.crc32(b"IHDR12345").to_bytes(4, "big"))
+    (tmp_path / "cat" / "3.png").write_bytes(
+        whole[:8] + b"\0\0\0\5IHDR12345" + zlib.crc32(b"IHDR12345").to_bytes(4, "big")
+    )
     dataset = datasets.ImageFolder(tmp_path)
     for i in (0, 1, 2):
         with pytest.raises(OSError, match=f"{i + 1}.png is no image"):

@@ -73,7 +73,9 @@ def points(m, v):
 
 def retina(m, v):
     anchors = v.models.detection.anchor_utils.AnchorGenerator(((16, 32),), ((0.5, 1.0, 2.0),))
-    return v.models.detection.RetinaNet(body(m), 4, anchor_generator=anchors, score_thresh=0.001, detections_per_img=20, **SIZE)
+    return v.models.detection.RetinaNet(
+        body(m), 4, anchor_generator=anchors, score_thresh=0.001, detections_per_img=20, **SIZE
+    )
 
 
 def ssd(m, v):
@@ -121,7 +123,10 @@ def test_losses_gradients_and_detections(name, both):
         m.manual_seed(5)
         with m.no_grad():
             for key, p in detector.named_parameters():
-                if any(word in key for word in ("cls", "bbox", "classification_head", "regression_head")) and p.dim() > 1:
+                if (
+                    any(word in key for word in ("cls", "bbox", "classification_head", "regression_head"))
+                    and p.dim() > 1
+                ):
                     p.copy_(m.randn(p.shape) * 0.1)
     found = []
     for (m, _), detector in zip(both, made):
@@ -190,7 +195,11 @@ def test_weights_of_detectors(both):
     for name in dir(theirs.models.detection):
         if name.endswith("_Weights") and hasattr(detection, name):
             for mine, other in zip(getattr(v.models.detection, name), getattr(theirs.models.detection, name)):
-                assert (repr(mine), mine.url, repr(mine.transforms())) == (repr(other), other.url, repr(other.transforms()))
+                assert (repr(mine), mine.url, repr(mine.transforms())) == (
+                    repr(other),
+                    other.url,
+                    repr(other.transforms()),
+                )
                 assert mine.meta == {k: x for k, x in other.meta.items() if k not in ("_docs", "_ops", "_file_size")}
 
 
@@ -201,14 +210,20 @@ def test_weights_that_cannot_be_fetched_say_what_to_do(monkeypatch, tmp_path):
         raise OSError("no network")
 
     monkeypatch.setattr(taper.hub, "load_state_dict_from_url", refused)
-    with pytest.raises(URLError, match=r"Download https://download.pytorch.org/models/resnet50-\w+.pth where there is a network"):
+    with pytest.raises(
+        URLError, match=r"Download https://download.pytorch.org/models/resnet50-\w+.pth where there is a network"
+    ):
         detection.fasterrcnn_resnet50_fpn()
 
 
 def test_anchors():
     image = detection.image_list.ImageList(taper.zeros(1, 3, 32, 64), [(32, 64)])
     (boxes,) = AnchorGenerator(((8,),), ((1.0, 4.0),))(image, [taper.zeros(1, 1, 2, 2)])
-    assert boxes[:2].tolist() == [[-4.0, -4.0, 4.0, 4.0], [-2.0, -8.0, 2.0, 8.0]] and boxes[2, 0] == 28.0 and len(boxes) == 8
+    assert (
+        boxes[:2].tolist() == [[-4.0, -4.0, 4.0, 4.0], [-2.0, -8.0, 2.0, 8.0]]
+        and boxes[2, 0] == 28.0
+        and len(boxes) == 8
+    )
     (boxes,) = DefaultBoxGenerator([[2]], scales=[0.25, 0.25])(image, [taper.zeros(1, 1, 1, 1)])
     assert boxes[0].tolist() == [24.0, 12.0, 40.0, 20.0] and len(boxes) == 4
 

@@ -25,7 +25,9 @@ def test_as_torchvision():
             found.append(model.eval()(lib.from_numpy(image)))
     assert list(found[0]) == sorted(found[1])
     for key, value in found[1].items():
-        np.testing.assert_allclose(found[0][key].numpy(), value.numpy(), rtol=1e-3, atol=1e-4 * value.abs().max().item())
+        np.testing.assert_allclose(
+            found[0][key].numpy(), value.numpy(), rtol=1e-3, atol=1e-4 * value.abs().max().item()
+        )
 
 
 def test_the_network_is_shared():

@@ -64,7 +64,10 @@ def caltech(root):
     outline = np.array([[1.5, 2.5, 4.0], [0.0, 3.0, 9.0]])
     for folder in ("Faces_2", "ant"):
         for k in range(1, 3):
-            write(root / "caltech101" / "Annotations" / folder / f"annotation_{k:04d}.mat", mat({"obj_contour": outline * k}))
+            write(
+                root / "caltech101" / "Annotations" / folder / f"annotation_{k:04d}.mat",
+                mat({"obj_contour": outline * k}),
+            )
     for i, name in enumerate(("001.ak47", "002.american-flag")):
         picture(root / "caltech256" / "256_ObjectCategories" / name / f"{i + 1:03d}_0001.jpg", i)
 
@@ -73,7 +76,11 @@ def flowers(root):
     place = root / "flowers-102"
     for i in range(1, 5):
         picture(place / "jpg" / f"image_{i:05d}.jpg", i)
-    ids = {"trnid": np.array([[2, 4]], np.uint16), "valid": np.array([[1]], np.uint16), "tstid": np.array([[3, 1]], np.uint16)}
+    ids = {
+        "trnid": np.array([[2, 4]], np.uint16),
+        "valid": np.array([[1]], np.uint16),
+        "tstid": np.array([[3, 1]], np.uint16),
+    }
     write(place / "setid.mat", mat(ids))
     write(place / "imagelabels.mat", mat({"labels": np.array([[5, 77, 102, 1]], np.uint8)}, packed=False))
 
@@ -176,7 +183,9 @@ def test_as_torchvision_reads_them(i, tmp_path, monkeypatch):
     if name in WITH_SCIPY or "annotation" in options.get("target_type", ()):
         pytest.importorskip("scipy", reason="torchvision reads MATLAB's files through SciPy")
     for module in ("stl10", "flowers102", "svhn", "places365"):
-        monkeypatch.setattr(getattr(torchvision.datasets, module), "check_integrity", lambda path, md5=None: Path(path).is_file())
+        monkeypatch.setattr(
+            getattr(torchvision.datasets, module), "check_integrity", lambda path, md5=None: Path(path).is_file()
+        )
     make(tmp_path)
     ours, theirs = (getattr(package.datasets, name)(str(tmp_path), **options) for package in (vision, torchvision))
     assert len(ours) == len(theirs) > 0 and repr(ours) == repr(theirs)
@@ -214,7 +223,11 @@ def test_files_that_are_not_there(name, tmp_path):
 def test_cityscapes_files_that_are_not_there(tmp_path):
     with pytest.raises(RuntimeError, match="gtFine_trainvaltest.zip"):
         datasets.Cityscapes(tmp_path)
-    for options, words in (({"mode": "x"}, "mode"), ({"split": "train_extra"}, "if mode is 'fine'"), ({"target_type": "x"}, "target_type")):
+    for options, words in (
+        ({"mode": "x"}, "mode"),
+        ({"split": "train_extra"}, "if mode is 'fine'"),
+        ({"target_type": "x"}, "target_type"),
+    ):
         with pytest.raises(ValueError, match=words):
             datasets.Cityscapes(tmp_path, **options)
 
@@ -229,7 +242,10 @@ def test_lsun_names_its_scenes_and_its_package(tmp_path):
 
 
 def test_matlabs_files(tmp_path):
-    content = {"a": np.arange(24, dtype=np.int16).reshape(2, 3, 4), "b": [np.array([[1.5]]), {"c": np.array([[7]], np.int64)}]}
+    content = {
+        "a": np.arange(24, dtype=np.int16).reshape(2, 3, 4),
+        "b": [np.array([[1.5]]), {"c": np.array([[7]], np.int64)}],
+    }
     path = tmp_path / "x.mat"
     for packed in (True, False):
         path.write_bytes(mat(content, packed))
@@ -237,7 +253,13 @@ def test_matlabs_files(tmp_path):
         assert found["a"].dtype == np.int16 and (found["a"] == content["a"]).all()
         assert found["b"].shape == (2, 1) and found["b"][0, 0] == 1.5 and found["b"][1, 0].reshape(-1)[0]["c"] == 7
     whole = mat(content)
-    for damaged in (b"", whole[:100], whole[:126] + b"xx" + whole[128:], whole[:-9], whole[:140] + b"\xff" * 8 + whole[148:]):
+    for damaged in (
+        b"",
+        whole[:100],
+        whole[:126] + b"xx" + whole[128:],
+        whole[:-9],
+        whole[:140] + b"\xff" * 8 + whole[148:],
+    ):
         path.write_bytes(damaged)
         with pytest.raises(RuntimeError, match="is damaged"):
             read_mat(path)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-__all__ = ["is_channels_last", "last_to_second", "second_to_last"]
+__all__ = ["is_channels_last", "last_to_second", "lies_last", "second_to_last"]
 
 
 def is_channels_last(x) -> bool:
@@ -29,6 +29,11 @@ def is_channels_last(x) -> bool:
             return False
         floor = strides[dim] * max(shape[dim], 1)
     return True
+
+
+def lies_last(x: np.ndarray) -> bool:
+    """Whether an array of images lies channels last, without gaps."""
+    return is_channels_last(x) and second_to_last(x).flags.c_contiguous
 
 
 def second_to_last(x):

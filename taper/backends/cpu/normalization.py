@@ -134,7 +134,9 @@ def _row_products(x, y):
     return np.vecdot(x, y)[:, None]
 
 
-@functools.partial(rowwise, seen=lambda x, weight, bias, axes, eps: (1, len(axes), (_flat(weight), _flat(bias), (1,), eps)))
+@functools.partial(
+    rowwise, seen=lambda x, weight, bias, axes, eps: (1, len(axes), (_flat(weight), _flat(bias), (1,), eps))
+)
 @accelerated
 def layer_norm(x, weight, bias, axes, eps):
     """x normalised over its last axes: (out, mean, 1 / deviation)."""
@@ -164,9 +166,7 @@ def layer_norm_grad(g, x, weight, mean, rstd, axes, needs):
     return dx if needs[0] else None, dweight, column_sums(rows).reshape(shape) if needs[2] else None
 
 
-@functools.partial(
-    rowwise, seen=lambda g, x, mean, rstd, weight, axes: (4, len(axes), (_flat(weight), (1,)))
-)
+@functools.partial(rowwise, seen=lambda g, x, mean, rstd, weight, axes: (4, len(axes), (_flat(weight), (1,))))
 def layer_norm_slope(g, x, mean, rstd, weight, axes):
     """The gradient of x, and the products of g and normalised x whose sums are the weight's."""
     g, unit = _rows(g, axes), _rows(x, axes) - mean.reshape(-1, 1)

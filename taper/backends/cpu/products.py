@@ -70,7 +70,23 @@ def _in_pieces(x, y, down: int, across: int, brief: bool):
     across = -(-n // columns)
     out = np.empty((m, n), x.dtype)
     fields = (
-        *(names[x.dtype is F64], turn_a, turn_b, m, n, k, at_a, lda, at_b, ldb, _address(out), n, rows, columns, across),
+        *(
+            names[x.dtype is F64],
+            turn_a,
+            turn_b,
+            m,
+            n,
+            k,
+            at_a,
+            lda,
+            at_b,
+            ldb,
+            _address(out),
+            n,
+            rows,
+            columns,
+            across,
+        ),
         size * (1 if turn_a == native.TURNED else lda),
         size * (ldb if turn_b == native.TURNED else 1),
         *(size * n, size),

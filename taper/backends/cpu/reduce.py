@@ -203,7 +203,14 @@ def logsumexp(x, axis, keepdims):
 
 def vector_norm(x, p, axis, keepdims):
     """(sum |x|^p)^(1/p); the largest for infinity, the smallest for -infinity, the number of nonzeros for 0."""
-    if p == 2 and axis is None and not keepdims and x.__class__ is np.ndarray and x.dtype.kind == "f" and x.flags.c_contiguous:
+    if (
+        p == 2
+        and axis is None
+        and not keepdims
+        and x.__class__ is np.ndarray
+        and x.dtype.kind == "f"
+        and x.flags.c_contiguous
+    ):
         v = x.reshape(-1)
         return np.sqrt(v @ v)
     if p == 2 and x.size >= large.LARGE:

@@ -45,7 +45,6 @@ matmul = _Products()
 cufft_plan_cache = _PlanCache()
 
 
-
 def is_built() -> bool:
     """Whether Taper can use GPUs: CuPy is installed."""
     return driver.installed()

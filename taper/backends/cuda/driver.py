@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
 
@@ -39,7 +40,11 @@ def apply_tf32() -> None:
 
 def installed() -> bool:
     """Whether CuPy can be imported. It is not imported for this."""
-    return "cupy" in sys.modules or importlib.util.find_spec("cupy") is not None
+    if "cupy" in sys.modules:
+        return True
+    found = find_spec("cupy")
+    # A folder of that name that happens to be on the path is no CuPy.
+    return found is not None and found.origin is not None
 
 
 def library():

@@ -56,7 +56,9 @@ def compute_halves_in_float32(graph: Graph, node: Node, inputs: tuple[Node, ...]
         return None
     wide = [graph.cast(x, "float32") if x.dtype.name in HALVES else x for x in inputs]
     if node.op in ELEMENTWISE and not inline(node):
-        made = graph.make(node.op, tuple(wide), node.attrs, node.shape, node.dtype if node.dtype.kind == "b" else wide[-1].dtype)
+        made = graph.make(
+            node.op, tuple(wide), node.attrs, node.shape, node.dtype if node.dtype.kind == "b" else wide[-1].dtype
+        )
     elif node.op in REDUCTIONS:
         made = graph.reduce(node.op, wide[0], node.attrs[0])
     else:

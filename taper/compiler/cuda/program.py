@@ -74,7 +74,9 @@ class CudaProgram:
         """CaptureError if a number in host memory would become one that is known on the GPU alone."""
         for node in reached(self.counts):
             if node.op in LEAVES and node.op not in ("number", "constant") and node not in self.hosted:
-                raise CaptureError("a tensor in host memory is overwritten with what is computed on the GPU; move it there")
+                raise CaptureError(
+                    "a tensor in host memory is overwritten with what is computed on the GPU; move it there"
+                )
 
     # What is run, and where things are.
 

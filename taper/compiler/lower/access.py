@@ -42,7 +42,9 @@ def steps_of(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(reversed(strides))
 
 
-def along_axes(access: Access, extents: tuple[int, ...], shape: tuple[int, ...]) -> tuple[list[int], list[tuple[int, int]]]:
+def along_axes(
+    access: Access, extents: tuple[int, ...], shape: tuple[int, ...]
+) -> tuple[list[int], list[tuple[int, int]]]:
     """An access as indices of a shape: for each axis its first index, for each kernel dimension (axis, step along it).
 
     Raises Split or NotLinear where a kernel dimension moves along more than one axis.
@@ -95,11 +97,14 @@ def broadcast(access: Access, extents, shape: tuple[int, ...], source: tuple[int
     if _kept_whole(shape, source, lead):
         # Only leading axes are repeated: the position is that of the trailing part.
         size = math.prod(source)
-        if all(s % size == 0 or abs(s) * (n - 1) < size - access.offset % size for s, n in zip(access.strides, extents)):
+        if all(
+            s % size == 0 or abs(s) * (n - 1) < size - access.offset % size for s, n in zip(access.strides, extents)
+        ):
             inner = [0 if s % size == 0 else s for s in access.strides]
-            if access.offset % size + sum(s * (n - 1) for s, n in zip(inner, extents) if s > 0) < size and min(
-                inner, default=0
-            ) >= 0:
+            if (
+                access.offset % size + sum(s * (n - 1) for s, n in zip(inner, extents) if s > 0) < size
+                and min(inner, default=0) >= 0
+            ):
                 return Access(access.offset % size, tuple(inner))
     shape, source = _merged(shape, (1,) * lead + source)
     strides = tuple(0 if n == 1 else s for n, s in zip(source, steps_of(source)))
@@ -145,4 +150,3 @@ def split(access: Access, dim: int, inner: int) -> Access:
     """An access after dimension `dim` was cut into (outer, inner)."""
     s = access.strides
     return Access(access.offset, (*s[:dim], s[dim] * inner, s[dim], *s[dim + 1 :]))
-

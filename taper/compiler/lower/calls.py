@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from ..graph import Node
 from ..heads import Heads
 from .kernels import Kernel
+from .operands import leading, scale_in
 from .products import offset_of, strides_of
-from .schedule import leading, scale_in
 
 
 @dataclass(frozen=True)

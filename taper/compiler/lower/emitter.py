@@ -177,7 +177,9 @@ class Emitter:
         elif abs(stride) <= SHUFFLED and self.lane.mask is None:
             value = self.apart(kind, where, stride, wide)
         else:
-            value = self.gathered(kind, where, b.mul(b.lane_numbers(vector("i64", wide)), const(stride, vector("i64", wide))))
+            value = self.gathered(
+                kind, where, b.mul(b.lane_numbers(vector("i64", wide)), const(stride, vector("i64", wide)))
+            )
         return self.loaded(value, node.dtype)
 
     def alignment(self, type: str) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...native.conv import Convolution
 from ..graph import Node
 from .instructions import LLVM
-from .schedule import operand_strides
+from .operands import operand_strides
 
 Sizes = tuple[int, ...]
 

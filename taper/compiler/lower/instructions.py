@@ -89,9 +89,7 @@ def _nonzero(b: Builder, y: Value) -> Value:
 def _remainder(b: Builder, x: Value, y: Value, dtype) -> Value:
     if is_float(x.type):
         rest = vector_math.modulo(b, x, y)
-        opposite = b.logical(
-            "xor", b.compare("<", rest, const(0, x.type)), b.compare("<", y, const(0, x.type))
-        )
+        opposite = b.logical("xor", b.compare("<", rest, const(0, x.type)), b.compare("<", y, const(0, x.type)))
         wrong = b.logical("and", b.compare("!=", rest, const(0, x.type)), opposite)
         return b.select(wrong, b.exact("fadd", rest, y), rest)
     safe = _nonzero(b, y)
@@ -240,7 +238,9 @@ for _name, _function in _MATHEMATICS.items():
 COSTLY = frozenset([*_MATHEMATICS, "power", "logaddexp", "floor_divide", "remainder", "fmod", "hypot"])
 """Primitives that take so long that storing a result is cheaper than computing it twice."""
 
-FLOATING_ONLY = frozenset([*_MATHEMATICS, "power", "sqrt", "rsqrt", "reciprocal", "divide", "hypot", "logaddexp", "copysign"])
+FLOATING_ONLY = frozenset(
+    [*_MATHEMATICS, "power", "sqrt", "rsqrt", "reciprocal", "divide", "hypot", "logaddexp", "copysign"]
+)
 
 
 def known(name: str, dtype: np.dtype) -> bool:

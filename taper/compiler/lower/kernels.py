@@ -256,4 +256,3 @@ def in_memory(node: Node, stored: set[Node]) -> bool:
     if node.op == "constant":
         return node.size != 1
     return node in stored or (node.op in LEAVES and node.op != "number") or node.op == "number"
-

@@ -195,9 +195,7 @@ class _Rows(_Kernel):
                 counts[n] = counts.get(n, 0) + 1
         self.stashing = {n for n, c in counts.items() if c > 1}
         size = each + 64
-        self.stash_memory = {
-            n: self.b.place(register_type(n.dtype), size) for n in self.stashing
-        }
+        self.stash_memory = {n: self.b.place(register_type(n.dtype), size) for n in self.stashing}
 
     stashing: set[Node] = frozenset()
 

@@ -16,7 +16,7 @@ from .access import Access
 from .emitter import Emitter, Lane, Pointer, memory_type
 from .instructions import LLVM
 from .kernels import Kernel
-from .schedule import operand_strides
+from .operands import operand_strides
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,9 @@ class Epilogue:
         for node in self.beside:
             b.prefetch(b.offset(self.emitter.pointers[node], place, memory_type(node.dtype)))
 
-    def __call__(self, b: Builder, value: Value | tuple, batch: Value, row: Value, column: Value, mask: Value | None) -> None:
+    def __call__(
+        self, b: Builder, value: Value | tuple, batch: Value, row: Value, column: Value, mask: Value | None
+    ) -> None:
         """value: of the kernel's node at a place, or such values of the node and of what is found besides."""
         e = self.emitter
         found = value if isinstance(value, tuple) else (value,)
@@ -212,4 +214,3 @@ def _add_line(b: Builder, line: Value, source: Value | None, start: Value, stop:
                 b.store(const(0, type), where)
             else:
                 b.store(b.add(b.load(type, where), b.load(type, b.offset(source, loop.index, kind))), where)
-

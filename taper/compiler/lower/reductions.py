@@ -153,7 +153,9 @@ class ArgMax(Max):
             numbers = b.add(numbers, b.lane_numbers(vector("i64", wide)))
         if wide < self.width:
             value = b.emit(self.type, f"insertelement {const(self.first(), self.type)}, {value}, i32 0")
-            numbers = b.emit(vector("i64", self.width), f"insertelement {const(-1, vector('i64', self.width))}, {numbers}, i32 0")
+            numbers = b.emit(
+                vector("i64", self.width), f"insertelement {const(-1, vector('i64', self.width))}, {numbers}, i32 0"
+            )
         old, place = b.load(self.type, best), b.load(vector("i64", self.width), where)
         better = self.better(b, value, numbers, old, place)
         if lane.mask is not None:

@@ -205,7 +205,9 @@ class Resampling(Images):
             if None in r.order:
                 value = b.select(mask_of([o is not None for o in r.order]), value, const(0, type))
             if r.weights is not None:
-                value = b.mul(value, Value("<" + ", ".join(f"{self.type} {literal(x, self.type)}" for x in r.weights) + ">", type))
+                value = b.mul(
+                    value, Value("<" + ", ".join(f"{self.type} {literal(x, self.type)}" for x in r.weights) + ">", type)
+                )
             total = value if total is None else b.add(total, value)
         return const(0, type) if total is None else total
 

@@ -436,7 +436,10 @@ class _Columns(Threads):
     def loaded_parts(self, parts, memory, *places: Value) -> list[tuple[Value, ...]]:
         b = self.b
         return [
-            tuple(b.convert(b.load(_stored(p.type), b.offset(m, at, _stored(p.type))), p.type) for p, m in zip(parts, memory))
+            tuple(
+                b.convert(b.load(_stored(p.type), b.offset(m, at, _stored(p.type))), p.type)
+                for p, m in zip(parts, memory)
+            )
             for at in places
         ]
 

@@ -199,7 +199,9 @@ class Windows(Images):
     def at_most(self, x: Value, high: int) -> Value:
         return self.b.select(self.b.compare("<", x, i64(high)), x, i64(high))
 
-    def over_rows(self, carry: Sequence[Value], body: Callable[[Value, Sequence[Value]], Sequence[Value]]) -> list[Value]:
+    def over_rows(
+        self, carry: Sequence[Value], body: Callable[[Value, Sequence[Value]], Sequence[Value]]
+    ) -> list[Value]:
         """Loops over the rows that are read; body(position of the row in its plane, carried) -> carried."""
         b = self.b
 
@@ -268,7 +270,11 @@ class Windows(Images):
             for t in range(kernel):
                 if not any(i and k for i, k in zip(inside[t], wanted)):
                     continue
-                value = self.strided(row, b.add(left, i64(t * dilation)), None if known is None else known * stride - padding + t * dilation)
+                value = self.strided(
+                    row,
+                    b.add(left, i64(t * dilation)),
+                    None if known is None else known * stride - padding + t * dilation,
+                )
                 if self.op == "window_sum":
                     carry = [b.add(carry[0], value)]
                     continue

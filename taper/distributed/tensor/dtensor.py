@@ -14,7 +14,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from ...autograd.tape import AccumulateGrad, Variable, changed, counter_of, wrap
+from ...autograd.leaves import AccumulateGrad
+from ...autograd.tape import Variable, changed, counter_of, wrap
 from ...backends import NAMESPACES
 from ...tensor.core import Tensor
 from .. import collectives
@@ -191,7 +192,9 @@ class DTensor(Tensor):
     @data.setter
     def data(self, value: Tensor) -> None:
         if not isinstance(value, DTensor) or (value.shape, value.placements) != (self.shape, self.placements):
-            raise TypeError(f"data of a DTensor of {tuple(self.shape)}, {self.placements} must be one that lies as it does")
+            raise TypeError(
+                f"data of a DTensor of {tuple(self.shape)}, {self.placements} must be one that lies as it does"
+            )
         self._array, self._local_tensor, self._counter = value._array, value._local_tensor, value._counter
 
     def to(self, *args: Any, **kwargs: Any) -> DTensor:

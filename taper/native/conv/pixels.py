@@ -153,7 +153,10 @@ class _Driver:
             return
         with b.loop(i64(0), b.mul(count, i64(self.each)), i64(plan.lanes)) as loop:
             b.store(const(0, vector(c.type, plan.lanes)), b.offset(self.sums, loop.index, c.type))
-        with b.loop(i64(0), i64(plan.lines), i64(plan.lines_each)) as lines, b.loop(i64(0), i64(plan.step_blocks)) as part:
+        with (
+            b.loop(i64(0), i64(plan.lines), i64(plan.lines_each)) as lines,
+            b.loop(i64(0), i64(plan.step_blocks)) as part,
+        ):
             after = b.add(lines.index, i64(plan.lines_each))
             after = b.select(b.compare("<", after, i64(plan.lines)), after, i64(plan.lines))
             inner = self._share(part.index, plan.run, plan.step_blocks)

@@ -151,4 +151,6 @@ class _Places:
             source = b.select(inside, b.offset(self.x, offset, c.type), self.zeros)
             target = b.offset(copy, b.mul(tap.index, i64(c.inputs)), c.type)
             with b.loop(i64(0), i64(c.inputs)) as channel:
-                b.store(b.load(c.type, b.offset(source, channel.index, c.type)), b.offset(target, channel.index, c.type))
+                b.store(
+                    b.load(c.type, b.offset(source, channel.index, c.type)), b.offset(target, channel.index, c.type)
+                )

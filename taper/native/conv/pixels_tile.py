@@ -64,9 +64,7 @@ def emit_pixel_tile(module: Module, t: PixelTile) -> str:
         length = b.load("i64", line)
         if t.parts:
             length = b.select(b.compare("==", length, i64(0)), length, piece)
-        pointers = [
-            b.offset(b.load("ptr", b.offset(line, i64(1 + r), "i64")), channel, t.type) for r in range(t.rows)
-        ]
+        pointers = [b.offset(b.load("ptr", b.offset(line, i64(1 + r), "i64")), channel, t.type) for r in range(t.rows)]
         at = b.mul(b.add(b.mul(lines.index, i64(t.run)), inner), i64(width))
         panel, sums = b.offset(w, at, t.type), lines.values
         even = b.logical("and", length, i64(-UNROLL))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..text import Builder, Module, Value, const, element, i64, vector
 from .micro_kernel import Dot, Tile, emit_dot, emit_tile, load_vector, prefix_mask
 from .pack import copied_size, copied_strides, emit_copy, emit_panel_loop, piece_lanes, transpose
-from .tiling import Plan
+from .tiling import ROUND, Plan
 
 Pointer = Callable[[Builder], Value]
 
@@ -177,7 +177,7 @@ class _Driver:
                 with b.when(b.compare(">", block, i64(0))):
                     self._each(rows, whole, lambda *place: self._fetch(row, column, *place))
             self._fetch_ahead(rows, row, column)
-            self._multiply(rows, whole, a, panel, count, row, column)
+            self._multiply(rows, whole, a, panel, count, row, column, loop.index)
             if self.partial is None:
                 self._finish_tile(rows, whole, row, column)
             else:
@@ -241,10 +241,14 @@ class _Driver:
         return sorted({self.plan.rows, self.plan.product.m // self.plan.row_tiles}, reverse=True)
 
     def _multiply(
-        self, rows: Value, whole: Value, a: Value, panel: Value, count: Value, row: Value, column: Value
+        self, rows: Value, whole: Value, a: Value, panel: Value, count: Value, row: Value, column: Value, index: Value
     ) -> None:
         """Call the micro-kernel that fits this tile."""
         b, plan = self.b, self.plan
+        following = []
+        if plan.brought:
+            ahead = b.add(b.mul(rows, i64(plan.product.k)), b.mul(index, i64(plan.product.k // ROUND * plan.brought)))
+            following = [b.offset(a, ahead, plan.product.type)]
         for size in self._row_sizes():
             right_rows = b.compare("==", rows, i64(size))
             for is_whole in (True, False):
@@ -255,7 +259,7 @@ class _Driver:
                     out = self.tile
                     if self.direct and is_whole:
                         out = self.direct.place(b, plan.product.type, self.batch, row, column)
-                    b.call_local(self._micro_kernel(size, is_whole), "void", a, panel, out, count)
+                    b.call_local(self._micro_kernel(size, is_whole), "void", a, panel, out, count, *following)
 
     def _micro_kernel(self, rows: int, whole: bool) -> str:
         plan, p = self.plan, self.plan.product
@@ -284,6 +288,7 @@ class _Driver:
                 width=width,
                 accumulates=more,
                 pairs=bool(p.pair),
+                brought=plan.brought,
             ),
         )
 

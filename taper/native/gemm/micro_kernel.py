@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..machine import Machine
-from ..text import Builder, Module, Value, const, i64, lanes, vector
-from .tiling import dot_tile, fits
+from ..text import BITS, Builder, Module, Value, const, i64, lanes, vector
+from .tiling import ROUND, dot_tile, fits
 
-UNROLL = 2
-"""Steps of k in one round."""
+LINE = 64
+"""Bytes of a line of the cache."""
 
 AHEAD = 8
 """How many steps of k ahead B's rows are fetched when they are far apart; where it is packed the machine sees to that."""
@@ -27,6 +27,7 @@ class Tile:
     tail: columns of the last vector that exist, 0 for all. accumulates: whether it starts from what the tile holds.
     k: the number of steps, or None if it is an argument. width: columns between rows of the tile.
     ahead: how many elements of a ahead are fetched at each step, for an a that is read once from far away; 0: none.
+    brought: elements of what comes next that each round of ROUND steps brings nearer, from a fifth argument on; 0: none.
     pairs: elements of a and b are pairs of bfloat16 numbers, whose products are both added.
     """
 
@@ -43,11 +44,13 @@ class Tile:
     accumulates: bool
     ahead: int = 0
     pairs: bool = False
+    brought: int = 0
 
     @property
     def name(self) -> str:
         steps = "n" if self.k is None else self.k
         start = ("_more" if self.accumulates else "") + (f"_ahead{self.ahead}" if self.ahead else "")
+        start += f"_brought{self.brought}" if self.brought else ""
         start += "_pairs" if self.pairs else ""
         return (
             f"tile_{self.type}_{self.rows}x{self.vectors}x{self.lanes}_{self.tail}_k{steps}"
@@ -110,11 +113,12 @@ def multiply_add(b: Builder, x: Value, y: Value, total: Value, pairs: bool) -> V
 
 
 def emit_tile(module: Module, t: Tile) -> str:
-    """Write `void tile(ptr a, ptr b, ptr tile, i64 k)`; returns its name."""
+    """Write `void tile(ptr a, ptr b, ptr tile, i64 k)`, with `ptr next` besides if `brought`; returns its name."""
     if defined(module, t.name):
         return t.name
-    b = Builder(module, t.name, ["ptr", "ptr", "ptr", "i64"], attributes="noinline nounwind", linkage="internal")
-    a, panel, out, count = b.args
+    kinds = ["ptr", "ptr", "ptr", "i64"] + ["ptr"] * (t.brought > 0)
+    b = Builder(module, t.name, kinds, attributes="noinline nounwind", linkage="internal")
+    a, panel, out, count, *following = b.args
     if t.k is not None:
         count = i64(t.k)
     wide = vector(t.type, t.lanes)
@@ -151,18 +155,24 @@ def emit_tile(module: Module, t: Tile) -> str:
                     result[r * t.vectors + v] = multiply_add(b, scalars[r], y, result[r * t.vectors + v], t.pairs)
         return result
 
-    for unroll in (UNROLL, 1):
-        if t.k is not None and (t.k < UNROLL and unroll > 1 or t.k % UNROLL == 0 and unroll == 1):
+    for unroll in (ROUND, 1):
+        if t.k is not None and (t.k < ROUND and unroll > 1 or t.k % ROUND == 0 and unroll == 1):
             continue
-        rounds = b.div(count, i64(UNROLL), signed=False) if unroll > 1 else b.rem(count, i64(UNROLL), signed=False)
-        with b.loop(i64(0), rounds, carry=[a, panel, *sums]) as loop:
-            a, panel, *sums = loop.values
+        rounds = b.div(count, i64(ROUND), signed=False) if unroll > 1 else b.rem(count, i64(ROUND), signed=False)
+        walks = following if unroll > 1 else []
+        with b.loop(i64(0), rounds, carry=[a, panel, *walks, *sums]) as loop:
+            a, panel, *rest = loop.values
+            walks, sums = rest[: len(walks)], rest[len(walks) :]
+            for where in walks:
+                for line in range(0, t.brought, LINE // (BITS[t.type] // 8)):
+                    b.prefetch(b.offset(where, i64(line), t.type), 2)
             for at in range(unroll):
                 sums = step(a, panel, sums, at)
             a = b.offset(a, i64(unroll * t.a_step), t.type)
             panel = b.offset(panel, i64(unroll * t.b_step), t.type)
-            loop.values = [a, panel, *sums]
-        a, panel, *sums = loop.results
+            loop.values = [a, panel, *(b.offset(where, i64(t.brought), t.type) for where in walks), *sums]
+        a, panel, *rest = loop.results
+        sums = rest[len(walks) :]
     for spot, value in zip(spots, sums):
         b.store(value, spot)
     b.finish()

@@ -34,9 +34,7 @@ def _define(module: Module, name: str, type: str) -> None:
     suffix, half, huge = mangle(type), literal(0.5, type), literal(_HUGE[type], type)
     zero, nan, infinity = literal(0, type), literal(float("nan"), type), literal(float("inf"), type)
     module.declarations.setdefault(f"llvm.fabs.{suffix}", f"declare {type} @llvm.fabs.{suffix}({type})")
-    module.declarations.setdefault(
-        f"llvm.copysign.{suffix}", f"declare {type} @llvm.copysign.{suffix}({type}, {type})"
-    )
+    module.declarations.setdefault(f"llvm.copysign.{suffix}", f"declare {type} @llvm.copysign.{suffix}({type}, {type})")
     module.functions.append(f"""define internal {type} @{name}({type} %x, {type} %y) nounwind noinline {{
 entry:
   %a = call {type} @llvm.fabs.{suffix}({type} %x)

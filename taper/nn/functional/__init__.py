@@ -61,6 +61,7 @@ from .fractional_pooling import (
 from .grouped import grouped_mm
 from .image import channel_shuffle, fold, native_channel_shuffle, pixel_shuffle, pixel_unshuffle, unfold
 from .interpolation import interpolate, upsample, upsample_bilinear, upsample_nearest
+from .linear_cross_entropy import linear_cross_entropy
 from .loss import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
@@ -69,7 +70,6 @@ from .loss import (
     huber_loss,
     kl_div,
     l1_loss,
-    linear_cross_entropy,
     mse_loss,
     nll_loss,
     poisson_nll_loss,

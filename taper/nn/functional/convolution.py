@@ -104,9 +104,7 @@ def _check_tensors(name, n: int, x, x_dtype, w, w_dtype, b, b_dtype, groups: int
             f"the same ({name})"
         )
     if b is not None and b_dtype != w_dtype:
-        raise RuntimeError(
-            f"Input type ({_word(x_dtype)}) and bias type ({_word(b_dtype)}) should be the same"
-        )
+        raise RuntimeError(f"Input type ({_word(x_dtype)}) and bias type ({_word(b_dtype)}) should be the same")
     if groups <= 0:
         raise RuntimeError("non-positive groups is not supported")
     outputs = w[1] * groups if transposed else w[0]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...autograd.casting import in_float32
-from ...autograd.dispatch import apply, beside
+from ...autograd.dispatch import apply
+from ...autograd.places import beside
 from ...ops.ctc import ctc
 from ...tensor.factory import on_host
 from .floating import needs_floating

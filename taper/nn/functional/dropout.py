@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...autograd.dispatch import beside
 from ...autograd.inplace import assign, legacy_name
+from ...autograd.places import beside
 from ...autograd.tape import elsewhere, wrap
 from ...backends import namespace_of
 from ...backends.transfer import place_of

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...autograd.dispatch import apply, beside
+from ...autograd.dispatch import apply
 from ...autograd.naming import shown_as
+from ...autograd.places import beside
 from ...autograd.tape import changed, wrap
 from ...backends import namespace_of
 from ...ops import indexing as ops
@@ -119,8 +120,13 @@ def embedding_bag(
             f"embedding_bag: If per_sample_weights ({tuple(per_sample_weights.shape)}) is not None, then it must have "
             f"the same shape as the input ({tuple(input.shape)})"
         )
-    if bounds.size and bounds[: len(bounds) if include_last_offset or index.ndim == 2 else -1].max(initial=0) > index.size:
-        raise RuntimeError(f"offsets[-1] can not be greater than input's length {index.size}, but got {int(bounds.max())} (embedding_bag)")
+    if (
+        bounds.size
+        and bounds[: len(bounds) if include_last_offset or index.ndim == 2 else -1].max(initial=0) > index.size
+    ):
+        raise RuntimeError(
+            f"offsets[-1] can not be greater than input's length {index.size}, but got {int(bounds.max())} (embedding_bag)"
+        )
     rows = embedding(input.reshape(-1), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...autograd.dispatch import apply, brought
+from ...autograd.dispatch import apply
+from ...autograd.places import brought
 from ...autograd.tape import wrap
 from ...ops import pooling as ops
 from ...tensor.random import rand

@@ -9,8 +9,9 @@ from functools import lru_cache
 import numpy as np
 
 from ... import dtypes
-from ...autograd.dispatch import apply, beside, brought
+from ...autograd.dispatch import apply
 from ...autograd.naming import shown
+from ...autograd.places import beside, brought
 from ...autograd.tape import wrap
 from ...backends.cpu.resampling import taps_at, taps_of
 from ...errors import warn

@@ -6,7 +6,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ...autograd.tape import AccumulateGrad, node_of
+from ...autograd.leaves import AccumulateGrad
+from ...autograd.recording import node_of
 
 _waiting: WeakKeyDictionary[AccumulateGrad, list[np.ndarray]] = WeakKeyDictionary()
 """The rows looked up by the results that the backward pass at work has reached, by leaf."""

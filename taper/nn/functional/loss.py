@@ -14,7 +14,6 @@ from ...errors import warn
 from ...ops import loss as ops
 from ...tensor.activation import log_softmax
 from ...tensor.arithmetic import no_bools
-from ...tensor.products import linear
 from .class_checks import class_weights_fit, classes_fit, word
 from .floating import as_input, needs_floating
 
@@ -163,44 +162,6 @@ def cross_entropy(
 def _grid_name(x, reduction: str) -> str:
     """What PyTorch calls the loss of scores (N, C, ...): they are seen as pictures unless they are such."""
     return "ViewBackward0" if reduction == "none" and x.ndim != 4 else "NllLoss2DBackward0"
-
-
-def linear_cross_entropy(
-    input,
-    linear_weight,
-    target,
-    *,
-    linear_bias=None,
-    weight=None,
-    reduction: str = "mean",
-    ignore_index: int | None = None,
-    label_smoothing: float = 0.0,
-    options=None,
-):
-    """`cross_entropy` of the scores that linear_weight (C, ..., in) gives for input (N, in) or (in,).
-
-    linear_bias has the weight's shape without its last dimension. options, a chunking of the work, must be None.
-    """
-    if options is not None:
-        raise NotImplementedError("linear_cross_entropy: Taper has no chunked form; leave options out.")
-    shape = linear_weight._array.shape[:-1]
-    if len(shape) > 1 and input._array.ndim == 1:
-        raise RuntimeError(
-            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input, "
-            f"(N, {input._array.shape[0]}), got unbatched input with shape {tuple(input.shape)}"
-        )
-    scores = linear(input, linear_weight.reshape(-1, linear_weight._array.shape[-1]))
-    scores = scores.reshape(*input._array.shape[:-1], *shape)
-    if linear_bias is not None:
-        scores = scores + linear_bias
-    return cross_entropy(
-        scores,
-        target,
-        weight,
-        ignore_index=-100 if ignore_index is None else ignore_index,
-        reduction=reduction,
-        label_smoothing=label_smoothing,
-    )
 
 
 def _against_probabilities(input, target, weight, ignore_index: int, reduction: str, smoothing: float):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...autograd.casting import in_float32
-from ...autograd.dispatch import beside
 from ...autograd.inplace import legacy_name
 from ...autograd.naming import shown_as
+from ...autograd.places import beside
 from ...backends import namespace_of
 from ...tensor.activation import logsigmoid
 from ...tensor.selection import where

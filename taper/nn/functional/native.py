@@ -6,7 +6,8 @@ import math
 
 import numpy as np
 
-from ...autograd.dispatch import beside, into
+from ...autograd.outputs import into
+from ...autograd.places import beside
 from ...autograd.tape import wrap
 from ...tensor.arguments import check_functions
 from .dropout import alpha_dropout as _alpha_dropout

@@ -9,8 +9,9 @@ import math
 import numpy as np
 
 from ... import dtypes
-from ...autograd.dispatch import apply, into
+from ...autograd.dispatch import apply
 from ...autograd.naming import shown
+from ...autograd.outputs import into
 from ...autograd.tape import changed
 from ...backends.cpu.layouts import is_channels_last
 from ...ops import normalization as ops

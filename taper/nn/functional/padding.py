@@ -7,8 +7,9 @@ from functools import lru_cache
 import numpy as np
 
 from ...autograd import casting
-from ...autograd.dispatch import apply, beside
+from ...autograd.dispatch import apply
 from ...autograd.naming import shown
+from ...autograd.places import beside
 from ...backends.cpu.layouts import is_channels_last
 from ...backends.cpu.resampling import taps_at
 from ...ops.indexing import put_part

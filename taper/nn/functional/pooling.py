@@ -7,9 +7,10 @@ from functools import lru_cache
 import numpy as np
 
 from ...autograd.casting import in_float32
-from ...autograd.dispatch import apply, into
+from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...autograd.naming import shown
+from ...autograd.outputs import into
 from ...backends import namespace_of
 from ...ops import pooling as ops
 from ...tensor.activation import relu

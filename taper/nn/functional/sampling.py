@@ -9,8 +9,8 @@ import numpy as np
 
 from ... import dtypes
 from ...autograd.casting import in_float32
-from ...autograd.dispatch import beside
 from ...autograd.naming import shown
+from ...autograd.places import beside
 from ...autograd.tape import Variable, wrap
 from ...backends.quiet import QUIET, enter, leave
 from ...errors import warn

@@ -1,17 +1,17 @@
-"""Layers called one after the other: where nothing is recorded, a convolution takes the norm and the activation behind it
-into its own kernel.
+"""Layers called one after the other: where nothing is recorded, those that follow a convolution run with it as one program.
 
-What the layers between would give is then never in memory, which is what a network of many small layers spends its time
-on. It happens only where nobody could see those tensors: exact classes without hooks, in evaluation, outside of autocast
-and profiles. Everything else is called layer by layer.
+A convolution then takes the norm and the activation behind it into its own kernel, what lies between the others stays in
+the program's memory, and Python is asked once for all of them, which is what a network of many small layers spends its
+time on. It happens only where nobody could see the tensors between: exact classes without hooks, in evaluation, outside of
+autocast and profiles. Everything else is called layer by layer.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from math import prod
-from typing import Any
 
 import numpy as np
 
@@ -20,25 +20,15 @@ from ...autograd.modes import is_grad_enabled
 from ...autograd.tape import wrap
 from ...backends.cpu.convolution import NATIVE
 from ...backends.cpu.large import Native
-from ...backends.cpu.layouts import is_channels_last
+from ...backends.cpu.layouts import lies_last
 from ...dtypes import float32, float64
-from ...ops import activation as ops
 from ..hooks import EVERYWHERE
 from ..module import Module
-from .activation import Hardswish, Hardtanh, LeakyReLU, ReLU, ReLU6, SiLU
-from .batchnorm import BatchNorm1d, BatchNorm2d, BatchNorm3d
-from .conv import Conv1d, Conv2d, Conv3d
+from .links import AFTER, FIRST, LINKS, MERGED, convolved, is_plain
 
-_NORMS = {Conv1d: BatchNorm1d, Conv2d: BatchNorm2d, Conv3d: BatchNorm3d}
-_ACTIVATIONS: dict[type, tuple[Callable, Callable[[Any], tuple]]] = {
-    ReLU: (ops.relu.forward, lambda m: ()),
-    ReLU6: (ops.hardtanh.forward, lambda m: (("low", m.min_val), ("high", m.max_val))),
-    Hardtanh: (ops.hardtanh.forward, lambda m: (("low", m.min_val), ("high", m.max_val))),
-    SiLU: (ops.silu.forward, lambda m: ()),
-    Hardswish: (ops.hardswish.forward, lambda m: ()),
-    LeakyReLU: (ops.leaky_relu.forward, lambda m: (("slope", m.negative_slope),)),
-}
-"""Activations by class: what they compute, and with which options."""
+KEPT = 1 << 20
+"""Elements up to which a result between layers is the program's: programs keep their memory, and a call for a larger one
+costs nothing beside it."""
 
 
 def called_in_turn(modules: Sequence[Module], x):
@@ -47,99 +37,80 @@ def called_in_turn(modules: Sequence[Module], x):
         for module in modules:
             x = module(x)
         return x
-    at, count = 0, len(modules)
+    at, alone, count = 0, 0, len(modules)
     while at < count:
         module = modules[at]
-        at += 1
-        kind = _NORMS.get(module.__class__)
-        if kind is not None and at < count and _is_plain(module):
-            norm = activation = None
-            after = at
-            if modules[after].__class__ is kind and _is_plain(modules[after]) and _is_fixed(modules[after]):
-                norm = modules[after]
-                after += 1
-            if after < count and modules[after].__class__ in _ACTIVATIONS and _is_plain(modules[after]):
-                activation = modules[after]
-                after += 1
-            made = _joined(x, module, norm, activation) if after > at else None
+        if at >= alone and module.__class__ in FIRST:
+            made, after = _joined(x, modules, at)
             if made is not None:
                 x, at = made, after
                 continue
+            alone = after
         x = module(x)
+        at += 1
     return x
 
 
-def _is_plain(module: Module) -> bool:
-    """Whether calling a module is what its class says, and no more."""
-    held = module.__dict__
-    return not (
-        held["_forward_hooks"]
-        or held["_forward_pre_hooks"]
-        or held["_backward_hooks"]
-        or held["_backward_pre_hooks"]
-        or "_compiled_call" in held
-        or "forward" in held
-    )
-
-
-def _is_fixed(norm) -> bool:
-    """Whether a batch norm goes by its running statistics."""
-    buffers = norm._buffers
-    return not norm.training and buffers["running_mean"] is not None and buffers["running_var"] is not None
-
-
-def _joined(x, conv, norm, activation):
-    """The three in one kernel; None where they do not fit together, or are too small to gain, or not contiguous."""
+def _joined(x, modules: Sequence[Module], at: int):
+    """What as many layers as possible from `at` on give, in one program, and the next one's place; None, and where to
+    look again, where they do not fit together, or are too small to gain."""
     array = getattr(x, "_array", None)
-    held, sizes = conv._parameters, (conv.stride, conv.padding, conv.dilation)
-    if array.__class__ is not np.ndarray or "weight" not in held or conv.padding_mode != "zeros":
-        return None
-    if any([size.__class__ is not tuple for size in sizes]):
-        return None
-    w, bias = held["weight"]._array, held["bias"]
-    if array.ndim != len(conv.kernel_size) + 2 or array.shape[1] != conv.in_channels:
-        return None
-    if array.size // max(array.shape[1], 1) * w.size // prod(conv.stride) < NATIVE:
-        return None
-    if any([n + 2 * p <= d * (k - 1) for n, k, p, d in zip(array.shape[2:], conv.kernel_size, *sizes[1:])]):
-        return None
-    arrays = [w, None if bias is None else bias._array]
-    channels, eps = (conv.out_channels,), 0.0
-    if norm is not None:
-        held, buffers, eps = norm._parameters, norm._buffers, norm.eps
-        arrays += [buffers["running_mean"]._array, buffers["running_var"]._array]
-        arrays += [None if p is None else p._array for p in (held["weight"], held["bias"])]
+    if array.__class__ is not np.ndarray or not (array.flags.c_contiguous or lies_last(array)):
+        return None, at + 1
     dtype = array.dtype
     if dtype is not float32.np and dtype is not float64.np:
-        return None
-    for a in arrays:
-        if a is not None and (a.__class__ is not np.ndarray or a.dtype is not dtype):
-            return None
-    if w.shape != (*channels, conv.in_channels // conv.groups, *conv.kernel_size):
-        return None
-    if any([a is not None and a.shape != channels for a in arrays[1:]]):
-        return None
-    if not (array.flags.c_contiguous or is_channels_last(array)) or not (w.flags.c_contiguous or is_channels_last(w)):
-        return None
-    last = None
-    if activation is not None:
-        function, options = _ACTIVATIONS[activation.__class__]
-        last = function, options(activation)
-    sizes = (*sizes, conv.groups)
+        return None, at + 1
+    arrays: list = []
+    steps: list[tuple] = []
+    for i in range(at, len(modules)):
+        module = modules[i]
+        make = LINKS.get(module.__class__)
+        link = make(module) if make is not None and is_plain(module) else None
+        if link is None:
+            break
+        formula, given, options = link
+        if not all([a is None or _fits(a, dtype) for a in given]):
+            break
+        arrays += given
+        steps.append((formula, tuple([None if a is None else a.shape for a in given]), options))
+    found = tuple(steps)
+    reach, gains = _reach(array.shape, found)
+    if not gains:
+        return None, at + max(reach, 1)
+    if reach < len(found):
+        found = found[:reach]
+        del arrays[sum([len(sizes) for _, sizes, _ in found]) :]
     run = Native.run
     assert run is not None  # asked before
-    if norm is None:
-        made = run(_convolved, (array, *arrays, sizes, last), {})
-    else:
-        made = run(_normed, (array, *arrays, sizes, eps, last), {})
-    return None if made is NotImplemented else wrap(made)
+    made = run(_in_turn, (array, *arrays, found), {})
+    return (None, at + reach) if made is NotImplemented else (wrap(made), at + reach)
 
 
-def _convolved(xp, x, w, b, sizes, last):
-    out = xp.conv(x, w, *sizes, b)
-    return out if last is None else last[0](xp, out, **dict(last[1]))
+def _fits(a, dtype) -> bool:
+    return a.__class__ is np.ndarray and a.dtype is dtype and (a.flags.c_contiguous or lies_last(a))
 
 
-def _normed(xp, x, w, b, mean, variance, weight, bias, sizes, eps, last):
-    out = xp.batch_norm_by(xp.conv(x, w, *sizes, b), mean, variance, weight, bias, eps)
-    return out if last is None else last[0](xp, out, **dict(last[1]))
+@lru_cache(1024)
+def _reach(shape: tuple[int, ...], steps: tuple[tuple, ...]) -> tuple[int, bool]:
+    """How many of the steps one program may compute of an array of this shape, and whether that gains anything."""
+    most = 0
+    for i, (formula, sizes, options) in enumerate(steps):
+        if not prod(shape) or i and formula not in MERGED and prod(shape) > KEPT:
+            return i, most >= NATIVE and i > 1
+        after = AFTER[formula](shape, sizes, *options)
+        if after is None:
+            return i, most >= NATIVE and i > 1
+        if formula is convolved:
+            most = max(most, prod(shape) // shape[1] * prod(sizes[0]) // prod(options[0]))
+        shape = after
+    return len(steps), most >= NATIVE and len(steps) > 1
+
+
+def _in_turn(xp, x, *given):
+    *arrays, steps = given
+    at = 0
+    for formula, sizes, options in steps:
+        after = at + len(sizes)
+        x = formula(xp, x, *arrays[at:after], *options)
+        at = after
+    return x

@@ -13,7 +13,9 @@ class LinearCrossEntropyLoss(_Loss):
     """`CrossEntropyLoss` of Linear(in_features, num_classes) of the input (N, in_features) against classes (N).
 
     out_features: further dimensions of the scores, (N, num_classes, *out_features), and of the classes. The layer is
-    `linear`, its weight (num_classes * prod(out_features), in_features). options must be None.
+    `linear`, its weight (num_classes * prod(out_features), in_features). options: `LinearCrossEntropyOptions`, for a
+    loss that never keeps the scores of all rows. RuntimeError for a weight of other than num_classes elements and a
+    label_smoothing outside [0, 1].
     """
 
     def __init__(
@@ -31,9 +33,11 @@ class LinearCrossEntropyLoss(_Loss):
         label_smoothing: float = 0.0,
         options=None,
     ) -> None:
+        if weight is not None and tuple(weight.shape) != (num_classes,):
+            raise RuntimeError(f"expected weight shape to be {(num_classes,)}, got {tuple(weight.shape)}")
+        if not 0 <= label_smoothing <= 1:
+            raise RuntimeError(f"expected label_smoothing to be in range [0, 1], got {label_smoothing}")
         super().__init__(reduction=reduction)
-        if options is not None:
-            raise NotImplementedError("LinearCrossEntropyLoss: Taper has no chunked form; leave options out.")
         self.in_features, self.num_classes, self.out_features = in_features, num_classes, tuple(out_features)
         self.ignore_index, self.label_smoothing, self.options = ignore_index, label_smoothing, options
         self.linear = Linear(in_features, num_classes * prod(out_features), bias=bias, device=device, dtype=dtype)
@@ -58,4 +62,5 @@ class LinearCrossEntropyLoss(_Loss):
             reduction=self.reduction,
             ignore_index=self.ignore_index,
             label_smoothing=self.label_smoothing,
+            options=self.options,
         )

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from ...autograd.leaves import AccumulateGrad
 from ...autograd.modes import no_grad
-from ...autograd.tape import AccumulateGrad, OutputOf, Variable, changed, node_of, wrap
+from ...autograd.nodes import OutputOf
+from ...autograd.recording import node_of
+from ...autograd.tape import Variable, changed, wrap
 from ...backends import namespace_of
 from ...distributed import ReduceOp, all_reduce
 from ...distributed.bucket import GradBucket

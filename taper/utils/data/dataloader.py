@@ -46,7 +46,7 @@ class DataLoader(Generic[T]):
     multiprocessing_context: "fork", "spawn", "forkserver" or a context object.
     generator: where the order and the workers' base seed come from; the default generator if None.
     pin_memory: with a GPU, batches are in memory that it reads by itself; those of workers are put there by a thread that
-        is two batches ahead. Without one it changes nothing, and neither does pin_memory_device.
+        is two batches ahead. Without one a pass over it warns, and nothing is pinned; pin_memory_device changes nothing.
 
     Where the collate function is the default one, a dataset that has `__getbatch__` gives whole batches, made by one
     operation on arrays (see `taper.utils.data.shortcuts`): they are those that collating its samples would give.
@@ -196,7 +196,16 @@ class DataLoader(Generic[T]):
         if self.num_workers == 0:
             return _LocalIterator(self)
         batches = self._worker_batches()
-        return PinnedIterator(batches) if self.pin_memory and driver.count() else batches
+        return PinnedIterator(batches) if self.pins() else batches
+
+    def pins(self) -> bool:
+        """Whether batches are pinned. UserWarning where they shall be and there is no GPU."""
+        if self.pin_memory and not driver.count():
+            warnings.warn(
+                "'pin_memory' argument is set as true but no accelerator is found, then device pinned memory won't be used.",
+                stacklevel=4,
+            )
+        return bool(self.pin_memory) and driver.count() > 0
 
     def _worker_batches(self) -> WorkerIterator:
         if not self.persistent_workers:
@@ -215,7 +224,7 @@ class _LocalIterator:
         if loader.timeout:
             raise AssertionError("timeout needs num_workers > 0: without workers nothing can be waited for")
         self._indices = iter(loader.batches())
-        self._pin = loader.pin_memory and driver.count() > 0
+        self._pin = loader.pins()
         # PyTorch draws the workers' base seed without workers too, before the sampler draws: the order depends on it.
         fresh_seed(loader.generator)
         self._length = loader.index_sampler

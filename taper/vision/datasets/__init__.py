@@ -21,7 +21,17 @@ from .voc import VOCDetection, VOCSegmentation
 
 __all__ = [
     *("CIFAR10", "CIFAR100", "EMNIST", "GTSRB", "KMNIST", "LSUN", "LSUNClass", "MNIST", "QMNIST", "STL10", "SVHN"),
-    *("Caltech101", "Caltech256", "Cityscapes", "Flowers102", "Food101", "Imagenette", "OxfordIIITPet", "Places365", "SBDataset"),
+    *(
+        "Caltech101",
+        "Caltech256",
+        "Cityscapes",
+        "Flowers102",
+        "Food101",
+        "Imagenette",
+        "OxfordIIITPet",
+        "Places365",
+        "SBDataset",
+    ),
     *("CelebA", "CocoCaptions", "CocoDetection", "ImageNet", "VOCDetection", "VOCSegmentation"),
     *("DatasetFolder", "Digits", "FakeData", "FashionMNIST", "ImageFolder", "VisionDataset"),
 ]

@@ -84,7 +84,13 @@ class STL10(_Planes):
     splits = ("train", "train+unlabeled", "unlabeled", "test")
 
     def __init__(
-        self, root, split: str = "train", folds: int | None = None, transform=None, target_transform=None, download=False
+        self,
+        root,
+        split: str = "train",
+        folds: int | None = None,
+        transform=None,
+        target_transform=None,
+        download=False,
     ):
         super().__init__(str(root), transform=transform, target_transform=target_transform)
         self.split = verify_str_arg(split, "split", self.splits)

@@ -74,8 +74,8 @@ class Cityscapes(VisionDataset):
         archives = [os.path.join(self.root, name) for name in names]
         if not all(map(os.path.isfile, archives)):
             raise RuntimeError(
-                "Dataset not found or incomplete. Please make sure all required folders for the specified \"split\" and \"mode\" "
-                f"are inside the \"root\" directory, or {' and '.join(names)} from www.cityscapes-dataset.com"
+                'Dataset not found or incomplete. Please make sure all required folders for the specified "split" and "mode" '
+                f'are inside the "root" directory, or {" and ".join(names)} from www.cityscapes-dataset.com'
             )
         for archive in archives:
             extract_archive(archive, self.root)

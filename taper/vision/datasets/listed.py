@@ -137,7 +137,11 @@ class OxfordIIITPet(VisionDataset):
                 download_and_extract_archive(url, place, md5=md5)
         if not there():
             raise RuntimeError(_MISSING)
-        rows = [line.split() for line in (place / "annotations" / f"{split}.txt").read_text("utf-8").splitlines() if line.strip()]
+        rows = [
+            line.split()
+            for line in (place / "annotations" / f"{split}.txt").read_text("utf-8").splitlines()
+            if line.strip()
+        ]
         self._labels = [int(row[1]) - 1 for row in rows]
         self._bin_labels = [int(row[2]) - 1 for row in rows]
         breeds = sorted({(label, row[0].rpartition("_")[0]) for row, label in zip(rows, self._labels)})
@@ -200,7 +204,12 @@ class Caltech101(VisionDataset):
     target_type: category, annotation (the outline, float64 (2, N)), or both in a list. RuntimeError if the files are not there.
     """
 
-    _FOLDERS = {"Faces": "Faces_2", "Faces_easy": "Faces_3", "Motorbikes": "Motorbikes_16", "airplanes": "Airplanes_Side_2"}
+    _FOLDERS = {
+        "Faces": "Faces_2",
+        "Faces_easy": "Faces_3",
+        "Motorbikes": "Motorbikes_16",
+        "airplanes": "Airplanes_Side_2",
+    }
 
     def __init__(
         self, root, target_type: list[str] | str = "category", transform=None, target_transform=None, download=False
@@ -235,7 +244,9 @@ class Caltech101(VisionDataset):
         return read_mat(Path(self.root, "Annotations", folder, f"annotation_{self.index[i]:04d}.mat"))["obj_contour"]
 
     def __getitem__(self, index: int):
-        path = Path(self.root, "101_ObjectCategories", self.categories[self.y[index]], f"image_{self.index[index]:04d}.jpg")
+        path = Path(
+            self.root, "101_ObjectCategories", self.categories[self.y[index]], f"image_{self.index[index]:04d}.jpg"
+        )
         found = tuple(self._one(kind, index) for kind in self.target_type)
         return self.finished(read_image(str(path)), found if len(found) > 1 else found[0])
 
@@ -265,7 +276,9 @@ class Caltech256(VisionDataset):
     def __getitem__(self, index: int):
         label = self.y[index]
         name = f"{label + 1:03d}_{self.index[index]:04d}.jpg"
-        return self.finished(read_image(str(Path(self.root, "256_ObjectCategories", self.categories[label], name))), label)
+        return self.finished(
+            read_image(str(Path(self.root, "256_ObjectCategories", self.categories[label], name))), label
+        )
 
 
 class SBDataset(VisionDataset):
@@ -275,7 +288,9 @@ class SBDataset(VisionDataset):
     the files are not there.
     """
 
-    def __init__(self, root, image_set: str = "train", mode: str = "boundaries", download: bool = False, transforms=None):
+    def __init__(
+        self, root, image_set: str = "train", mode: str = "boundaries", download: bool = False, transforms=None
+    ):
         super().__init__(str(root), transforms)
         self.image_set = verify_str_arg(image_set, "image_set", ("train", "val", "train_noval"))
         self.mode = verify_str_arg(mode, "mode", ("segmentation", "boundaries"))

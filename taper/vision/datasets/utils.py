@@ -72,7 +72,9 @@ def download_and_extract_archive(
     extract_archive(Path(download_root).expanduser() / filename, extract_root, remove_finished)
 
 
-def verify_str_arg(value, arg: str | None = None, valid_values: Iterable[str] | None = None, custom_msg: str | None = None) -> str:
+def verify_str_arg(
+    value, arg: str | None = None, valid_values: Iterable[str] | None = None, custom_msg: str | None = None
+) -> str:
     """The value, if it is text and one of those that are valid. ValueError otherwise."""
     if not isinstance(value, str):
         where = f"Expected type str for argument {arg}" if arg is not None else "Expected type str"

@@ -83,10 +83,14 @@ def create_feature_extractor(
         if return_nodes is not None or train_return_nodes is None or eval_return_nodes is None:
             raise ValueError("give return_nodes, or both train_return_nodes and eval_return_nodes")
         if train_return_nodes != eval_return_nodes:
-            raise NotImplementedError("create_feature_extractor: make one extractor for training and one for evaluation")
+            raise NotImplementedError(
+                "create_feature_extractor: make one extractor for training and one for evaluation"
+            )
         return_nodes = train_return_nodes
     if return_nodes is None:
-        raise ValueError("Either `return_nodes` or `train_return_nodes` and `eval_return_nodes` together, should be specified")
+        raise ValueError(
+            "Either `return_nodes` or `train_return_nodes` and `eval_return_nodes` together, should be specified"
+        )
     wanted = return_nodes if isinstance(return_nodes, dict) else {name: name for name in return_nodes}
     modules = dict(model.named_modules())
     for name in wanted:

@@ -347,7 +347,9 @@ class SwinTransformer(nn.Module):
         return self.head(self.flatten(self.avgpool(self.permute(self.norm(self.features(x))))))
 
 
-def _learned(file: str, parameters: int, top1: float, top5: float, resize: int, crop: int = 224, recipe: str = "") -> Weights:
+def _learned(
+    file: str, parameters: int, top1: float, top5: float, resize: int, crop: int = 224, recipe: str = ""
+) -> Weights:
     options: dict[str, Any] = {"crop": crop, "resize": resize, "mode": "bicubic", "least": crop}
     return imagenet(file, parameters, top1, top5, recipe="#swintransformer" + recipe, **options)
 

@@ -171,7 +171,9 @@ MIXED = [
     Case("atan2.odd", lambda T, x, y: T.atan2(x, y), (ODD, ODD[::-1].copy()), smooth=False, second=False),
     Case("clamp.odd", lambda T, x: (x.clamp(-1, 1), x.clamp(min=0), x.clamp(max=0)), (ODD,), smooth=False),
     Case("clamp.ints", lambda T, i: (i.clamp(1, 3), i.clamp(1.5, 3), i.clamp(max=2.5)), (integers(9),), grad=False),
-    Case("clamp.bytes", lambda T, i: (i.byte().clamp(-1), i.byte().clamp_(-1, 5)), (integers(9),), ("clamp",), grad=False),
+    Case(
+        "clamp.bytes", lambda T, i: (i.byte().clamp(-1), i.byte().clamp_(-1, 5)), (integers(9),), ("clamp",), grad=False
+    ),
     Case("angle.odd", lambda T, x: T.angle(x), (ODD,), smooth=False),
     Case("nextafter.slope", lambda T, x, y: T.nextafter(x, y), (X, Y), ops=("nextafter",), smooth=False),
     Case(
@@ -220,7 +222,13 @@ ERRORS = [
     Error("pow.bools", lambda T, x: x**x, NotImplementedError, "pow", (booleans(3),)),
     Error("pow.overflow", lambda T, x: x.byte() ** 300, RuntimeError, "overflow", (integers(3),)),
     Error("clamp.mixed", lambda T, x: T.clamp(x, x, 2), TypeError, "clamp", (real(3),)),
-    Error("add.alpha_overflow", lambda T, x: T.add(x.byte(), x.byte(), alpha=300), RuntimeError, "overflow", (integers(3),)),
+    Error(
+        "add.alpha_overflow",
+        lambda T, x: T.add(x.byte(), x.byte(), alpha=300),
+        RuntimeError,
+        "overflow",
+        (integers(3),),
+    ),
     Error("clamp.overflow", lambda T, x: x.byte().clamp(max=300), RuntimeError, "overflow", (integers(3),)),
     Error("floor_divide.bools", lambda T, x: x // x, NotImplementedError, "floor", (booleans(3),)),
     Error("remainder.complex", lambda T, x: T.complex(x, x) % 2, NotImplementedError, "", (real(3),)),

@@ -569,6 +569,51 @@ CASES = [
         ops=("cross_entropy",),
         second=False,
     ),
+    Case(
+        "linear_cross_entropy.chunks",
+        lambda T, x, w, b: (
+            T.nn.functional.linear_cross_entropy(
+                x, w, T.tensor([0, 3, 1]), linear_bias=b, options=T.nn.LinearCrossEntropyOptions(batch_chunk_size=2)
+            ),
+            T.nn.functional.linear_cross_entropy(
+                x,
+                w,
+                T.tensor([0, 2, 1]),
+                weight=T.tensor([1.0, 0.5, 2, 1]).to(x.dtype),
+                ignore_index=2,
+                options=T.nn.LinearCrossEntropyOptions(chunking_method="aspect_ratio:2"),
+            ),
+            T.nn.functional.linear_cross_entropy(
+                x, w, T.tensor([0, 3, 1]), reduction="none", options=T.nn.LinearCrossEntropyOptions(batch_chunk_size=1)
+            ),
+            T.nn.functional.linear_cross_entropy(x[0], w, T.tensor(2), options=T.nn.LinearCrossEntropyOptions()),
+        ),
+        (real(3, 5), real(4, 5), real(4)),
+        ops=("cross_entropy",),
+        second=False,
+    ),
+    *(
+        Error(f"linear_cross_entropy.{name}", call, RuntimeError, words, (real(2, 3), real(4, 3)))
+        for name, call, words in (
+            (
+                "dims",
+                lambda T, x, w: T.nn.functional.linear_cross_entropy(x[None], w, T.tensor([0, 1])),
+                "dimensionality",
+            ),
+            ("weight", lambda T, x, w: T.nn.functional.linear_cross_entropy(x, w[0], T.tensor([0, 1])), "at least 2"),
+            ("features", lambda T, x, w: T.nn.functional.linear_cross_entropy(x, x.T, T.tensor([0, 1])), "in_features"),
+            (
+                "bias",
+                lambda T, x, w: T.nn.functional.linear_cross_entropy(x, w, T.tensor([0, 1]), linear_bias=x[0]),
+                "linear_bias shape",
+            ),
+            (
+                "probabilities",
+                lambda T, x, w: T.nn.functional.linear_cross_entropy(x, w, x @ w.T, ignore_index=0),
+                "ignore_index cannot be specified",
+            ),
+        )
+    ),
     Error(
         "linear_cross_entropy.unbatched",
         lambda T, x, w: T.nn.functional.linear_cross_entropy(x, w, T.tensor([0, 1])),

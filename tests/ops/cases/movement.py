@@ -11,6 +11,7 @@ from ..case import FLOATS, HALVES, INTEGERS, Case, Error, real
 X = real(2, 3, 4)
 EVERY = (*FLOATS, *HALVES, *INTEGERS)
 
+
 def _to_the_cpu(T, x):
     return apply(to_device, x, where=CPU, source=CPU, non_blocking=False) * 1
 
@@ -147,10 +148,14 @@ CASES = [
     Error("permute.one", lambda T, x: T.permute(x[0], 0), TypeError, "must be tuple of ints", (real(2, 3),)),
     Error("flip.one", lambda T, x: T.flip(x, 0), TypeError, "must be tuple of ints", (real(2, 3),)),
     Error("copy_.more_dims", lambda T, x: x[0].clone().copy_(x[:1]), RuntimeError, "broadcast shape", (real(2, 3),)),
-    Error("add_.overlap", lambda T, x: x.view(-1)[1:].add_(x.view(-1)[:-1]), RuntimeError, "single memory", (real(2, 3),)),
+    Error(
+        "add_.overlap", lambda T, x: x.view(-1)[1:].add_(x.view(-1)[:-1]), RuntimeError, "single memory", (real(2, 3),)
+    ),
     Error("mul_.turned", lambda T, x: x.mul_(x.t()), RuntimeError, "single memory", (real(3, 3),)),
     Error("div_.own_element", lambda T, x: x.div_(x[0, 0]), RuntimeError, "single memory", (real(3, 3),)),
-    Error("set.overlap", lambda T, x: x.__setitem__(slice(1, None), x[:-1]), RuntimeError, "single memory", (real(3, 3),)),
+    Error(
+        "set.overlap", lambda T, x: x.__setitem__(slice(1, None), x[:-1]), RuntimeError, "single memory", (real(3, 3),)
+    ),
     Error(
         "index_select.columns",
         lambda T, x: T.index_select(x, 1, T.tensor([7])),

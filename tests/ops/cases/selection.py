@@ -164,13 +164,27 @@ CASES = [
         (integers(2, 3),),
         grad=False,
     ),
-    Error("index_add.shapes", lambda T, x: x.index_add(0, T.tensor([0]), x[:1, :1]), RuntimeError, "source tensor shape", (X,)),
-    Error("index_add.range", lambda T, x: x.index_add(0, T.tensor([9]), x[:1]), RuntimeError, "index 9 is out of", (X,)),
+    Error(
+        "index_add.shapes",
+        lambda T, x: x.index_add(0, T.tensor([0]), x[:1, :1]),
+        RuntimeError,
+        "source tensor shape",
+        (X,),
+    ),
+    Error(
+        "index_add.range", lambda T, x: x.index_add(0, T.tensor([9]), x[:1]), RuntimeError, "index 9 is out of", (X,)
+    ),
     Error("index_add.vector", lambda T, x: x[0, 0].index_add(0, T.tensor([9]), x[0, 0, :1]), IndexError, "range", (X,)),
     Error("index_add.middle", lambda T, x: x.index_add(1, T.tensor([9]), x[:, :1]), IndexError, "range", (X,)),
-    Error("index_copy.dims", lambda T, x: x[0].index_copy(0, T.tensor([0]), x[0, 0]), IndexError, "dimensionality", (X,)),
-    Error("index_select.number", lambda T, x: x[0, 0, 0].index_select(0, T.tensor([0, 0])), RuntimeError, "scalar", (X,)),
-    Error("index_add.number", lambda T, x: x[0, 0, 0].index_add(0, T.tensor([1]), x[0, 0, 0]), IndexError, "range", (X,)),
+    Error(
+        "index_copy.dims", lambda T, x: x[0].index_copy(0, T.tensor([0]), x[0, 0]), IndexError, "dimensionality", (X,)
+    ),
+    Error(
+        "index_select.number", lambda T, x: x[0, 0, 0].index_select(0, T.tensor([0, 0])), RuntimeError, "scalar", (X,)
+    ),
+    Error(
+        "index_add.number", lambda T, x: x[0, 0, 0].index_add(0, T.tensor([1]), x[0, 0, 0]), IndexError, "range", (X,)
+    ),
     *[
         Error(
             f"index_put.shape.{add}",

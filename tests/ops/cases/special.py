@@ -35,7 +35,15 @@ CASES = [
     Case("zeta", lambda T, x: T.special.zeta(2.5 + 0 * x.detach(), x), (POSITIVE,), rtol=2e-5),
     *[
         # Float32 only: in float64 too PyTorch's own are good for seven digits.
-        Case(n, lambda T, x, n=n: getattr(T.special, n)(x), (WIDE,), dtypes=("float32",), rtol=3e-4, atol=2e-6, grad=False)
+        Case(
+            n,
+            lambda T, x, n=n: getattr(T.special, n)(x),
+            (WIDE,),
+            dtypes=("float32",),
+            rtol=3e-4,
+            atol=2e-6,
+            grad=False,
+        )
         for n in (
             *(
                 "airy_ai",
@@ -69,7 +77,13 @@ CASES = [
     ],
     Case("entr", S("entr"), (POSITIVE,)),
     Case("entr.odd", S("entr"), (np.array([0.0, -1.0, np.nan, np.inf]),), smooth=False, second=False),
-    Case("sinc.tiny", lambda T, x: T.sinc(x), (np.array([0.0, 1e-300, -1e-200, 1e-160, 0.5]),), second=False, smooth=False),
+    Case(
+        "sinc.tiny",
+        lambda T, x: T.sinc(x),
+        (np.array([0.0, 1e-300, -1e-200, 1e-160, 0.5]),),
+        second=False,
+        smooth=False,
+    ),
     Case("sinc.complex", lambda T, x, y: T.view_as_real(T.sinc(T.complex(x, y))), (X, POSITIVE)),
     Case("log_ndtr.tails", S("log_ndtr"), (np.array([-40.0, -6.0, -0.0, 6.0, 40.0]),), smooth=False),
     Case("log_ndtr.far out", S("log_ndtr"), (np.array([-2000.0, -300.0, 300.0]),), smooth=False, second=False),

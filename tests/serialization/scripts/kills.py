@@ -41,7 +41,11 @@ def steps(folder: Path, background: bool, tell: int) -> None:
         model(torch.randn(4, 8)).pow(2).mean().backward()
         optimizer.step()
         if (step + 1) % EVERY == 0:
-            content = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "random": torch.get_rng_state()}
+            content = {
+                "model": model.state_dict(),
+                "optimizer": optimizer.state_dict(),
+                "random": torch.get_rng_state(),
+            }
             kept.save(content, step + 1)
     kept.wait()
 
@@ -103,7 +107,11 @@ def newest(folder: Path) -> tuple[int, object]:
 def digest(folder: Path) -> str:
     step, state = newest(folder)
     assert step == STEPS
-    values = [*state["model"].values(), *(v for s in state["optimizer"]["state"].values() for v in s.values()), state["random"]]
+    values = [
+        *state["model"].values(),
+        *(v for s in state["optimizer"]["state"].values() for v in s.values()),
+        state["random"],
+    ]
     return hashlib.sha256(b"".join(t.numpy().tobytes() for t in values)).hexdigest()
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from .... import dtypes
 from ....autograd.modes import is_grad_enabled
-from ....autograd.tape import Variable, needs
+from ....autograd.recording import needs
+from ....autograd.tape import Variable
 from ....distributed.captured import refuse
 from ....distributed.device_mesh import DeviceMesh
 from ....distributed.groups import get_world_size

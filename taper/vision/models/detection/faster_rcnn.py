@@ -73,7 +73,10 @@ class FasterRCNN(GeneralizedRCNN):
                 "backbone should contain an attribute out_channels specifying the number of output channels (assumed to be "
                 "the same for all the levels)"
             )
-        kinds = (("rpn_anchor_generator", rpn_anchor_generator, AnchorGenerator), ("box_roi_pool", box_roi_pool, MultiScaleRoIAlign))
+        kinds = (
+            ("rpn_anchor_generator", rpn_anchor_generator, AnchorGenerator),
+            ("box_roi_pool", box_roi_pool, MultiScaleRoIAlign),
+        )
         for name, part, kind in kinds:
             if part is not None and not isinstance(part, kind):
                 raise TypeError(f"{name} should be of type {kind.__name__} or None instead of {type(part)}")
@@ -274,7 +277,11 @@ def _on_mobilenet(weights_backbone, layers, num_classes, options) -> FasterRCNN:
 
 @model(FasterRCNN_MobileNet_V3_Large_320_FPN_Weights, legacy="COCO_V1", adapt=whole)
 def fasterrcnn_mobilenet_v3_large_320_fpn(
-    *, num_classes=None, weights_backbone=MobileNet_V3_Large_Weights.IMAGENET1K_V1, trainable_backbone_layers=None, **options
+    *,
+    num_classes=None,
+    weights_backbone=MobileNet_V3_Large_Weights.IMAGENET1K_V1,
+    trainable_backbone_layers=None,
+    **options,
 ) -> FasterRCNN:
     """Faster R-CNN on MobileNetV3 for images of 320 pixels, whose published weights are fetched unless weights_backbone is None."""
     small = {"min_size": 320, "max_size": 640, "rpn_pre_nms_top_n_test": 150, "rpn_post_nms_top_n_test": 150}
@@ -284,7 +291,11 @@ def fasterrcnn_mobilenet_v3_large_320_fpn(
 
 @model(FasterRCNN_MobileNet_V3_Large_FPN_Weights, legacy="COCO_V1", adapt=whole)
 def fasterrcnn_mobilenet_v3_large_fpn(
-    *, num_classes=None, weights_backbone=MobileNet_V3_Large_Weights.IMAGENET1K_V1, trainable_backbone_layers=None, **options
+    *,
+    num_classes=None,
+    weights_backbone=MobileNet_V3_Large_Weights.IMAGENET1K_V1,
+    trainable_backbone_layers=None,
+    **options,
 ) -> FasterRCNN:
     """Faster R-CNN on MobileNetV3, whose published weights are fetched unless weights_backbone is None."""
     options = {"rpn_score_thresh": 0.05, **options}

@@ -143,7 +143,9 @@ class RetinaNetHead(nn.Module):
         self.classification_head = RetinaNetClassificationHead(in_channels, num_anchors, num_classes, **heads)
         self.regression_head = RetinaNetRegressionHead(in_channels, num_anchors, **heads)
 
-    def compute_loss(self, targets: list[dict], head_outputs: dict, anchors: list, matched_idxs: list) -> dict[str, Any]:
+    def compute_loss(
+        self, targets: list[dict], head_outputs: dict, anchors: list, matched_idxs: list
+    ) -> dict[str, Any]:
         """The losses by name."""
         return {
             "classification": self.classification_head.compute_loss(targets, head_outputs, matched_idxs),
@@ -196,7 +198,9 @@ class RetinaNet(nn.Module):
         if head is None:
             head = RetinaNetHead(backbone.out_channels, anchors.num_anchors_per_location()[0], num_classes)
         self.head = head
-        self.proposal_matcher = proposal_matcher or Matcher(fg_iou_thresh, bg_iou_thresh, allow_low_quality_matches=True)
+        self.proposal_matcher = proposal_matcher or Matcher(
+            fg_iou_thresh, bg_iou_thresh, allow_low_quality_matches=True
+        )
         self.box_coder = BoxCoder(weights=(1.0, 1.0, 1.0, 1.0))
         mean, std = image_mean or [0.485, 0.456, 0.406], image_std or [0.229, 0.224, 0.225]
         self.transform = GeneralizedRCNNTransform(min_size, max_size, mean, std, **kwargs)
@@ -210,7 +214,9 @@ class RetinaNet(nn.Module):
     def compute_loss(self, targets: list[dict], head_outputs: dict, anchors: list) -> dict[str, Any]:
         """The losses by name."""
         matched = [
-            self.proposal_matcher(box_iou(t["boxes"], mine)) if t["boxes"].numel() else full((len(mine),), -1, dtype=int64)
+            self.proposal_matcher(box_iou(t["boxes"], mine))
+            if t["boxes"].numel()
+            else full((len(mine),), -1, dtype=int64)
             for mine, t in zip(anchors, targets)
         ]
         return self.head.compute_loss(targets, head_outputs, anchors, matched)
@@ -225,7 +231,9 @@ class RetinaNet(nn.Module):
         boxes = self.box_coder.decode_single(codes[rows], anchors[rows])
         return clip_boxes_to_image(boxes, size), scores, labels
 
-    def postprocess_detections(self, head_outputs: dict[str, list], anchors: list[list], image_shapes: list) -> list[dict]:
+    def postprocess_detections(
+        self, head_outputs: dict[str, list], anchors: list[list], image_shapes: list
+    ) -> list[dict]:
         """For each image its detections by name, the best first; outputs and anchors are given map by map."""
         found = []
         for i, size in enumerate(image_shapes):

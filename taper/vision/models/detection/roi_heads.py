@@ -122,7 +122,9 @@ class RoIHeads(nn.Module):
         proposals = [cat((mine, true)) for mine, true in zip(proposals, boxes)]
         numbers, labels = self.assign_targets_to_proposals(proposals, boxes, [t["labels"] for t in targets])
         drawn = [where(a | b)[0] for a, b in zip(*self.fg_bg_sampler(labels))]
-        proposals, numbers, labels = ([part[i] for part, i in zip(parts, drawn)] for parts in (proposals, numbers, labels))
+        proposals, numbers, labels = (
+            [part[i] for part, i in zip(parts, drawn)] for parts in (proposals, numbers, labels)
+        )
         matched = [(b if b.numel() else zeros(1, 4, dtype=dtype))[i] for b, i in zip(boxes, numbers)]
         return proposals, numbers, labels, self.box_coder.encode(matched, proposals)
 

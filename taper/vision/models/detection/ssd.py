@@ -141,7 +141,9 @@ class SSD(nn.Module):
         """The losses in training, the detections in evaluation."""
         return losses if self.training else detections
 
-    def compute_loss(self, targets: list[dict], head_outputs: dict, anchors: list, matched_idxs: list) -> dict[str, Any]:
+    def compute_loss(
+        self, targets: list[dict], head_outputs: dict, anchors: list, matched_idxs: list
+    ) -> dict[str, Any]:
         """The losses by name: of the boxes that hold something, and of as many of the worst of the others as the ratio says."""
         logits, count, boxes, classes = head_outputs["cls_logits"], 0, [], []
         for target, codes, mine, matched in zip(targets, head_outputs["bbox_regression"], anchors, matched_idxs):
@@ -166,7 +168,9 @@ class SSD(nn.Module):
             "classification": (loss[something].sum() + loss[nothing].sum()) / n,
         }
 
-    def postprocess_detections(self, head_outputs: dict[str, Any], image_anchors: list, image_shapes: list) -> list[dict]:
+    def postprocess_detections(
+        self, head_outputs: dict[str, Any], image_anchors: list, image_shapes: list
+    ) -> list[dict]:
         """For each image its detections by name, the best first."""
         found, every = [], softmax(head_outputs["cls_logits"], dim=-1)
         for codes, scores, mine, size in zip(head_outputs["bbox_regression"], every, image_anchors, image_shapes):

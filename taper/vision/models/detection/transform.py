@@ -104,7 +104,9 @@ class GeneralizedRCNNTransform(nn.Module):
         if self.training and self._skip_resize:
             return image, target
         side = self.torch_choice(self.min_size) if self.training else self.min_size[-1]
-        options: dict[str, Any] = {"size": [self.fixed_size[1], self.fixed_size[0]]} if self.fixed_size is not None else {}
+        options: dict[str, Any] = (
+            {"size": [self.fixed_size[1], self.fixed_size[0]]} if self.fixed_size is not None else {}
+        )
         if not options:
             factor = min(side / min(old), self.max_size / max(old))
             options = {"scale_factor": factor, "recompute_scale_factor": True}

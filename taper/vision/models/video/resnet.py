@@ -20,7 +20,9 @@ KINETICS_CLASSES = (Path(__file__).parent / "kinetics.txt").read_text("utf-8").s
 class Conv3DSimple(nn.Conv3d):
     """A convolution over space and time."""
 
-    def __init__(self, in_planes: int, out_planes: int, midplanes: int | None = None, stride: int = 1, padding: int = 1):
+    def __init__(
+        self, in_planes: int, out_planes: int, midplanes: int | None = None, stride: int = 1, padding: int = 1
+    ):
         super().__init__(in_planes, out_planes, (3, 3, 3), stride=stride, padding=padding, bias=False)
 
     @staticmethod
@@ -50,7 +52,9 @@ class Conv2Plus1D(nn.Sequential):
 class Conv3DNoTemporal(nn.Conv3d):
     """A convolution over space only."""
 
-    def __init__(self, in_planes: int, out_planes: int, midplanes: int | None = None, stride: int = 1, padding: int = 1):
+    def __init__(
+        self, in_planes: int, out_planes: int, midplanes: int | None = None, stride: int = 1, padding: int = 1
+    ):
         options: dict[str, Any] = {"stride": (1, stride, stride), "padding": (0, padding, padding), "bias": False}
         super().__init__(in_planes, out_planes, (1, 3, 3), **options)
 
