@@ -18,8 +18,8 @@ from .symbol import Symbol, made, symbol_of
 
 __all__ = ["conv", "conv_input_grad", "conv_weight_grad"]
 
-TURNING = 1.0
-"""Cycles for each element of a result that is turned round in memory."""
+TURNING, GATHERING = 2.5, 4.0
+"""Cycles for each element of a result that is turned round in memory, and of weights whose taps Winograd's kernels gather."""
 
 
 def conv(x, w, stride, padding, dilation, groups, bias=None) -> Symbol:
@@ -75,7 +75,7 @@ def _pays_last(op: str, shape, x_shape, y_shape, weights_last: bool, type: str, 
     cost = cycles(plan_convolution(sought, this_machine()))
     fewer = plan_winograd(sought, this_machine()) if cpu.winograd else None
     if fewer is not None:
-        cost = min(cost, fewer.cost)
+        cost = min(cost, fewer.cost + weights_last * GATHERING * prod(y_shape))
     return pixel_cycles(pixels) < cost + TURNING * prod(shape)
 
 
