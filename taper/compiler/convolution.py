@@ -62,7 +62,9 @@ def _convolution(op: str, x, y, shape, *options) -> Symbol:
 
 
 @lru_cache(4096)
-def _pays_last(op: str, shape, x_shape, y_shape, weights_last: bool, type: str, stride, padding, dilation, groups) -> bool:
+def _pays_last(
+    op: str, shape, x_shape, y_shape, weights_last: bool, winograd: bool, type: str, stride, padding, dilation, groups
+) -> bool:
     """Whether the kernels whose rows are pixels take less than the others, whose result is turned round."""
     x_steps, y_steps = (steps_of((n, *rest, c)) for n, c, *rest in (x_shape, y_shape))
     x_steps = (x_steps[0], x_steps[-1], *x_steps[1:-1])
@@ -73,15 +75,16 @@ def _pays_last(op: str, shape, x_shape, y_shape, weights_last: bool, type: str, 
     if pixels is None:
         return False
     cost = cycles(plan_convolution(sought, this_machine()))
-    fewer = plan_winograd(sought, this_machine()) if cpu.winograd else None
+    fewer = plan_winograd(sought, this_machine()) if winograd else None
     if fewer is not None:
         cost = min(cost, fewer.cost + weights_last * GATHERING * prod(y_shape))
     return pixel_cycles(pixels) < cost + TURNING * prod(shape)
 
 
 def pays_last(op: str, x: Symbol, y: Symbol, shape, stride, padding, dilation, groups) -> bool:
+    """Whether kernels whose rows are pixels are the faster ones for images x that lie channels last."""
     if 0 in shape or 0 in x.shape or 0 in y.shape:
         return False
     sizes = (tuple(map(int, s)) for s in (stride, padding, dilation))
-    last = cpu.is_channels_last(y)
-    return _pays_last(op, shape, x.shape, y.shape, last, LLVM[x.dtype.name], *sizes, int(groups))
+    last = cpu.is_channels_last(y), bool(cpu.winograd)
+    return _pays_last(op, shape, x.shape, y.shape, *last, LLVM[x.dtype.name], *sizes, int(groups))

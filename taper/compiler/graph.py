@@ -307,7 +307,16 @@ class Graph:
         return self.make("matmul", (x, y), (), shape, x.dtype)
 
     def convolution(
-        self, op: str, x: Node, y: Node, shape: tuple[int, ...], stride, padding, dilation, groups: int, winograd: bool,
+        self,
+        op: str,
+        x: Node,
+        y: Node,
+        shape: tuple[int, ...],
+        stride,
+        padding,
+        dilation,
+        groups: int,
+        winograd: bool,
         last: bool = False,
     ) -> Node:
         """`conv` of an input and weights, `conv_input` of an output's gradient and weights, `conv_weight` of that

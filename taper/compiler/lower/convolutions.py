@@ -31,7 +31,6 @@ from .emitter import Pointer
 from .geometry import geometry
 from .instructions import LLVM
 from .kernels import Kernel
-from .operands import operand_strides
 from .products import Epilogue, Piece, operand
 
 

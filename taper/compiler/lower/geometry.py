@@ -21,7 +21,17 @@ def geometry(node: Node, bases: tuple[Node, ...]) -> Convolution:
 
 
 def arranged(
-    op: str, shape: Sizes, x: Sizes, y: Sizes, x_steps: Sizes, y_steps: Sizes, type: str, stride, padding, dilation, groups
+    op: str,
+    shape: Sizes,
+    x: Sizes,
+    y: Sizes,
+    x_steps: Sizes,
+    y_steps: Sizes,
+    type: str,
+    stride,
+    padding,
+    dilation,
+    groups,
 ) -> Convolution:
     """The same from the shapes of the result and of the operands, channels second, and the strides of these."""
     if op == "conv":

@@ -224,7 +224,14 @@ def plan_pixels(c: Convolution, machine: Machine) -> PixelPlan | None:
         c = replace(c, groups=1, inputs=c.groups, outputs=c.groups, w=(0, c.w[0], 1))
     pixels, vectors = c.images * c.positions, ceil(c.outputs / lanes)
     _, tiles, panels = pixel_tile(pixels, vectors, c.taps * (1 if depthwise else c.inputs), machine)
-    joined = not fresh and c.dilation[2] == 1 and c.kernel[2] > 1 and c.x[4] == c.inputs <= JOINED and c.groups == 1 and not depthwise
+    joined = (
+        not fresh
+        and c.dilation[2] == 1
+        and c.kernel[2] > 1
+        and c.x[4] == c.inputs <= JOINED
+        and c.groups == 1
+        and not depthwise
+    )
     run, lines = (c.inputs * c.kernel[2], c.taps // c.kernel[2]) if joined else (c.inputs, c.taps)
     lines_each, steps_each, each = lines, run, ceil(vectors / panels) * lanes * size
     if fresh or not depthwise and lines * run * each > machine.l2 // 2:
@@ -238,7 +245,9 @@ def plan_pixels(c: Convolution, machine: Machine) -> PixelPlan | None:
         column_blocks = min(c.groups * panels, ceil(wanted / strips))
         if strips * column_blocks < wanted and not fresh:
             strips = min(tiles, ceil(wanted / column_blocks))
-    return PixelPlan(c, machine, tiles, panels, strips, column_blocks, joined, lines_each, steps_each, None, depthwise, fresh)
+    return PixelPlan(
+        c, machine, tiles, panels, strips, column_blocks, joined, lines_each, steps_each, None, depthwise, fresh
+    )
 
 
 def pixel_cycles(plan: PixelPlan) -> float:
@@ -252,5 +261,7 @@ def pixel_cycles(plan: PixelPlan) -> float:
     each = steps(even, plan.vectors) if not plan.depthwise else 0.8 * even * plan.vectors
     tile = plan.inputs * c.taps * each + plan.blocks * (40 + 4 * even * plan.vectors)
     places = plan.tiles * plan.column_blocks * plan.lines * even * 3
-    packing = 0.4 * c.groups * plan.all_vectors * plan.packed_each * plan.strips if plan.fresh else PACKING * plan.packed
+    packing = (
+        0.4 * c.groups * plan.all_vectors * plan.packed_each * plan.strips if plan.fresh else PACKING * plan.packed
+    )
     return c.groups * plan.panels * plan.tiles * tile + places + packing

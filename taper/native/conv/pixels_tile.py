@@ -32,7 +32,9 @@ class PixelTile:
 
     @property
     def name(self) -> str:
-        kind = ("_fresh" if self.fresh else "") + ("_parts" if self.parts else "") + ("_more" if self.accumulates else "")
+        kind = (
+            ("_fresh" if self.fresh else "") + ("_parts" if self.parts else "") + ("_more" if self.accumulates else "")
+        )
         return f"tile_pixels_{self.type}_{self.rows}x{self.vectors}x{self.lanes}_{self.line}_{self.run}{kind}"
 
 
