@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .autograd.inplace import legacy_name as _legacy_name
+from .dtypes import HALF as _HALF
 from .errors import LinAlgError
 from .tensor.arguments import check_functions
 from .tensor.arrangement import diagonal as _diagonal
@@ -104,8 +106,9 @@ def vander(x, N=None):
     n = (x._array.shape[-1] if x._array.ndim else 0) if N is None else N
     if n <= 1:
         raise RuntimeError("N must be greater than 1.")
-    if x._array.dtype.kind == "b":
-        raise RuntimeError("linalg.vander supports floating point, complex, and integer tensors, but got Bool")
+    if x._array.dtype.kind == "b" or x._array.dtype in _HALF:
+        name = _legacy_name(x._array.dtype)
+        raise RuntimeError(f"linalg.vander supports floating point, complex, and integer tensors, but got {name}")
     if x._array.dtype.kind in "iu":
         x = x.long()
     return powers(x if x._array.ndim else x.reshape(1), n)

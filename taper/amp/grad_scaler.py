@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..autograd.places import beside
-from ..autograd.tape import Variable, changed, elsewhere
+from ..autograd.tape import Variable, changed, elsewhere, wrap
 from ..backends.cuda import driver
 from ..dtypes import float16
 
@@ -46,6 +45,9 @@ class GradScaler:
     `scale` returns its argument and `step` is the optimizer's. Source: arXiv 1710.03740.
     """
 
+    beside_steps = True
+    """Its counts change between the calls of a captured step, which reads the scale alone."""
+
     def __init__(
         self,
         device: str = "cuda",
@@ -67,7 +69,7 @@ class GradScaler:
             if backoff_factor >= 1.0:
                 raise AssertionError("The backoff factor must be < 1.0.")
             self._init_scale = init_scale
-            self._scale_value = float(np.float32(init_scale))
+            self._scale = wrap(np.array(init_scale, np.float32))
             self._growth_factor, self._backoff_factor = growth_factor, backoff_factor
             self._growth_interval = growth_interval
             self._growth_tracker = 0
@@ -77,12 +79,22 @@ class GradScaler:
         if not self._enabled:
             return outputs
         if isinstance(outputs, Variable):
-            return outputs * beside(outputs, np.asarray(self._scale_value, np.float32))
+            return outputs * self._scale
         if isinstance(outputs, (list, tuple)):
             return type(outputs)(self.scale(o) for o in outputs)
         if hasattr(outputs, "__iter__"):
             return map(self.scale, outputs)
         raise ValueError("outputs must be a Tensor or an iterable of Tensors")
+
+    @property
+    def _scale_value(self) -> float:
+        return float(self._scale._array)
+
+    @_scale_value.setter
+    def _scale_value(self, value: float) -> None:
+        # In place: a captured step goes on to read it.
+        self._scale._array[...] = value
+        changed(self._scale)
 
     def _of(self, optimizer) -> _Pending:
         return self._pending.setdefault(id(optimizer), _Pending())
@@ -99,6 +111,7 @@ class GradScaler:
                 if g.dtype is float16 and not allow_fp16:
                     raise ValueError("Attempting to unscale FP16 gradients.")
                 seen = True
+                g = g._values() if g.is_sparse else g
                 with elsewhere((g._array,)):
                     overflow |= not bool(np.isfinite(g._array).all())
                     g._array[...] = (g._array * inverse).astype(g._array.dtype, copy=False)
@@ -148,13 +161,13 @@ class GradScaler:
             return
         if new_scale is not None:
             value = new_scale.item() if isinstance(new_scale, Variable) else new_scale
-            self._scale_value = float(np.float32(value))
+            self._scale_value = value
         else:
             found = [p.overflow for p in self._pending.values() if p.overflow is not None]
             if not found:
                 raise AssertionError("No inf checks were recorded prior to update.")
             if any(found):
-                self._scale_value = float(np.float32(self._scale_value * self._backoff_factor))
+                self._scale_value = self._scale_value * self._backoff_factor
                 self._growth_tracker = 0
             else:
                 self._growth_tracker += 1
@@ -217,7 +230,7 @@ class GradScaler:
                 "The source state dict is empty, possibly because it was saved from a disabled instance of GradScaler."
             )
         self._init_scale = state_dict["scale"]
-        self._scale_value = float(np.float32(state_dict["scale"]))
+        self._scale_value = state_dict["scale"]
         self._growth_factor = state_dict["growth_factor"]
         self._backoff_factor = state_dict["backoff_factor"]
         self._growth_interval = state_dict["growth_interval"]

@@ -1,4 +1,4 @@
-"""What objects of Python's and NumPy's hold that are no lists or dicts: deques, sets, bytes, small arrays, and variables of
+"""What objects of Python's and NumPy's hold that are no lists or dicts: deques, sets, bytes, arrays, and variables of
 the context."""
 
 from __future__ import annotations
@@ -10,8 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SMALL = 1 << 16
-"""Bytes up to which an array is looked at; what a step reads of larger ones other than as tensors is taken to stay."""
+LARGE = 1 << 26
+"""Bytes up to which a copy of an array is kept, with which it is compared at each call. Larger ones may be read as tensors
+alone, whose elements a program reads at each call."""
+
+_PIECE = 1 << 15
+"""Numbers of 8 bytes that are compared at once."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +34,8 @@ class Contents:
             return cls(item, set(item))
         if isinstance(item, (bytearray, array)):
             return cls(item, bytes(item))
-        if isinstance(item, np.ndarray) and item.nbytes <= SMALL and not item.dtype.hasobject:
-            return cls(item, item.tobytes())
+        if isinstance(item, np.ndarray) and not item.dtype.hasobject:
+            return cls(item, item.copy("K") if item.nbytes <= LARGE else None)
         if isinstance(item, ContextVar):
             return cls(item, item.get(None))
         return None
@@ -47,7 +51,13 @@ class Contents:
             return now == then
         if isinstance(now, ContextVar):
             return now.get(None) is then
-        return (now.tobytes() if isinstance(now, np.ndarray) else bytes(now)) == then
+        if isinstance(now, np.ndarray):
+            return then is None or _equal(now, then)
+        return bytes(now) == then
+
+    def is_large(self) -> bool:
+        """Whether what it held is not known, for its size."""
+        return self.then is None and isinstance(self.item, np.ndarray)
 
     def put_back(self) -> None:
         """Let it hold what it held."""
@@ -58,7 +68,7 @@ class Contents:
             now.clear()
             (now.extend if isinstance(now, deque) else now.update)(then)
         elif isinstance(now, np.ndarray):
-            now[...] = np.frombuffer(then, now.dtype).reshape(now.shape)
+            now[...] = then
         elif isinstance(now, ContextVar):
             now.set(then)
         elif isinstance(now, array):
@@ -69,3 +79,15 @@ class Contents:
 
 
 _PLAIN = (bool, int, float, str)
+
+
+def _equal(a: np.ndarray, b: np.ndarray) -> bool:
+    """Whether two arrays, one made as a copy of the other, have the same bytes."""
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    a, b = (x.ravel("K").view(np.uint8) for x in (a, b))
+    whole = a.size - a.size % 8 if a.ctypes.data % 8 == 0 else 0
+    if a[whole:].tobytes() != b[whole:].tobytes():
+        return False
+    a, b = a[:whole].view(np.uint64), b[:whole].view(np.uint64)
+    return all(np.array_equal(a[i : i + _PIECE], b[i : i + _PIECE]) for i in range(0, a.size, _PIECE))

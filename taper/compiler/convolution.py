@@ -26,6 +26,10 @@ def conv(x, w, stride, padding, dilation, groups, bias=None) -> Symbol:
     if not _is_native(x, w):
         return host(cpu.conv, x, w, stride, padding, dilation, groups, bias)
     output = cpu.conv_output_shape(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    if all(k == 1 for k in w.shape[2:]) and any(s > 1 for s in stride) and not any(padding):
+        # What single weights see, side by side: a matrix product then, which would read every panel of x several times.
+        seen = symbol_of(x)[(slice(None), slice(None), *(slice(None, None, s) for s in stride))]
+        x, stride = made(graph().copied(seen.node())), (1,) * len(stride)
     out = _convolution("conv", x, w, (x.shape[0], w.shape[0], *output), stride, padding, dilation, groups)
     return out if bias is None else out + bias.reshape(-1, *(1,) * len(output))
 

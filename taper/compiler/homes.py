@@ -43,7 +43,8 @@ def lies_fit(array) -> bool:
 
 def fit(array: np.ndarray, dtype=None) -> np.ndarray:
     """An array as programs read it; a copy if it lies otherwise."""
-    return array if lies_fit(array) and (dtype is None or array.dtype == dtype) else np.array(array, dtype, order="C")
+    fits = isinstance(array, np.ndarray) and lies_fit(array) and (dtype is None or array.dtype == dtype)
+    return array if fits else np.array(array, dtype, order="C")
 
 
 HOST = Home(np.ndarray, np.empty, fit, np.may_share_memory, program_of, lambda array: array)

@@ -113,8 +113,39 @@ def _together(ndim: int, axes: list[int]) -> tuple[tuple[int, ...], int]:
     return (*others[:first], *axes, *others[first:]), first
 
 
+def selected(x: Symbol, index) -> Symbol | None:
+    """The view x[index] where single positions that the program computes stand beside numbers and slices; None where
+    arrays do."""
+    parts = index if isinstance(index, tuple) else (index,)
+    single = [isinstance(p, Symbol) and p.ndim == 0 and p.dtype.kind in "iu" for p in parts]
+    if not any(single) or any(isinstance(p, _ARRAYS) and not one for p, one in zip(parts, single)):
+        return None
+    consumed = sum(p is not None and p is not Ellipsis for p in parts)
+    at = next((i for i, p in enumerate(parts) if p is Ellipsis), len(parts))
+    whole = [(slice(None), False)] * (x.ndim - consumed)
+    entries = list(zip(parts, single))
+    entries[at : at + 1] = whole
+    view = x[tuple(slice(None) if one else p for p, one in entries)]
+    axis = 0
+    for p, one in entries:
+        if one:
+            shadow = view.shadow[(slice(None),) * axis + (0,)] if view.shape[axis] else None
+            node = inside(p, view.shape[axis], axis)
+            assert shadow is not None
+            view = view.view_as(shadow, "take", node, axis)
+        elif p is None or isinstance(p, slice):
+            axis += 1
+    return view
+
+
+_ARRAYS = (Symbol, np.ndarray, list, bool, np.bool_)
+
+
 def picked(x: Symbol, index) -> Symbol:
     """x[index] where arrays stand in the index."""
+    view = selected(x, index)
+    if view is not None:
+        return view
     viewed, arrays, axes = parsed(x, index)
     return picked_at(viewed, arrays, axes)
 
@@ -143,6 +174,10 @@ def parsed(x: Symbol, index) -> tuple[Symbol, list, list[int]]:
 
 def put(x: Symbol, index, value) -> None:
     """x[index] = value where arrays stand in the index."""
+    view = selected(x, index)
+    if view is not None:
+        view[...] = value
+        return
     if isinstance(index, Symbol) and index.dtype == bool and np.ndim(value) == 0:
         g = graph()
         chosen = g.reshape(index.node(), (*index.shape, *(1,) * (x.ndim - index.ndim)))

@@ -109,6 +109,8 @@ class Symbol:
             value = g.reshape(value, parent.shape)
         elif op == "slice":
             value = g.update(parent.node(), value, *attrs)
+        elif op == "take" and attrs[0].ndim == 0:
+            value = _put_one(parent.node(), value, *attrs)
         elif op == "take" and np.unique(at := value_of(attrs[0])).size == at.size:
             value = _put_back(parent.node(), value, at, attrs[1])
         else:
@@ -348,6 +350,15 @@ def _put_back(x: Node, value: Node, at: np.ndarray, axis: int) -> Node:
     flat = g.reshape(value, (*x.shape[:axis], at.size, *x.shape[axis + 1 :]))
     mask = g.constant(replaced.reshape(-1, *(1,) * (x.ndim - axis - 1)))
     return g.elementwise("where", g.expand(mask, x.shape), g.take(flat, g.constant(where_from), axis), x)
+
+
+def _put_one(x: Node, value: Node, at: Node, axis: int) -> Node:
+    """x with the slice at a position along an axis replaced."""
+    g = graph()
+    numbers = g.constant(np.arange(x.shape[axis]).reshape(-1, *(1,) * (x.ndim - axis - 1)))
+    there = g.elementwise("equal", numbers, g.expand(at, numbers.shape))
+    wide = g.expand(g.reshape(value, (*x.shape[:axis], 1, *x.shape[axis + 1 :])), x.shape)
+    return g.elementwise("where", g.expand(there, x.shape), wide, x)
 
 
 def _whole(shape, size):

@@ -379,9 +379,9 @@ class _PositiveDefinite(_Symmetric):
 
     def check(self, value):
         symmetric = super().check(value)
-        if not symmetric.all():
+        if value.shape[-1] != value.shape[-2]:
             return symmetric
-        return T.linalg.cholesky_ex(value).info.eq(0)
+        return symmetric.logical_and(T.linalg.cholesky_ex(value).info.eq(0))
 
 
 class _Cat(Constraint):

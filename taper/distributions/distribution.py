@@ -9,6 +9,7 @@ import taper as T
 
 from ..autograd.modes import no_grad
 from ..autograd.tape import Variable
+from ..backends import namespace_of
 from ..tensor.size import Size
 from . import constraints
 from .utils import lazy_property
@@ -58,7 +59,7 @@ class Distribution:
             if name not in self.__dict__ and isinstance(getattr(type(self), name, None), lazy_property | property):
                 continue  # computed from another parameter, which is checked
             value = getattr(self, name)
-            if not constraint.check(value).all():
+            if _violated(constraint.check(value)):
                 raise ValueError(
                     f"Expected parameter {name} ({type(value).__name__} of shape {tuple(value.shape)}) of distribution "
                     f"{self!r} to satisfy the constraint {constraint!r}, but found invalid values:\n{_shown(value)}"
@@ -175,7 +176,7 @@ class Distribution:
             return
         if support is None:
             raise AssertionError("support is None")
-        if not support.check(value).all():
+        if _violated(support.check(value)):
             raise ValueError(
                 f"Expected value argument ({type(value).__name__} of shape {tuple(value.shape)}) to be within the "
                 f"support ({support!r}) of the distribution {self!r}, but found invalid values:\n{_shown(value)}"
@@ -210,6 +211,11 @@ class Distribution:
             )
             + ")"
         )
+
+
+def _violated(holds) -> bool:
+    """Whether a condition does not hold somewhere; a captured step asks at each run, and leaves the call to eager then."""
+    return namespace_of(holds._array).found(holds.logical_not()._array)
 
 
 def _shown(value) -> str:

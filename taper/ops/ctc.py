@@ -6,7 +6,7 @@ from .operator import op
 
 ctc = op(
     "ctc_loss",
-    lambda xp, x, labels, *, lengths, label_lengths, blank, zero_infinity: xp.ctc(
+    lambda xp, x, labels, lengths, label_lengths, *, blank, zero_infinity: xp.ctc(
         x, labels, lengths, label_lengths, blank, zero_infinity
     ),
     aux=("slope",),
@@ -23,7 +23,7 @@ def _no_second_derivative(xp, g):
 
 ctc_slope = op(
     "ctc_slope",
-    lambda xp, x, labels, *, lengths, label_lengths, blank, zero_infinity: xp.ctc(
+    lambda xp, x, labels, lengths, label_lengths, *, blank, zero_infinity: xp.ctc(
         x, labels, lengths, label_lengths, blank, zero_infinity
     )[1],
     grad_name="CtcLossBackwardBackward0",

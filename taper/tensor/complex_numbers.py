@@ -11,6 +11,7 @@ from ..autograd.outputs import FOUND, into
 from ..autograd.refusals import only_tensors
 from ..ops import elementwise as ops
 from .elementwise import cos, sin
+from .kinds import refuse
 
 __all__ = [
     "angle",
@@ -92,6 +93,7 @@ def complex(real, imag, *, out=None):
 def polar(abs, angle, *, out=None):
     """The complex number of this modulus and angle. RuntimeError for parts of different or not floating dtypes."""
     _two_parts("polar", abs=abs, angle=angle)
+    refuse(abs._array, "polar_cpu", "h")
     return complex(abs * cos(angle), abs * sin(angle), out=out)
 
 

@@ -14,14 +14,10 @@ from ..autograd.tape import Variable
 from ..ops import sorting as ops
 from . import dims, return_types
 from .factory import on_host
+from .kinds import refuse
 from .reduction import array_of
 
 __all__ = ["unique", "unique_consecutive", "isin", "histc", "histogram", "histogramdd", "bincount", "hash_tensor"]
-
-
-def _refuse(array, name: str, kinds: str) -> None:
-    if array.dtype.kind in kinds:
-        raise NotImplementedError(f"\"{name}\" not implemented for '{legacy_name(array.dtype)}'")
 
 
 def _different(operator, input, dim, return_inverse: bool, return_counts: bool):
@@ -36,7 +32,7 @@ def _different(operator, input, dim, return_inverse: bool, return_counts: bool):
                 "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied; "
                 f"shape {array.shape}, dim {dim}"
             )
-    _refuse(array, "unique", "c")
+    refuse(array, "unique", "c")
     values, inverse, counts = apply(operator, input, axis=axis)
     if not (return_inverse or return_counts):
         return values
@@ -89,7 +85,7 @@ def histc(input, bins: int = 100, min=0, max=0, *, out=None):
     Elements outside are not counted. The result has the input's floating dtype.
     """
     array = array_of(input, ops.histc)
-    _refuse(array, "histogram_cpu", "biuc")
+    refuse(array, "histogram_cpu", "biuc")
     if bins <= 0:
         raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     low, high = _range(array, float(min), float(max), "histc")
@@ -106,7 +102,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     weight: one per element, in the input's shape. density: the histogram integrates to one.
     """
     array = array_of(input, ops.histogram)
-    _refuse(array, "histogramdd", "biuc")
+    refuse(array, "histogramdd", "biuch")
     if weight is not None and weight._array.shape != array.shape:
         raise RuntimeError(
             "torch.histogramdd: if weight tensor is provided it should have the same shape as the input tensor, "
@@ -155,7 +151,7 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
     array = array_of(input, ops.histogramdd)
     if array.ndim < 2:
         raise RuntimeError("torch.histogramdd: input tensor should have at least 2 dimensions")
-    _refuse(array, "histogramdd", "biuc")
+    refuse(array, "histogramdd", "biuch")
     n = array.shape[-1]
     each = [bins] * n if isinstance(bins, int) else list(bins)
     if len(each) != n:
@@ -185,7 +181,7 @@ def bincount(input, weights=None, minlength: int = 0):
     The result has max + 1 elements, or minlength. RuntimeError for negative integers and for other than one dimension.
     """
     array = array_of(input, ops.bincount)
-    _refuse(array, "bincount_cpu", "bfcV")
+    refuse(array, "bincount_cpu", "bfcV")
     if minlength < 0:
         raise RuntimeError(f"minlength should be >= 0, but got {minlength}")
     if array.ndim != 1 or (array.size and array.min() < 0):
@@ -204,7 +200,7 @@ def hash_tensor(input, dim=(), *, keepdim: bool = False, mode: int = 0, out=None
     Floating numbers count as float64, others as int64. RuntimeError for another mode than 0 and where there is nothing.
     """
     array = array_of(input, ops.unique)
-    _refuse(array, "xor_sum_cpu", "c")
+    refuse(array, "xor_sum_cpu", "c")
     if mode != 0:
         raise RuntimeError(f"Unknown hash_tensor mode: {mode}")
     axes = dims.several(dim, array.ndim, "hash_tensor")

@@ -9,7 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..autograd.callables import binary, unary
 from ..autograd.dispatch import apply
-from ..autograd.inplace import inplace, legacy_name
+from ..autograd.inplace import inplace
 from ..autograd.naming import shown, shown_as
 from ..autograd.outputs import FOUND, into
 from ..autograd.refusals import only_tensors
@@ -18,6 +18,7 @@ from ..autograd.updates import unary_inplace, update
 from ..ops import elementwise as ops
 from . import return_types
 from .arithmetic import kind_of, trunc
+from .kinds import refuse
 
 __all__ = [
     "exp",
@@ -149,6 +150,7 @@ heaviside = binary(
     scalars="none",
     names=("input", "values"),
     check=_one_dtype,
+    exact="heaviside is not yet implemented for tensors with different dtypes: out has {1}, not {0}.",
 )
 nextafter = binary(ops.nextafter, "The next floating number from input towards other.", scalars="none")
 
@@ -166,13 +168,11 @@ fmin = _extreme(ops.fmin, "The smaller of both; a NaN only if both are.")
 xlogy = binary(ops.xlogy, "input * log(other), 0 where input is 0.")
 
 
-def round(input, *, decimals: int = 0, out=None):
-    """Each element rounded to `decimals` places, halves to even."""
-    if decimals and input._array.dtype.kind in "iu":
-        raise NotImplementedError(
-            f"\"round_cpu\" not implemented for '{legacy_name(input._array.dtype)}' with decimals."
-        )
-    result = apply(ops.round, input, decimals=decimals)
+def round(input, *, decimals: int | None = None, out=None):
+    """Each element rounded to `decimals` places (None: to whole numbers), halves to even."""
+    if decimals is not None and isinstance(input, Variable):
+        refuse(input._array, "round_vml_cpu", "iu")
+    result = apply(ops.round, input, decimals=decimals or 0)
     return result if out is None else into(out, result)
 
 

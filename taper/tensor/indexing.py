@@ -95,9 +95,9 @@ def _named(basic: tuple):
     for part in reversed(basic):
         if part is None:
             return ops.part_none
-        if part.__class__ is int:
+        if part.__class__ is not slice:
             return ops.part_select
-        if part.__class__ is slice and part != _FULL:
+        if part != _FULL:
             return ops.part_slice
     return ops.part_slice
 
@@ -157,6 +157,9 @@ def _parsed(array: np.ndarray, index):
             basic.append(p)
             spec.append(_FULL)
             dim += 1
+        elif not isinstance(p, Variable):
+            basic.append(p)  # a position that a captured step computes
+            dim += 1
         else:
             count = p._array.ndim if p._array.dtype.kind == "b" else 1
             basic += [_FULL] * count
@@ -212,7 +215,7 @@ def _part(p):
             raise IndexError(
                 f"tensors used as indices must be long, int, byte or bool tensors, not {p.dtype}. Use index.long()."
             )
-        return _positions(p) if array.ndim else int(array)
+        return _positions(p) if array.ndim else _position(array)
     if isinstance(p, np.ndarray):
         return _part(wrap(p))
     if isinstance(p, (list, tuple, range)):
@@ -227,6 +230,12 @@ def _part(p):
         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got "
         f"{type(p).__name__})"
     )
+
+
+def _position(array):
+    """An array of one position as a number; as it is where a captured step has yet to compute it."""
+    known = getattr(array, "known", None)
+    return array if known is not None and known() is None else int(array)
 
 
 def _listed(p):

@@ -39,16 +39,18 @@ def check_two_dims(name: str, t, argument: str = "A") -> None:
 # Functions whose types PyTorch only refuses where it would run them, by the names it gives these places.
 _PLACES = {
     **{"linalg.det": "lu_cpu", "linalg.cholesky": "cholesky_cpu", "cholesky": "cholesky_cpu", "linalg.qr": "geqrf_cpu"},
+    **{name: f"{name}_cpu" for name in ("geqrf", "cholesky_inverse", "cholesky_solve", "linalg.lu_solve")},
     **{"torch.linalg.ldl_factor_ex": "ldl_factor_kernel_cpu"},
     **{"linalg.svd": "linalg_svd_cpu", "linalg.solve_triangular": "triangular_solve_cpu"},
 }
+_INTEGERS_TOO = ("linalg.solve_triangular", "cholesky", "cholesky_inverse", "cholesky_solve", "geqrf")
 
 
 def check_floating(name: str, t) -> None:
     """RuntimeError for types in which there is no factorisation."""
     dtype = t._array.dtype
     place = _PLACES.get(name)
-    if place and (dtype in HALF or (dtype.kind in "biu" and name == "linalg.solve_triangular")):
+    if place and (dtype in HALF or (dtype.kind in "biu" and name in _INTEGERS_TOO)):
         raise not_implemented(place, t)
     if dtype.kind in "biu":
         raise RuntimeError(

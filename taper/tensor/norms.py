@@ -11,6 +11,8 @@ from ..autograd.naming import shown, shown_as
 from ..autograd.outputs import into
 from ..ops import reduction as ops
 from . import dims
+from .kinds import refuse
+from .products import is_sparse
 from .reduction import array_of, axes_of, converted
 from .selection import where
 
@@ -22,7 +24,8 @@ def norm(input, p: float | str | None = "fro", dim=None, keepdim=False, out=None
 
     The gradient is zero where the norm is. RuntimeError for integers and bools, and for the largest of nothing.
     """
-    array_of(input, ops.norm)
+    if is_sparse(array_of(input, ops.norm)):
+        return input.norm(p, dim, keepdim, dtype)
     input = converted(input, dtype)
     array = input._array
     if array.dtype.kind in "biu":
@@ -111,6 +114,7 @@ def cdist(x1, x2, p: float = 2.0, compute_mode: str = "use_mm_for_euclid_dist_if
     if product is None:
         raise ValueError(f"{compute_mode} is not a valid value for compute_mode")
     if p != 2 or not product:
+        refuse(a, "cdist", "h")
         apart = x1.unsqueeze(-2) - x2.unsqueeze(-3)
         if p == math.inf and a.shape[-1]:
             return apply(ops.farthest, apart)

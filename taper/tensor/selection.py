@@ -16,6 +16,8 @@ from ..autograd.refusals import cannot_broadcast
 from ..autograd.tape import Variable, elsewhere, wrap
 from ..autograd.viewing import viewed
 from ..backends import namespace_of
+from ..backends.making import making
+from ..errors import warn_once
 from ..ops import indexing as ops
 from ..ops.movement import astype
 from . import dims
@@ -57,6 +59,10 @@ def where(condition, input=None, other=None, *, out=None):
             raise RuntimeError(
                 f"where expected condition to be a boolean tensor, but got a tensor with dtype {legacy_name(kind)}"
             )
+        warn_once(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version "
+            "of PyTorch. Use a boolean condition instead."
+        )
         condition = condition.bool()
     if not (isinstance(input, Variable) and isinstance(other, Variable) and input._array.dtype == other._array.dtype):
         common = dtypes.result_type([t._array if isinstance(t, Variable) else t for t in (input, other)])
@@ -134,6 +140,8 @@ def masked_scatter(input, mask, source):
             f"{legacy_name(source._array.dtype)}"
         )
     input, mask = broadcast_tensors(input, mask)
+    if making.constant is not None:
+        return _captured_masked_scatter(input, mask, source)
     count = int(namespace_of(mask._array).count_nonzero(mask._array))
     if source._array.size < count:
         raise RuntimeError(
@@ -142,6 +150,19 @@ def masked_scatter(input, mask, source):
         )
     flat = viewed(ops.part_slice, reshaped(source, (source._array.size,)), index=(slice(count),))
     return apply(ops.where, mask, apply(ops.put_masked, flat, mask, shape=mask._array.shape), input)
+
+
+def _captured_masked_scatter(input, mask, source):
+    """`masked_scatter` of a captured step, which does not know how many elements it will take."""
+    flat, chosen = reshaped(source, (source._array.size,)), mask._array
+    with elsewhere((chosen,)):
+        xp = namespace_of(chosen)
+        numbers = xp.cumsum(xp.astype(chosen.reshape(-1), I64), axis=0)
+        xp.found(numbers[-1:] > flat._array.size)
+        if 0 in (chosen.size, flat._array.size):
+            return input.clone()
+        places = wrap(xp.clip(numbers - 1, 0, flat._array.size - 1).reshape(chosen.shape))
+    return apply(ops.where, mask, apply(ops.take_at, flat, places, spec=(None,)), input)
 
 
 def nonzero(input, *, out=None, as_tuple: bool = False):

@@ -15,6 +15,7 @@ from ..ops import indexing, reduction
 from ..ops import sorting as ops
 from . import counting, dims, return_types
 from .counting import *  # noqa: F403  (one family to the user, two files)
+from .kinds import refuse
 from .outputs import placed
 from .reduction import array_of
 from .shape import reshape
@@ -30,11 +31,6 @@ def _refuse_complex(array, name: str) -> None:
         raise RuntimeError(
             f"{name} does not support complex dtypes on CPU: they have no order. Sort input.abs() instead."
         )
-
-
-def _refuse(array, name: str, kinds: str) -> None:
-    if array.dtype.kind in kinds:
-        raise NotImplementedError(f"\"{name}_cpu\" not implemented for '{legacy_name(array.dtype)}'")
 
 
 def _pair(result_type, operator, input, where, axis: int, keepdim: bool, out):
@@ -106,7 +102,7 @@ def kthvalue(input, k: int, dim=-1, keepdim=False, *, out=None):
         raise RuntimeError(
             f"kthvalue(): selected number k out of range for dimension {axis}: k is {k}, of {n} elements"
         )
-    _refuse(array, "kthvalue", "bc")
+    refuse(array, "kthvalue_cpu", "bc")
     where = _positions(ops.argkth, input, axis, keepdim, k=k)
     return _pair(return_types.kthvalue, ops.kthvalue_at, input, where, axis, keepdim, out)
 
@@ -115,13 +111,13 @@ def _middle(name: str, whole, picked, result_type, skip_nan: bool):
     def function(input, dim=None, keepdim=False, *, out=None):
         array = array_of(input, picked)
         if dim is None:
-            _refuse(array, "median", "bc")
+            refuse(array, "median_cpu", "bc")
             result = apply(whole, input)
             return result if out is None else into(out, result)
         axis = dims.one(dim, array.ndim)
         if array.ndim and array.shape[axis] == 0:
             raise IndexError(f"{name}(): Expected reduction dim {axis} to have non-zero size.")
-        _refuse(array, "median", "bc")
+        refuse(array, "median_cpu", "bc")
         where = _positions(ops.argmedian, input, axis, keepdim, skip_nan=skip_nan)
         return _pair(result_type, picked, input, where, axis, keepdim, out)
 
@@ -144,7 +140,7 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
     axis = dims.one(dim, array.ndim)
     if array.ndim and array.shape[axis] == 0:
         raise IndexError(f"mode(): Expected reduction dim {axis} to have non-zero size.")
-    _refuse(array, "mode", "c")
+    refuse(array, "mode_cpu", "c")
     where = _positions(ops.argmode, input, axis, keepdim)
     return _pair(return_types.mode, ops.mode_at, input, where, axis, keepdim, out)
 
@@ -252,6 +248,7 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
                 f"{name}: side and right can't be set to opposites, got side of left while right was True"
             )
         right = side == "right"
+    refuse(edges, "searchsorted_out_cpu", "bc")
     if edges.ndim == 0:
         raise RuntimeError(f"{name}: boundaries tensor should have positive dimension, but got 0 dimension")
     shape = input._array.shape if isinstance(input, Variable) else ()

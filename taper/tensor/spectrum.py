@@ -130,7 +130,9 @@ def _signal(name: str, input):
     if not isinstance(input, Variable):
         raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     array = input._array
-    if array.dtype.kind in "biu" or array.dtype in HALF:
+    if array.dtype.kind == "b":
+        raise NotImplementedError(f"\"reflection_pad1d\" not implemented for 'Bool' ({name}): use x.float().")
+    if array.dtype.kind in "iu" or array.dtype in HALF:
         raise RuntimeError(f"{name}: expected a tensor of floating point or complex values, but got {input.dtype}")
     if not 1 <= array.ndim <= 2:
         raise RuntimeError(f"{name}: expected a 1D or 2D tensor, but got {array.ndim}D of shape {tuple(array.shape)}")

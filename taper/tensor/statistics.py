@@ -6,6 +6,7 @@ import numpy as np
 
 from ..autograd.inplace import legacy_name
 from ..autograd.tape import Variable
+from ..backends import namespace_of
 from ..errors import warn
 from . import dims
 from .complex_numbers import complex as complex_of
@@ -16,6 +17,11 @@ from .reduction import sum
 from .shape import check_tensor, reshape, unsqueeze
 
 __all__ = ["cov", "corrcoef", "gradient"]
+
+
+def _found(condition) -> bool:
+    """Whether a condition of a tensor holds somewhere; a captured step asks at each run, and leaves the call to eager then."""
+    return namespace_of(condition._array).found(condition._array)
 
 
 def _weights(name: str, weights, count: int, kinds: str, words: str) -> None:
@@ -34,7 +40,7 @@ def _weights(name: str, weights, count: int, kinds: str, words: str) -> None:
             f"cov(): expected {name} to have the same numel as there are observations in the input but got "
             f"{array.size} != {count}"
         )
-    if not (array >= 0).all():
+    if _found((weights >= 0).logical_not()):
         raise RuntimeError(f"cov(): {name} cannot be negative")
 
 
@@ -66,14 +72,14 @@ def cov(input, *, correction: int = 1, fweights=None, aweights=None):
         divisor = count - correction
     else:
         total = sum(weights)
-        if float(total) == 0:
+        if _found(total == 0):
             raise RuntimeError("cov(): weights sum to zero, can't be normalized")
         average = sum(x * weights, 1, True) / total
         if aweights is None or correction == 0:
             divisor = total - correction
         else:
             divisor = total - correction * sum(weights * aweights) / total
-    if float(divisor) <= 0:
+    if _found(divisor <= 0) if isinstance(divisor, Variable) else divisor <= 0:
         warn("cov(): degrees of freedom is <= 0")
         divisor = 0.0
     x = x - average

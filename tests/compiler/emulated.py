@@ -18,11 +18,13 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from taper.backends import cpu
+from taper.backends.cuda.cublaslt_products import Product
 from taper.backends.device import device
+from taper.compiler.channels import Convolving, last_axes
 from taper.compiler.cuda.device import stand_in
 from taper.compiler.cuda.program import CudaProgram
 from taper.compiler.homes import Home
-from taper.compiler.lower.calls import Attend, Convolve, Matmul
+from taper.compiler.lower.calls import Attend, Convolve, Finish, Matmul
 from taper.native.machine import Machine, gpu
 
 from ..native import simt
@@ -87,9 +89,8 @@ class Emulated:
         )
 
     def call(self, what, addresses) -> None:
-        compute = (
-            self.multiply if isinstance(what, Matmul) else self.attend if isinstance(what, Attend) else self.convolve
-        )
+        ways = {Matmul: self.multiply, Attend: self.attend, Finish: self.finish, Convolve: self.convolve}
+        compute = ways[type(what)]
         self.enqueue(("call", what, tuple(addresses)), lambda: compute(what, addresses))
 
     def multiply(self, what: Matmul, addresses) -> None:
@@ -100,6 +101,12 @@ class Emulated:
         out[...] = (wide.type(what.scale) * np.matmul(a.astype(wide), b.astype(wide))).astype(out.dtype).ravel()
 
     def convolve(self, what: Convolve, addresses) -> None:
+        if what.last:
+            routine = Convolving(what.op, what.first, what.second, what.shape, what.stride, what.padding, what.dilation, what.groups, what.dtype)  # fmt: skip
+            shapes = [tuple(s[i] for i in last_axes(len(s))) for s in (what.first, what.second)]
+            (made,) = routine.evaluate(*(at(a, prod(s), what.dtype).reshape(s) for a, s in zip(addresses, shapes)))
+            at(addresses[2], made.size, what.out)[...] = made.ravel()
+            return
         wide = np.float64 if what.dtype == "float64" else np.float32
         x = at(addresses[0], int(np.prod(what.first)), what.dtype).reshape(what.first).astype(wide)
         y = at(addresses[1], int(np.prod(what.second)), what.dtype).reshape(what.second).astype(wide)
@@ -120,6 +127,18 @@ class Emulated:
         made = heads.evaluate(*arrays)
         for i, address in zip(what.present, addresses[len(heads.names) :]):
             at(address, made[i].size, types[heads.results[i]])[...] = made[i].ravel()
+
+    def finish(self, what: Finish, addresses) -> None:
+        routine, p = what.routine, what.routine.product
+        shapes = {
+            "a": (p.k, p.m) if p.a_across else (p.m, p.k), "b": (p.n, p.k) if p.b_across else (p.k, p.n),
+            "bias": (p.n,), "aux": p.aux_shape,
+        }  # fmt: skip
+        types = {"a": p.dtype, "b": p.dtype, "bias": p.out, "aux": "uint8" if "relu" in p.epilogue else p.out}
+        arrays = [at(a, prod(shapes[n]), types[n]).reshape(shapes[n]) for n, a in zip(routine.names, addresses)]
+        made = routine.evaluate(*arrays)
+        for i, address in zip(what.present, addresses[len(routine.names) :]):
+            at(address, made[i].size, made[i].dtype)[...] = made[i].ravel()
 
     def copy(self, target: int, source: int, size: int) -> None:
         def run():
@@ -179,14 +198,15 @@ class Emulated:
             action()
 
 
-def home(drivers: list | None = None, **options) -> Home:
-    """A home of arrays that are NumPy's, whose programs run on a driver of their own; `drivers` gets these."""
+def home(drivers: list | None = None, fuses: Callable = Product.is_possible, **options) -> Home:
+    """A home of arrays that are NumPy's, whose programs run on a driver of their own; `drivers` gets these. fuses: what
+    epilogues the library has."""
 
     def program(graph, results, state, hosted=frozenset()):
         driver = Emulated(**options)
         if drivers is not None:
             drivers.append(driver)
-        return CudaProgram(graph, results, state, driver.machine, hosted).loaded(driver)
+        return CudaProgram(graph, results, state, driver.machine, hosted, fuses).loaded(driver)
 
     return Home(np.ndarray, np.empty, np.ascontiguousarray, np.may_share_memory, program, lambda array: array, gpu=True)
 

@@ -24,7 +24,6 @@ SHAPE_DEPENDS_ON_VALUES = {
     "index.mixed",
     "where.indices",
     "masked_select",
-    "put_masked",
     "one_hot",
     "sort.empty",
     "unique",
@@ -49,8 +48,8 @@ LOOKS_AT_VALUES = {
     "histogram": "bins between the smallest and the largest element",
     "histogram.edges": "bins between the smallest and the largest element",
     "histogramdd": "bins between the smallest and the largest element",
+    "masked.integers": "the median of a row without an element is refused",
     "reinterpret": "memory read as another dtype",
-    "cov": "a warning if there are too few observations",
     **{name: "the seed is set inside" for name in ("bernoulli", "poisson", "normal.parameters")},
 }
 """Rows that need values while the step is captured, and for what."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -14,11 +16,14 @@ from taper.compiler.cuda.passes import (
     rebuilt,
     scale_products_not_factors,
     split_columns,
+    sum_dots,
 )
 from taper.compiler.cuda.program import CudaProgram
 from taper.compiler.evaluate import evaluate
 from taper.compiler.graph import Graph, reached, verified
 from taper.compiler.lower.calls import Call
+from taper.native import library
+from taper.native.machine import gpu
 
 from ..native import simt
 from .emulated import Emulated
@@ -77,6 +82,17 @@ def test_scales_leave_the_factors():
     assert after(scale_products_not_factors, g, kept) is kept
 
 
+def test_rows_times_columns_are_sums():
+    g = Graph()
+    x, y = g.leaf("input", "x", (1, 40), F32), g.leaf("input", "y", (40, 1), F32)
+    made = after(sum_dots, g, g.matmul(x, y))
+    assert "sum(" in shown(made) and "matmul" not in shown(made)
+    stack = g.matmul(g.leaf("input", "a", (3, 1, 40), F32), g.leaf("input", "b", (2, 3, 40, 1), F32))
+    assert "matmul" not in shown(after(sum_dots, g, stack))
+    kept = g.matmul(x, g.leaf("input", "z", (40, 2), F32))
+    assert after(sum_dots, g, kept) is kept
+
+
 @pytest.mark.parametrize("op", ["sum", "max"])
 def test_long_columns_are_reduced_in_parts(op):
     g = Graph()
@@ -94,7 +110,7 @@ def test_results_and_overwritten_inputs_are_followed():
     new = g.copied(g.elementwise("subtract", w, x))
     program = CudaProgram(g, [new], {new: w}, Emulated().machine)
     (result,) = program.results
-    assert result is not new and program.state == {result: w} and len(PASSES) == 3
+    assert result is not new and program.state == {result: w} and len(PASSES) == 4
 
 
 def run(g: Graph, results, leaves: dict) -> tuple[list, CudaProgram]:
@@ -109,6 +125,25 @@ def run(g: Graph, results, leaves: dict) -> tuple[list, CudaProgram]:
         arrays[node] = driver.empty(node.shape, node.dtype)
     program.run(arrays)
     return [arrays[n] for n in program.results], program
+
+
+@pytest.mark.parametrize("dtype, wide", [(F32, "v4.b32"), (BF16, "v2.b32")], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("size", [256, 2048])
+def test_rows_are_read_once_by_wide_loads(size, dtype, wide):
+    """A softmax: shuffles join what threads have found, and every element is loaded and stored once, several at a time."""
+    g = Graph()
+    x = g.leaf("input", "x", (8192, size), dtype)
+    top = g.reduce("max", g.cast(x, F32), (1,))
+    e = g.elementwise("exp", g.elementwise("subtract", g.cast(x, F32), g.reshape(top, (8192, 1))))
+    soft = g.elementwise("divide", e, g.reshape(g.reduce("sum", e, (1,)), (8192, 1)))
+    program = CudaProgram(g, [g.copied(g.cast(soft, dtype))], {}, gpu("sm_90"))
+    (launch,) = program.entries
+    text = library.ptx(launch.text, gpu("sm_90"))
+    assert "shfl.sync.bfly" in text and ".local" not in text
+    moves = re.findall(r"(ld|st)\.global\S*?\.((?:v[24]\.)?[bu]\d+)", text)
+    assert {kind for _, kind in moves} == {wide}
+    each = 8192 * size // (launch.grid.blocks * launch.grid.threads)
+    assert [way for way, _ in moves] == ["ld"] * (each // 4) + ["st"] * (each // 4)
 
 
 @emulated

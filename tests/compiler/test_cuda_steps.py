@@ -15,7 +15,7 @@ pytest.importorskip("llvmlite")
 import taper
 import taper.nn.functional as F
 from taper import nn
-from taper.compiler.lower.calls import Convolve, Matmul
+from taper.compiler.lower.calls import Convolve, Finish, Matmul
 from taper.native import library
 from taper.native.machine import gpu
 
@@ -186,7 +186,7 @@ def test_products_are_library_calls(drivers):
     train("resnet", True, 2)
     calls = [note[1] for note in drivers[0].done if note[0] == "call"]
     assert {c.op for c in calls if isinstance(c, Convolve)} == {"conv", "conv_input", "conv_weight"}
-    assert sum(isinstance(c, Matmul) for c in calls) == 3
+    assert sum(isinstance(c, (Matmul, Finish)) for c in calls) == 3
 
 
 def test_a_step_is_explained_and_changes_nothing(drivers):

@@ -253,6 +253,16 @@ def test_nothing_outside_is_touched():
                 assert np.array_equal(held[3].reshape(expected.shape), expected)
 
 
+@pytest.mark.parametrize("k", [64, 257])
+def test_a_large_left_side_is_brought_nearer(k):
+    """Prefetches change nothing, and what they ask for past the end does no harm."""
+    product = Product((host().l2 // 4) // (4 * k) + 7, 49, k)
+    plan = replace(plan_tiles(product, host()), copies_a=False, packs_b=False, k_block=k)
+    assert plan.brought and not replace(plan, copies_a=True).brought
+    Run(product, plan=plan).check()
+    assert not plan_tiles(Product(64, 49, k), host()).brought
+
+
 def test_blocked_k():
     for a, b in transposes(30, 40, 700):
         for type in TYPES:

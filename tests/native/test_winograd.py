@@ -43,10 +43,12 @@ def convolution(images, inputs, outputs, size, padding=(1, 1), type="float", **o
 
 def written(plan, finish=None):
     module, number, c = Module(), next(unique), plan.convolution
-    names = [f"test_winograd_weights{number}", f"test_winograd{number}"]
-    emit_weight_transform(module, names[0], plan, pointer(1), pointer(2))
-    operands = WinogradOperands(pointer(0), pointer(2))
-    emit_winograd(module, names[1], plan, operands, finish or StoreRowMajor(pointer(3), c.positions, c.outputs))
+    names = [f"test_winograd{number}"]
+    if not plan.within:
+        names.insert(0, f"test_winograd_weights{number}")
+        emit_weight_transform(module, names[0], plan, pointer(1), pointer(2))
+    operands = WinogradOperands(pointer(0), pointer(1 if plan.within else 2))
+    emit_winograd(module, names[-1], plan, operands, finish or StoreRowMajor(pointer(3), c.positions, c.outputs))
     return str(module), names
 
 
@@ -95,9 +97,11 @@ class Run:
         self.expected, self.scale = direct(c, x, w), direct(c, np.abs(x), np.abs(w)).max()
 
     def run(self, pack=None, chunks=None):
-        for kernel, ranges, count in zip(self.kernels, (pack, chunks), (self.plan.pack_chunks, self.plan.chunks)):
-            for begin, end in ranges or [(0, count)]:
-                kernel(self.table, begin, end)
+        if not self.plan.within:
+            for begin, end in pack or [(0, self.plan.pack_chunks)]:
+                self.kernels[0](self.table, begin, end)
+        for begin, end in chunks or [(0, self.plan.chunks)]:
+            self.kernels[-1](self.table, begin, end)
         return self.y.reshape(self.expected.shape).copy()
 
     def check(self):
@@ -184,10 +188,51 @@ def test_how_it_is_cut_up_changes_no_bit(case):
     first, plan = run.run(), run.plan
     for piece, rows, vectors in [(1, 1, 1), (2, 3, 2), (4, 2, 3), (16, 7, 2)]:
         rows = min(rows, plan.all_rows)
-        other = replace(plan, piece=min(piece, plan.lanes), rows=rows, vectors=vectors, row_tiles=6, tile_chunks=1)
+        other = replace(
+            plan, piece=min(piece, plan.lanes), rows=rows, vectors=vectors, row_tiles=6, tile_chunks=1, within=False
+        )
         for k_block, output_blocks, chunks in [(plan.k_block, 1, 1), (5, 4, 2)]:
             again = replace(other, k_block=k_block, output_blocks=output_blocks, output_chunks=chunks)
             assert np.array_equal(Run(run.plan.convolution, plan=again).run(), first)
+
+
+WITHIN = [
+    ((1, 64, 70, (7, 7)), {}),
+    ((1, 300, 33, (8, 6)), {}),
+    ((3, 40, 30, (4, 4)), {"padding": (0, 2)}),
+    ((1, 512, 320, (3, 3)), {}),
+    ((1, 20, 9, (6, 7)), {"turned": True, "w": (20 * 9 * 9, 9, 81)}),
+    ((2, 24, 40, (5, 5)), {"type": "double"}),
+]
+
+
+@pytest.mark.parametrize("name", ["", "x86-64", "x86-64-v3"])
+@pytest.mark.parametrize("case, other", WITHIN, ids=str)
+def test_weights_are_transformed_where_they_are_used(case, other, name):
+    """Row tile by row tile, in each chunk, where all tiles are one block: the same bits as transformed beforehand."""
+    machine = level(name, host().triple) if name else host()
+    if name and ("x86_64" not in machine.triple or machine.vector_bits > host().vector_bits):
+        pytest.skip(f"this machine cannot run {name}")
+    c = convolution(*case, **other)
+    plan = plan_winograd(c, machine)
+    tiles = -(-c.outputs // 8)
+    one = replace(
+        plan, rows=plan.all_rows, row_tiles=tiles, output_blocks=tiles, output_chunks=2, tile_chunks=1, within=True
+    )
+    assert one.packed == one.pack_chunks == 0 and one.chunks == 2
+    assert (one.brought > 0) == (
+        8 * c.outputs * c.inputs * 9 * TYPES[c.type][0]().itemsize > 2 * machine.l2 and not c.turned
+    )
+    run = Run(c, machine, one)
+    run.check()
+    first = run.run()
+    assert np.array_equal(run.run(chunks=[(1, 2), (0, 1)]), first)
+    assert np.array_equal(Run(c, machine, replace(one, within=False)).run(), first)
+
+
+def test_weights_are_transformed_within_where_one_block_has_all_tiles():
+    assert plan_winograd(convolution(1, 512, 512, (7, 7)), level("x86-64-v4")).within
+    assert not plan_winograd(convolution(32, 64, 64, (32, 32)), level("x86-64-v4")).within
 
 
 @pytest.mark.parametrize(

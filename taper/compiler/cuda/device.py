@@ -12,12 +12,14 @@ import numpy as np
 from ...backends import cuda as settings
 from ...backends import namespace_of
 from ...backends.cuda import driver
+from ...backends.cuda.cublaslt_products import Product
 from ...backends.device import device
 from ...native import library
 from ...native.machine import Machine, gpu_for
+from ..channels import first_axes, last_axes
 from ..heads import Heads
 from ..homes import Home
-from ..lower.calls import Attend, Convolve, Matmul
+from ..lower.calls import Attend, Convolve, Finish, Matmul
 from ..lower.threads import Grid
 from . import libraries
 from .program import CudaProgram
@@ -174,11 +176,13 @@ class Device:
 
     # Libraries.
 
-    def call(self, what: Matmul | Convolve | Attend, addresses: list[int]) -> None:
+    def call(self, what: Matmul | Convolve | Attend | Finish, addresses: list[int]) -> None:
         if isinstance(what, Matmul):
             self.multiply(what, addresses)
         elif isinstance(what, Attend):
             libraries.attend(what, addresses)
+        elif isinstance(what, Finish):
+            libraries.finish(what, addresses)
         elif not libraries.convolve(what, addresses):
             self.convolve(what, addresses)
 
@@ -186,6 +190,11 @@ class Device:
         """Whether cuDNN computes some attention here."""
         with self.on():
             return libraries.attends(heads)
+
+    def fuses(self, product: Product) -> bool:
+        """Whether cuBLASLt has a kernel for a product and its epilogue here."""
+        with self.on():
+            return libraries.fuses(product)
 
     def multiply(self, what: Matmul, addresses: list[int]) -> None:
         """By cuBLAS, whose matrices stand in columns: out.T = b.T a.T, whole stacks at a time."""
@@ -208,9 +217,17 @@ class Device:
                 zero.ctypes.data, c + at_c * out_size, out_kind, what.n, step_c, count, compute, _DEFAULT,
             )  # fmt: skip
 
+    def laid(self, address: int, shape: tuple[int, ...], what: Convolve):
+        """An operand of a convolution as an array with its channels in dimension 1."""
+        if not what.last:
+            return self.view(address, shape, what.dtype)
+        return self.view(address, tuple(shape[i] for i in last_axes(len(shape))), what.dtype).transpose(
+            first_axes(len(shape))
+        )
+
     def convolve(self, what: Convolve, addresses: list[int]) -> None:
         """By the functions of eager mode, whose results have the operands' type."""
-        x, y = (self.view(a, s, what.dtype) for a, s in zip(addresses, (what.first, what.second)))
+        x, y = (self.laid(a, s, what) for a, s in zip(addresses, (what.first, what.second)))
         namespace = namespace_of(x)
         options = what.stride, what.padding, what.dilation, what.groups
         if what.op == "conv":
@@ -218,6 +235,7 @@ class Device:
         else:
             gradient = namespace.conv_input_grad if what.op == "conv_input" else namespace.conv_weight_grad
             made = gradient(x, y, what.shape, *options)
+        made = made.transpose(last_axes(made.ndim)) if what.last else made
         made = self.cupy.ascontiguousarray(made, np.dtype(what.out))
         self.copy(addresses[2], made.data.ptr, made.nbytes)
 
@@ -258,7 +276,7 @@ def _home(number: int) -> Home:
 
     def program(graph, results, state, hosted=frozenset()) -> CudaProgram:
         with here.on():
-            return CudaProgram(graph, results, state, here.machine, hosted).loaded(here)
+            return CudaProgram(graph, results, state, here.machine, hosted, here.fuses).loaded(here)
 
     place = device("cuda", number)
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ...native.machine import Machine
-from ..lower.calls import Attend, Convolve, Matmul
+from ..lower.calls import Attend, Convolve, Finish, Matmul
 from ..lower.threads import Grid
 
 Address = int
@@ -41,7 +41,7 @@ class Driver(Protocol):
         """Enqueue a kernel with these arrays."""
         ...
 
-    def call(self, what: Matmul | Convolve | Attend, addresses: list[Address]) -> None:
+    def call(self, what: Matmul | Convolve | Attend | Finish, addresses: list[Address]) -> None:
         """Enqueue what a library computes of the first arrays into the last."""
         ...
 

@@ -1,6 +1,7 @@
-"""Calls of cuDNN in a compiled step: convolutions and attention of arrays at addresses, enqueued on the current stream.
+"""Calls of cuDNN and cuBLASLt in a compiled step: convolutions, attention, products with epilogues of arrays at addresses,
+enqueued on the current stream.
 
-They are planned before a stream is captured: convolutions at a program's first run, attention when its step is.
+They are planned before a stream is captured: convolutions at a program's first run, the others when its step is.
 """
 
 # CuPy is not there where types are checked.
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING
 
 from ...backends.cuda import cudnn_problems as problems
 from ...backends.cuda import driver
+from ...backends.cuda.cublaslt_products import Product
 from ...backends.cuda.cudnn_problems import Operand, Problem
 from ..heads import Heads
-from ..lower.calls import Attend, Convolve
+from ..lower.calls import Attend, Convolve, Finish
 
 if TYPE_CHECKING:
     from ...backends.cuda.cudnn_graphs import Plan
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 def convolution_of(what: Convolve) -> Problem:
     """A convolution of arrays without gaps, as cuDNN's problem."""
-    operands = [problems.dense(s, what.dtype) for s in (what.first, what.second, what.shape)]
+    operands = [problems.dense(s, what.dtype, what.last) for s in (what.first, what.second, what.shape)]
     return problems.convolution(what.op, *operands, what.stride, what.padding, what.dilation)
 
 
@@ -82,3 +84,35 @@ def attend(what: Attend, addresses: list[int]) -> None:
         cupy.empty(0 if i in found else math.prod(heads.shape_of(n)), "float32") for i, n in enumerate(heads.results)
     ]
     plan.run([*addresses[:given], *(found.get(i, a.data.ptr) for i, a in enumerate(spare))])
+
+
+def fuses(product: Product) -> bool:
+    """Whether cuBLASLt has a kernel for a product and its epilogue on the current GPU."""
+    driver.namespace()
+    from ...backends.cuda import cublaslt_plans
+
+    return cublaslt_plans.plan(product) is not None
+
+
+def finish(what: Finish, addresses: list[int]) -> None:
+    """Enqueue a product with its epilogue. RuntimeError where cuBLASLt, which could when the step was captured, cannot now."""
+    from ...backends.cuda import cublaslt_plans
+
+    routine = what.routine
+    plan = cublaslt_plans.plan(routine.product)
+    if plan is None:
+        raise RuntimeError(
+            f"{routine.title}: cuBLASLt computed it when this step was captured, and does not now. Compile the step again after "
+            "a change of taper.backends.cuda.matmul's settings."
+        )
+    cupy = driver.library()
+    given = len(routine.names)
+    at = dict(zip(routine.names, addresses))
+    at |= {routine.results[i]: address for i, address in zip(what.present, addresses[given:])}
+    spare = []
+    for name in routine.results:
+        if name not in at:  # what nobody reads is written all the same
+            shape, dtype = routine.type_of(name)
+            spare.append(cupy.empty(shape, dtype))
+            at[name] = spare[-1].data.ptr
+    plan.run(at["a"], at["b"], at["out"], at.get("bias", at.get("sums", 0)), at.get("aux", 0))

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from ...backends.cuda.cublaslt_products import Product
 from ..elementwise import ELEMENTWISE
 from ..graph import LEAVES, MOVEMENTS, REDUCTIONS, Graph, Node, reached, verified
 from ..lower.expression import inline
+from .channels_last import keep_channels_last
+from .epilogues import fuse_epilogues
 
 HALVES = ("float16", "bfloat16")
 
@@ -23,8 +26,14 @@ WORTH = 1 << 18
 Rule = Callable[[Graph, Node, tuple[Node, ...]], "Node | None"]
 
 
-def prepared(graph: Graph, results: list[Node], state: dict[Node, Node]) -> tuple[list[Node], dict[Node, Node]]:
-    """Results and state after all passes."""
+def prepared(
+    graph: Graph, results: list[Node], state: dict[Node, Node], fuses: Callable[[Product], bool]
+) -> tuple[list[Node], dict[Node, Node]]:
+    """Results and state after all passes. fuses: whether the library has a kernel for a product and its epilogue."""
+    results, state = fuse_epilogues(graph, results, state, fuses)
+    verified(results, "fuse_epilogues")
+    results, state = keep_channels_last(graph, results, state)
+    verified(results, "keep_channels_last")
     for rule in PASSES:
         new = rebuilt(graph, results, rule)
         results, state = verified([new[r] for r in results], rule.__name__), {new[r]: old for r, old in state.items()}
@@ -110,6 +119,15 @@ def _widened(x: Node) -> bool:
     return x.op == "cast" and x.inputs[0].dtype.name in HALVES
 
 
+def sum_dots(graph: Graph, node: Node, inputs: tuple[Node, ...]) -> Node | None:
+    """Products of a row and a column --> sum(x * y): a library's kernel for matrices would have one block for each."""
+    if node.op != "matmul" or node.shape[-2:] != (1, 1):
+        return None
+    x, y = (graph.reshape(n, (*n.shape[:-2], n.size // math.prod(n.shape[:-2]))) for n in inputs)
+    products = graph.elementwise("multiply", x, y)
+    return graph.reshape(graph.reduce("sum", products, (products.ndim - 1,)), node.shape)
+
+
 def split_columns(graph: Graph, node: Node, inputs: tuple[Node, ...]) -> Node | None:
     """sum(x, rows) --> sum(sum(x in parts of rows)): where the columns alone would leave most of the GPU idle."""
     if node.op not in REDUCTIONS or node.op.startswith("arg"):
@@ -132,4 +150,4 @@ def split_columns(graph: Graph, node: Node, inputs: tuple[Node, ...]) -> Node | 
     return graph.reduce(node.op, partial, (axis - sum(a < axis for a in axes),))
 
 
-PASSES: tuple[Rule, ...] = (compute_halves_in_float32, scale_products_not_factors, split_columns)
+PASSES: tuple[Rule, ...] = (compute_halves_in_float32, scale_products_not_factors, sum_dots, split_columns)

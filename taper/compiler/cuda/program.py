@@ -9,10 +9,12 @@ that is filled before each launch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import accumulate
 
 import numpy as np
 
+from ...backends.cuda.cublaslt_products import Product
 from ...native.machine import Machine
 from ..errors import CaptureError
 from ..evaluate import compute, evaluate
@@ -39,7 +41,8 @@ class CudaProgram:
     """The program of a graph for GPUs of a kind: `results` are its values, of which those in `state` overwrite inputs.
 
     It is code alone, to be looked at, until it is `loaded` on a device. hosted: inputs in host memory; they go
-    the way of numbers, and what overwrites them is computed by NumPy.
+    the way of numbers, and what overwrites them is computed by NumPy. fuses: whether the device's library has a kernel for a
+    product and what follows it; by default wherever the library's rules allow one.
     """
 
     enters, threads, work = False, 0, 0.0
@@ -51,12 +54,13 @@ class CudaProgram:
         state: dict[Node, Node],
         machine: Machine,
         hosted: frozenset[Node] = frozenset(),
+        fuses: Callable[[Product], bool] = Product.is_possible,
     ):
         self.graph, self.machine, self.hosted = graph, machine, hosted
         self.counts = {r: old for r, old in state.items() if old in hosted}
         self._check_counts()
         there = [r for r in results if r not in self.counts]
-        made, own = prepared(graph, there, {r: old for r, old in state.items() if r not in self.counts})
+        made, own = prepared(graph, there, {r: old for r, old in state.items() if r not in self.counts}, fuses)
         self.made, self.own, self.kernels, _ = settled(graph, made, own, schedule, library=True)
         new = dict(zip(there, self.made))
         self.results, self.state = [new.get(r, r) for r in results], self.own | self.counts

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from ..channels import Convolving
+from ..epilogues import Finished
 from ..graph import Node
 from ..heads import Heads
 from .kernels import Kernel
@@ -47,7 +49,7 @@ class Matmul:
 @dataclass(frozen=True)
 class Convolve:
     """`op` of the graph (conv, conv_input, conv_weight) of two arrays without gaps and of `dtype`, into one of `shape`, of
-    `out`."""
+    `out`. last: whether in memory the channels lie side by side."""
 
     op: str
     first: tuple[int, ...]
@@ -59,6 +61,7 @@ class Convolve:
     groups: int
     dtype: str
     out: str
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,12 +76,24 @@ class Attend:
         return self.heads.dtype
 
 
+@dataclass(frozen=True)
+class Finish:
+    """A product with its epilogue. present: which of its results there are arrays for."""
+
+    routine: Finished
+    present: tuple[int, ...]
+
+    @property
+    def dtype(self) -> str:
+        return self.routine.product.dtype
+
+
 @dataclass
 class Call:
     """A call of a library: the nodes whose arrays it gets, its results last."""
 
     kernels: list[Kernel]
-    what: Matmul | Convolve | Attend
+    what: Matmul | Convolve | Attend | Finish
     items: list[Node]
     reads: set[Node]
     writes: set[Node]
@@ -91,7 +106,10 @@ class Call:
             return f"cuBLAS, {self.what.dtype} into {self.what.out}"
         if isinstance(self.what, Attend):
             return f"cuDNN, {self.what.dtype}"
-        return f"cuDNN, {self.what.dtype} into {self.what.out}"
+        if isinstance(self.what, Finish):
+            return f"cuBLASLt, {self.what.dtype} into {self.what.routine.product.out}"
+        order = ", channels-last" if self.what.last else ""
+        return f"cuDNN, {self.what.dtype} into {self.what.out}{order}"
 
 
 def call_of(kernel: Kernel) -> Call:
@@ -99,7 +117,18 @@ def call_of(kernel: Kernel) -> Call:
     node = kernel.node
     if kernel.kind == "routine":
         parts = sorted(kernel.parts, key=lambda part: part.attrs[0])
-        what = Attend(node.attrs[0], tuple(part.attrs[0] for part in parts))
+        routine, present = node.attrs[0], tuple(part.attrs[0] for part in parts)
+        if isinstance(routine, Convolving):
+            r = routine
+            sizes = r.op, r.first, r.second, r.shape, r.stride, r.padding, r.dilation, r.groups
+            return Call(
+                [kernel],
+                Convolve(*sizes, r.dtype, r.dtype, True),
+                [*kernel.operands, *parts],
+                set(kernel.operands),
+                set(parts),
+            )
+        what = Finish(routine, present) if isinstance(routine, Finished) else Attend(routine, present)
         return Call([kernel], what, [*kernel.operands, *parts], set(kernel.operands), set(parts))
     what = _matmul(kernel) if node.op == "matmul" else _convolve(kernel)
     (result,) = kernel.results()

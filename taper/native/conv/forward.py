@@ -184,6 +184,7 @@ class _Driver:
                 w = b.add(b.mul(group, i64(c.w[0])), b.add(b.mul(row, i64(c.w[1])), b.mul(first, i64(c.w[2]))))
                 channel_row = b.add(b.mul(group, i64(c.outputs)), row)
                 w = b.offset(self.w, w, c.type)
+                self.following = b.offset(w, b.mul(rows, i64(c.w[1])), c.type) if plan.brought else None
                 if plan.copies:
                     for size in self._row_sizes():
                         with b.when(b.compare("==", rows, i64(size))):
@@ -221,6 +222,11 @@ class _Driver:
             if finish is not None:
                 self._fetch_ahead(here, index, *finish)
             offsets = b.offset(self.slots.spots, index, "i64")
+            following = []
+            if self.following is not None:
+                number = b.div(index, i64(vectors), signed=False)
+                ahead = b.mul(b.mul(number, channels), i64(plan.brought))
+                following = [b.offset(self.following, ahead, c.type)]
             short = b.compare("<=", left, i64(rest))
             for size in self._row_sizes():
                 right = b.compare("==", rows, i64(size))
@@ -230,7 +236,7 @@ class _Driver:
                             kernel = self._kernel(phase, size, count)
                             first = i64(copied_taps(plan.panel, phase, size)[0] if plan.copies else 0)
                             here_w = b.offset(w, first, c.type)
-                            b.call_local(kernel, "void", here_w, self.panel, offsets, out, channels)
+                            b.call_local(kernel, "void", here_w, self.panel, offsets, out, channels, *following)
             if finish is not None:
                 self._finish(here, index, *finish, sums, None)
 
@@ -274,6 +280,7 @@ class _Driver:
             width=self.width,
             accumulates=plan.channel_blocks > 1,
             spacing=plan.panel.strides["row"] if plan.stacked else 0,
+            brought=plan.brought,
         )
         return emit_conv_tile(self.b.module, tile)
 

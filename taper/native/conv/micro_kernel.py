@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 
-from ..gemm.micro_kernel import defined
-from ..text import Builder, Module, Value, const, i64, vector
+from ..gemm.micro_kernel import LINE, defined
+from ..text import BITS, Builder, Module, Value, const, i64, vector
 
 UNROLLED = 1000
 """Multiply-adds of one input channel's taps up to which they are written out one after the other."""
@@ -34,6 +34,7 @@ class ConvTile:
     Panel offsets of the vectors are an argument, an array of i64. accumulates: whether it starts from what the tile holds.
     spacing: if not 0, the vectors lie so far apart from the first one on, one below the other: what the tap of a vector
     reads another tap of the next reads, too, and is loaded once.
+    brought: elements of the weights used next that each input channel's round brings nearer, from a sixth argument on.
     """
 
     type: str
@@ -47,6 +48,7 @@ class ConvTile:
     width: int
     accumulates: bool
     spacing: int = 0
+    brought: int = 0
 
     @property
     def name(self) -> str:
@@ -58,11 +60,13 @@ class ConvTile:
 
 
 def emit_conv_tile(module: Module, t: ConvTile) -> str:
-    """Write `void tile(ptr w, ptr panel, ptr offsets, ptr tile, i64 channels)`; returns its name."""
+    """Write `void tile(ptr w, ptr panel, ptr offsets, ptr tile, i64 channels)`, with `ptr next` besides if `brought`;
+    returns its name."""
     if defined(module, t.name):
         return t.name
-    b = Builder(module, t.name, ["ptr"] * 4 + ["i64"], attributes="noinline nounwind", linkage="internal")
-    w, panel, offsets, out, channels = b.args
+    kinds = ["ptr"] * 4 + ["i64"] + ["ptr"] * (t.brought > 0)
+    b = Builder(module, t.name, kinds, attributes="noinline nounwind", linkage="internal")
+    w, panel, offsets, out, channels, *walks = b.args
     wide = vector(t.type, t.lanes)
     spots = [b.offset(out, i64(r * t.width + v * t.lanes), t.type) for r in range(t.rows) for v in range(t.vectors)]
     places = [b.load("i64", b.offset(offsets, i64(v), "i64")) for v in range(t.vectors)]
@@ -112,8 +116,12 @@ def emit_conv_tile(module: Module, t: ConvTile) -> str:
                     result[r * t.vectors + v] = b.add(b.mul(scalars[r], y), result[r * t.vectors + v])
         return result
 
-    with b.loop(i64(0), channels if t.taps else i64(0), carry=[w, panel, *sums]) as loop:
-        w, panel, *sums = loop.values
+    with b.loop(i64(0), channels if t.taps else i64(0), carry=[w, panel, *walks, *sums]) as loop:
+        w, panel, *rest = loop.values
+        walks, sums = rest[: len(walks)], rest[len(walks) :]
+        for where in walks:
+            for line in range(0, t.brought, LINE * 8 // BITS[t.type]):
+                b.prefetch(b.offset(where, i64(line), t.type), 2)
         if t.spacing:
             sums = stack(w, panel, sums)
         elif t.written_out:
@@ -134,8 +142,8 @@ def emit_conv_tile(module: Module, t: ConvTile) -> str:
             sums = taps.results
         w = b.offset(w, i64(t.input_stride), t.type)
         panel = b.offset(panel, i64(t.channel_stride), t.type)
-        loop.values = [w, panel, *sums]
-    for spot, value in zip(spots, loop.results[2:]):
+        loop.values = [w, panel, *(b.offset(where, i64(t.brought), t.type) for where in walks), *sums]
+    for spot, value in zip(spots, loop.results[2 + len(walks) :]):
         b.store(value, spot)
     b.finish()
     return t.name

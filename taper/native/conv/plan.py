@@ -16,12 +16,15 @@ from ..gemm.tiling import CHUNKS, SMALL, Plan, Product, fits, plan_tiles, regist
 from ..machine import Machine
 from ..text import BITS
 from .geometry import Convolution, Triple
-from .micro_kernel import STACKED
+from .micro_kernel import FETCHED, STACKED
 from .panels import Panel, copies_written_out, panel_rows
 from .weights import copies_weights
 
 MOST_BYTES = 1 << 20
 """Most bytes of stack for a panel, and for unfinished sums."""
+
+ALONE = 16_000
+"""Cycles up to which a convolution is cut up for one thread: two would need as long to meet as they gain."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,17 @@ class ConvPlan:
     def copies(self) -> bool:
         """Whether each row tile's weights are copied to the stack."""
         return copies_weights(self.panel, self.rows, self.slots)
+
+    @property
+    def brought(self) -> int:
+        """Elements of the next row tile's weights that each input channel of a tile brings nearer, 0 for none: as
+        `gemm.tiling.Plan.brought`. With many taps the machine keeps up with it: a row of weights is long."""
+        c, size = self.convolution, BITS[self.convolution.type] // 8
+        together = c.w[1] == c.inputs * c.taps and c.w[2] == c.taps
+        if self.assembled or self.stacked or not together or self.row_tiles == 1 or c.inputs < 16 or c.taps > FETCHED:
+            return 0
+        far = c.groups * c.outputs * c.inputs * c.taps * size > self.machine.l2 // 4
+        return ceil(self.rows * c.taps / self.tiles) if far else 0
 
     @property
     def assembled(self) -> bool:
@@ -193,7 +207,7 @@ def cycles(plan: ConvPlan) -> float:
 def total_cost(plan: ConvPlan) -> float:
     """Cycles of all units, and what too few or uneven chunks cost."""
     cost = cycles(plan)
-    if plan.flops < SMALL:
+    if plan.flops < SMALL or cost < ALONE:
         return cost
     wanted = CHUNKS if plan.flops > 2000 * SMALL else CHUNKS // 2
     chunks = min(plan.units, 4 * CHUNKS)

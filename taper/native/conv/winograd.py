@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from ..gemm.matmul import Finish, Pointer
 from ..gemm.micro_kernel import Tile, emit_tile, prefix_mask
+from ..gemm.tiling import ROUND
 from ..text import BITS, Builder, Module, Value, i64, vector
 from .winograd_blocks import Blocks
 from .winograd_fetch import Fetch
 from .winograd_input import InputTransform
 from .winograd_plan import PLACES, WinogradPlan, plan_winograd
-from .winograd_weights import emit_weight_transform
+from .winograd_weights import emit_weight_transform, transform_row_tile
 
 AHEAD = 4096
 """Bytes of U that are fetched ahead where it is too large for the second cache (up to a tenth faster)."""
@@ -25,14 +26,15 @@ AHEAD = 4096
 
 @dataclass(frozen=True)
 class WinogradOperands:
-    """Where the kernel finds x and the transformed weights: each is called once, at its start, and gives a pointer."""
+    """Where the kernel finds x and the transformed weights (the weights, if plan.within): each is called once, at its
+    start, and gives a pointer."""
 
     x: Pointer
     packed: Pointer
 
 
 def emit_winograd(module: Module, name: str, plan: WinogradPlan, operands: WinogradOperands, finish: Finish) -> None:
-    """Write the kernel that computes the convolution: plan.chunks chunks. Needs transformed weights.
+    """Write the kernel that computes the convolution: plan.chunks chunks. Needs transformed weights unless plan.within.
 
     finish gets vectors of consecutive positions: batch = image, row = output channel, column = position. Where plan.tails
     has more than one number, a mask of the first lanes is computed, not a constant.
@@ -49,7 +51,11 @@ class _Kernel:
         self.b, self.plan, self.finish = b, plan, finish
         self.type = plan.convolution.type
         self.wide = vector(self.type, plan.lanes)
-        x, self.u = operands.x(b), operands.packed(b)
+        x, self.weights = operands.x(b), operands.packed(b)
+        self.u = self.weights
+        if plan.within:
+            self.u = b.place(self.type, PLACES * plan.u_place)
+            self.taps = b.place(self.type, plan.convolution.taps * plan.lanes)
         begin = getattr(finish, "begin", None)
         if begin is not None:
             begin(b)
@@ -78,10 +84,20 @@ class _Kernel:
                 with b.loop(first_output, last_output) as output:
                     first_tile = self.blocks.share(output.index, plan.row_tiles, plan.output_blocks)
                     last_tile = self.blocks.share(b.add(output.index, i64(1)), plan.row_tiles, plan.output_blocks)
+                    if plan.within:
+                        self._transform_weights(first_tile)
                     self._multiply(first_tile, last_tile)
                     self._transform_output(first_tile, last_tile)
 
     # Products.
+
+    def _transform_weights(self, tile: Value) -> None:
+        """U of one row tile, the only one of its output block."""
+        b, c = self.b, self.plan.convolution
+        row = self.blocks.share(tile, c.outputs, self.plan.row_tiles)
+        rows = b.sub(self.blocks.share(b.add(tile, i64(1)), c.outputs, self.plan.row_tiles), row)
+        w = self.blocks.at(self.weights, (row, c.w[1]))
+        transform_row_tile(b, self.plan, rows, (i64(0), i64(c.inputs)), w, self.taps, self.u)
 
     def _multiply(self, first_tile: Value, last_tile: Value) -> None:
         """M = U V of the output block's row tiles, for each place."""
@@ -97,23 +113,33 @@ class _Kernel:
                 with b.loop(first_tile, last_tile) as tile:
                     row = self.blocks.share(tile.index, c.outputs, plan.row_tiles)
                     rows = b.sub(self.blocks.share(b.add(tile.index, i64(1)), c.outputs, plan.row_tiles), row)
-                    a = self.blocks.at(u, (row, c.inputs), (rows, k)) if k else self.blocks.at(u, (row, c.inputs))
+                    before = () if plan.within else ((row, c.inputs),)
+                    a = self.blocks.at(u, *before, (rows, k)) if k else self.blocks.at(u, *before)
                     if k == 0 and plan.fetches:
                         call = b.add(b.mul(place.index, i64(plan.panels)), panel.index)
                         self.fetch.results(self.block, call, row, rows)
                         self.fetch.input(b.add(b.mul(call, i64(plan.row_tiles)), tile.index))
                     out = self.blocks.at(m, (b.sub(row, first_row), PLACES * plan.m_place))
+                    following = []
+                    if plan.brought:
+                        call = b.add(b.mul(place.index, i64(plan.panels)), panel.index)
+                        after = b.add(row, rows)
+                        ahead = (call, c.inputs // ROUND * plan.brought)
+                        where = self.blocks.at(
+                            self.weights, (after, c.w[1]), ahead, (i64(1), k // ROUND * plan.brought)
+                        )
+                        following = [where]
                     for size in plan.row_sizes:
                         with b.when(b.compare("==", rows, i64(size))):
                             if plan.last_vectors == plan.vectors:
-                                self._tile(size, plan.vectors, k, a, v, out)
+                                self._tile(size, plan.vectors, k, a, v, out, *following)
                                 continue
                             with b.when(last):
-                                self._tile(size, plan.last_vectors, k, a, v, out)
+                                self._tile(size, plan.last_vectors, k, a, v, out, *following)
                             with b.when(b.invert(last)):
-                                self._tile(size, plan.vectors, k, a, v, out)
+                                self._tile(size, plan.vectors, k, a, v, out, *following)
 
-    def _tile(self, rows: int, vectors: int, k: int, a: Value, v: Value, out: Value) -> None:
+    def _tile(self, rows: int, vectors: int, k: int, a: Value, v: Value, out: Value, *following: Value) -> None:
         """Call the micro-kernel for input channels from k on."""
         b, plan = self.b, self.plan
         width = vectors * plan.lanes
@@ -131,8 +157,10 @@ class _Kernel:
             width=PLACES * plan.m_place,
             accumulates=k > 0,
             ahead=AHEAD // (BITS[self.type] // 8) if plan.far else 0,
+            brought=plan.brought,
         )
-        b.call_local(emit_tile(b.module, tile), "void", a, b.offset(v, i64(k * width), self.type), out, i64(count))
+        panel = b.offset(v, i64(k * width), self.type)
+        b.call_local(emit_tile(b.module, tile), "void", a, panel, out, i64(count), *following)
 
     # Output.
 

@@ -24,7 +24,7 @@ from functools import lru_cache
 from math import ceil, gcd
 
 from ..gemm.pack import piece_lanes
-from ..gemm.tiling import CHUNKS, SMALL, register_tile
+from ..gemm.tiling import CHUNKS, ROUND, SMALL, register_tile
 from ..machine import Machine
 from ..text import BITS
 from .geometry import Convolution
@@ -38,6 +38,9 @@ SCRATCH = 1 << 20
 MOST_VECTORS = 16
 """Vectors of tiles in a block."""
 
+BEFOREHAND, WITHIN = 200, 150
+"""Cycles in which a vector of output channels' weights of one input channel is transformed, written to memory or not."""
+
 
 @dataclass(frozen=True)
 class WinogradPlan:
@@ -48,6 +51,8 @@ class WinogradPlan:
     rows: tile rows of a block. row_tiles: row tile i of the products starts at output channel i * outputs // row_tiles.
     vectors: a panel's width in the products. k_block: input channels that are summed at a time.
     output_blocks: block i of output channels begins at row tile i * row_tiles // output_blocks; M holds one's products.
+    within: each chunk transforms the weights of its row tiles itself, one after the other, on its stack: where all tiles are
+    one block, none is needed twice, and U is never in memory.
     tile_chunks, output_chunks: chunks in each direction: some blocks of tile rows, and some blocks of output channels.
     cost: estimated cycles of one core for the whole convolution, weights included.
     """
@@ -65,6 +70,7 @@ class WinogradPlan:
     tile_chunks: int
     output_chunks: int
     cost: float
+    within: bool = False
 
     @property
     def tile_rows(self) -> int:
@@ -191,19 +197,30 @@ class WinogradPlan:
         """Bytes of scratch on the stack of each thread."""
         c = self.convolution
         copies = self.copied * self.copied_channels
-        places = PLACES * (self.v_place + self.m_place * self.m_rows)
+        places = PLACES * (self.v_place + self.m_place * self.m_rows + (self.u_place if self.within else 0))
         lines = 4 * self.block_vectors * self.lanes + 2 * self.rows * self.row_positions + 3 * self.lanes
         return (copies + places + lines) * BITS[c.type] // 8
 
     @property
     def u_place(self) -> int:
-        """Elements from one place of U to the next."""
-        return self.convolution.outputs * self.convolution.inputs + 16
+        """Elements from one place of U to the next; of a row tile's U where that is transformed within."""
+        outputs = self.row_sizes[0] if self.within else self.convolution.outputs
+        return outputs * self.convolution.inputs + 16
 
     @property
     def packed(self) -> int:
-        """Elements of U."""
-        return PLACES * self.u_place
+        """Elements of U that are transformed beforehand."""
+        return 0 if self.within else PLACES * self.u_place
+
+    @property
+    def brought(self) -> int:
+        """Elements of the next row tile's weights that each round of a product brings nearer, 0 for none: transforming them
+        takes as long as they need to come from memory."""
+        c, size = self.convolution, BITS[self.convolution.type] // 8
+        together = c.w[1] == c.inputs * c.taps and c.w[2] == c.taps
+        if not self.within or not together or c.outputs * c.w[1] * size <= self.machine.l2 // 4:
+            return 0
+        return ceil(self.row_sizes[0] * c.taps * ROUND / (PLACES * self.panels))
 
     @property
     def far(self) -> bool:
@@ -218,7 +235,7 @@ class WinogradPlan:
 
     @property
     def pack_chunks(self) -> int:
-        return self.row_tiles * self.pack_splits
+        return 0 if self.within else self.row_tiles * self.pack_splits
 
     @property
     def chunks(self) -> int:
@@ -281,9 +298,10 @@ def plan_winograd(c: Convolution, machine: Machine) -> WinogradPlan | None:
                 for output_chunks in (1, 2, 4, 8, 16):
                     if output_chunks > 1 and output_chunks * ceil(all_rows / rows) > 2 * CHUNKS:
                         break
-                    plan = _planned(c, machine, strip, piece, rows, vectors, output_chunks)
-                    if plan and (best is None or plan.cost * _idle(plan) < best.cost * _idle(best)):
-                        best = plan
+                    for within in (False, True) if rows == all_rows else (False,):
+                        plan = _planned(c, machine, strip, piece, rows, vectors, output_chunks, within)
+                        if plan and (best is None or plan.cost * _idle(plan) < best.cost * _idle(best)):
+                            best = plan
     return best
 
 
@@ -293,20 +311,24 @@ def _scratch(machine: Machine) -> int:
 
 
 def _planned(
-    c: Convolution, machine: Machine, strip: int, piece: int, rows: int, vectors: int, output_chunks: int
+    c: Convolution, machine: Machine, strip: int, piece: int, rows: int, vectors: int, output_chunks: int, within: bool
 ) -> WinogradPlan | None:
     """The plan with blocks of so many tile rows and so many chunks of output channels, if M fits; its estimated cost."""
     lanes, size = machine.lanes(c.type), BITS[c.type] // 8
-    products, row_tiles, panel = register_tile(c.outputs, vectors * lanes, c.inputs, lanes, machine)
+    # A row tile's U stays in the second cache beside V, until its products are done.
+    limit = _scratch(machine) // 2 // (PLACES * c.inputs * size) if within else 99
+    if not limit:
+        return None
+    products, row_tiles, panel = register_tile(c.outputs, vectors * lanes, c.inputs, lanes, machine, limit)
     tile_bytes = PLACES * (vectors | 1) * lanes * size * ceil(c.outputs / row_tiles)
     most = _scratch(machine) // 2 // tile_bytes
     if not most or output_chunks > row_tiles:
         return None
-    output_blocks = ceil(ceil(row_tiles / most) / output_chunks) * output_chunks
+    output_blocks = row_tiles if within else ceil(ceil(row_tiles / most) / output_chunks) * output_chunks
     depth = max(64, machine.l1 * 2 // 3 // (panel * lanes * size))
     k_block = ceil(c.inputs / ceil(c.inputs / depth))
     plan = WinogradPlan(
-        c, machine, lanes, strip, piece, rows, row_tiles, panel, k_block, output_blocks, 1, output_chunks, 0.0
+        c, machine, lanes, strip, piece, rows, row_tiles, panel, k_block, output_blocks, 1, output_chunks, 0.0, within
     )
     chunks = 1 if c.flops < SMALL else min(plan.blocks, 4 * CHUNKS)
     return replace(plan, tile_chunks=chunks, cost=_cost(plan, products))
@@ -329,10 +351,11 @@ def _cost(plan: WinogradPlan, products: float) -> float:
         inputs, outputs = inputs + 110 * vectors, outputs + 50 * vectors
     # U, V and M that do not all stay in the second cache come from further away.
     supply = plan.packed * size / 16 if plan.far else 0.0
-    crowded = max(0.0, (written + (0 if plan.far else plan.packed * size)) / machine.l2 - 0.6)
+    weights = PLACES * plan.u_place * size if plan.within else 0 if plan.far else plan.packed * size
+    crowded = max(0.0, (written + weights) / machine.l2 - 0.6)
     products *= 1 + 0.2 * crowded
     work = PLACES * products + supply + plan.output_chunks * c.inputs * inputs + c.outputs * outputs
-    return plan.blocks * work + c.outputs * c.inputs * 200 / lanes
+    return plan.blocks * work + c.outputs * c.inputs * (WITHIN if plan.within else BEFOREHAND) / lanes
 
 
 def _idle(plan: WinogradPlan) -> float:

@@ -29,16 +29,26 @@ def emit_weight_transform(
         last = _share(b, b.add(part, i64(1)), c.inputs, plan.pack_splits)
         begin = b.offset(source, b.mul(row, i64(c.w[1])), c.type)
         place = b.offset(target, b.mul(row, i64(c.inputs)), c.type)
-        for size in plan.row_sizes:
-            with b.when(b.compare("==", rows, i64(size))), b.loop(first, last) as inputs:
-                w = b.offset(begin, b.mul(inputs.index, i64(c.w[2])), c.type)
-                u = b.offset(place, b.mul(inputs.index, i64(size)), c.type)
-                for start in range(0, size, plan.lanes):
-                    count = min(plan.lanes, size - start)
-                    _transform(
-                        b, plan, count, b.offset(w, i64(start * c.w[1]), c.type), taps, b.offset(u, i64(start), c.type)
-                    )
+        transform_row_tile(b, plan, rows, (first, last), begin, taps, place)
     b.finish()
+
+
+def transform_row_tile(
+    b: Builder, plan: WinogradPlan, rows: Value, inputs: tuple[Value, Value], w: Value, taps: Value, u: Value
+) -> None:
+    """The input channels [first, last) of the `rows` output channels whose weights begin at w, to u.
+
+    taps: scratch of plan.lanes elements for each tap.
+    """
+    c = plan.convolution
+    for size in plan.row_sizes:
+        with b.when(b.compare("==", rows, i64(size))), b.loop(*inputs) as loop:
+            source = b.offset(w, b.mul(loop.index, i64(c.w[2])), c.type)
+            target = b.offset(u, b.mul(loop.index, i64(size)), c.type)
+            for start in range(0, size, plan.lanes):
+                count = min(plan.lanes, size - start)
+                here = b.offset(source, i64(start * c.w[1]), c.type)
+                _transform(b, plan, count, here, taps, b.offset(target, i64(start), c.type))
 
 
 def _share(b: Builder, index: Value, total: int, parts: int) -> Value:
@@ -85,4 +95,4 @@ def _four(b: Builder, g: list[Value]) -> list[Value]:
     return [g[0], b.add(ends, middle), b.sub(ends, middle), g[2]]
 
 
-__all__ = ["PLACES", "emit_weight_transform"]
+__all__ = ["PLACES", "emit_weight_transform", "transform_row_tile"]

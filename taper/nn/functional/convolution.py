@@ -67,6 +67,9 @@ def _settled(
         raise RuntimeError(f"negative padding is not supported ({name})")
     if any(d <= 0 for d in dilation):
         raise RuntimeError(f"dilation should be greater than zero ({name})")
+    if x_dtype.kind in "iu" and x_dtype.itemsize < 8 and (transposed or any(d > 1 for d in dilation)):
+        kernel = f"slow_conv_transpose{max(n, 2)}d_out_cpu" if transposed else "slow_conv_dilated<>"
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{legacy_name(x_dtype)}' ({name}): use x.long().")
     batched = len(x) == n + 2
     if 0 in x[-n:] and 0 not in x[:-n]:
         raise RuntimeError(

@@ -9,6 +9,7 @@ from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
 from ...autograd.naming import shown, shown_as
 from ...ops.reduction import norm as _norm
+from ...tensor.kinds import refuse
 from ...tensor.shape import broadcast_tensors
 
 
@@ -44,6 +45,7 @@ def pdist(input, p: float = 2.0):
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input._array.ndim}D")
     if input._array.dtype.kind not in "fV":
         raise RuntimeError(f"pdist only supports floating-point dtypes, got: {input.dtype}")
+    refuse(input._array, "pdist", "h")
     if p < 0:
         raise RuntimeError(f"pdist only supports non-negative p values, got {p}")
     i, j = np.triu_indices(input._array.shape[0], 1)

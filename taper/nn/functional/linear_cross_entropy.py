@@ -82,6 +82,7 @@ def _in_chunks(input, linear_weight, target, bias, options, *, weight, ignore_in
     n, classes = input._array.shape[0], linear_weight._array.shape[0]
     rows = options.rows(n, input._array.shape[1], classes, input.dtype)
     inner = options.inner_dtype(input.dtype)
+    weight = None if weight is None else weight.to(inner)
 
     def part(x, y):
         scores = linear(x, linear_weight) if bias is None else linear(x, linear_weight) + bias

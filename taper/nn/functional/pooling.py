@@ -16,6 +16,7 @@ from ...ops import pooling as ops
 from ...tensor.activation import relu
 from ...tensor.dims import one
 from ...tensor.elementwise import sign
+from ...tensor.kinds import refuse
 from .floating import needs_floating
 from .sizes import per_dim
 
@@ -96,6 +97,8 @@ def _avg_pool(n: int):
         whole = x._array.dtype == np.int64
         if not whole:
             needs_floating(name, x)
+        if n == 3:
+            refuse(x._array, "avg_pool3d_out_frame", "h")
         result = apply(
             ops.avg_pool,
             x.double() if whole else x,

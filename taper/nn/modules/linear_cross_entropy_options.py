@@ -61,6 +61,8 @@ class LinearCrossEntropyOptions:
 
     def inner_dtype(self, dtype: dtypes.dtype) -> dtypes.dtype:
         """The type in which the losses of an input of this type are computed."""
+        if self.acc_dtype is None and dtype not in _FLOATING:
+            raise ValueError(f"acc_dtype must be one of the floating types, which {dtype} is not: use floating scores.")
         if self.acc_dtype is None and self.acc_policy == "auto" and dtype in (dtypes.bfloat16, dtypes.float16):
             return dtypes.float32
         return self.acc_dtype or dtype

@@ -61,5 +61,4 @@ def class_lowered(x, at, strength):
 
 def ctc(x, labels, lengths, label_lengths, blank, zero_infinity):
     """The gradient of ctc_loss, which comes with its value."""
-    sizes = dict(lengths=lengths, label_lengths=label_lengths, blank=blank, zero_infinity=zero_infinity)
-    return None, apply(_ctc.ctc_slope, x, labels, **sizes)
+    return None, apply(_ctc.ctc_slope, x, labels, lengths, label_lengths, blank=blank, zero_infinity=zero_infinity)
