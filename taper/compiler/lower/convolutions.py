@@ -75,7 +75,7 @@ def _pixel_pieces(kernel: Kernel, pointer: Pointer, plan: PixelPlan, x, w, finis
 def _winograd_pieces(kernel: Kernel, pointer: Pointer, plan: WinogradPlan, x, w, finish) -> list[Piece]:
     """The transform of the weights, unless it is part of it, and the convolution by Winograd's algorithm."""
     if plan.within:
-        convolve = partial(emit_winograd, plan=plan, operands=WinogradOperands(x, w), finish=finish)
+        convolve = partial_of(emit_winograd, plan=plan, operands=WinogradOperands(x, w), finish=finish)
         return [Piece(convolve, plan.chunks, frozenset(), frozenset(), plan.flops // 2, finishes=True)]
     transformed = Scratch(plan.packed * kernel.node.dtype.itemsize)
 
