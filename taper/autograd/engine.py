@@ -17,6 +17,7 @@ from typing import Any
 from numpy import ndarray
 
 from ..backends import namespace_of
+from ..backends.cpu.layouts import is_channels_last
 from ..backends.quiet import QUIET, enter, leave
 from ..errors import warn
 from .leaves import AccumulateGrad, awaited
@@ -355,7 +356,7 @@ def add_to_grad(t: Variable, g, create_graph: bool) -> None:
                 have._array += g
         if have._counter is not None:
             have._counter[0] += 1
-    elif owned(g):
+    elif owned(g) and (g.ndim < 4 or is_channels_last(g) == is_channels_last(t._array)):
         t._grad = wrap(g)
     else:
         with elsewhere((g,)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..backends.cpu.layouts import is_channels_last
 from ..ops.movement import strided
 from ..ops.operator import Operator, Plan
 from .leaves import AccumulateGrad
@@ -87,8 +88,8 @@ def _made_save(plan: Plan) -> Callable[..., tuple[list, list]]:
         elif kind == Plan.AUX:
             values.append(f"aux[{where}]")
         else:
-            fact = "shape" if kind == Plan.SHAPE else "dtype"
-            values.append(f"x{where}._array.{fact} if isinstance(x{where}, Variable) else None")
+            fact = {Plan.SHAPE: "{}.shape", Plan.DTYPE: "{}.dtype", Plan.LAST: "is_channels_last({})"}[kind]
+            values.append(f"{fact.format(f'x{where}._array')} if isinstance(x{where}, Variable) else None")
     given = "".join(f"x{i}, " for i in range(len(operator.inputs)))
     text = f"""\
 def save(inputs, attrs, mask, result, aux):
@@ -96,6 +97,7 @@ def save(inputs, attrs, mask, result, aux):
  return [{", ".join(values)}], [{", ".join(versions)}]
 """
     scope: dict[str, Any] = {"kept_version": kept_version, "Variable": Variable, "SavedOutput": SavedOutput}
+    scope["is_channels_last"] = is_channels_last
     exec(text, scope)
     plan.save = save = scope["save"]
     return save
@@ -144,4 +146,6 @@ def needs(t) -> bool:
 def _fact(kind: int, t):
     if not isinstance(t, Variable):
         return None
+    if kind == Plan.LAST:
+        return is_channels_last(t._array)
     return t._array.shape if kind == Plan.SHAPE else t._array.dtype

@@ -22,6 +22,7 @@ from .entry import AWAKE, SHARED
 from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import ANY, Graph, Node
+from .layouts import lying_last, second_to_last
 from .numbers import Number
 from .one_pass import OnePass, in_order, is_single, prepared
 from .program import Program
@@ -49,8 +50,10 @@ class Fused:
         checks: list[Node],
         numbers: int = 0,
         overwritten: Sequence[Node] = (),
+        last: Sequence[int] = (),
     ):
-        self.inputs, self.tree = inputs, tree
+        """last: which of the results have their channels last, and are to be seen with them second."""
+        self.inputs, self.tree, self.last = inputs, tree, last
         self.results = [None if r is None else graph.copied(r) for r in results]
         nodes = [r for r in self.results if isinstance(r, Node)]
         flag = None
@@ -74,6 +77,8 @@ class Fused:
         fresh = [None if made is None else new_array(*made) for made in self.made]
         if self.bound.run(given, [a for a in fresh if a is not None]) != RAN:
             return NotImplemented
+        for i in self.last:
+            fresh[i] = cpu.last_to_second(fresh[i])
         return None if self.overwrites else rebuild(self.tree, fresh)
 
 
@@ -101,6 +106,9 @@ def run(formula: Callable, args: tuple, attrs: dict):
         if is_single(a):
             key.append(i)
             given[i] = a[(0,) * a.ndim + (...,)]
+        elif a.ndim > 3 and cpu.lies_last(a):
+            key.append(-1 - i)
+            given[i] = cpu.second_to_last(a)
     fused = _kept(tuple(key), lambda: _captured(formula, args, attrs, _shapes(args), Fused, _never))
     return NotImplemented if fused is None else fused.run(given)
 
@@ -119,8 +127,14 @@ def _describe(values: Sequence, key: list, given: list[np.ndarray]) -> None:
 
 
 def _shapes(args: tuple) -> list[tuple]:
-    """How each array is given, and how a formula sees it."""
-    return [(() if is_single(a) else a.shape, a.shape) for a in args if isinstance(a, np.ndarray)]
+    """How each array is given, and how a formula sees it; and whether that has its channels last."""
+    return [_seen(a) for a in args if isinstance(a, np.ndarray)]
+
+
+def _seen(a: np.ndarray) -> tuple:
+    if is_single(a):
+        return (), a.shape
+    return (cpu.second_to_last(a).shape, a.shape, True) if cpu.lies_last(a) else (a.shape, a.shape)
 
 
 def elementwise(formula: Callable, args: tuple, attrs: dict):
@@ -269,9 +283,9 @@ def _captured(formula: Callable, args: tuple, attrs: dict, shapes: list[tuple], 
 
     def stand_in(value):
         if isinstance(value, np.ndarray):
-            given, seen = shapes[len(inputs)]
+            given, seen, *last = shapes[len(inputs)]
             inputs.append(graph.leaf("input", len(inputs), given, value.dtype))
-            return made(graph.expand(inputs[-1], seen))
+            return lying_last(graph, inputs[-1]) if last else made(graph.expand(inputs[-1], seen))
         if not changes(value):
             return value
         node = graph.leaf("input", -1 - len(numbers), (), np.float64)
@@ -286,7 +300,11 @@ def _captured(formula: Callable, args: tuple, attrs: dict, shapes: list[tuple], 
             if not settled() or not all(isinstance(r, Symbol) or r is None for r in results):
                 return None
             nodes = [None if r is None else r.node() for r in results]
-            return program(graph, [*inputs, *numbers], nodes, tree, recording.checks, len(numbers))
+            last = [i for i, r in enumerate(results) if program is Fused and r is not None and cpu.is_channels_last(r)]
+            for i in last:
+                nodes[i] = second_to_last(graph, nodes[i])
+            more = {"last": last} if last else {}
+            return program(graph, [*inputs, *numbers], nodes, tree, recording.checks, len(numbers), **more)
         except CaptureError:
             return None
 

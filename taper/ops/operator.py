@@ -8,6 +8,7 @@
 them), keyword-only parameters are attributes. A rule's parameter names decide what the tape keeps:
 
     x            that input                     x_shape, x_dtype    only its shape or NumPy dtype
+    x_last       whether it is of images that lie channels last
     out          the result                     an attribute's name     its value
     out1, out2   the further results where there are several differentiable ones
     an aux name  an intermediate that forward returned beside its result
@@ -99,7 +100,8 @@ class Plan:
 
     __slots__ = ("op", "mask", "keep", "steps", "node_class", "flow", "save", "holds")
 
-    INPUT, OUTPUT, SHAPE, DTYPE, ATTR, AUX = range(6)
+    INPUT, OUTPUT, SHAPE, DTYPE, ATTR, AUX, LAST = range(7)
+    FACTS = {"shape": SHAPE, "dtype": DTYPE, "last": LAST}
 
     def __init__(self, operator: Operator, mask: int):
         self.op, self.mask = operator, mask
@@ -148,8 +150,8 @@ class Plan:
         if name in op.aux:
             return Plan.AUX, op.aux.index(name)
         base, _, what = name.rpartition("_")
-        if base in op.inputs and what in ("shape", "dtype"):
-            return (Plan.SHAPE if what == "shape" else Plan.DTYPE), op.inputs.index(base)
+        if base in op.inputs and what in Plan.FACTS:
+            return Plan.FACTS[what], op.inputs.index(base)
         if name == "needs":
             return Plan.ATTR, "needs"
         raise TypeError(f"{op.name}: a rule asks for {name!r}, which is neither input, attribute, output nor aux")

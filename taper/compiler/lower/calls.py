@@ -165,7 +165,7 @@ def _matrices(x: Node, base: Node, stack: tuple[int, ...]) -> Matrices:
 
 def _convolve(kernel: Kernel) -> Convolve:
     node = kernel.node
-    shape, stride, padding, dilation, groups, _ = node.attrs
+    shape, stride, padding, dilation, groups, *_ = node.attrs
     x, y = node.inputs
     types = kernel.operands[0].dtype.name, kernel.results()[0].dtype.name
     return Convolve(node.op, x.shape, y.shape, shape, stride, padding, dilation, groups, *types)

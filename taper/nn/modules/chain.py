@@ -20,6 +20,7 @@ from ...autograd.modes import is_grad_enabled
 from ...autograd.tape import Variable, wrap
 from ...backends.cpu.convolution import NATIVE
 from ...backends.cpu.large import Native
+from ...backends.cpu.layouts import lies_last
 from ...dtypes import float32, float64
 from ..hooks import EVERYWHERE
 from ..module import Module
@@ -61,7 +62,7 @@ def _joined(x, modules: Sequence[Module], at: int):
     """What as many layers as possible from `at` on give, in one program, and the next one's place; None, and where to
     look again, where they do not fit together, or are too small to gain."""
     array = getattr(x, "_array", None)
-    if array.__class__ is not np.ndarray or not array.flags.c_contiguous:
+    if array.__class__ is not np.ndarray or not (array.flags.c_contiguous or lies_last(array)):
         return None, at + 1
     dtype = array.dtype
     if dtype is not float32.np and dtype is not float64.np:
@@ -96,7 +97,7 @@ def _joined(x, modules: Sequence[Module], at: int):
 
 
 def _fits(a, dtype) -> bool:
-    return a.__class__ is np.ndarray and a.dtype is dtype and a.flags.c_contiguous
+    return a.__class__ is np.ndarray and a.dtype is dtype and (a.flags.c_contiguous or lies_last(a))
 
 
 @lru_cache(1024)
