@@ -137,6 +137,7 @@ def _by_rows(formula: Callable, args: tuple, along: int, axes: int, others: tupl
 
 
 def _by_rows_of(formula: Callable, args: tuple, along: int, axes: int, others: tuple):
+    assert Native.rows is not None  # asked before
     shape = args[0].shape
     if axes == 1 and len(shape) == 2:
         made = Native.rows(formula, args[:along], others)
