@@ -264,7 +264,8 @@ def _look_at_function(function: types.FunctionType, found: Reach, stack: list, l
     mentioned = names_in(function.__code__)
     for cell in function.__closure__ or ():
         if _filled(cell):
-            _refuse_clocks(cell.cell_contents, () if library else mentioned)
+            if not library:
+                _refuse_clocks(cell.cell_contents, mentioned)
             found.cells.append((cell, cell.cell_contents))
             stack.append(cell.cell_contents)
     stack.extend(function.__defaults__ or ())
@@ -284,7 +285,7 @@ def _look_at_function(function: types.FunctionType, found: Reach, stack: list, l
 
 def _refuse_clocks(value, mentioned: Collection[str]) -> None:
     clock = clock_of(value, mentioned)
-    if mentioned and clock is not None:
+    if clock is not None:
         raise CaptureError(f"the function reads the clock ({clock}), which a program cannot do. Read it outside")
 
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..autograd.dispatch import viewed
 from ..autograd.modes import set_grad_enabled
 from ..autograd.tape import Variable, alias
+from ..autograd.viewing import viewed
 from .symbol import Symbol
 
 

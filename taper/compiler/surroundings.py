@@ -6,6 +6,7 @@ moves on by being read (an iterator, the random numbers of Python or NumPy), tha
 
 from __future__ import annotations
 
+import logging
 import random
 import sys
 import threading
@@ -109,8 +110,7 @@ def unheard():
     said: list[str] = []
     streams = sys.stdout, sys.stderr
     listeners = [None if s is None else _Listener(s, said) for s in streams]
-    logging, thread = sys.modules.get("logging"), threading.get_ident()
-    handle = None if logging is None else logging.Logger.handle
+    thread, handle = threading.get_ident(), logging.Logger.handle
 
     def heard(logger, record):
         if threading.get_ident() != thread:
@@ -118,8 +118,7 @@ def unheard():
         said.append("logs")
 
     sys.stdout, sys.stderr = listeners
-    if logging is not None:
-        logging.Logger.handle = heard
+    logging.Logger.handle = heard
     try:
         yield said
     finally:
@@ -128,8 +127,7 @@ def unheard():
             sys.stdout = streams[0]
         if sys.stderr is listeners[1]:
             sys.stderr = streams[1]
-        if logging is not None:
-            logging.Logger.handle = handle
+        logging.Logger.handle = handle
 
 
 class Randomness:

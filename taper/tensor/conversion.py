@@ -155,7 +155,8 @@ def cpu(self, memory_format=None):
     """This tensor on the CPU; itself if it is there."""
     if memory_format is not None:
         check_memory_format(memory_format)
-    return self if self._array.__class__ is np.ndarray else to(self, device=CPU)
+    made = self if self._array.__class__ is np.ndarray else to(self, device=CPU)
+    return made if memory_format in (None, preserve_format) else contiguous(made, memory_format)
 
 
 def cuda(self, device=None, non_blocking=False, memory_format=None):

@@ -25,6 +25,7 @@ from ..backends.streams import MT19937Stream
 from ..backends.transfer import place_of
 from ..errors import mismatch
 from ..ops import random as ops
+from .creation import empty_like
 from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
 
 __all__ = [
@@ -260,8 +261,12 @@ randn = _options("randn", _standard_normal)
 randn.__doc__ = "Random numbers of the standard normal distribution, of the shape `size`."
 
 
-def _like(name: str, draw):
-    """A factory of random numbers of another tensor's shape and dtype."""
+def _serial_normal(stream, shape, np_dtype):
+    return stream.normal_serial(shape, 0.0, 1.0, np_dtype)
+
+
+def _like(name: str, draw, out_of_order):
+    """A factory of random numbers of another tensor's shape and dtype; `out_of_order` draws those not in C order."""
 
     def factory(
         input,
@@ -279,15 +284,17 @@ def _like(name: str, draw):
         np_dtype = element_type(dtype, name, input._array.dtype)
         _check_real(name.removesuffix("_like"), np_dtype)
         stream = stream_of(generator, where)
-        return leaf(_in_memory_order(input, lambda shape: draw(stream, shape, np_dtype)), requires_grad)
+        ordered = empty_like(input, memory_format=memory_format) if memory_format is not None else input
+        kind = draw if ordered._array.flags.c_contiguous else out_of_order
+        return leaf(_in_memory_order(ordered, lambda shape: kind(stream, shape, np_dtype)), requires_grad)
 
     factory.__name__ = factory.__qualname__ = name
     return factory
 
 
-rand_like = _like("rand_like", _uniform)
+rand_like = _like("rand_like", _uniform, _uniform)
 rand_like.__doc__ = "Uniform random numbers in [0, 1) of the shape and dtype of `input`."
-randn_like = _like("randn_like", _standard_normal)
+randn_like = _like("randn_like", _standard_normal, _serial_normal)
 randn_like.__doc__ = "Standard normal random numbers of the shape and dtype of `input`."
 
 
@@ -322,13 +329,33 @@ def _check_bounds_type(np_dtype: np.dtype) -> None:
         raise RuntimeError("check_random_bounds handles only integral, floating-point and boolean types")
 
 
-def randint_like(input, *bounds, generator=None, dtype=None, device=None, requires_grad=False, **also):
+def randint_like(
+    input,
+    *bounds,
+    low=0,
+    high=None,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
+):
     """Random integers in [low, high) of the shape and dtype of `input`: `randint_like(input, high)` or `(input, low, high)`."""
     where = place_of(input._array) if device is None else place(device)
-    low, high = (also.get("low", 0), *bounds) if len(bounds) == 1 else (bounds or (also.get("low", 0), also["high"]))
+    check_layout(layout, "randint_like")
+    if len(bounds) == 2:
+        low, high = bounds
+    elif len(bounds) == 1:
+        low, high = (low, bounds[0]) if high is None else (bounds[0], high)
+    if high is None or len(bounds) > 2:
+        raise TypeError("randint_like() takes (input, high) or (input, low, high)")
     np_dtype = element_type(dtype, "randint_like", input._array.dtype)
     _check_bounds_type(np_dtype)
-    return leaf(stream_of(generator, where).integers(input._array.shape, low, high, np_dtype), requires_grad)
+    stream = stream_of(generator, where)
+    ordered = empty_like(input, memory_format=memory_format) if memory_format is not None else input
+    return leaf(_in_memory_order(ordered, lambda shape: stream.integers(shape, low, high, np_dtype)), requires_grad)
 
 
 def randperm(
