@@ -43,13 +43,15 @@ class OptimizedModule(Module):
         else:
             super().__setattr__(name, value)
 
-    def __reduce__(self):
+    def __getstate__(self) -> dict[str, Any]:
         # A compiled program stays in its process: what is unpickled or copied compiles itself again.
-        return _again, (self._orig_mod,)
+        return {"_orig_mod": self._orig_mod}
 
-
-def _again(module: Module) -> OptimizedModule:
-    return module._as_compiled(_compiled)
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        module = state.get("_orig_mod")
+        if not isinstance(module, Module):
+            raise TypeError(f"what is compiled must be a module, not {type(module).__name__}")
+        OptimizedModule.__init__(self, module, _compiled)
 
 
 def _compiled(function: Callable) -> Callable:

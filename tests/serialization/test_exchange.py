@@ -265,3 +265,15 @@ def test_files_of_the_other_byte_order_are_turned():
     storages = {"0": np.arange(3, dtype=">i2").tobytes(), "1": np.array([1 + 2j], ">c8").tobytes()}
     back = load(packed(pickled, storages, byteorder=b"big"))
     assert back[0].tolist() == [0, 1, 2] and back[1].tolist() == [1 + 2j]
+
+
+def test_a_compiled_module_comes_back_compiled(tmp_path):
+    model = taper.nn.Sequential(taper.nn.Linear(2, 3), taper.nn.ReLU())
+    compiled = taper.compile(model)
+    taper.save(compiled, tmp_path / "model.pt")
+    found = taper.load(tmp_path / "model.pt", weights_only=False)
+    assert type(found) is type(compiled) and list(found.state_dict()) == ["_orig_mod.0.weight", "_orig_mod.0.bias"]
+    x = taper.ones(1, 2)
+    assert found(x).tolist() == model(x).tolist()
+    taper.save(compiled.state_dict(), tmp_path / "state.pt")
+    compiled.load_state_dict(taper.load(tmp_path / "state.pt"))
