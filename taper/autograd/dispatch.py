@@ -60,8 +60,14 @@ def apply(operator: Operator, *inputs, **attrs):
         raise failure(operator, arrays, error) from None
     finally:
         leave(token)
+    aux = ()
     if out.__class__ is not kind or operator.view:
-        return _finished(operator, inputs, attrs, xp, out, None)
+        if not operator.single or xp is not cpu:
+            return _finished(operator, inputs, attrs, xp, out, None)
+        if operator.aux:
+            aux, out = out[1:], out[0]
+        if out.__class__ is not ndarray:
+            out = _as_array(cpu, out, None)  # a copy on a GPU stays there
     made = wrap(out)
     if operator.differentiable and is_grad_enabled():
         edges = [(t._node if t._view is None else node_of(t)) if isinstance(t, Variable) else None for t in inputs]
@@ -72,7 +78,7 @@ def apply(operator: Operator, *inputs, **attrs):
                     if a.__class__ is kind and a.shape != shape:
                         shapes = tuple([a.shape if a.__class__ is kind else () for a in arrays])
                         break
-            made._node = record(operator, inputs, attrs, edges, made, (), shapes)
+            made._node = record(operator, inputs, attrs, edges, made, aux, shapes)
     return made
 
 
@@ -194,7 +200,7 @@ def promoted(operator: Operator, inputs: tuple) -> Sequence:
     common = dtypes.result_type(plain)
     if operator.promote is FLOAT and dtypes.category(common) < dtypes.FLOATING:
         common = dtypes.get_default_dtype().np
-    if operator.refuses and common.kind in operator.refuses:
+    if operator.refuses and (common.kind in operator.refuses or ("h" in operator.refuses and common in dtypes.HALF)):
         raise refused(operator, common)
     made = []
     for t in inputs:

@@ -7,6 +7,7 @@ what is cheap to compute again (movement, comparisons, casts) is not saved, but 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,9 +54,26 @@ class Gradients:
 def captured_gradients(graph: Graph, results: list[tuple[int, Variable]], wanted: list[Variable]) -> Gradients:
     """The gradients of results (place, tensor) with respect to `wanted`, as nodes. Called while symbols are in place."""
     given = [graph.leaf("input", ("given", i), t._array.shape, t._array.dtype) for i, t in results]
-    found = grad([t for _, t in results], wanted, [wrap(made(n)) for n in given], retain_graph=True, allow_unused=True)
+    with _without_hooks(wanted):
+        found = grad(
+            [t for _, t in results], wanted, [wrap(made(n)) for n in given], retain_graph=True, allow_unused=True
+        )
     nodes = [None if g is None else g._array.node() for g in found]
     return Gradients([i for i, _ in results], given, wanted, nodes)
+
+
+@contextmanager
+def _without_hooks(wanted: list[Variable]):
+    """The hooks of tensors from outside run when their gradients arrive, at each backward pass."""
+    nodes = [getattr(t._node, "node", t._node) for t in wanted]
+    kept = [(node, node.extras) for node in dict.fromkeys(nodes) if node is not None]
+    for node, _ in kept:
+        node.extras = None
+    try:
+        yield
+    finally:
+        for node, extras in kept:
+            node.extras = extras
 
 
 class BackwardProgram:

@@ -6,16 +6,17 @@ It is written out for each step: what a general routine would look up at each ca
 from __future__ import annotations
 
 import sys
+from collections import deque
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import dtypes
-from ..autograd.modes import is_grad_enabled
+from ..autograd.modes import enable_grad, is_grad_enabled
 from ..autograd.nodes import Node as TapeNode
 from ..autograd.tape import Variable, changed, wrap
 from .backward import CompiledFunction
-from .captured import Output
+from .captured import Output, Source
 from .graph import Node, the_dtype
 from .guards import Guards, autocast
 from .trees import flatten, rebuild
@@ -28,6 +29,9 @@ MISS = object()
 
 EAGER = object()
 """What a step returns when its program met values that an operator refuses: the eager engine then says what is wrong."""
+
+COPIED = (np.ndarray, set, bytearray, deque)
+"""Classes of results of which each call gives a new one."""
 
 _HELD = np.empty(0, np.float32)
 
@@ -106,11 +110,11 @@ class Call:
         scope["count"] = sys.getrefcount
         body += self._run(objects)
         body += self._after()
-        body.append(f"return {self._result()}")
+        body += self._result()
         scope.update(
             MISS=MISS, EAGER=EAGER, empty=self.step.home.empty, wrap=wrap, ndarray=self.step.home.kind, contiguous=self.step.home.contiguous,
             step=self.step, grad_mode=is_grad_enabled, flatten=flatten, rebuild=rebuild, tree=self.step.tree, dtypes=dtypes,
-            changed=changed, share_memory=self.step.home.share_memory, same_dtype=same_dtype,
+            enable_grad=enable_grad, changed=changed, share_memory=self.step.home.share_memory, same_dtype=same_dtype,
             autocast=autocast,
         )  # fmt: skip
         text = "def call(args, kwargs):\n" + "\n".join(" " + line for part in body for line in part.split("\n"))
@@ -193,31 +197,53 @@ class Call:
                 scope[f"J{i}"] = source
                 saved.append(f"J{i}.tensor._array")
         outputs = ", ".join(f"o{i}" for i in live)
-        return f"made = differentiable(backward, [{outputs}], [{', '.join(saved)}], {', '.join(inputs)})"
+        line = f"made = differentiable(backward, [{outputs}], [{', '.join(saved)}], {', '.join(inputs)})"
+        return line if self.step.grad_mode else f"with enable_grad(): {line}"
 
-    def _result(self) -> str:
-        """The expression of what the function returns."""
-        scope = self.scope
-        parts = []
-        live = [i for i, (o, _) in enumerate(self.step.returned) if isinstance(o, Output) and o.live]
+    def _result(self) -> list[str]:
+        """The lines that make what the function returns."""
+        outputs = [o for o, _ in self.step.returned]
+        seen = {o.again for o in outputs if isinstance(o, Output) and o.again is not None}
+        lines, parts = [], []
         for i, (output, node) in enumerate(self.step.returned):
-            if node is not None:
-                if output.live:
-                    parts.append(f"made[{live.index(i)}]")
-                elif output.requires_grad:
-                    scope[f"P{i}"] = _Spent()
-                    parts.append(f"wrap(o{i}, P{i})")
-                else:
-                    parts.append(f"wrap(o{i})")
-            elif isinstance(output, Output):
-                scope[f"F{i}"] = output.same.tensor
-                parts.append(f"v{output.same.place}" if output.same.kind == "argument" else f"F{i}")
-            else:
-                scope[f"F{i}"] = output
-                parts.append(f"F{i}")
+            part = self._part(i, output, node, parts)
+            if i in seen:
+                lines.append(f"r{i} = {part}")
+                part = f"r{i}"
+            parts.append(part)
+        parts = parts[: self.captured.count]
+        return [*lines, f"return {self._together(parts)}"]
+
+    def _part(self, i: int, output, node: Node | None, parts: list[str]) -> str:
+        """The expression of one result."""
+        scope = self.scope
+        if not isinstance(output, Output):
+            scope[f"F{i}"] = output
+            return f"F{i}.copy()" if type(output) in COPIED else f"F{i}"
+        if node is None:
+            part = parts[output.again] if output.same is None else self._present(output.same, f"F{i}")
+            if output.steps is not None:
+                scope[f"view{i}"] = output.steps
+                part = f"view{i}({part})"
+            return part
+        if output.live:
+            live = [j for j, (o, _) in enumerate(self.step.returned) if isinstance(o, Output) and o.live]
+            return f"made[{live.index(i)}]"
+        if output.requires_grad:
+            scope[f"P{i}"] = _Spent()
+            return f"wrap(o{i}, P{i})"
+        return f"wrap(o{i})"
+
+    def _present(self, source: Source, name: str) -> str:
+        """The tensor that a source is, or its gradient."""
+        owner = self.step.owner(source, name)
+        return f"{owner}._grad" if source.kind == "grad" else owner
+
+    def _together(self, parts: list[str]) -> str:
+        """The expression of what the function returns, of its parts."""
         if self.captured.tree is None:
             return parts[0]
-        scope["out_tree"] = self.captured.tree
+        self.scope["out_tree"] = self.captured.tree
         kind, children = self.captured.tree if isinstance(self.captured.tree, tuple) else (None, ())
         if kind in (tuple, list) and all(c is None for c in children):
             joined = ", ".join(parts)

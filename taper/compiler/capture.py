@@ -8,7 +8,7 @@ function made (parameters written, gradients set, draws taken) are the captured 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -33,7 +33,8 @@ from .numbers import FixedNumberNeeded, Number
 from .places import nowhere, user_line
 from .reach import reach
 from .recording import recording
-from .surroundings import Randomness
+from .sharing import overlapping, root_of, way_to
+from .surroundings import Randomness, unheard
 from .symbol import Memory, Symbol, constant_symbol
 from .trees import flatten, rebuild
 
@@ -79,13 +80,14 @@ class Capture:
         given_tensors = {id(v): v for v in leaves if isinstance(v, Variable) and id(v) not in behind}
         tensors = [*found.tensors, *given_tensors.values()]
         randomness = Randomness(found.randoms)
-        with self._symbols(tensors, arguments) as before, self._numbers(found), self._generators(found), kept_apart():
+        places = self._symbols(tensors, arguments)
+        with places as before, self._numbers(found), self._generators(found), kept_apart(), unheard() as said:
             given = [self._argument(v, i) for i, v in enumerate(leaves)]
             args, kwargs = rebuild(tree, given)
             try:
                 result = self.function(*args, **kwargs)
                 _no_change_of((args, kwargs), given, tree)
-                outputs, result_tree = self._outputs(result, tensors, before, arguments)
+                outputs, count, result_tree = self._outputs(result, tensors, before, arguments)
                 effects = self._effects(tensors, before, arguments)
                 _no_shared_memory(before, self.home)
                 gradients = self._gradients(outputs, tensors, before)
@@ -94,6 +96,10 @@ class Capture:
                 problem = found.changed()
                 found.restore()
                 drawn = randomness.drawn()
+        if said:
+            raise CaptureError(
+                f"the function {said[0]}, which a program cannot do. Return what is to be seen, and show it outside"
+            )
         if drawn:
             raise CaptureError(
                 "the function draws random numbers from Python's or NumPy's generator, which a program cannot do. "
@@ -112,7 +118,7 @@ class Capture:
         needing = [(t, t._node is not None) for t in touched if id(t) not in arguments]
         plain, cells = found.plain(self.numbered)
         return Captured(
-            self.graph, self.sources, self.draws, self.questions, effects, outputs, result_tree, found, self.checks,
+            self.graph, self.sources, self.draws, self.questions, effects, outputs, count, result_tree, found, self.checks,
             assumed, no_grads, requiring, needing, plain, cells, found.held(self.numbered),
             found.kept(self.read), identities, gradients, self.home,
         )  # fmt: skip
@@ -261,11 +267,19 @@ class Capture:
 
     # What the function did.
 
-    def _outputs(self, result, tensors, before, arguments) -> tuple[list[Output], object]:
+    def _outputs(self, result, tensors, before, arguments) -> tuple[list[Output], int, object]:
+        """The results, with those that others are views of at the end; how many the function returned; how they are arranged."""
         leaves, tree = flatten(result)
         own = {id(t): state.source for t, state in zip(tensors, before)}
-        outputs = []
-        for v in leaves:
+        for t in tensors:
+            if t._grad is not None:
+                own[id(t._grad)] = Source("grad", tensor=t, place=arguments.get(id(t), -1))
+        bases: dict[int, Variable] = {id(t._array): t for t in tensors}
+        bases |= {id(t._grad._array): t._grad for t in tensors if t._grad is not None}
+        places: dict[int, int] = {}
+        outputs: list[Output] = []
+        shared = _sharing(leaves, own, bases)
+        for v in (*leaves, *shared):
             if isinstance(v, Number):
                 raise FixedNumberNeeded("the function returns a number that it was given", v.node)
             if not isinstance(v, Variable):
@@ -273,12 +287,28 @@ class Capture:
                 outputs.append(v)
             elif id(v) in own:
                 outputs.append(Output(None, same=own[id(v)]))
-            elif isinstance(v._array, Symbol):
-                outputs.append(Output(v._array.node(), node_of(v) is not None, tensor=v))
+            elif id(v) in places:
+                outputs.append(Output(None, again=places[id(v)]))
             else:
-                array = home_of(v._array).fetch(v._array)
-                outputs.append(Output(self.graph.constant(array), node_of(v) is not None, tensor=v))
-        return outputs, tree
+                places[id(v)] = len(outputs)
+                outputs.append(self._output(v, own, bases))
+        for v in shared:
+            for i, other in enumerate(leaves):
+                if isinstance(other, Variable) and other is not v and places.get(id(other)) == i:
+                    way = way_to(other, {id(v._array): v})
+                    if way is not None:
+                        outputs[i] = Output(None, again=places[id(v)], steps=way[1])
+        return outputs, len(leaves), tree
+
+    def _output(self, v: Variable, own: dict[int, Source], bases: dict[int, Variable]) -> Output:
+        """A tensor that was not there before as a result."""
+        if not isinstance(v._array, Symbol):
+            array = home_of(v._array).fetch(v._array)
+            return Output(self.graph.constant(array), node_of(v) is not None, tensor=v)
+        way = way_to(v, bases)
+        if way is not None:
+            return Output(None, same=own[id(way[0])], steps=way[1])
+        return Output(v._array.node(), node_of(v) is not None, tensor=v)
 
     def _gradients(self, outputs, tensors, before) -> Gradients | None:
         """For results that the caller may differentiate: their gradients, for a backward program."""
@@ -329,6 +359,15 @@ class Capture:
         return effects
 
 
+def _sharing(leaves: list, own: dict, bases: dict[int, Variable]) -> list[Variable]:
+    """The tensors of whose memory several results have elements in common."""
+    groups: dict[int, list[Variable]] = {}
+    for v in {id(v): v for v in leaves if isinstance(v, Variable)}.values():
+        if isinstance(v._array, Symbol) and id(v) not in own and way_to(v, bases) is None:
+            groups.setdefault(id(root_of(v)._array), []).append(v)
+    return [root_of(group[0]) for group in groups.values() if len(group) > 1 and overlapping(group)]
+
+
 def _no_change_of(arguments: tuple, given: list, tree) -> None:
     """CaptureError if the function has changed a container among its arguments: later calls give it others."""
     leaves, now = flatten(arguments)
@@ -342,6 +381,12 @@ def _no_symbols_in(value, own: dict) -> None:
     """CaptureError if a returned object holds tensors that the step has made: later calls could not make another of it."""
     if isinstance(value, (str, bytes, int, float, complex, type(None), np.ndarray, np.generic)):
         return
+    if isinstance(value, (Iterator, Awaitable, AsyncIterator)):
+        if isinstance(value, Coroutine):
+            value.close()
+        raise CaptureError(
+            f"the function returns a {type(value).__name__}, which runs later. Make it in an uncompiled function that calls this one"
+        )
     if any(id(t) not in own and isinstance(t._array, Symbol) for t in reach([value]).tensors):
         raise CaptureError(
             f"the function returns an object of class {type(value).__name__} with tensors that it has computed. "

@@ -13,6 +13,7 @@ from .graph import Graph, Node
 from .holdings import Held, Reach
 from .homes import HOST, Home
 from .numbers import Question
+from .sharing import Steps
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,18 +59,24 @@ class Effect:
 
 @dataclass
 class Output:
-    """One tensor that the function returned: a new one with a value, or one that was there before (`same`)."""
+    """One tensor that the function returned: a new one with a value, one that was there before (`same`), or that stands among
+    the results already (`again`: its place); a view of such a one if there are `steps` to it."""
 
     value: Node | None
     requires_grad: bool = False
     same: Source | None = None
+    again: int | None = None
+    steps: Steps | None = None
     tensor: Variable | None = None
     live: bool = False
 
 
 @dataclass
 class Captured:
-    """A step as a graph: its inputs by node, its results, and its effects."""
+    """A step as a graph: its inputs by node, its results, and its effects.
+
+    count: how many results the function returned; those beyond are what others are views of.
+    """
 
     graph: Graph
     sources: dict[Node, Source]
@@ -77,6 +84,7 @@ class Captured:
     questions: list[Question]
     effects: list[Effect]
     outputs: list[Output]
+    count: int
     tree: object
     reach: Reach
     checks: list[Node]

@@ -50,6 +50,10 @@ class Stream:
 
         return draw
 
+    def drawn(self) -> bytes:
+        """Something that changes with each draw."""
+        return str(len(self._capture.draws)).encode()
+
     def _chooses(self, probabilities) -> bool:
         """Whether the program chooses by probabilities that are not known: as the CPU's stream does."""
         return isinstance(probabilities, Symbol) and isinstance(self._stream, MT19937Stream)

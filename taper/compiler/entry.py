@@ -7,13 +7,12 @@ binary interface). Asking NumPy for an address from Python would take longer tha
 from __future__ import annotations
 
 import ctypes
-import sys
 from functools import lru_cache
 
 import numpy as np
 
 from ..native import library, team
-from ..native.arrays import HEAD, WRITEABLE, readable
+from ..native.arrays import CONTIGUOUS, FOREIGN, HEAD, WRITEABLE, readable
 from .program import Program
 
 WORDS = 11
@@ -36,12 +35,6 @@ asleep, and waking it takes some fifty thousand. If it is still awake, less work
 
 PATIENCE = 50_000_000
 """Nanoseconds of work after which a program looks whether it is interrupted."""
-
-FOREIGN = ">" if sys.byteorder == "little" else "<"
-"""How a dtype says that its bytes are in the other order. Not all equal dtypes are one object: their numbers are equal."""
-
-CONTIGUOUS = 0x101
-"""Flags of arrays that lie in C order and are aligned."""
 
 
 def _text(arrays: int, numbers: int, name: str) -> str:

@@ -63,7 +63,7 @@ class Reach:
     inner: the containers that belong to Taper's own objects, and whether they matter as a whole (a module's layers), or
     by the tensors and containers in them alone (an optimizer's state). contents: what else can be changed in place.
     named: what user code reads by name, with the names that were followed: attributes of objects, of classes and of
-    modules. unstepped: the optimizers that have no state yet. What hangs on attributes that no code
+    modules. slots: what objects without a dict hold (`Held`: nothing). unstepped: the optimizers that have no state yet. What hangs on attributes that no code
     names is looked at too, but later calls may find it changed (`watched`: all before that).
     """
 
@@ -79,6 +79,7 @@ class Reach:
     inner: dict[int, bool] = field(default_factory=dict)
     named: list[tuple[object, object, set[str]]] = field(default_factory=list)
     attributes: list[tuple[object, str, object]] = field(default_factory=list)
+    slots: list[tuple[object, str, object]] = field(default_factory=list)
     classes: set[type] = field(default_factory=set)
     randoms: list = field(default_factory=list)
     contents: list[Contents] = field(default_factory=list)
@@ -134,6 +135,9 @@ class Reach:
         found = [Held(c, None, (None,), (v,)) for c, v in self.cells[: watched.cells] if not _is_plain(v)]
         found += [Held(m, None, (name,), (v,)) for m, name, v in self.globals[: watched.globals] if not _is_plain(v)]
         found += [Held(cls, None, (name,), (v,)) for cls, name, v in self.attributes]
+        found += [
+            Held(item, None, (name,), (v,)) for item, name, v in self.slots if name in watched.names and v is not Held
+        ]
         for now, then in self.states:
             if id(now) not in watched.states:
                 continue
@@ -191,6 +195,9 @@ class Reach:
         for owner, name, value in self.attributes:
             if isinstance(owner, type) and not _same(owner.__dict__.get(name), value):
                 return f"the class attribute {owner.__name__}.{name}"
+        for item, name, value in self.slots:
+            if not _same(getattr(item, name, Held), value):
+                return f"the attribute {name!r}"
         for contents in self.contents:
             if not contents.still():
                 return f"what {_WORDS.get(type(contents.item).__name__, 'a container')} holds"
@@ -213,6 +220,12 @@ class Reach:
         for owner, name, value in self.attributes:
             if isinstance(owner, type) and owner.__dict__.get(name) is not value:
                 setattr(owner, name, value)
+        for item, name, value in self.slots:
+            if value is Held:
+                if hasattr(item, name):
+                    object.__delattr__(item, name)
+            elif getattr(item, name, Held) is not value:
+                object.__setattr__(item, name, value)
         for contents in self.contents:
             contents.put_back()
 

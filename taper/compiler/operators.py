@@ -47,6 +47,7 @@ class Fused:
         results: list,
         tree,
         checks: list[Node],
+        numbers: int = 0,
         overwritten: Sequence[Node] = (),
     ):
         self.inputs, self.tree = inputs, tree
@@ -147,7 +148,7 @@ def elementwise(formula: Callable, args: tuple, attrs: dict):
             key += v.dtype, next(rest)
         elif _changes(v):
             key.append(Number)
-            given.append(np.array(v))
+            given.append(v)
         else:
             key += v.__class__, v
     program = _kept(tuple(key), lambda: _captured(formula, args, attrs, likes, OnePass, _changes))
@@ -161,6 +162,47 @@ _ALIKE = (ANY,), (ANY,)
 """How an array of all elements is given, and how a formula sees it."""
 
 
+def element_way(formula: Callable, args: tuple, attrs: dict):
+    """The way into the program of an elementwise formula of arrays of one shape; None where there is none, or the result is
+    of another dtype."""
+    return _way(_element_key(formula, args, attrs), [args[0].dtype])
+
+
+def update_way(rule: Callable, tensors: list[np.ndarray], numbers: dict):
+    """The way into the program of an optimizer's rule, made now, whose results take the places of the parameter and its
+    state. NotImplemented while something else is captured."""
+    if recording.graph is not None:
+        return NotImplemented
+    likes, key = [_ALIKE] * len(tensors), _element_key(rule, tensors, numbers)
+    _kept(key, lambda: _captured(rule, tuple(tensors), numbers, likes, OnePass, _changes))
+    return _way(key, [tensors[0].dtype, *[a.dtype for a in tensors[2:]]])
+
+
+def _element_key(formula: Callable, args: Sequence, attrs: dict) -> tuple:
+    key = [formula, *attrs]
+    for v in (*args, *attrs.values()):
+        key += (v.dtype, _ALIKE) if v.__class__ is np.ndarray else (Number,) if _changes(v) else (v.__class__, v)
+    return tuple(key)
+
+
+def row_way(formula: Callable, x: np.ndarray, along: int, args: tuple):
+    """The way into a program of rows of as many elements as those of `x`, which all its arrays have."""
+    like = x.reshape(-1, x.shape[-1])
+    return _way(_row_key(formula, (like,) * along, args), [x.dtype], x.shape[-1:])
+
+
+def sample_way(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
+    """(way, tails and dtypes of the results) of the program that `rows` runs for these, None where there is none."""
+    program = _programs.get(_row_key(formula, along, args))
+    return None if program is None or program.way is None else (program.way, program.made)
+
+
+def _way(key: tuple, made: list, tail: tuple = ()):
+    """The way into a program whose results have these dtypes and that tail."""
+    program = _programs.get(key)
+    return None if program is None or program.made != [(tail, dtype) for dtype in made] else program.way
+
+
 def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
     """`formula(xp, *along, *args)` of arrays of rows, `along`, by a program for any number of them.
 
@@ -168,17 +210,24 @@ def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
     """
     if recording.graph is not None:
         return NotImplemented
-    given = [a if a.flags.c_contiguous else in_order(a) for a in along]
-    key: list = [formula]
-    for a in given:
-        key += a.shape[1:], a.dtype
-    _describe(args, key, given)
-    if len(given) > len(along):
-        given = [in_order(a) for a in given]
+    given = [a if a.flags.c_contiguous else in_order(a) for a in (*along, *_arrays(args))]
     program = _kept(
-        tuple(key), lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never)
+        _row_key(formula, along, args),
+        lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never),
     )
     return NotImplemented if program is None else program.run(given, len(along[0]))
+
+
+def _arrays(values: tuple) -> list[np.ndarray]:
+    return [v for v in values if isinstance(v, np.ndarray)]
+
+
+def _row_key(formula: Callable, along: tuple[np.ndarray, ...], args: tuple) -> tuple:
+    key: list = [formula]
+    for a in along:
+        key += a.shape[1:], a.dtype
+    _describe(args, key, [])
+    return tuple(key)
 
 
 def _row_shapes(given: list[np.ndarray], along: int) -> list[tuple]:
@@ -204,6 +253,7 @@ def _kept(key: tuple, make: Callable):
         with _making:
             if len(_programs) >= LIMIT:
                 _programs.clear()
+                Native.ways.clear()
             found = _programs[key] = make()
     return found
 
@@ -236,7 +286,7 @@ def _captured(formula: Callable, args: tuple, attrs: dict, shapes: list[tuple], 
             if not settled() or not all(isinstance(r, Symbol) or r is None for r in results):
                 return None
             nodes = [None if r is None else r.node() for r in results]
-            return program(graph, [*inputs, *numbers], nodes, tree, recording.checks)
+            return program(graph, [*inputs, *numbers], nodes, tree, recording.checks, len(numbers))
         except CaptureError:
             return None
 
@@ -269,7 +319,7 @@ def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, chang
                 return None
             # The gradient, which is second, stays as it is.
             nodes = [r.node() for r in results]
-            return Fused(graph, [*inputs, *numbers], nodes, None, [], [inputs[0], *inputs[2:]])
+            return Fused(graph, [*inputs, *numbers], nodes, None, [], len(numbers), [inputs[0], *inputs[2:]])
         except CaptureError:
             return None
 
@@ -278,6 +328,8 @@ def lend() -> None:
     """Let the CPU namespace run large kernels natively; `native_available` says that machine code can be made."""
     keep_freed_memory()
     Native.run, Native.elementwise, Native.rows, Native.update = run, elementwise, rows, update
+    Native.element_way, Native.row_way, Native.sample_way = element_way, row_way, sample_way
+    Native.update_way, Native.ways = update_way, {}
     Native.recurrence, Native.recurrence_grad = _of_sequences("recurrence"), _of_sequences("recurrence_grad")
     Native.attention, Native.attention_grad = _of_sequences("attention"), _of_sequences("attention_grad")
 

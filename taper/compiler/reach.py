@@ -10,19 +10,21 @@ import functools
 import gc
 import types
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextvars import ContextVar
+from io import IOBase
 
 import numpy as np
 
+from ..autograd.naming import PACKAGES
 from ..autograd.nodes import Node as TapeNode
 from ..autograd.tape import Variable
 from ..dtypes import dtype as Dtype
 from ..tensor.random import Generator
 from .contents import Contents
 from .errors import CaptureError
-from .holdings import Reach
-from .surroundings import is_consumed, is_library, is_random
+from .holdings import Held, Reach
+from .surroundings import clock_of, is_consumed, is_library, is_random
 
 LIMIT = 200_000
 """Objects looked at before giving up."""
@@ -37,8 +39,6 @@ _CHANGED = (np.ndarray, bytearray)
 
 _LOOKED_UP = frozenset(("globals", "vars", "eval", "exec"))
 """By these code reads variables that it does not name."""
-
-_PACKAGE = __name__.partition(".")[0]
 
 _LIBRARY = ("builtins", "collections", "functools", "itertools", "operator")
 """Modules of Python's own whose objects may hold tensors where no attribute shows them."""
@@ -179,6 +179,8 @@ def _look(item, found: Reach, stack: list) -> None:
             f"the function takes from an iterator ({type(item).__name__}), which a program cannot do. "
             "Take the next element outside and pass it as an argument"
         )
+    elif isinstance(item, IOBase) and found.watched is None:
+        raise CaptureError("the function uses a file, which a program cannot do. Read and write outside of it")
     elif isinstance(item, types.MethodType):
         stack += [item.__func__, item.__self__]
     elif isinstance(item, (type, types.ModuleType)):
@@ -227,8 +229,10 @@ def _look(item, found: Reach, stack: list) -> None:
                 found.named.append((cls, read, set()))
         for cls in type(item).__mro__:
             for name in _slots(cls):
-                value = getattr(item, name, None)
-                if value is not None and not isinstance(value, _PLAIN):
+                value = getattr(item, name, Held)
+                if _users_own(cls):
+                    found.slots.append((item, name, value))
+                if value is not Held and not isinstance(value, _PLAIN):
                     stack.append(value)
         if state is None and type(item).__module__ in _LIBRARY:
             # A container that is written in C, such as a deque or what functools.lru_cache makes.
@@ -238,11 +242,13 @@ def _look(item, found: Reach, stack: list) -> None:
 def _slots(cls) -> tuple:
     slots = cls.__dict__.get("__slots__", ())
     slots = (slots,) if isinstance(slots, str) else slots
-    return tuple(s for s in slots if not s.startswith("__"))
+    private = cls.__name__.lstrip("_")
+    names = (f"_{private}{s}" if s.startswith("__") and not s.endswith("__") else s for s in slots)
+    return tuple(s for s in names if s not in ("__dict__", "__weakref__"))
 
 
 def _ours(module: str | None) -> bool:
-    return module is not None and module.partition(".")[0] == _PACKAGE
+    return module is not None and module.partition(".")[0] in PACKAGES
 
 
 def _filled(cell: types.CellType) -> bool:
@@ -255,23 +261,31 @@ def _filled(cell: types.CellType) -> bool:
 
 def _look_at_function(function: types.FunctionType, found: Reach, stack: list, library: bool) -> None:
     """The closure, the defaults and, unless it is a library's, the named globals of a function."""
+    mentioned = names_in(function.__code__)
     for cell in function.__closure__ or ():
         if _filled(cell):
+            _refuse_clocks(cell.cell_contents, () if library else mentioned)
             found.cells.append((cell, cell.cell_contents))
             stack.append(cell.cell_contents)
     stack.extend(function.__defaults__ or ())
     stack.extend((function.__kwdefaults__ or {}).values())
     names = function.__globals__
-    mentioned = names_in(function.__code__)
     if not library and not _LOOKED_UP.isdisjoint(mentioned):
         stack.extend(v for v in names.values() if isinstance(v, (Variable, list, dict)) or _ours(type(v).__module__))
     found.names.update(mentioned, words_in(function.__code__))
     for name in () if library else mentioned:
         if name in names:
             value = names[name]
+            _refuse_clocks(value, mentioned)
             if not isinstance(value, types.ModuleType):
                 found.globals.append((names, name, value))
             stack.append(value)
+
+
+def _refuse_clocks(value, mentioned: Collection[str]) -> None:
+    clock = clock_of(value, mentioned)
+    if mentioned and clock is not None:
+        raise CaptureError(f"the function reads the clock ({clock}), which a program cannot do. Read it outside")
 
 
 def names_in(code: types.CodeType) -> list[str]:

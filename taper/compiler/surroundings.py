@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import random
 import sys
+import threading
 import types
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from pathlib import PurePath
 
-_PACKAGE = __name__.partition(".")[0]
+from ..autograd.naming import PACKAGES
+
 _PACKAGES = ("site-packages", "dist-packages")
 """Folders of installed packages."""
 
@@ -44,7 +47,7 @@ def _is_installed(top: str) -> bool:
 
 def _uses_taper(top: str) -> bool:
     """Whether a module of a package has something of Taper among its variables."""
-    if top == _PACKAGE:
+    if top in PACKAGES:
         return True
     inside = [m for name, m in list(sys.modules.items()) if name == top or name.startswith(top + ".")]
     return any(_is_tapers(value) for m in inside for value in list(getattr(m, "__dict__", {}).values()))
@@ -57,12 +60,76 @@ def _is_tapers(value) -> bool:
         name = value.__module__ or ""
     else:
         return False
-    return isinstance(name, str) and name.partition(".")[0] == _PACKAGE
+    return isinstance(name, str) and name.partition(".")[0] in PACKAGES
 
 
 def is_consumed(item) -> bool:
     """Whether this is an iterator of Python's own: what is read from it is gone, and nothing shows it."""
     return isinstance(item, Iterator) and type(item).__module__ in ("builtins", "itertools")
+
+
+_CLOCKS = {
+    "time": frozenset(f"{name}{ns}" for name in ("time", "monotonic", "perf_counter", "process_time", "thread_time") for ns in ("", "_ns")),
+    "datetime": frozenset(("now", "utcnow", "today")),
+}  # fmt: skip
+"""What says another thing whenever it is asked, by modules."""
+
+
+def clock_of(value, mentioned: Container[str]) -> str | None:
+    """The clock that code reads which mentions these names, and has `value` in a variable; None if it reads none there."""
+    if isinstance(value, types.BuiltinFunctionType) and value.__name__ in _CLOCKS.get(value.__module__ or "", ()):
+        return f"{value.__module__}.{value.__name__}"
+    if isinstance(value, types.ModuleType):
+        module = value.__name__
+    else:
+        module = value.__module__ if isinstance(value, type) and value.__module__ == "datetime" else ""
+    read = [name for name in sorted(_CLOCKS.get(module, ())) if name in mentioned]
+    return f"{module}.{read[0]}" if read else None
+
+
+class _Listener:
+    """Stands for a stream of text: what this thread writes is noted and goes nowhere."""
+
+    def __init__(self, stream, said: list[str]):
+        self._stream, self._said, self._thread = stream, said, threading.get_ident()
+
+    def __getattr__(self, name: str):
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        if threading.get_ident() != self._thread:
+            return self._stream.write(text)
+        self._said.append("prints")
+        return len(text)
+
+
+@contextmanager
+def unheard():
+    """A list that gets an entry when this thread prints or logs; nothing is seen of it, for the eager run will do it again."""
+    said: list[str] = []
+    streams = sys.stdout, sys.stderr
+    listeners = [None if s is None else _Listener(s, said) for s in streams]
+    logging, thread = sys.modules.get("logging"), threading.get_ident()
+    handle = None if logging is None else logging.Logger.handle
+
+    def heard(logger, record):
+        if threading.get_ident() != thread:
+            return handle(logger, record)
+        said.append("logs")
+
+    sys.stdout, sys.stderr = listeners
+    if logging is not None:
+        logging.Logger.handle = heard
+    try:
+        yield said
+    finally:
+        # What the function has put there itself stays.
+        if sys.stdout is listeners[0]:
+            sys.stdout = streams[0]
+        if sys.stderr is listeners[1]:
+            sys.stderr = streams[1]
+        if logging is not None:
+            logging.Logger.handle = handle
 
 
 class Randomness:

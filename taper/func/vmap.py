@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd.tape import Variable
+from ..backends.making import making
 from ..tensor import stack, zeros
 from ..tensor.random import default_generator
 from ..utils._pytree import _broadcast_to_and_flatten, tree_flatten, tree_map, tree_unflatten
@@ -35,7 +36,7 @@ def vmap(
         size, dims, leaves, spec = _batched_inputs(in_dims, args, func)
         if size == 0:
             return _of_nothing(func, dims, leaves, spec, out_dims, kwargs)
-        before = default_generator.stream.get_state() if randomness != "different" else None
+        before = _drawn() if randomness != "different" else None
         rows, out_spec = [], None
         for i in range(size):
             if randomness == "same" and i:
@@ -43,7 +44,7 @@ def vmap(
             example = [leaf if dim is None else leaf.select(dim, i) for leaf, dim in zip(leaves, dims)]
             row, out_spec = tree_flatten(func(*tree_unflatten(example, spec), **kwargs))
             rows.append(_checked(row, func))
-        if randomness == "error" and _differ(before, default_generator.stream.get_state()):
+        if randomness == "error" and _differ(before, _drawn()):
             raise RuntimeError(
                 "vmap: called random operation while in randomness error mode. Please either use the 'same' or "
                 "'different' randomness flags on vmap or perform the randomness operation out of vmap"
@@ -51,6 +52,12 @@ def vmap(
         return _stacked(rows, out_spec, out_dims, func)
 
     return mapped
+
+
+def _drawn():
+    """Something that changes when random numbers are drawn: the generator's state, or what a captured step has drawn."""
+    stream = default_generator.stream
+    return stream.get_state() if making.constant is None else stream.drawn()
 
 
 def _differ(a, b) -> bool:

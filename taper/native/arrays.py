@@ -7,6 +7,7 @@ binary interface.
 from __future__ import annotations
 
 import ctypes
+import sys
 from functools import lru_cache
 
 import numpy as np
@@ -14,8 +15,11 @@ import numpy as np
 HEAD = object.__basicsize__
 """Bytes before an array's own fields: data, nd, dimensions, strides, base, descr, flags."""
 
-WRITEABLE = 0x501
-"""Flags of arrays that lie in C order, are aligned and may be written."""
+FOREIGN = ">" if sys.byteorder == "little" else "<"
+"""How a dtype says that its bytes are in the other order. Not all equal dtypes are one object: their numbers are equal."""
+
+CONTIGUOUS, WRITEABLE = 0x101, 0x501
+"""Flags of arrays that lie in C order and are aligned; that may also be written."""
 
 
 @lru_cache(None)

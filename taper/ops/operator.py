@@ -39,7 +39,7 @@ class Operator:
     __slots__ = (
         *("name", "forward", "inputs", "variadic", "attrs", "rules", "joint", "promote", "outputs", "aux", "view"),
         *("grad_name", "half_native", "broadcasts", "part", "plans", "code", "refuses", "fused", "differentiable"),
-        "first",
+        *("first", "single"),
     )
 
     def __init__(
@@ -67,6 +67,7 @@ class Operator:
         self.name, self.promote, self.view = name, promote, view
         self.forward = in_one_pass(forward, fused) if fused else forward
         self.outputs, self.aux, self.half_native = outputs, aux, half_native
+        self.single = outputs == 1 and not view  # one result of its own, perhaps with what the rules alone take
         self.code = self.forward.__code__  # by which a profile knows it
         self.inputs, self.variadic, self.attrs = _parameters(forward)
         self.joint = joint
@@ -96,7 +97,7 @@ class Plan:
     A joint rule is one step with input index -1.
     """
 
-    __slots__ = ("op", "mask", "keep", "steps", "node_class", "general", "flow", "save", "holds")
+    __slots__ = ("op", "mask", "keep", "steps", "node_class", "flow", "save", "holds")
 
     INPUT, OUTPUT, SHAPE, DTYPE, ATTR, AUX = range(6)
 
@@ -107,7 +108,6 @@ class Plan:
         self.node_class = None
         self.flow: Callable | None = None  # made by the tape when first needed
         self.save: Callable | None = None  # likewise
-        self.general = operator.joint is not None or operator.variadic
         if operator.joint is not None:
             self.steps.append((-1, operator.joint, self._positions(operator.joint)))
         else:

@@ -10,7 +10,7 @@ from .. import dtypes
 from ..autograd.dispatch import apply
 from ..autograd.places import memory_owner
 from ..autograd.recording import node_of
-from ..autograd.tape import Variable, counter_of, wrap
+from ..autograd.tape import UNCOUNTED, Variable, counter_of, wrap
 from ..backends.cuda import driver
 from ..backends.device import CPU
 from ..backends.device import device as places
@@ -482,8 +482,8 @@ class ConversionMethods:
     get_device = get_device
 
     def is_inference(self):
-        """Whether the tensor was made in inference mode: not remembered, so False."""
-        return False
+        """Whether the tensor was made in inference mode."""
+        return self._counter is UNCOUNTED
 
     @property
     def layout(self):

@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from .. import dtypes
-from ..autograd.outputs import into
+from ..autograd.outputs import MATCHING, into
 from ..autograd.places import beside, brought
 from ..autograd.recording import node_of
 from ..autograd.tape import Variable, alias, counter_of, wrap
@@ -175,7 +175,7 @@ def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False, 
 
 def _written(out, array):
     """An array put into `out`, of its dtype, which takes its shape."""
-    return into(out, beside(out, array), "dtype {0} does not match dtype of out parameter ({1})", warns=False)
+    return into(out, beside(out, array), MATCHING, warns=False)
 
 
 def _row_in(out, array):
@@ -300,6 +300,8 @@ def _like(name, make):
         np_dtype = element_type(dtype, name, array.dtype)
         if device is None and array.__class__ is np.ndarray:
             return leaf(make(array, np_dtype, order="K"), requires_grad)
+        if hasattr(input, "emptied") and name != "ones_like":
+            return input.emptied().to(input.dtype if dtype is None else dtype)._recording(requires_grad)
         where = place_of(array) if device is None else place(device)
         if place_of(array) == where:
             return leaf(made_at(where, make, array, dtype=np_dtype, order="K"), requires_grad)

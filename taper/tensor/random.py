@@ -12,9 +12,9 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import apply
-from ..autograd.inplace import check_writable
+from ..autograd.inplace import check_writable, legacy_name
 from ..autograd.modes import is_grad_enabled
-from ..autograd.outputs import into
+from ..autograd.outputs import MATCHING, into
 from ..autograd.recording import node_of
 from ..autograd.tape import Variable, changed, wrap
 from ..backends import namespace_of
@@ -232,7 +232,7 @@ def _options(name: str, draw):
         np_dtype = element_type(dtype, name, None if out is None else out._array.dtype)
         _check_real(name, np_dtype)
         array = draw(stream_of(generator, where), size_of(size, name), np_dtype)
-        return leaf(array, requires_grad) if out is None else into(out, wrap(array), warns=False)
+        return leaf(array, requires_grad) if out is None else into(out, wrap(array), MATCHING, warns=False)
 
     factory.__name__ = factory.__qualname__ = name
     return factory
@@ -314,7 +314,7 @@ def randint(
     low, high = (int(v.item()) if isinstance(v, Variable) else v for v in (values["low"], values["high"]))
     where = where if out is None else place_of(out._array)
     array = stream_of(generator, where).integers(sequence_of(values["size"], "randint"), low, high, np_dtype)
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array), warns=False)
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array), MATCHING, warns=False)
 
 
 def _check_bounds_type(np_dtype: np.dtype) -> None:
@@ -347,7 +347,7 @@ def randperm(
     np_dtype = element_type(dtype, "randperm", dtypes.int64.np if out is None else out._array.dtype)
     where = where if out is None else place_of(out._array)
     array = stream_of(generator, where).permutation(n, np_dtype)
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array), warns=False)
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array), MATCHING, warns=False)
 
 
 def normal(
@@ -370,7 +370,11 @@ def normal(
             where = place_of(t._array)
     stream = stream_of(generator, where)
     if isinstance(mean, Variable) or isinstance(std, Variable):
+        if out is not None and out._array.dtype.kind not in "fVc":
+            raise NotImplementedError(f"\"normal_kernel_cpu\" not implemented for '{legacy_name(out._array.dtype)}'")
         array = _normal_each(stream, mean, std)
+        if out is not None:
+            return into(out, wrap(array))
         if out is None and not requires_grad:
             given = [t if isinstance(t, Variable) else None for t in (mean, std)]
             which = (given[0] is not None) + 2 * (given[1] is not None)
@@ -385,7 +389,7 @@ def normal(
         _check_std(std)
         np_dtype = element_type(dtype, "normal", None if out is None else out._array.dtype)
         array = stream.normal(size_of((size,), "normal"), float(mean), float(std), np_dtype)
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array), warns=False)
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array), MATCHING, warns=False)
 
 
 def _check_std(std) -> None:
@@ -449,6 +453,8 @@ def multinomial(input, num_samples: int, replacement: bool = False, *, generator
     """`num_samples` indices drawn from each row of weights, int64. RuntimeError for weights that are no distribution."""
     if out is not None and out._array.dtype != np.int64:
         raise RuntimeError(f"multinomial expects Long tensor out, got: {out.dtype}")
+    if input._array.shape and input._array.shape[-1] > 1 << 24:
+        raise RuntimeError(f"number of categories cannot exceed 2^24, but there are {input._array.shape[-1]}")
     made = stream_of(generator, place_of(input._array)).multinomial(input._array, num_samples, replacement)
     return wrap(made) if out is None else into(out, wrap(made), warns=False)
 

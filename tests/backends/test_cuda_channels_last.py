@@ -21,9 +21,7 @@ def copies(cudnn_there, monkeypatch):
     taper.zeros(1).cuda()
     seen = []
 
-    def noting(name):
-        function = getattr(cupy.ndarray, name)
-
+    def watched(name, function):
         def noted(self, *args, **options):
             made = function(self, *args, **options)
             if self.size > BIG and self.ndim == 4 and made.data.ptr != self.data.ptr:
@@ -33,7 +31,7 @@ def copies(cudnn_there, monkeypatch):
         return noted
 
     for name in ("reshape", "copy", "ravel"):
-        monkeypatch.setattr(cupy.ndarray, name, noting(name))
+        monkeypatch.setattr(cupy.ndarray, name, watched(name, getattr(cupy.ndarray, name)))
     plain = cupy.ascontiguousarray
 
     def laid(a, *args, **options):

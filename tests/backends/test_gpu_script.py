@@ -32,7 +32,9 @@ def test_programs_run(monkeypatch, name):
     """Eagerly on the stand-in: losses fall, results are JSON."""
     monkeypatch.setattr(script, "STEPS", 1)
     monkeypatch.setattr(
-        script, "alternate", lambda sides, rounds, seconds: {s: [f() or 1.0 for _ in range(rounds)] for s, f in sides.items()}
+        script,
+        "alternate",
+        lambda sides, rounds, seconds: {s: [f() or 1.0 for _ in range(rounds)] for s, f in sides.items()},
     )
     with gpus("standin"):
         found = json.loads(json.dumps(script.times(name, ["Taper"], 2)))
@@ -57,7 +59,9 @@ def ran(monkeypatch):
             raise subprocess.TimeoutExpired(command, timeout)
         failed = isinstance(answer, str)
         return SimpleNamespace(
-            returncode=int(failed), stdout="" if failed else f"noise\n{json.dumps(answer)}\n", stderr=answer if failed else ""
+            returncode=int(failed),
+            stdout="" if failed else f"noise\n{json.dumps(answer)}\n",
+            stderr=answer if failed else "",
         )
 
     monkeypatch.setattr(script.subprocess, "run", run)
@@ -94,7 +98,9 @@ def test_the_whole_script_on_answers(ran, monkeypatch, capsys):
     monkeypatch.setattr(script, "torch_with_cuda", lambda: SimpleNamespace(__version__="2.13"))
     monkeypatch.setattr(script, "check", lambda seconds: f"7 passed within {seconds:.0f}")
     facts = SimpleNamespace(name="GPU", major=9, minor=0)
-    monkeypatch.setattr(script.taper, "cuda", SimpleNamespace(is_available=lambda: True, get_device_properties=lambda: facts))
+    monkeypatch.setattr(
+        script.taper, "cuda", SimpleNamespace(is_available=lambda: True, get_device_properties=lambda: facts)
+    )
     slow = {"seconds": {"Taper": 4e-3, "PyTorch": 3e-3}, "losses": {"Taper": 2.3, "PyTorch": 3.3}}
     ran.answers = [{"version": 1}, GOOD, slow, {"seconds": {"Taper": 1e-5, "PyTorch": 1e-5}, "losses": {}}]
     assert script.main(["mlp", "gpt", "small"]) == 0
@@ -115,5 +121,7 @@ FAILED tests/a.py::test_y - AssertionError: 1 != 2
 
 def test_logs_are_counted(capsys):
     said = script._outcome([LOG, "Segmentation fault"], 1, 230.0)
-    assert said.startswith("1 passed, 1 failed, 1 skipped") and "2 not run" in said and "1 processes without tests" in said
+    assert (
+        said.startswith("1 passed, 1 failed, 1 skipped") and "2 not run" in said and "1 processes without tests" in said
+    )
     assert "test_y: AssertionError: 1 != 2" in capsys.readouterr().out

@@ -7,6 +7,7 @@ import mmap
 import re
 import sys
 from functools import cache
+from math import ceil
 
 import numpy as np
 import pytest
@@ -49,7 +50,8 @@ def run(type, machine, a, b, c, bias, row_blocks, columns, packs, chunks=None):
     """c = a b + bias, as it is cut."""
     size, (m, k), n = a.itemsize, a.shape, b.shape[1]
     start, column_blocks = np.zeros(1, np.int64), -(-n // columns)
-    k_block = -(-(-(-k // -(-k // K_BLOCK))) // 8) * 8
+    blocks = ceil(k / K_BLOCK)
+    k_block = 8 * ceil(k / blocks / 8)
     a_row, a_step, b_step, b_column = (
         s // size if d > 1 else 1 for x in (a, b) for s, d in zip(x.strides, x.shape)
     )  # fmt: skip

@@ -70,9 +70,14 @@ def _step(cell, x, h, c, w, b):
 def _step_grad(cell, gradients, before_h, before_c, saved, w):
     """`recurrence_grad` of one step."""
     before = (before_h,) if before_c is None else (before_h, before_c)
-    made = NotImplemented if Native.rows is None else Native.rows(_backward(cell), (*gradients, *saved, *before), ())
+    if Native.rows is None:
+        return NotImplemented
+    # All are of one shape: the formulas are of each element by itself.
+    made = Native.rows(_backward(cell), tuple([a.reshape(-1) for a in (*gradients, *saved, *before)]), ())
     if made is NotImplemented:
         return made
+    shape = before_h.shape
+    made = [a.reshape(shape) for a in (made if made.__class__ is list else [made])]
     dx, rest = np.concatenate(made[: cell.gates], axis=1), made[cell.gates :]
     dr = dx
     if cell.splits:

@@ -9,6 +9,7 @@ import numpy as np
 from ...autograd.casting import in_lower_precision
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
+from ...errors import warn
 from ...ops.attention import attention, joint_attention
 from ...tensor.activation import softmax
 from ...tensor.creation import full_like, ones, zeros_like
@@ -216,6 +217,8 @@ def _self_attended(x, heads: int, to_heads, from_heads, mask, drop, causal: bool
 
 def _separate(mask, padding, batch: int, heads: int, dtype):
     """Both masks as numbers to add, one for each batch and head in two dimensions."""
+    if padding is not None and mask is not None and padding.dtype != mask.dtype:
+        warn("Support for mismatched key_padding_mask and attn_mask is deprecated. Use same type for both instead.")
     mask, padding = _as_added(mask, dtype), _as_added(padding, dtype)
     if mask is not None and mask._array.ndim == 3:
         mask = mask.reshape(batch, heads, *mask._array.shape[1:])

@@ -116,7 +116,8 @@ def multi_margin_loss(
         raise RuntimeError(
             f"expected scalar type {word(input._array)} but found {word(weight._array)} (the weight of multi_margin_loss)"
         )
-    loss = (margin - x.gather(1, y.unsqueeze(1)) + x).clamp_min(0)
+    loss = margin - x.gather(1, y.unsqueeze(1)) + x
+    loss = where(loss > 0, loss, 0.0)  # also of what is no number
     loss = loss**p if p > 1 else loss
     if weight is not None:
         loss = loss * weight[y].unsqueeze(1)
@@ -147,9 +148,9 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     listed = (((y < 0).cumsum(1)) == 0).unsqueeze(2)
     is_target = ((y.unsqueeze(2) == beside(y, np.arange(x._array.shape[1]))) & listed).any(1)
     picked = x.gather(1, y.clamp_min(0))
-    pair = (1 - (picked.unsqueeze(2) - x.unsqueeze(1))).clamp_min(0)
-    counted = listed & ~is_target.unsqueeze(1)
-    loss = (pair * counted).sum((1, 2)) / x._array.shape[1]
+    pair = 1 - (picked.unsqueeze(2) - x.unsqueeze(1))
+    counted = listed & ~is_target.unsqueeze(1) & (pair > 0)
+    loss = where(counted, pair, 0.0).sum((1, 2)) / x._array.shape[1]
     return reduced(loss.squeeze(0) if single else loss, reduction)
 
 

@@ -13,6 +13,7 @@ from ...autograd.dispatch import apply
 from ...autograd.naming import shown
 from ...autograd.outputs import into
 from ...autograd.tape import changed
+from ...backends import namespace_of
 from ...ops import normalization as ops
 from .floating import fits, needs_floating
 from .padding import pad
@@ -71,10 +72,16 @@ def count_batch(tracked) -> None:
     changed(tracked)
 
 
+def counted(tracked) -> float:
+    """How many batches were counted; in a captured step a number that the program computes."""
+    return namespace_of(tracked._array).number(tracked._array)
+
+
 def _follow(running, value: np.ndarray, momentum: float) -> None:
     """running <- (1 - momentum) running + momentum value"""
     array = running._array
-    array *= array.dtype.type(1 - momentum)
+    kept = 1 - momentum
+    array *= kept if hasattr(kept, "node_as") else array.dtype.type(kept)
     array += (value * momentum).astype(array.dtype, copy=False)
     changed(running)
 

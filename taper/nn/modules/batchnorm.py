@@ -11,7 +11,7 @@ from ...dtypes import bfloat16, float16, int64
 from ...tensor import cat, empty, ones, tensor, zeros
 from .. import functional as F
 from .. import init
-from ..functional.normalization import count_batch
+from ..functional.normalization import count_batch, counted
 from ..module import Module
 from ..parameter import Parameter, UninitializedBuffer, UninitializedParameter
 from .lazy import LazyModule
@@ -107,7 +107,7 @@ class _BatchNorm(_NormBase):
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
             count_batch(self.num_batches_tracked)
             if self.momentum is None:  # the plain average of all batches
-                momentum = 1.0 / float(self.num_batches_tracked)
+                momentum = 1.0 / counted(self.num_batches_tracked)
         by_batch = self.training or (self.running_mean is None and self.running_var is None)
         keeps = not self.training or self.track_running_stats
         return F.batch_norm(
@@ -209,7 +209,7 @@ class SyncBatchNorm(_BatchNorm):
     def _keep(self, mean, var) -> None:
         """Let the running statistics follow those of a batch."""
         self.num_batches_tracked.add_(1)
-        momentum = 1.0 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        momentum = 1.0 / counted(self.num_batches_tracked) if self.momentum is None else self.momentum
         with no_grad():
             self.running_mean.mul_(1 - momentum).add_(mean * momentum)
             self.running_var.mul_(1 - momentum).add_(var * momentum)
