@@ -67,7 +67,7 @@ def apply(operator: Operator, *inputs, **attrs):
         if operator.aux:
             aux, out = out[1:], out[0]
         if out.__class__ is not ndarray:
-            out = cpu.asarray(out)
+            out = _as_array(cpu, out, None)  # a copy on a GPU stays there
     made = wrap(out)
     if operator.differentiable and is_grad_enabled():
         edges = [(t._node if t._view is None else node_of(t)) if isinstance(t, Variable) else None for t in inputs]

@@ -67,7 +67,7 @@ _portable = _Portable(
             )
         },
         "softmax": {"FEW": 0},
-        "views": {"window": views.window, "diagonal_of": views.diagonal_of},
+        "views": {"window": views.window, "expanded": views.expanded, "diagonal_of": views.diagonal_of},
     },
 )
 # The flat places of classes would be remembered on the device that was current when they were first asked for.

@@ -16,6 +16,11 @@ def window(x, shape, strides, start=0):
     return cupy.ndarray(tuple(shape), x.dtype, memptr=x.data + start, strides=tuple(strides))
 
 
+def expanded(x, shape):
+    """x with its dimensions of size 1, and missing first ones, repeated to a shape: a view with strides of 0."""
+    return cupy.broadcast_to(x, tuple(shape))
+
+
 def seen_as(x, dtype):
     """The memory of x read as another dtype, whose last dimension is as many times longer or shorter."""
     if dtype.itemsize == x.itemsize:

@@ -18,6 +18,7 @@ from ..windows import TRANSPOSED, WINDOWS, Axis
 
 HALVES = ("float16", "bfloat16")
 CONVOLUTIONS = ("conv", "conv_input", "conv_weight")
+PARTS = ("slice", "positive")
 
 
 def keep_channels_last(
@@ -40,12 +41,22 @@ def keep_channels_last(
 
 
 def _narrowed(node: Node) -> tuple[Node, Node] | None:
-    """The operands of a convolution before they were widened from half precision; None if they were not."""
-    x, y = node.inputs
-    if x.op != "cast" or y.op != "cast" or x.ndim < 4 or y.ndim < 4:
-        return None
-    x, y = x.inputs[0], y.inputs[0]
+    """The operands of a convolution before they were widened from half precision, and before a part of them was taken; None if
+    they were not."""
+    found = []
+    for x in node.inputs:
+        while x.op in PARTS:
+            x = x.inputs[0]
+        if x.op != "cast" or x.ndim < 4:
+            return None
+        found.append(x.inputs[0])
+    x, y = found
     return (x, y) if x.dtype == y.dtype and x.dtype.name in HALVES else None
+
+
+def _turned(attrs: tuple) -> list[tuple[int, ...]]:
+    """Numbers for each dimension, where dimension 1 is the last."""
+    return [(a[0], *a[2:], a[1]) for a in attrs]
 
 
 class _Moving:
@@ -122,14 +133,25 @@ class _Moving:
         if pair is None:
             return False
         shape, stride, padding, dilation, groups, _ = node.attrs
-        x, y = pair
-        routine = Convolving(node.op, x.shape, y.shape, shape, stride, padding, dilation, groups, x.dtype.name)
-        operands = tuple(self.lasting(a, a.ndim) for a in pair)
-        (made,) = self.graph.routine(routine, operands, [((shape[0], *shape[2:], shape[1]), x.dtype)])
+        (x, y), dtype = node.inputs, pair[0].dtype
+        routine = Convolving(node.op, x.shape, y.shape, shape, stride, padding, dilation, groups, dtype.name)
+        operands = tuple(self.operand(a, half) for a, half in zip(node.inputs, pair))
+        (made,) = self.graph.routine(routine, operands, [((shape[0], *shape[2:], shape[1]), dtype)])
         # As the eager engine has it, cuDNN rounds.
         made = self.graph.cast(made, node.dtype)
         self.folded[node] = made, tuple(shape)
         return True
+
+    def operand(self, x: Node, half: Node) -> Node:
+        """An operand with its channels last, of half precision: the part of it that the convolution takes."""
+        parts = []
+        while x.op in PARTS:
+            parts += [x] if x.op == "slice" else []
+            x = x.inputs[0]
+        made = self.lasting(half, half.ndim)
+        for part in reversed(parts):
+            made = self.graph.slice(made, *_turned(part.attrs))
+        return made
 
     def window(self, node: Node) -> bool:
         """Windows over all but the channels: one more dimension, in which a window has one element."""
@@ -210,8 +232,7 @@ class _Moving:
 
     def slice(self, node: Node) -> bool:
         (x,) = node.inputs
-        attrs = [(a[0], *a[2:], a[1]) for a in node.attrs]
-        self.last[node] = self.graph.slice(self.last[x], *attrs)
+        self.last[node] = self.graph.slice(self.last[x], *_turned(node.attrs))
         return True
 
     def concat(self, node: Node) -> bool:
