@@ -1,12 +1,13 @@
 """Taper on a GPU: whether its operators are right there, and how its training steps compare with PyTorch's.
 
-    python -m benchmarks.gpu [--no-check] [--torch-compile] [--rounds N] [names ...]
+    python -m benchmarks.gpu [--no-check] [--torch-compile] [--rounds N] [--seconds S] [names ...]
 
 It needs a machine with an NVIDIA GPU, `pip install taper[cuda,test]`, and, for the comparison, PyTorch with CUDA. First the
 whole operator table, eager and compiled, and the tests of devices and training run on the device (`pytest -m gpu`), dealt out to
 several processes. Then each program is timed, eager and compiled, in turns with PyTorch where that is there, its first losses
-found equal before. What fails is told and left out: programs run in processes of their own. A short table comes last. Without
-a GPU it says so. It takes under eight minutes.
+found equal before. What fails is told and left out: programs run in processes of their own, and what takes longer than its share
+of the time is stopped. A short table comes last. Without a GPU it says so. It takes under eight minutes: checks that take less
+than their share leave the rest to the programs.
 """
 
 from __future__ import annotations
@@ -36,8 +37,11 @@ ROOT = Path(__file__).parent.parent
 STEPS = 5
 """Steps between two waits for the device: a program waits for it as seldom as it can."""
 
-CHECK_SECONDS, PROGRAM_SECONDS = 230, 75
-"""How long all checks, and one program, may take."""
+SECONDS, CHECK_SECONDS, PROGRAM_SECONDS = 460, 230, 75
+"""How long everything, all checks, and one program may take."""
+
+LEAST = 20
+"""Seconds without which a program is not begun."""
 
 PROCESSES = min(12, os.cpu_count() or 1)
 
@@ -134,7 +138,7 @@ TARGETS = {"mlp": (2, 1), "lenet": (3, 1.3), "resnet18": (1, 0.95), "gpt": (1, 0
 
 
 SIDES = ("Taper", "Taper compiled", "PyTorch", "torch.compile")
-# Steps are captured with parameters in C order.
+# Steps are captured with parameters in C order; their arrays of half precision have channels last by themselves.
 INSTEAD = {("resnet18", "Taper compiled"): functools.partial(resnet18, form="contiguous_format")}
 
 
@@ -152,7 +156,22 @@ def waiting(T, step: Callable[[], Any]) -> Callable[[], None]:
 # The tests that need a device.
 
 
-def check() -> str:
+class Time:
+    """What is left of the seconds that a run may take."""
+
+    def __init__(self, seconds: float):
+        self.until = time.monotonic() + seconds
+
+    @property
+    def left(self) -> float:
+        return self.until - time.monotonic()
+
+    def share(self, wanted: float, of: int) -> float:
+        """The seconds for one of several things to do: those wanted, or an equal share of what is left."""
+        return min(wanted, max(0.0, self.left) / of)
+
+
+def check(seconds: float) -> str:
     """Run the tests that need a device, in several processes; how many did what. Failures are printed."""
     pytest = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", "-p", "benchmarks.share", "--tb=short"]
     pytest += ["--timeout=60", "-m", "gpu and not slow", "tests/backends", "tests/compiler/test_cuda_device.py"]
@@ -163,7 +182,7 @@ def check() -> str:
             out = stack.enter_context(log.open("w"))
             command = [*pytest, "--share", f"{i}/{PROCESSES}"]
             running.append(subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=environment))
-        until = time.monotonic() + CHECK_SECONDS
+        until = time.monotonic() + seconds
         for process in running:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.0, until - time.monotonic()))
@@ -171,10 +190,10 @@ def check() -> str:
         for process in stopped:
             process.kill()
             process.wait()
-        return _outcome([log.read_text(errors="replace") for log in logs], len(stopped))
+        return _outcome([log.read_text(errors="replace") for log in logs], len(stopped), seconds)
 
 
-def _outcome(logs: list[str], stopped: int) -> str:
+def _outcome(logs: list[str], stopped: int, seconds: float) -> str:
     """What the logs say; failures are printed, each with its last line."""
     found: Counter[str] = Counter()
     failed = []
@@ -196,11 +215,40 @@ def _outcome(logs: list[str], stopped: int) -> str:
         parts.append(f"{len(broken)} processes without tests")
     parts += [f"{missing} not run"] if missing else []
     return ", ".join(parts) + (
-        f"; {stopped} of {PROCESSES} processes were stopped after {CHECK_SECONDS} s" if stopped else ""
+        f"; {stopped} of {PROCESSES} processes were stopped after {seconds:.0f} s" if stopped else ""
     )
 
 
 # Times.
+
+
+def products() -> str:
+    """cuBLASLt's version, and for which epilogues of bfloat16 and float32 it has no kernel."""
+    from taper.backends.cuda import cublaslt, cublaslt_plans
+    from taper.backends.cuda.cublaslt_products import EPILOGUES, Product
+
+    found = cublaslt.library()
+    if found is None:
+        return "not found"
+    sizes = 512, 1024, 256, False, True, 256, 256
+    taper.zeros(1, device="cuda")
+    lacks = [
+        f"{epilogue} of {kind}"
+        for kind in ("bfloat16", "float32")
+        for epilogue in EPILOGUES
+        if cublaslt_plans.plan(Product(*sizes, kind, kind, epilogue)) is None
+    ]
+    return f"{found.version}" + (f" without {', '.join(lacks)}" if lacks else "")
+
+
+def products_apart() -> str:
+    """`products` in a process of its own, whatever becomes of that."""
+    command = [sys.executable, "-c", "from benchmarks.gpu import products; print(products())"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LEAST * 3)
+    except subprocess.TimeoutExpired:
+        return "did not answer"
+    return (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()[-1]
 
 
 def torch_with_cuda() -> Any:
@@ -239,16 +287,23 @@ def times(name: str, sides: list[str], rounds: int) -> dict[str, Any]:
     return {"seconds": {side: statistics.median(t) / STEPS for side, t in found.items()}, "losses": losses}
 
 
-def measured(name: str, sides: list[str], rounds: int) -> dict[str, Any]:
-    """`times` in a process of its own; again without a side that fails, which is told."""
+def measured(name: str, sides: list[str], rounds: int, clock: Time, programs: int) -> dict[str, Any]:
+    """`times` in a process of its own; again without a side that fails, which is told. programs: how many are to come,
+    this one with them, which share what is left of the clock."""
     sides = list(sides)
+    until = time.monotonic() + clock.share(PROGRAM_SECONDS * (3 if "torch.compile" in sides else 1), programs)
     while sides:
+        limit = until - time.monotonic()
+        if limit < LEAST:
+            print(f"  {name}: no time is left for {', '.join(sides)}", flush=True)
+            return {}
         command = [sys.executable, "-m", "benchmarks.gpu", "--sides", ",".join(sides), "--rounds", str(rounds), name]
-        limit = PROGRAM_SECONDS * (3 if "torch.compile" in sides else 1)
+        # Half of it, where a side may have to be left out in the other half.
+        limit = limit / 2 if len(sides) > 1 and limit > 3 * LEAST else limit
         try:
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=limit)
         except subprocess.TimeoutExpired:
-            print(f"  {name}: not finished after {limit} s with {', '.join(sides)}", flush=True)
+            print(f"  {name}: not finished after {limit:.0f} s with {', '.join(sides)}", flush=True)
             # The compiled side is the one whose first steps may take long.
             slow = [s for s in ("torch.compile", "Taper compiled") if s in sides]
             if not slow:
@@ -295,6 +350,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--no-check", action="store_true", help="time only")
     parser.add_argument("--torch-compile", action="store_true", help="PyTorch compiled as a side of its own")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long everything may take")
     parser.add_argument(
         "--sides", help="print the times of one program's sides as JSON; what the script calls itself with"
     )
@@ -307,27 +363,24 @@ def main(arguments: list[str]) -> int:
     if options.sides:
         print(json.dumps(times(options.names[0], options.sides.split(","), options.rounds)))
         return 0
-    began = time.perf_counter()
+    began, clock = time.perf_counter(), Time(options.seconds)
     torch = torch_with_cuda()
     facts = taper.cuda.get_device_properties()
-    cudnn = taper.backends.cudnn.version()
     lines = [
-        f"{facts.name}, compute capability {facts.major}.{facts.minor}; cuDNN {cudnn}; PyTorch {torch and torch.__version__}"
+        f"{facts.name}, compute capability {facts.major}.{facts.minor}; cuDNN {taper.backends.cudnn.version()}; "
+        f"cuBLASLt {products_apart()}; PyTorch {torch and torch.__version__}"
     ]
     print(lines[-1], flush=True)
     if not options.no_check:
-        lines.append(f"operators, modules, devices, compiled steps: {check()}")
+        lines.append(f"operators, modules, devices, compiled steps: {check(clock.share(CHECK_SECONDS, 2))}")
         print(lines[-1], flush=True)
     sides = [s for s in SIDES if s.startswith("Taper") or (torch and (s == "PyTorch" or options.torch_compile))]
     lines += ["", HEADER]
-    for name in options.names or PROGRAMS:
+    names = options.names or list(PROGRAMS)
+    for i, name in enumerate(names):
         print(f"{name} ...", flush=True)
-        lines.append(
-            row(
-                name,
-                measured(name, sides if name != "small" else [s for s in sides if "compile" not in s], options.rounds),
-            )
-        )
+        of = [s for s in sides if "compile" not in s] if name == "small" else sides
+        lines.append(row(name, measured(name, of, options.rounds, clock, len(names) - i)))
         print(lines[-1], flush=True)
     lines.append(f"\n{time.perf_counter() - began:.0f} s in all")
     print("\n" + "\n".join(lines))

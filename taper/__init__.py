@@ -135,7 +135,7 @@ _LENT |= dict.fromkeys(
 
 
 _NATIVE = (
-    *("run", "elementwise", "rows", "update"),
+    *("run", "elementwise", "rows", "update", "update_way"),
     *("recurrence", "recurrence_grad", "attention", "attention_grad"),
 )
 

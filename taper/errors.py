@@ -43,6 +43,16 @@ def warn(words: str, category: type[Warning] = UserWarning) -> None:
     warnings.warn(words, category, stacklevel=level)
 
 
+_said: set[str] = set()
+
+
+def warn_once(words: str, category: type[Warning] = UserWarning) -> None:
+    """`warn`, the first time that a process says this."""
+    if words not in _said:
+        _said.add(words)
+        warn(words, category)
+
+
 def mismatch(operator: str, problem: str, fix: str = "", **tensors) -> RuntimeError:
     """The error for inputs that do not fit together: `matmul: problem; a is (8, 3), b is (8, 3). Fix.`"""
     shapes = ", ".join(f"{name} is {_shape(value)}" for name, value in tensors.items())

@@ -159,14 +159,14 @@ class autocast:
         self._cache_enabled = is_autocast_cache_enabled() if cache_enabled is None else cache_enabled
         if device_type == "cuda" and not driver.count():
             if enabled:
-                warnings.warn("CUDA is not available. Disabling autocast.", stacklevel=2)
+                warnings.warn("CUDA is not available or torch_xla is imported. Disabling autocast.", stacklevel=2)
             enabled = False
         elif self.fast_dtype not in casting.LOWER:
-            words = "torch.bfloat16, torch.float16 only currently."
+            words = "torch.bfloat16, torch.float16 currently."
             name = _DEVICES[device_type]
             warnings.warn(
                 f"In {name} autocast, but the target dtype is not supported. Disabling autocast.\n"
-                f"{name} Autocast only supports dtype of {words}",
+                f"{name} Autocast only supports dtypes of {words}",
                 stacklevel=2,
             )
             enabled = False

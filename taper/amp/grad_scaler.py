@@ -111,6 +111,7 @@ class GradScaler:
                 if g.dtype is float16 and not allow_fp16:
                     raise ValueError("Attempting to unscale FP16 gradients.")
                 seen = True
+                g = g._values() if g.is_sparse else g
                 with elsewhere((g._array,)):
                     overflow |= not bool(np.isfinite(g._array).all())
                     g._array[...] = (g._array * inverse).astype(g._array.dtype, copy=False)

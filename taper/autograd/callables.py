@@ -19,9 +19,9 @@ from .nodes import node_class
 from .outputs import into
 from .promotion import BOOL, F32, F64, I64, SCALARS, scalar_array
 from .recording import node_of, record
-from .refusals import cannot_broadcast, not_a_tensor
+from .refusals import cannot_broadcast, no_combination, not_a_tensor
 from .shortage import out_of_memory
-from .tape import SavedOutput, Variable, version, wrap
+from .tape import SavedOutput, Variable, kept_version, wrap
 
 
 def unary(operator: Operator, doc: str = "", *, check=None, exact: str = ""):
@@ -59,7 +59,7 @@ def unary(operator: Operator, doc: str = "", *, check=None, exact: str = ""):
             else:
                 cls = plan.node_class or node_class(operator.grad_name)
                 saved = [SavedOutput(result) if k else x for k in saves]
-                result._node = cls(plan, (node,), saved, [None if k else version(x) for k in saves], None, None)
+                result._node = cls(plan, (node,), saved, [None if k else kept_version(x) for k in saves], None, None)
         return result
 
     def general(input, *, out=None):
@@ -99,6 +99,7 @@ def binary(
     names: tuple[str, str] = ("input", "other"),
     check=None,
     grad_name: str | None = None,
+    exact: str = "",
 ):
     """The callable of an elementwise operator of two inputs, tensors or Python numbers: `f(input, other, *, out=None)`.
 
@@ -106,6 +107,7 @@ def binary(
     NotImplemented for an operand that is neither a tensor, a number nor an array. scalars: which of the operands may be
     numbers: "both", "either" one, the "second", "none". check: called with the operator's operands, unless they are
     float32 or float64, to refuse them. grad_name: what its nodes are called, if not as the operator's.
+    exact: as for `into`.
     """
     grad_class = None if grad_name is None else node_class(grad_name)
     forward = operator.forward
@@ -128,8 +130,10 @@ def binary(
             y = y.item()
         if not isinstance(x, Variable):
             alone = not isinstance(y, Variable)
-            if scalars in ("second", "none") or (alone and scalars != "both"):
+            if scalars == "none":
                 raise not_a_tensor(operator, x, names[0])
+            if scalars == "second" or (alone and scalars != "both"):
+                raise no_combination(operator, x, y)
             if alone:
                 x = wrap(asarray(x, dtypes.result_type([x])))
         if scalars == "none" and not isinstance(y, Variable):
@@ -146,7 +150,7 @@ def binary(
     def call(input, other, *, out=None):
         x, y = input, other
         if out is not None:
-            return into(out, slow(x, y))
+            return into(out, slow(x, y), exact)
         try:
             a = x._array
             dtype = a.dtype
@@ -197,7 +201,7 @@ def binary(
                     for _, i in plan.keep:
                         t = y if i else x
                         saved.append(t)
-                        versions.append(version(t) if t.__class__ not in SCALARS else None)
+                        versions.append(kept_version(t) if t.__class__ not in SCALARS else None)
                     result._node = cls(plan, (nx, ny), saved, versions, shapes, None)
                 else:
                     node = result._node = record(operator, (x, y), {}, (nx, ny), result, (), shapes)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy import generic, ndarray
 
 from .. import dtypes
-from ..backends import NAMESPACES, cpu
+from ..backends import NAMESPACES, ON_GPUS, cpu
 from ..backends.quiet import QUIET, enter, leave
 from ..ops.movement import astype
 from ..ops.operator import AS_IS, FLOAT, Operator
@@ -27,13 +27,16 @@ SHORTCUTS: dict = {}
 
 def apply(operator: Operator, *inputs, **attrs):
     """Run an operator on tensors (or None, or Python numbers) and record it. Returns a tensor or a tuple of tensors."""
-    # The usual case in one look at each input: arrays of NumPy's that need no conversion.
-    arrays, common, alike = [], None, operator.promote is not AS_IS
+    # The usual case in one look at each input: arrays of one kind, NumPy's or a GPU's, that need no conversion.
+    arrays, common, alike, kind, xp = [], None, operator.promote is not AS_IS, ndarray, cpu
     for t in inputs:
         if isinstance(t, Variable):
             array = t._array
-            if array.__class__ is not ndarray:
-                return _apply(operator, inputs, attrs)
+            if array.__class__ is not kind:
+                xp = ON_GPUS.get(array.__class__)
+                if xp is None or common is not None:
+                    return _apply(operator, inputs, attrs)
+                kind = array.__class__
             dtype = array.dtype
             if dtype is not common:
                 if (alike and common is not None) or not (
@@ -48,15 +51,23 @@ def apply(operator: Operator, *inputs, **attrs):
             return _apply(operator, inputs, attrs)
     if common is None or "f" in operator.refuses:
         return _apply(operator, inputs, attrs)
+    if xp is not cpu and (gpu_autocast.get() or not xp.are_here(arrays)):
+        return _apply(operator, inputs, attrs)
     token = enter(QUIET)
     try:
-        out = operator.forward(cpu, *arrays, **attrs)
+        out = operator.forward(xp, *arrays, **attrs)
     except (ValueError, MemoryError) as error:
         raise failure(operator, arrays, error) from None
     finally:
         leave(token)
-    if out.__class__ is not ndarray or operator.view:
-        return _finished(operator, inputs, attrs, cpu, out, None)
+    aux = ()
+    if out.__class__ is not kind or operator.view:
+        if not operator.single or xp is not cpu:
+            return _finished(operator, inputs, attrs, xp, out, None)
+        if operator.aux:
+            aux, out = out[1:], out[0]
+        if out.__class__ is not ndarray:
+            out = cpu.asarray(out)
     made = wrap(out)
     if operator.differentiable and is_grad_enabled():
         edges = [(t._node if t._view is None else node_of(t)) if isinstance(t, Variable) else None for t in inputs]
@@ -64,10 +75,10 @@ def apply(operator: Operator, *inputs, **attrs):
             shape, shapes = out.shape, None
             if operator.broadcasts:
                 for a in arrays:
-                    if a.__class__ is ndarray and a.shape != shape:
-                        shapes = tuple([a.shape if a.__class__ is ndarray else () for a in arrays])
+                    if a.__class__ is kind and a.shape != shape:
+                        shapes = tuple([a.shape if a.__class__ is kind else () for a in arrays])
                         break
-            made._node = record(operator, inputs, attrs, edges, made, (), shapes)
+            made._node = record(operator, inputs, attrs, edges, made, aux, shapes)
     return made
 
 
@@ -189,7 +200,7 @@ def promoted(operator: Operator, inputs: tuple) -> Sequence:
     common = dtypes.result_type(plain)
     if operator.promote is FLOAT and dtypes.category(common) < dtypes.FLOATING:
         common = dtypes.get_default_dtype().np
-    if operator.refuses and common.kind in operator.refuses:
+    if operator.refuses and (common.kind in operator.refuses or ("h" in operator.refuses and common in dtypes.HALF)):
         raise refused(operator, common)
     made = []
     for t in inputs:

@@ -17,6 +17,7 @@ from typing import Any
 from numpy import ndarray
 
 from ..backends import namespace_of
+from ..backends.cpu.layouts import is_channels_last
 from ..backends.quiet import QUIET, enter, leave
 from ..errors import warn
 from .leaves import AccumulateGrad, awaited
@@ -24,7 +25,7 @@ from .modes import _grad
 from .nodes import OutputOf, anomaly_enabled
 from .recording import node_of
 from .shortage import out_of_memory
-from .tape import Variable, elsewhere, wrap
+from .tape import Variable, changed, elsewhere, wrap
 
 
 def run(roots, gradients, *, retain_graph: bool, create_graph: bool, wanted=None) -> list:
@@ -154,7 +155,7 @@ class _Backward:
                     pending[edge] = r
                     push(heap, (-edge.seq, edge))
                 else:
-                    pending[edge] = have + r if r.__class__ is ndarray else added(have, r)
+                    pending[edge] = have + r if have.__class__ is r.__class__ is ndarray else added(have, r)
             if release:
                 node.release()
 
@@ -249,7 +250,7 @@ class _Backward:
         return g if isinstance(g, Variable) else wrap(namespace_of(g).asarray(g))
 
     def plain(self, t):
-        return t if self.create_graph else t._array
+        return t if self.create_graph or _is_sparse(t) else t._array
 
 
 def _tuple(value) -> tuple:
@@ -257,11 +258,25 @@ def _tuple(value) -> tuple:
 
 
 def added(have, g):
-    """The sum of two gradients, arrays or tensors, where they are."""
+    """The sum of two gradients, arrays or tensors, where they are; dense if one of them is."""
+    if _is_sparse(have) != _is_sparse(g):
+        have, g = (_dense(x, like=g if x is have else have) for x in (have, g))
     if g.__class__ is ndarray or isinstance(g, Variable):
         return have + g
     with elsewhere((g,)):
         return have + g
+
+
+def _is_sparse(g) -> bool:
+    """Whether a gradient is a sparse tensor, which it also is where the others are arrays."""
+    return isinstance(g, Variable) and getattr(g, "is_sparse", False)
+
+
+def _dense(g, like):
+    """A gradient, sparse or not, as what another one is: an array, or a dense tensor."""
+    if not _is_sparse(g):
+        return g
+    return g.to_dense() if isinstance(like, Variable) else g.to_dense()._array
 
 
 def hurry(edges) -> None:
@@ -324,23 +339,50 @@ def add_to_grad(t: Variable, g, create_graph: bool) -> None:
     """Make `g` the gradient of `t`, or add it to the one there (in place, unless derivatives are recorded)."""
     have = t._grad
     if create_graph:
-        t._grad = g if have is None else have + g
+        t._grad = g if have is None else added(have, g)
         return
     if g.__class__ is not ndarray or g.dtype is not t._array.dtype:
+        if _is_sparse(g):
+            _add_sparse(t, have, g)
+            return
         g = as_gradient_of(t, g)
     if have is not None:
-        if g.__class__ is ndarray:
+        if have._array.__class__ is not ndarray and _is_sparse(have):
+            _add_sparse(t, have, g)
+        elif g.__class__ is ndarray:
             have._array += g
         else:
             with elsewhere((g,)):
                 have._array += g
         if have._counter is not None:
             have._counter[0] += 1
-    elif owned(g):
+    elif owned(g) and (g.ndim < 4 or is_channels_last(g) == is_channels_last(t._array)):
         t._grad = wrap(g)
     else:
         with elsewhere((g,)):
-            t._grad = wrap(namespace_of(g).asarray(g).copy())
+            t._grad = wrap(_copied(t._array, namespace_of(g).asarray(g)))
+
+
+def _copied(like, g):
+    """A copy of a gradient that lies in memory as the tensor that it is for."""
+    if like.__class__ is not g.__class__ or like.flags.c_contiguous:
+        return g.copy()
+    made = namespace_of(like).empty_like(like, dtype=g.dtype)
+    made[...] = g
+    return made
+
+
+def _add_sparse(t: Variable, have, g) -> None:
+    """`add_to_grad` where the gradient that is there, or the one to add, is sparse."""
+    if have is None:
+        t._grad = g.clone()  # its elements may be memory that the rest of the pass still reads
+    elif _is_sparse(have) and _is_sparse(g):
+        t._grad = have + g
+    elif _is_sparse(have):
+        t._grad = wrap(have.to_dense()._array + g)
+    else:
+        have._array += g.to_dense()._array
+        changed(have)
 
 
 def as_gradient_of(t: Variable, g):
@@ -397,7 +439,7 @@ def _same_kind(hook, returned, g) -> None:
 
 def check_for_nan(node, results) -> None:
     for i, r in enumerate(results):
-        if r is None:
+        if r is None or _is_sparse(r):
             continue
         array = r._array if isinstance(r, Variable) else r
         if array.dtype.kind in "fc" and bool((array != array).any()):

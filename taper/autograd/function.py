@@ -27,7 +27,7 @@ from .modes import enable_grad, is_grad_enabled, no_grad
 from .nodes import Node, OutputOf, saved_hooks
 from .recording import needs, node_of
 from .saved import Held
-from .tape import Variable, alias, changed, version, wrap
+from .tape import Variable, alias, changed, kept_version, version, wrap
 
 
 class FunctionCtx:
@@ -113,7 +113,10 @@ class FunctionNode(Node):
         if self.saved is None:
             self.ctx.saved_tensors  # noqa: B018  (raises: the graph was freed)
         grads = g if g.__class__ is tuple else (g,)
-        grads = [x if x is None or isinstance(x, Variable) else wrap(np.asarray(x) if isinstance(x, np.generic) else x) for x in grads]
+        grads = [
+            x if x is None or isinstance(x, Variable) else wrap(np.asarray(x) if isinstance(x, np.generic) else x)
+            for x in grads
+        ]
         with enable_grad() if differentiable else no_grad():
             returned = self.function.backward(self.ctx, *grads)
         returned = returned if isinstance(returned, tuple) else (returned,)
@@ -257,7 +260,7 @@ class Function(FunctionCtx):
             if hooks and kept is not None:
                 ctx._saved.append((Held(hooks[-1][0](kept), kept), hooks[-1][1], index))
             else:
-                ctx._saved.append((kept, None if t is None else version(t), index))
+                ctx._saved.append((kept, None if t is None else kept_version(t), index))
         if len(outputs) > 1:
             node.results = [
                 (t._array.shape, t._array.dtype) if isinstance(t, Variable) and ctx.materialize_grads else None

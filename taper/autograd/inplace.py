@@ -12,10 +12,10 @@ from numpy import ndarray
 from .. import dtypes
 from ..backends import namespace_of
 from ..ops.movement import inverse, strided
-from .modes import is_grad_enabled
+from .modes import is_grad_enabled, is_inference_mode_enabled
 from .nodes import Node, OutputOf
 from .recording import how_viewed, node_of
-from .tape import Variable, address, changed, next_sequence, wrap
+from .tape import UNCOUNTED, Variable, address, changed, next_sequence, wrap
 
 
 def assign(t: Variable, result: Variable, since: int | None = None) -> Variable:
@@ -146,6 +146,8 @@ def _owner(array):
 def check_writable(t: Variable) -> None:
     """Refuse to change a leaf that requires grad (or a view of one) while recording, and memory that overlaps itself."""
     check_single(t._array)
+    if t._counter is UNCOUNTED:
+        check_inference(t)
     if not is_grad_enabled():
         return
     node = node_of(t)
@@ -164,6 +166,21 @@ def check_writable(t: Variable) -> None:
             "of a function that returns multiple views. Such functions do not allow the output views to be modified "
             "inplace. You should replace the inplace operation by an out-of-place one."
         )
+
+
+def check_inference(t: Variable) -> None:
+    """RuntimeError for a tensor that was made in inference mode and is to be changed outside of it."""
+    if t._counter is UNCOUNTED and not is_inference_mode_enabled():
+        raise RuntimeError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a normal "
+            "tensor before doing inplace update."
+        )
+
+
+def check_may_record(t: Variable) -> None:
+    """RuntimeError for a tensor that was made in inference mode and shall require grad outside of it."""
+    if t._counter is UNCOUNTED and not is_inference_mode_enabled():
+        raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
 
 
 def is_leaf_node(node) -> bool:

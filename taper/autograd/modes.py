@@ -13,6 +13,8 @@ _inference: ContextVar[bool] = ContextVar("taper_inference_mode", default=False)
 
 is_grad_enabled = _grad.get
 is_inference_mode_enabled = _inference.get
+inferences: list[inference_mode] = []
+"""The scopes of inference mode that are open, in all threads: without one, nobody need ask for this thread's."""
 
 
 class _Mode:
@@ -85,7 +87,7 @@ class enable_grad(_Mode):
 
     def __enter__(self) -> None:
         self._before = _grad.get()
-        _grad.set(True)
+        _grad.set(not _inference.get())
 
 
 class set_grad_enabled(_Mode):
@@ -94,21 +96,26 @@ class set_grad_enabled(_Mode):
     def __init__(self, mode: bool):
         self._before = _grad.get()
         self.mode = bool(mode)
-        _grad.set(self.mode)
+        _grad.set(self.mode and not _inference.get())
 
     def __call__(self, function):
         _grad.set(self._before)
         return super().__call__(function)
 
     def __enter__(self) -> None:
-        _grad.set(self.mode)
+        _grad.set(self.mode and not _inference.get())
 
     def clone(self):
         return set_grad_enabled(self.mode)
 
 
 class inference_mode(_Mode):
-    """As `no_grad`, for code whose results never meet autograd. A context manager and a decorator."""
+    """As `no_grad`, for code whose results never meet autograd. A context manager and a decorator.
+
+    What is made in it stays an inference tensor: outside, RuntimeError where one is changed in place, saved for a backward
+    pass, or asked to require grad. Nothing is recorded in it, in no scope of enable_grad either. With mode False,
+    operations are recorded in the scope.
+    """
 
     def __new__(cls, mode=True):
         made = object.__new__(cls)
@@ -120,12 +127,16 @@ class inference_mode(_Mode):
 
     def __enter__(self) -> None:
         self._before, self._inference = _grad.get(), _inference.get()
-        _grad.set(False if self.mode else self._before)
+        _grad.set(not self.mode)
         _inference.set(self.mode)
+        if self.mode:
+            inferences.append(self)
 
     def __exit__(self, *error) -> None:
         super().__exit__(*error)
         _inference.set(self._inference)
+        if self.mode:
+            inferences.remove(self)
 
     def clone(self):
         return inference_mode(self.mode)

@@ -8,6 +8,9 @@ from functools import wraps
 from .nodes import Node, OutputOf, node_class
 from .tape import Variable
 
+PACKAGES = frozenset((__name__.partition(".")[0], "torch", "torchvision"))
+"""The packages in which Taper's classes say they are: under `taper run`, where PyTorch has them."""
+
 
 def shown(t, name: str):
     """`t`, a result just made, whose node prints as `name` from now on."""

@@ -91,7 +91,7 @@ class Node:
     def flow(self, g):
         """(edge, gradient) of the inputs that want one, as arrays: `run`, for most nodes by a function made once a plan."""
         plan = self.plan
-        if plan is not None and self.half is None and self.saved is not None and not plan.general:
+        if plan is not None and self.half is None and self.saved is not None:
             if g.__class__ is ndarray:
                 return (plan.flow or _made_flow(plan))(self, g, cpu)
             with elsewhere((g,)):
@@ -195,9 +195,16 @@ def _made_flow(plan: Plan) -> Callable:
         "def flow(node, g, xp):",
         " saved, versions, edges, shapes = node.saved, node.versions, node.edges, node.shapes",
     ]
-    for k, (kind, _) in enumerate(plan.keep):
+    for k, (kind, where) in enumerate(plan.keep):
         lines.append(f" v{k} = saved[{k}]")
-        if kind == Plan.INPUT:
+        if kind == Plan.INPUT and plan.op.variadic and where == len(plan.op.inputs) - 1:
+            lines += [
+                f" for t, then in zip(v{k}, versions[{k}]):",
+                "  if then is not None and t._counter is not None and t._counter[0] != then:",
+                "   raise node._modified(t, t._counter[0], then)",
+                f" v{k} = tuple([t._array if isinstance(t, Variable) else t for t in v{k}])",
+            ]
+        elif kind == Plan.INPUT:
             lines += [
                 f" if versions[{k}] is not None:",
                 f"  c = v{k}._counter",
@@ -211,10 +218,19 @@ def _made_flow(plan: Plan) -> Callable:
                 f" v{k} = v{k}.array",
             ]
     lines.append(" pairs = []")
-    scope = {"sum_to": sum_to, "wrap": wrap}
+    scope = {"sum_to": sum_to, "wrap": wrap, "Variable": Variable}
     for i, rule, positions in plan.steps:
-        scope[f"rule{i}"] = rule
         values = "".join(f", v{k}" for k in positions)
+        if i < 0:
+            scope["joint"] = rule
+            lines += [
+                f" for i, r in enumerate(joint(xp, g{values})):",
+                "  if r is not None and edges[i] is not None:",
+                "   if shapes is not None and r.shape != shapes[i]: r = sum_to(xp, r, shapes[i])",
+                "   pairs.append((edges[i], r))",
+            ]
+            continue
+        scope[f"rule{i}"] = rule
         lines += [
             f" if edges[{i}] is not None:",
             f"  r = rule{i}(xp, g{values})",

@@ -28,6 +28,7 @@ __all__ = ["EventList", "FunctionEvent", "FunctionEventAvg", "emit_itt", "emit_n
 # Where PyTorch has another word for what an operator does.
 _NAMES = {
     **{"matmul": "mm", "linear": "addmm", "conv": "convolution", "attention": "scaled_dot_product_attention"},
+    "joint_attention": "scaled_dot_product_attention",
     **{"astype": "_to_copy", "batch_norm": "native_batch_norm", "layer_norm": "native_layer_norm"},
     **{"max_pool": "max_pool2d_with_indices", "avg_pool": "avg_pool2d", "index": "index", "put_part": "copy_"},
 }

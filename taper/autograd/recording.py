@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..backends.cpu.layouts import is_channels_last
 from ..ops.movement import strided
 from ..ops.operator import Operator, Plan
 from .leaves import AccumulateGrad
 from .nodes import Node, node_class
-from .tape import SavedOutput, Variable, address, version
+from .tape import SavedOutput, Variable, address, kept_version
 
 
 def node_of(t: Variable):
@@ -77,7 +78,7 @@ def _made_save(plan: Plan) -> Callable[..., tuple[list, list]]:
         versions.append("None")
         if kind == Plan.INPUT:
             values.append(f"x{where}")
-            versions[-1] = f"version(x{where}) if isinstance(x{where}, Variable) else None"
+            versions[-1] = f"kept_version(x{where}) if isinstance(x{where}, Variable) else None"
         elif kind == Plan.OUTPUT:
             values.append(f"SavedOutput(result[{where}])" if several else "SavedOutput(result)")
         elif kind == Plan.ATTR and where == "needs":
@@ -87,15 +88,16 @@ def _made_save(plan: Plan) -> Callable[..., tuple[list, list]]:
         elif kind == Plan.AUX:
             values.append(f"aux[{where}]")
         else:
-            fact = "shape" if kind == Plan.SHAPE else "dtype"
-            values.append(f"x{where}._array.{fact} if isinstance(x{where}, Variable) else None")
+            fact = {Plan.SHAPE: "{}.shape", Plan.DTYPE: "{}.dtype", Plan.LAST: "is_channels_last({})"}[kind]
+            values.append(f"{fact.format(f'x{where}._array')} if isinstance(x{where}, Variable) else None")
     given = "".join(f"x{i}, " for i in range(len(operator.inputs)))
     text = f"""\
 def save(inputs, attrs, mask, result, aux):
  {given} = inputs
  return [{", ".join(values)}], [{", ".join(versions)}]
 """
-    scope: dict[str, Any] = {"version": version, "Variable": Variable, "SavedOutput": SavedOutput}
+    scope: dict[str, Any] = {"kept_version": kept_version, "Variable": Variable, "SavedOutput": SavedOutput}
+    scope["is_channels_last"] = is_channels_last
     exec(text, scope)
     plan.save = save = scope["save"]
     return save
@@ -110,9 +112,9 @@ def _kept(plan: Plan, inputs, attrs: dict, mask: int, result, aux) -> tuple[list
         if kind == Plan.INPUT:
             value = tuple(inputs[where:]) if last else inputs[where]
             if last:
-                held = tuple(version(t) if isinstance(t, Variable) else None for t in value)
+                held = tuple(kept_version(t) if isinstance(t, Variable) else None for t in value)
             elif isinstance(value, Variable):
-                held = version(value)
+                held = kept_version(value)
         elif kind == Plan.OUTPUT:
             value = SavedOutput(result if isinstance(result, Variable) else result[where])
         elif kind == Plan.ATTR:
@@ -133,7 +135,7 @@ def record_inputs(operator: Operator, inputs, edges: tuple, mask: int) -> Node:
     if cls is None:
         cls = plan.node_class = node_class(operator.grad_name)
     saved = [inputs[where] for _, where in plan.keep]
-    return cls(plan, edges, saved, [version(t) for t in saved], None, None)
+    return cls(plan, edges, saved, [kept_version(t) for t in saved], None, None)
 
 
 def needs(t) -> bool:
@@ -144,4 +146,6 @@ def needs(t) -> bool:
 def _fact(kind: int, t):
     if not isinstance(t, Variable):
         return None
+    if kind == Plan.LAST:
+        return is_channels_last(t._array)
     return t._array.shape if kind == Plan.SHAPE else t._array.dtype

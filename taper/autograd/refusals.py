@@ -38,6 +38,15 @@ def not_a_tensor(operator: Operator, value, name: str = "input", position: int =
     )
 
 
+def no_combination(operator: Operator, *values) -> TypeError:
+    """The error for operands of which none, or not the first, is a tensor."""
+    kinds = ", ".join("Tensor" if isinstance(v, Variable) else v.__class__.__name__ for v in values)
+    return TypeError(
+        f"{operator.name}() received an invalid combination of arguments - got ({kinds}), but expected (Tensor input, "
+        "Tensor or Number other, *, Tensor out). Make a number a tensor first: taper.as_tensor(value)."
+    )
+
+
 def only_tensors(function: str, **arguments) -> None:
     """TypeError for the first argument that is no tensor; arguments are given in the order of the parameters."""
     for position, (name, value) in enumerate(arguments.items(), start=1):

@@ -15,6 +15,7 @@ from numpy import ndarray
 
 from ..backends import namespace_of
 from ..ops.operator import Operator
+from .modes import inferences, is_inference_mode_enabled
 
 next_sequence = itertools.count(1).__next__
 
@@ -61,12 +62,16 @@ def results_are(tensor: type[Variable], namespace) -> None:
     _Upper.tensor, _Upper.namespace = tensor, namespace
 
 
+UNCOUNTED = [0]
+"""The change counter of all tensors made in inference mode: what is changed there, or kept, cannot be told by it."""
+
+
 def wrap(array, node=None) -> Variable:
     """A variable over an array, without copying."""
     t = _new(_Upper.tensor)
     t._array = array
     t._node = node
-    t._counter = None
+    t._counter = UNCOUNTED if inferences and is_inference_mode_enabled() else None
     return t
 
 
@@ -74,6 +79,20 @@ def version(t: Variable) -> int:
     """How often the memory of `t` has been changed in place."""
     counter = t._counter
     return 0 if counter is None else counter[0]
+
+
+def kept_version(t: Variable) -> int:
+    """`version` of what is to be kept for a backward pass. RuntimeError for a tensor made in inference mode."""
+    counter = t._counter
+    if counter is None:
+        return 0
+    if counter is UNCOUNTED:
+        raise RuntimeError(
+            "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+            "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in "
+            "autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
+        )
+    return counter[0]
 
 
 def counter_of(t: Variable) -> list[int]:

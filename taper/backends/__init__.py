@@ -16,6 +16,9 @@ from .switches import mkl, mkldnn, nnpack, openmp, opt_einsum, quantized
 # `generic`: arithmetic on arrays without dimensions gives NumPy's scalars.
 NAMESPACES: dict[type, ModuleType] = {ndarray: cpu, generic: cpu}
 
+ON_GPUS: dict[type, ModuleType] = {}
+"""Of these, those of GPUs' arrays; their `are_here` says whether arrays are on the current one."""
+
 
 def namespace_of(array) -> ModuleType:
     """The namespace whose functions take this array. TypeError for an object that is no array."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import ModuleType
 
-from .cpu import large
-
 
 class Native:
     """What the layer above lends: kernels is `native/streams`, load sets it when it is first wanted."""
@@ -18,13 +16,16 @@ class Native:
     load: Callable[[], None] | None = None
 
 
+MANY = 1 << 13
+"""Nanoseconds of NumPy's from which kernels are loaded."""
+
 READY = 1 << 12
 """Nanoseconds of NumPy's from which kernels that are loaded already save time."""
 
 
 def kernels(n: int, cost: float) -> ModuleType | None:
     """`native/streams` if n numbers are worth it, of which one takes NumPy `cost` nanoseconds; else None."""
-    if n * cost < large.LARGE_WORK:
+    if n * cost < MANY:
         return None
     load = Native.load  # another thread may be about to take it away
     if load is not None:

@@ -14,6 +14,7 @@ from .. import __version__
 from .missing import absent, mark_tensor, missing_module, unmark_tensor
 from .names import table
 from .rooms import TOPS, module_exists, taper_name, torch_name
+from .titles import Titles
 
 
 class ApiVersion(str):
@@ -60,6 +61,7 @@ class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         self.script_folder = script_folder
         self.marked: list[tuple[ModuleType, dict]] = []
         self.specs: dict[str, importlib.machinery.ModuleSpec | None] = {}
+        self.titles = Titles()
 
     def find_spec(self, name, path=None, target=None):
         """A spec for a name of PyTorch's; ModuleNotFoundError for one that Taper does not have."""
@@ -79,9 +81,15 @@ class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         spec = importlib.machinery.PathFinder.find_spec(name, path)
         if spec is None:
             raise missing_module(torch_name(name))
-        if _speaks(name) and isinstance(spec.loader, importlib.machinery.SourceFileLoader):
-            spec.loader = _Source(name, spec.loader.path, self.mark)
+        if isinstance(spec.loader, importlib.machinery.SourceFileLoader):
+            spec.loader = _Source(name, spec.loader.path, self.loaded)
         return spec
+
+    def loaded(self, module: ModuleType) -> None:
+        """A module of Taper's has run: it says what it lacks, and its classes say where PyTorch has them."""
+        if _speaks(module.__name__):
+            self.mark(module)
+        self.titles.give(module)
 
     def _own_d2l(self) -> bool:
         """Whether the script's own folder has a d2l, as a copy of the book's repository does: then that is meant."""
@@ -116,7 +124,8 @@ class _Aliases(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             module.__version__ = ApiVersion(f"{VERSIONS[module.__name__]}+taper{__version__}")
 
     def unmark(self) -> None:
-        """Give all modules back what they had."""
+        """Give all modules and classes back what they had."""
+        self.titles.take_back()
         for module, own in self.marked:
             for key in ("__getattr__", "__path__", "__version__"):
                 if key in own:
@@ -157,8 +166,8 @@ def install(script_folder: str | os.PathLike | None = None) -> None:
     _finder = _Aliases(None if script_folder is None else os.fspath(script_folder))
     sys.meta_path.insert(0, _finder)
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "taper" and _speaks(name):
-            _finder.mark(module)
+        if name.partition(".")[0] == "taper":
+            _finder.loaded(module)
     mark_tensor()
 
 

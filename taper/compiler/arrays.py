@@ -324,6 +324,10 @@ def attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal, needs):
     return _attention.slopes(halved if recording.gpu else _xp, g, q, k, v, drop, kept, scale, needs)
 
 
+def rejoined(parts):
+    return _attention.beside(_xp, parts)
+
+
 def recurrence(cell, x, h, c, w, b, project, sizes, reverse):
     return _routines.recurrence(_xp, cell, x, h, c, w, b, project, sizes, reverse)
 

@@ -55,7 +55,9 @@ def captured_gradients(graph: Graph, results: list[tuple[int, Variable]], wanted
     """The gradients of results (place, tensor) with respect to `wanted`, as nodes. Called while symbols are in place."""
     given = [graph.leaf("input", ("given", i), t._array.shape, t._array.dtype) for i, t in results]
     with _without_hooks(wanted):
-        found = grad([t for _, t in results], wanted, [wrap(made(n)) for n in given], retain_graph=True, allow_unused=True)
+        found = grad(
+            [t for _, t in results], wanted, [wrap(made(n)) for n in given], retain_graph=True, allow_unused=True
+        )
     nodes = [None if g is None else g._array.node() for g in found]
     return Gradients([i for i, _ in results], given, wanted, nodes)
 

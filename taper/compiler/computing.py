@@ -14,8 +14,8 @@ import numpy as np
 from ..backends import cpu
 from .elementwise import UFUNCS
 from .errors import CaptureError
-from .graph import Node
 from .host import host
+from .layouts import last_to_second, second_to_last
 from .recording import graph, recording
 from .symbol import Symbol, kind_of, made, operand, symbol_of
 
@@ -40,19 +40,26 @@ def applied(ufunc, inputs, dtype=None) -> Symbol:
     loop = _loop(ufunc, kinds, dtype)
     if any(t.kind in "cOSUMm" for t in loop):
         raise CaptureError(f"numpy.{ufunc.__name__} in {loop[-1]} is not captured")
-    node = graph().elementwise(name, *[operand(v, t) for v, t in zip(inputs, loop)])
-    shadow = None
-    if node.ndim > 1:
-        shadow = _ordered([v for v in inputs if isinstance(v, Symbol)], node)
-    return made(node, shadow)
+    g, operands = graph(), [operand(v, t) for v, t in zip(inputs, loop)]
+    ndim = max(n.ndim for n in operands)
+    symbols = [v for v in inputs if isinstance(v, Symbol)]
+    if ndim > 3 and any(cpu.is_channels_last(s) for s in symbols):
+        shadow = _ordered(symbols, np.broadcast_shapes(*[n.shape for n in operands]), loop[-1])
+        if shadow is not None and cpu.is_channels_last(shadow):
+            # Computed in the order of memory, so that what is stored lies so.
+            full = [n if n.ndim == 0 else g.reshape(n, (*(1,) * (ndim - n.ndim), *n.shape)) for n in operands]
+            node = g.elementwise(name, *[n if n.ndim == 0 else second_to_last(g, n) for n in full])
+            return made(last_to_second(g, node), shadow)
+    node = g.elementwise(name, *operands)
+    return made(node, _ordered(symbols, node.shape, node.dtype) if node.ndim > 1 else None)
 
 
-def _ordered(inputs: list[Symbol], node: Node):
+def _ordered(inputs: list[Symbol], shape: tuple[int, ...], dtype):
     """NumPy keeps the memory order of its inputs where they agree: the shadow of such a result, or None for C order."""
-    same = [s for s in inputs if s.shape == node.shape]
+    same = [s for s in inputs if s.shape == shape]
     if not same or any(s.flags.c_contiguous for s in same):
         return None
-    return np.empty_like(same[0].shadow, node.dtype)
+    return np.empty_like(same[0].shadow, dtype)
 
 
 _loops: dict = {}

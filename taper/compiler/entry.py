@@ -7,16 +7,13 @@ binary interface). Asking NumPy for an address from Python would take longer tha
 from __future__ import annotations
 
 import ctypes
-import sys
 from functools import lru_cache
 
 import numpy as np
 
 from ..native import library, team
+from ..native.arrays import CONTIGUOUS, FOREIGN, HEAD, WRITEABLE, readable
 from .program import Program
-
-HEAD = object.__basicsize__
-"""Bytes before an array's own fields: data, nd, dimensions, strides, base, descr, flags."""
 
 WORDS = 11
 """A call's record: slots, specs, numbers, team, program, first, last, threads, the runner's address, the first entry that
@@ -38,12 +35,6 @@ asleep, and waking it takes some fifty thousand. If it is still awake, less work
 
 PATIENCE = 50_000_000
 """Nanoseconds of work after which a program looks whether it is interrupted."""
-
-FOREIGN = ">" if sys.byteorder == "little" else "<"
-"""How a dtype says that its bytes are in the other order. Not all equal dtypes are one object: their numbers are equal."""
-
-CONTIGUOUS, WRITEABLE = 0x101, 0x501
-"""Flags of arrays that lie in C order and are aligned; that may also be written."""
 
 
 def _text(arrays: int, numbers: int, name: str) -> str:
@@ -267,14 +258,3 @@ def enterable(program: Program, arrays: int, numbers: int) -> bool:
         and arrays <= MOST
         and numbers <= MOST
     )
-
-
-@lru_cache(None)
-def readable() -> bool:
-    """Whether arrays have their fields where they are expected, as in CPython's ordinary builds."""
-    sample = np.zeros((2, 3), np.float32)
-    read = ctypes.c_int64.from_address(id(sample) + HEAD).value
-    descr = ctypes.c_int64.from_address(id(sample) + HEAD + 40).value
-    flags = ctypes.c_int32.from_address(id(sample) + HEAD + 48).value
-    known = descr == id(sample.dtype) and read == sample.ctypes.data and flags & WRITEABLE == WRITEABLE
-    return known and ctypes.c_int32.from_address(descr + HEAD + 12).value == sample.dtype.num

@@ -11,7 +11,7 @@ import numpy as np
 from ..backends import cpu
 from . import windows
 from .elementwise import ELEMENTWISE
-from .graph import REDUCTIONS, Node, reached, value_of
+from .graph import PRODUCTS, REDUCTIONS, Node, reached, value_of
 
 
 def evaluate(results: list[Node], leaves: Mapping[Node, np.ndarray]) -> list[np.ndarray]:
@@ -52,11 +52,11 @@ def compute(node: Node, x: list):
         return _reduced(op, x[0], attrs[0], node.dtype)
     if op == "matmul":
         return np.matmul(x[0], x[1])
-    if op == "conv":
-        return inspect.unwrap(cpu.conv)(x[0], x[1], *attrs[1:5]).reshape(node.shape)
-    if op in ("conv_input", "conv_weight"):
-        gradient = cpu.conv_input_grad if op == "conv_input" else cpu.conv_weight_grad
-        return inspect.unwrap(gradient)(x[0], x[1], *attrs[:5]).reshape(node.shape)
+    if op in ("conv", "conv_input") and attrs[-1]:
+        made = _convolved(op, attrs, cpu.last_to_second(x[0]), x[1])
+        return cpu.second_to_last(made).reshape(node.shape)
+    if op in PRODUCTS and op != "matmul":
+        return _convolved(op, attrs, *x).reshape(node.shape)
     if op in windows.WINDOWS:
         return windows.evaluated(op, attrs[0], *x)
     if op == "resample":
@@ -76,6 +76,14 @@ def compute(node: Node, x: list):
     if op == "part":
         return x[0][attrs[0]]
     raise NotImplementedError(f"evaluate: no meaning for {node!r}")
+
+
+def _convolved(op: str, attrs: tuple, x, y):
+    """A convolution or one of its gradients of arrays."""
+    if op == "conv":
+        return inspect.unwrap(cpu.conv)(x, y, *attrs[1:5])
+    gradient = cpu.conv_input_grad if op == "conv_input" else cpu.conv_weight_grad
+    return inspect.unwrap(gradient)(x, y, *attrs[:5])
 
 
 def slices(starts, counts, steps) -> tuple:

@@ -307,17 +307,30 @@ class Graph:
         return self.make("matmul", (x, y), (), shape, x.dtype)
 
     def convolution(
-        self, op: str, x: Node, y: Node, shape: tuple[int, ...], stride, padding, dilation, groups: int, winograd: bool
+        self,
+        op: str,
+        x: Node,
+        y: Node,
+        shape: tuple[int, ...],
+        stride,
+        padding,
+        dilation,
+        groups: int,
+        winograd: bool,
+        last: bool = False,
     ) -> Node:
         """`conv` of an input and weights, `conv_input` of an output's gradient and weights, `conv_weight` of that
         gradient and an input: what the CPU's kernels compute, of `shape`, with all positions (or, of the weights, all
         of an output channel's) in one last dimension, so that it is a stack of matrices. winograd: whether its kernel
-        may use Winograd's algorithm."""
+        may use Winograd's algorithm. last: x has its channels last, and so has the result, (images, positions, channels);
+        `shape` has them second nevertheless."""
         at = 1 if op == "conv_weight" else 2
         flat = (*shape[:at], math.prod(shape[at:]))
+        if last:
+            flat = (shape[0], flat[2], shape[1])
         if 0 in x.shape or 0 in y.shape:
             return self.expand(self.scalar(0, x.dtype), flat)
-        attrs = (shape, *map(tuple, (stride, padding, dilation)), groups, winograd)
+        attrs = (shape, *map(tuple, (stride, padding, dilation)), groups, winograd, last)
         return self.make(op, (x, y), attrs, flat, x.dtype)
 
     def window(self, op: str, axes: Axes, x: Node, places: Node | None = None) -> Node:

@@ -185,8 +185,14 @@ class Guards:
         for held in self.captured.held:
             tests += self._held_tests(held)
         for i, contents in enumerate(self.captured.kept):
-            scope[f"kept{i}"] = contents
-            tests.append(f"not kept{i}.still()")
+            name, item = f"kept{i}", contents.item
+            if item.__class__ is set:
+                # Each module has one, mostly empty.
+                scope[name], scope[f"{name}_then"] = item, contents.then
+                tests.append(f"{name} != {name}_then" if contents.then else name)
+            else:
+                scope[name] = contents
+                tests.append(f"not {name}.still()")
         lines = [f" if {' or '.join(tests[s : s + 50])}: return MISS" for s in range(0, len(tests), 50)]
         return ["try:", *lines, "except KeyError: return MISS"] if lines else []
 

@@ -135,7 +135,9 @@ class Reach:
         found = [Held(c, None, (None,), (v,)) for c, v in self.cells[: watched.cells] if not _is_plain(v)]
         found += [Held(m, None, (name,), (v,)) for m, name, v in self.globals[: watched.globals] if not _is_plain(v)]
         found += [Held(cls, None, (name,), (v,)) for cls, name, v in self.attributes]
-        found += [Held(item, None, (name,), (v,)) for item, name, v in self.slots if name in watched.names and v is not Held]
+        found += [
+            Held(item, None, (name,), (v,)) for item, name, v in self.slots if name in watched.names and v is not Held
+        ]
         for now, then in self.states:
             if id(now) not in watched.states:
                 continue

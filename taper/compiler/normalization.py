@@ -23,7 +23,7 @@ def batch_norm(x, weight, bias, eps):
     batch follow by Chan, Golub and LeVeque's rule (1979), with no more rounding than from squares about the batch's mean.
     """
     size = math.prod(x.shape[2:])
-    if size < PLANE:
+    if size < PLANE or cpu.is_channels_last(x):
         return cpu.batch_norm.__wrapped__(x, weight, bias, eps)
     number = x.dtype.type
     planes = x.reshape(*x.shape[:2], size)

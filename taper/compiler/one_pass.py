@@ -7,7 +7,8 @@ each call how long it is.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy import empty
@@ -18,12 +19,15 @@ from .graph import ANY, Graph, Node
 from .homes import fit
 from .program import Program
 from .reuse import new_array
+from .way import opened
 
 
 class OnePass:
     """The program of a formula: of `inputs`, some with a first dimension of ANY, results that all have it."""
 
-    def __init__(self, graph: Graph, inputs: list[Node], results: list[Node | None], tree, checks: list[Node]):
+    def __init__(
+        self, graph: Graph, inputs: list[Node], results: list[Node | None], tree, checks: list[Node], numbers: int = 0
+    ):
         if checks or any(r is None or r.shape[:1] != (ANY,) for r in results):
             raise CaptureError("no formula of elements, or of rows")
         made = [graph.copied(r) for r in results]
@@ -45,14 +49,20 @@ class OnePass:
         self.quick, self.long = (Entrance(program, specs, np.zeros(1), 0, None, brief) for brief in (True, False))
         self.lengths = [memoryview(program.code[i, 2:3]) for i in range(len(program.entries))]
         self.lock = threading.Lock()
+        way = opened(program, inputs, made, numbers, self.each)
+        self.way, self.record = way or (None, None)
 
-    def run(self, given: Sequence[np.ndarray], length: int):
-        """The result, or the results, of `length`, for contiguous arrays of that length and such of no such dimension."""
+    def run(self, given: Sequence[np.ndarray | float], length: int):
+        """The result, or the results, of `length`, for contiguous arrays of that length and such of no such dimension, and
+        the numbers."""
         work = length * self.each
         new = empty if work < BRIEF else new_array
         out = [new((length, *tail), dtype) for tail, dtype in self.made]
+        if work < BRIEF and self.way is not None and self.way(*given, *out):
+            return out if self.several else out[0]
+        given = [np.array(a) if a.__class__ is float else a for a in given]
         arrays = given if self.used is None else [given[i] for i in self.used]
-        with self.lock:
+        with self.lock, self.held():
             for cell in self.lengths:
                 cell[0] = length
             if work < BRIEF:
@@ -67,6 +77,18 @@ class OnePass:
             # One lies unaligned.
             return self.run([fit(a) for a in given], length)
         return out if self.several else out[0]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """A scope in which the program is not entered by its way."""
+        if self.record is None:
+            yield
+            return
+        self.record[-1] = 1
+        try:
+            yield
+        finally:
+            self.record[-1] = 0
 
 
 def is_single(x: np.ndarray) -> bool:

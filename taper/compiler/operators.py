@@ -22,6 +22,7 @@ from .entry import AWAKE, SHARED
 from .errors import CaptureError
 from .evaluate import evaluate
 from .graph import ANY, Graph, Node
+from .layouts import lying_last, second_to_last
 from .numbers import Number
 from .one_pass import OnePass, in_order, is_single, prepared
 from .program import Program
@@ -47,9 +48,12 @@ class Fused:
         results: list,
         tree,
         checks: list[Node],
+        numbers: int = 0,
         overwritten: Sequence[Node] = (),
+        last: Sequence[int] = (),
     ):
-        self.inputs, self.tree = inputs, tree
+        """last: which of the results have their channels last, and are to be seen with them second."""
+        self.inputs, self.tree, self.last = inputs, tree, last
         self.results = [None if r is None else graph.copied(r) for r in results]
         nodes = [r for r in self.results if isinstance(r, Node)]
         flag = None
@@ -73,6 +77,8 @@ class Fused:
         fresh = [None if made is None else new_array(*made) for made in self.made]
         if self.bound.run(given, [a for a in fresh if a is not None]) != RAN:
             return NotImplemented
+        for i in self.last:
+            fresh[i] = cpu.last_to_second(fresh[i])
         return None if self.overwrites else rebuild(self.tree, fresh)
 
 
@@ -100,6 +106,9 @@ def run(formula: Callable, args: tuple, attrs: dict):
         if is_single(a):
             key.append(i)
             given[i] = a[(0,) * a.ndim + (...,)]
+        elif a.ndim > 3 and cpu.lies_last(a):
+            key.append(-1 - i)
+            given[i] = cpu.second_to_last(a)
     fused = _kept(tuple(key), lambda: _captured(formula, args, attrs, _shapes(args), Fused, _never))
     return NotImplemented if fused is None else fused.run(given)
 
@@ -118,8 +127,14 @@ def _describe(values: Sequence, key: list, given: list[np.ndarray]) -> None:
 
 
 def _shapes(args: tuple) -> list[tuple]:
-    """How each array is given, and how a formula sees it."""
-    return [(() if is_single(a) else a.shape, a.shape) for a in args if isinstance(a, np.ndarray)]
+    """How each array is given, and how a formula sees it; and whether that has its channels last."""
+    return [_seen(a) for a in args if isinstance(a, np.ndarray)]
+
+
+def _seen(a: np.ndarray) -> tuple:
+    if is_single(a):
+        return (), a.shape
+    return (cpu.second_to_last(a).shape, a.shape, True) if cpu.lies_last(a) else (a.shape, a.shape)
 
 
 def elementwise(formula: Callable, args: tuple, attrs: dict):
@@ -147,7 +162,7 @@ def elementwise(formula: Callable, args: tuple, attrs: dict):
             key += v.dtype, next(rest)
         elif _changes(v):
             key.append(Number)
-            given.append(np.array(v))
+            given.append(v)
         else:
             key += v.__class__, v
     program = _kept(tuple(key), lambda: _captured(formula, args, attrs, likes, OnePass, _changes))
@@ -161,6 +176,47 @@ _ALIKE = (ANY,), (ANY,)
 """How an array of all elements is given, and how a formula sees it."""
 
 
+def element_way(formula: Callable, args: tuple, attrs: dict):
+    """The way into the program of an elementwise formula of arrays of one shape; None where there is none, or the result is
+    of another dtype."""
+    return _way(_element_key(formula, args, attrs), [args[0].dtype])
+
+
+def update_way(rule: Callable, tensors: list[np.ndarray], numbers: dict):
+    """The way into the program of an optimizer's rule, made now, whose results take the places of the parameter and its
+    state. NotImplemented while something else is captured."""
+    if recording.graph is not None:
+        return NotImplemented
+    likes, key = [_ALIKE] * len(tensors), _element_key(rule, tensors, numbers)
+    _kept(key, lambda: _captured(rule, tuple(tensors), numbers, likes, OnePass, _changes))
+    return _way(key, [tensors[0].dtype, *[a.dtype for a in tensors[2:]]])
+
+
+def _element_key(formula: Callable, args: Sequence, attrs: dict) -> tuple:
+    key = [formula, *attrs]
+    for v in (*args, *attrs.values()):
+        key += (v.dtype, _ALIKE) if v.__class__ is np.ndarray else (Number,) if _changes(v) else (v.__class__, v)
+    return tuple(key)
+
+
+def row_way(formula: Callable, x: np.ndarray, along: int, args: tuple):
+    """The way into a program of rows of as many elements as those of `x`, which all its arrays have."""
+    like = x.reshape(-1, x.shape[-1])
+    return _way(_row_key(formula, (like,) * along, args), [x.dtype], x.shape[-1:])
+
+
+def sample_way(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
+    """(way, tails and dtypes of the results) of the program that `rows` runs for these, None where there is none."""
+    program = _programs.get(_row_key(formula, along, args))
+    return None if program is None or program.way is None else (program.way, program.made)
+
+
+def _way(key: tuple, made: list, tail: tuple = ()):
+    """The way into a program whose results have these dtypes and that tail."""
+    program = _programs.get(key)
+    return None if program is None or program.made != [(tail, dtype) for dtype in made] else program.way
+
+
 def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
     """`formula(xp, *along, *args)` of arrays of rows, `along`, by a program for any number of them.
 
@@ -168,17 +224,24 @@ def rows(formula: Callable, along: tuple[np.ndarray, ...], args: tuple):
     """
     if recording.graph is not None:
         return NotImplemented
-    given = [a if a.flags.c_contiguous else in_order(a) for a in along]
-    key: list = [formula]
-    for a in given:
-        key += a.shape[1:], a.dtype
-    _describe(args, key, given)
-    if len(given) > len(along):
-        given = [in_order(a) for a in given]
+    given = [a if a.flags.c_contiguous else in_order(a) for a in (*along, *_arrays(args))]
     program = _kept(
-        tuple(key), lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never)
+        _row_key(formula, along, args),
+        lambda: _captured(formula, (*along, *args), {}, _row_shapes(given, len(along)), OnePass, _never),
     )
     return NotImplemented if program is None else program.run(given, len(along[0]))
+
+
+def _arrays(values: tuple) -> list[np.ndarray]:
+    return [v for v in values if isinstance(v, np.ndarray)]
+
+
+def _row_key(formula: Callable, along: tuple[np.ndarray, ...], args: tuple) -> tuple:
+    key: list = [formula]
+    for a in along:
+        key += a.shape[1:], a.dtype
+    _describe(args, key, [])
+    return tuple(key)
 
 
 def _row_shapes(given: list[np.ndarray], along: int) -> list[tuple]:
@@ -204,6 +267,7 @@ def _kept(key: tuple, make: Callable):
         with _making:
             if len(_programs) >= LIMIT:
                 _programs.clear()
+                Native.ways.clear()
             found = _programs[key] = make()
     return found
 
@@ -219,9 +283,9 @@ def _captured(formula: Callable, args: tuple, attrs: dict, shapes: list[tuple], 
 
     def stand_in(value):
         if isinstance(value, np.ndarray):
-            given, seen = shapes[len(inputs)]
+            given, seen, *last = shapes[len(inputs)]
             inputs.append(graph.leaf("input", len(inputs), given, value.dtype))
-            return made(graph.expand(inputs[-1], seen))
+            return lying_last(graph, inputs[-1]) if last else made(graph.expand(inputs[-1], seen))
         if not changes(value):
             return value
         node = graph.leaf("input", -1 - len(numbers), (), np.float64)
@@ -236,7 +300,11 @@ def _captured(formula: Callable, args: tuple, attrs: dict, shapes: list[tuple], 
             if not settled() or not all(isinstance(r, Symbol) or r is None for r in results):
                 return None
             nodes = [None if r is None else r.node() for r in results]
-            return program(graph, [*inputs, *numbers], nodes, tree, recording.checks)
+            last = [i for i, r in enumerate(results) if program is Fused and r is not None and cpu.is_channels_last(r)]
+            for i in last:
+                nodes[i] = second_to_last(graph, nodes[i])
+            more = {"last": last} if last else {}
+            return program(graph, [*inputs, *numbers], nodes, tree, recording.checks, len(numbers), **more)
         except CaptureError:
             return None
 
@@ -269,7 +337,7 @@ def _captured_rule(rule: Callable, tensors: list[np.ndarray], fixed: dict, chang
                 return None
             # The gradient, which is second, stays as it is.
             nodes = [r.node() for r in results]
-            return Fused(graph, [*inputs, *numbers], nodes, None, [], [inputs[0], *inputs[2:]])
+            return Fused(graph, [*inputs, *numbers], nodes, None, [], len(numbers), [inputs[0], *inputs[2:]])
         except CaptureError:
             return None
 
@@ -278,6 +346,8 @@ def lend() -> None:
     """Let the CPU namespace run large kernels natively; `native_available` says that machine code can be made."""
     keep_freed_memory()
     Native.run, Native.elementwise, Native.rows, Native.update = run, elementwise, rows, update
+    Native.element_way, Native.row_way, Native.sample_way = element_way, row_way, sample_way
+    Native.update_way, Native.ways = update_way, {}
     Native.recurrence, Native.recurrence_grad = _of_sequences("recurrence"), _of_sequences("recurrence_grad")
     Native.attention, Native.attention_grad = _of_sequences("attention"), _of_sequences("attention_grad")
 

@@ -10,6 +10,8 @@ from ..backends import cpu
 from ..backends.cpu import pooling as kernels
 from ..backends.cpu.resampling import taps_at, transposed
 from .computing import applied, reduced
+from .graph import Node
+from .layouts import lying_last, second_to_last
 from .positions import flat_scatter, take_along
 from .recording import graph
 from .resampling import resample
@@ -45,10 +47,25 @@ def adaptive_max_pool(x, output_size):
 
 def _largest(x, axes: Axes):
     g, shape = graph(), (*x.shape[:2], *(a.m for a in axes))
+    if cpu.is_channels_last(x):
+        axes, node, shape = _last(x, axes)
+        values = g.cast(g.reshape(g.window("window_max", axes, node), shape), x.dtype)
+        places = g.cast(g.reshape(g.window("window_place", axes, node), shape), np.int64)
+        places = g.elementwise("floor_divide", places, g.scalar(x.shape[1], np.int64)) if x.shape[1] > 1 else places
+        return lying_last(g, values), lying_last(g, places)
     node = g.cast(x.node(), np.float32) if _is_half(x) else x.node()
     values = g.cast(g.reshape(g.window("window_max", axes, node), shape), x.dtype)
     places = g.reshape(g.window("window_place", axes, node), shape)
     return made(values), made(g.cast(places, np.int64))
+
+
+def _last(x, axes: Axes) -> tuple[Axes, Node, tuple[int, ...]]:
+    """The windows of images with channels last, one channel to each along that dimension; the images as a node, widened;
+    the shape of what windows give."""
+    g, channels = graph(), x.shape[1]
+    node = second_to_last(g, x.node())
+    node = g.cast(node, np.float32) if _is_half(x) else node
+    return (*axes, Axis(channels, channels, 1, 1, 0, 1)), node, (x.shape[0], *(a.m for a in axes), channels)
 
 
 def max_pool_grad(g, indices, x_shape, windows):
@@ -65,6 +82,16 @@ def max_pool_grad(g, indices, x_shape, windows):
     else:
         axes = _regular(x_shape[2:], g.shape[2:], *windows)
     places = node_for(indices)
+    if cpu.is_channels_last(g) or cpu.is_channels_last(indices):
+        channels = x_shape[1]
+        axes, node, _ = _last(g, axes)
+        here = second_to_last(n, places)
+        numbers = n.constant(np.arange(channels, dtype=np.int64))
+        here = n.elementwise("multiply", here, n.scalar(channels, np.int64))
+        here = n.cast(n.elementwise("add", here, numbers), np.int32)
+        made_last = n.window("window_put", axes, node, here)
+        lying = (x_shape[0], *x_shape[2:], channels)
+        return lying_last(n, n.cast(n.reshape(made_last, lying), g.dtype))
     if places.op == "cast" and places.inputs[0].dtype == np.int32:
         places = places.inputs[0]
     node = n.window("window_put", axes, n.cast(g.node(), np.float32) if _is_half(g) else g.node(), places)
@@ -110,6 +137,10 @@ def _plain(divisor: np.ndarray):
 
 
 def _sums(x, axes: Axes) -> Symbol:
+    if cpu.is_channels_last(x):
+        g = graph()
+        axes, node, shape = _last(x, axes)
+        return lying_last(g, g.cast(g.reshape(g.window("window_sum", axes, node), shape), x.dtype))
     if any(isinstance(a, Even) for a in axes):
         return resample(x, _taps(axes))
     g, shape = graph(), (*x.shape[:2], *(a.m for a in axes))
@@ -123,6 +154,10 @@ def _sums(x, axes: Axes) -> Symbol:
 
 
 def _spread(g, axes: Axes, x_shape) -> Symbol:
+    if cpu.is_channels_last(g):
+        n, lying = graph(), (x_shape[0], *x_shape[2:], x_shape[1])
+        axes, node, _ = _last(g, axes)
+        return lying_last(n, n.cast(n.reshape(n.window("window_spread", axes, node), lying), g.dtype))
     if any(isinstance(a, Even) for a in axes):
         return resample(g, tuple(map(transposed, _taps(axes))))
     n, x_shape = graph(), tuple(x_shape)

@@ -16,6 +16,7 @@ from io import IOBase
 
 import numpy as np
 
+from ..autograd.naming import PACKAGES
 from ..autograd.nodes import Node as TapeNode
 from ..autograd.tape import Variable
 from ..dtypes import dtype as Dtype
@@ -38,8 +39,6 @@ _CHANGED = (np.ndarray, bytearray)
 
 _LOOKED_UP = frozenset(("globals", "vars", "eval", "exec"))
 """By these code reads variables that it does not name."""
-
-_PACKAGE = __name__.partition(".")[0]
 
 _LIBRARY = ("builtins", "collections", "functools", "itertools", "operator")
 """Modules of Python's own whose objects may hold tensors where no attribute shows them."""
@@ -249,7 +248,7 @@ def _slots(cls) -> tuple:
 
 
 def _ours(module: str | None) -> bool:
-    return module is not None and module.partition(".")[0] == _PACKAGE
+    return module is not None and module.partition(".")[0] in PACKAGES
 
 
 def _filled(cell: types.CellType) -> bool:

@@ -10,6 +10,7 @@ from math import prod
 import numpy as np
 
 from ..native import team
+from ..native.arrays import readable
 from ..native.machine import Machine, host
 from ..native.sequence import (
     QUERIES,
@@ -22,22 +23,30 @@ from ..native.sequence import (
     emit_weights,
 )
 from ..native.text import Builder, Module, Value, i64
-from .entry import Record, entrance, readable
+from .entry import Record, entrance
 from .lower.instructions import LLVM
 from .program import code_of
 from .recording import recording
 
-SHARED = 30_000_000
+SHARED = 8_000_000
 """Operations from which a kernel is shared between threads: about what runs while a sleeping team wakes up, several times."""
 
-WORTH = 10_000_000
+WORTH = 4_000_000
 """Operations from which it is shared if the team is awake."""
 
 KEPT = 16 << 20
 """Bytes of scratch that a thread keeps, at most."""
 
 NUMBERS = frozenset(
-    ["steps", "batch", "total", "length", "keys", *(n + "_step" for n in "q k v out g dq dk dv mask drop".split())]
+    [
+        "steps",
+        "batch",
+        "total",
+        "parts",
+        "length",
+        "keys",
+        *(n + "_step" for n in "q k v out g dq dk dv mask drop".split()),
+    ]
 )
 """Entries of a kernel's table that are numbers and not addresses."""
 
@@ -194,7 +203,8 @@ def recurrence(cell, x, h, c, w, b, sizes: tuple[int, ...], reverse: bool):
     arrays = {name: np.empty(shape, x.dtype) for name, shape in made.items()}
     (arrays["panels"],) = _scratch(panels.size, dtype=x.dtype)
     given = {"x": x, "h": h, "c": c, "w": w, "b": b, **arrays, **_steps(sizes, batch, total)}
-    kernels.run(given, (panels.count, plan.chunks(batch, panels)), plan.flops(total))
+    given["parts"] = plan.chunks(batch, panels, team.threads())
+    kernels.run(given, (panels.count, given["parts"]), plan.flops(total))
     states = (arrays["last_h"],) if c is None else (arrays["last_h"], arrays["last_c"])
     return (arrays["out"], *states, arrays["before_h"], arrays.get("before_c"), arrays["saved"], None)
 
@@ -225,7 +235,8 @@ def recurrence_grad(cell, gradients, before_h, before_c, saved, w, sizes: tuple[
         "saved": saved,
     }
     given = {**given, "w": w, **arrays, **_steps(sizes, batch, total)}
-    kernels.run(given, (panels.count, plan.chunks(batch, panels)), plan.flops(total))
+    given["parts"] = plan.chunks(batch, panels, team.threads())
+    kernels.run(given, (panels.count, given["parts"]), plan.flops(total))
     first = (arrays["d_h"],) if before_c is None else (arrays["d_h"], arrays["d_c"])
     return arrays["dx"], arrays["dr"], first, None
 
@@ -352,10 +363,27 @@ def attention_grad(g, q, k, v, mask, drop, out, lse, scale: float, causal: bool)
         return NotImplemented
     plan, lead, given = found
     length, keys, batch = given["length"], given["keys"], prod(lead)
-    made = _like(q, (*lead, *q.shape[-2:])), _like(k, (*lead, *k.shape[-2:])), _like(v, (*lead, *v.shape[-2:]))
+    made = _together(q, k, v) if q.shape[:-2] == lead else None
+    if made is None:
+        made = [_like(x, (*lead, *x.shape[-2:])) for x in (q, k, v)]
     for name, array, rows in zip(("g", "out", "dq", "dk", "dv"), (g, out, *made), (length, length, length, keys, keys)):
         given |= _matrices(name, array, lead, rows)
     (work,) = _scratch(batch * plan.blocks(length) * QUERIES * plan.work, dtype=q.dtype)
     given |= {"lse": np.ascontiguousarray(lse), "work": work}
     _attending(plan, True).run(given, (batch,), plan.flops(batch, length, keys, True))
-    return made
+    return tuple(made)
+
+
+def _together(q, k, v) -> list[np.ndarray] | None:
+    """Arrays for the gradients of heads (N, H, L, D) that lie beside each other in rows, which lie so as well: `rejoined`
+    takes what shares an array of one dimension for such."""
+    if q.ndim != 4 or not (q.shape == k.shape == v.shape and q.strides == k.strides == v.strides):
+        return None
+    n, heads, length, features = q.shape
+    size, wide = q.itemsize, heads * features
+    step, within, along, each = q.strides
+    row = 3 * wide * size
+    if each != size or within != features * size or (along, step) not in ((row, row * length), (row * n, row)):
+        return None
+    whole = np.empty(3 * q.size, q.dtype)
+    return [np.ndarray(q.shape, q.dtype, whole, i * wide * size, q.strides) for i in range(3)]

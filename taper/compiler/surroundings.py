@@ -15,7 +15,8 @@ from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import PurePath
 
-_PACKAGE = __name__.partition(".")[0]
+from ..autograd.naming import PACKAGES
+
 _PACKAGES = ("site-packages", "dist-packages")
 """Folders of installed packages."""
 
@@ -47,7 +48,7 @@ def _is_installed(top: str) -> bool:
 
 def _uses_taper(top: str) -> bool:
     """Whether a module of a package has something of Taper among its variables."""
-    if top == _PACKAGE:
+    if top in PACKAGES:
         return True
     inside = [m for name, m in list(sys.modules.items()) if name == top or name.startswith(top + ".")]
     return any(_is_tapers(value) for m in inside for value in list(getattr(m, "__dict__", {}).values()))
@@ -60,7 +61,7 @@ def _is_tapers(value) -> bool:
         name = value.__module__ or ""
     else:
         return False
-    return isinstance(name, str) and name.partition(".")[0] == _PACKAGE
+    return isinstance(name, str) and name.partition(".")[0] in PACKAGES
 
 
 def is_consumed(item) -> bool:

@@ -19,6 +19,9 @@ WARP = 32
 LARGEST_BLOCK = 1024
 """Threads of a block at most."""
 
+ALIGNED = 16
+"""Bytes to which every array is aligned: as many as one instruction loads."""
+
 _REGISTER = "llvm.nvvm.read.ptx.sreg"
 
 
@@ -36,7 +39,7 @@ class Kernel(Builder):
 
     def signature(self) -> str:
         facts = {a: " noalias readonly" if a in self.unwritten else "" for a in self.args}
-        return ", ".join(f"{a.type}{facts[a]} {a.text}" for a in self.args)
+        return ", ".join(f"{a.type}{facts[a]} align {ALIGNED} {a.text}" for a in self.args)
 
     def finish_kernel(self, threads: int, unwritten: Iterable[Value] = ()) -> None:
         """Add the kernel to the module, to be launched in blocks of so many threads.

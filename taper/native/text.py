@@ -298,6 +298,10 @@ class Builder:
             return Value("undef", "void")
         return self.emit(returns, text)
 
+    def call_address(self, function: Value, *arguments: Value) -> None:
+        """Call a function that returns nothing, by its address."""
+        self.lines.append(f"  call void {function.text}({', '.join(map(str, arguments))})")
+
     def sqrt(self, x: Value) -> Value:
         return self.intrinsic("sqrt", x.type, x)
 

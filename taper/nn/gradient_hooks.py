@@ -9,6 +9,7 @@ from ..autograd.modes import is_grad_enabled
 from ..autograd.nodes import Node, OutputOf
 from ..autograd.recording import needs
 from ..autograd.tape import Variable, View, counter_of
+from ..errors import warn
 from ..ops.hooks import pass_through
 from ..tensor import zeros
 
@@ -53,6 +54,11 @@ class GradientHooks:
             found = _replaced(found, hook(self.module, found), "Backward pre hook", "grad_output")
         self.grad_outputs = found
         if not self.watched:
+            if self.hooks:
+                warn(
+                    "Full backward hook is firing when gradients are computed with respect to module outputs since no inputs "
+                    "require gradients."
+                )
             for hook in self.hooks:
                 returned = hook(self.module, (None,) * self.inputs, found)
                 if returned is not None and not (isinstance(returned, tuple) and all(g is None for g in returned)):
@@ -121,5 +127,12 @@ def legacy_backward_hooks(module, hooks: list[Callable], result) -> None:
             return
     node = first.grad_fn
     if node is not None:
+        if any(getattr(child, "next_functions", ()) for child, _ in node.next_functions):
+            warn(
+                "Using a non-full backward hook when the forward contains multiple autograd Nodes is deprecated and will be "
+                "removed in future versions. This hook will be missing some grad_input. Please use "
+                "register_full_backward_hook to get the documented behavior.",
+                FutureWarning,
+            )
         for hook in hooks:
             node.register_hook(lambda grad_input, grad_output, hook=hook: hook(module, grad_input, grad_output))

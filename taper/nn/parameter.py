@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd.inplace import check_may_record
 from ..autograd.leaves import AccumulateGrad
 from ..autograd.tape import Variable, alias
 from ..backends.transfer import place_of
@@ -46,6 +47,8 @@ class Parameter(Tensor, metaclass=_Marked):
         if type(data) is Tensor or isinstance(data, Parameter):
             made = leaf_of(cls, data._array, requires_grad)
             made._counter = alias(data, data._array)._counter
+            if requires_grad:
+                check_may_record(made)
             return made
         made = data.detach().requires_grad_(requires_grad)
         if type(made) is not type(data):

@@ -23,6 +23,54 @@ attention = op(
     ),
 )
 
+# joint (N, L, 3 E): queries, keys and values beside each other, of `heads` heads each; mask, drop: as above, of (N, heads, L, L).
+# The result is (N, L, E).
+joint_attention = op(
+    "joint_attention",
+    lambda xp, joint, mask, drop, *, heads, scale, causal: _joint(xp, joint, mask, drop, heads, scale, causal),
+    aux=("kept",),
+    broadcasts=True,
+    grad_name="ScaledDotProductFlashAttentionForCpuBackward0",
+    joint=lambda xp, g, joint, mask, drop, out, kept, heads, scale, causal, needs: _joint_slopes(
+        xp, g, joint, mask, drop, out, kept, heads, scale, causal, needs
+    ),
+)
+
+
+def _split(xp, x, heads: int):
+    """(N, L, H D) as (N, H, L, D)."""
+    return xp.permute_dims(xp.reshape(x, (*x.shape[:2], heads, x.shape[2] // heads)), (0, 2, 1, 3))
+
+
+def _parts(xp, joint, heads: int):
+    """The heads of queries, keys and values."""
+    width = joint.shape[2] // 3
+    return [_split(xp, joint[:, :, i * width : (i + 1) * width], heads) for i in range(3)]
+
+
+def _joint(xp, joint, mask, drop, heads, scale, causal):
+    out, kept = xp.attention(*_parts(xp, joint, heads), mask, drop, scale, causal)
+    # Tensors, for derivatives of derivatives, compute no more than what is kept.
+    return None if out is None else _rows(xp, out), kept
+
+
+def _rows(xp, x):
+    """(N, H, L, D) as (N, L, H D)."""
+    n, heads, length, features = x.shape
+    return xp.reshape(xp.permute_dims(x, (0, 2, 1, 3)), (n, length, heads * features))
+
+
+def beside(xp, parts):
+    """Arrays (N, H, L, D) as (N, L, 3 H D)."""
+    return xp.concat([_rows(xp, p) for p in parts], axis=2)
+
+
+def _joint_slopes(xp, g, joint, mask, drop, out, kept, heads, scale, causal, needs):
+    own = (needs[0],) * 3 + (needs[1],)
+    g, out = _split(xp, g, heads), _split(xp, out, heads)
+    *made, slope, _ = xp.attention_grad(g, *_parts(xp, joint, heads), mask, drop, out, kept, scale, causal, own)
+    return xp.rejoined(made) if needs[0] else None, slope, None
+
 
 def scores_of(xp, q, k, mask, scale, causal):
     """scale * q @ k.mT + mask (..., L, S), minus infinity where a key is hidden."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from numpy import ndarray
+
+from ..backends.cpu.layouts import is_channels_last, laid_out
 from .elementwise import conj
 from .operator import op
 
@@ -11,11 +14,11 @@ conv = op(
     "conv",
     lambda xp, x, w, b, *, stride, padding, dilation, groups: xp.conv(x, w, stride, padding, dilation, groups, b),
     grad_name="ConvolutionBackward0",
-    x=lambda xp, g, w, x_shape, stride, padding, dilation, groups: xp.conv_input_grad(
-        g, conj(xp, w), x_shape, stride, padding, dilation, groups
+    x=lambda xp, g, w, x_shape, x_last, stride, padding, dilation, groups: _lying(
+        xp.conv_input_grad(g, conj(xp, w), x_shape, stride, padding, dilation, groups), x_last, w
     ),
-    w=lambda xp, g, x, w_shape, stride, padding, dilation, groups: xp.conv_weight_grad(
-        g, conj(xp, x), w_shape, stride, padding, dilation, groups
+    w=lambda xp, g, x, w_shape, w_last, stride, padding, dilation, groups: _lying(
+        xp.conv_weight_grad(g, conj(xp, x), w_shape, stride, padding, dilation, groups), w_last, x
     ),
     b=lambda xp, g: xp.channel_sums(g),
 )
@@ -26,11 +29,11 @@ conv_input_grad = op(
         g, w, shape, stride, padding, dilation, groups
     ),
     grad_name="ConvolutionBackward0",
-    g=lambda xp, h, w, g_shape, stride, padding, dilation, groups: _fit(
-        xp.conv(h, conj(xp, w), stride, padding, dilation, groups), g_shape
+    g=lambda xp, h, w, g_shape, g_last, stride, padding, dilation, groups: _lying(
+        _fit(xp.conv(h, conj(xp, w), stride, padding, dilation, groups), g_shape), g_last, w
     ),
-    w=lambda xp, h, g, w_shape, stride, padding, dilation, groups: xp.conv_weight_grad(
-        conj(xp, g), h, w_shape, stride, padding, dilation, groups
+    w=lambda xp, h, g, w_shape, w_last, stride, padding, dilation, groups: _lying(
+        xp.conv_weight_grad(conj(xp, g), h, w_shape, stride, padding, dilation, groups), w_last, g
     ),
 )
 """The gradient of a convolution's input of a given shape; a transposed convolution."""
@@ -68,6 +71,13 @@ col2im = op(
     g=lambda xp, h, kernel, stride, padding, dilation: xp.im2col(h, kernel, stride, padding, dilation),
 )
 """Columns added up where their windows lie, in zeros of a given shape."""
+
+
+def _lying(out, last: bool, other):
+    """A gradient with its channels last if what it is of lies so, or what that was multiplied with."""
+    if out.__class__ is not ndarray:
+        return out
+    return laid_out(out, last or is_channels_last(other))
 
 
 def _fit(out, shape):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from .elementwise import conj
 from .operator import op
 
@@ -47,19 +45,24 @@ def cumprod_slope(xp, g, x, out, axis):
 
 
 def logcumsumexp_slope(xp, g, x, out, axis):
-    """The sum over j >= k of g[j] exp(x[k] - out[j]), taken in logarithms: exp(-out) alone would overflow."""
-    if x.dtype.kind == "c":
-        there = g != 0
-        logs = xp.where(there, xp.log(xp.where(there, conj(xp, g), xp.ones_like(g))) - out, xp.full_like(g, -math.inf))
-        sums = xp.flip(xp.logcumsumexp(xp.flip(logs, axis=(axis,)), axis), axis=(axis,))
-        return conj(xp, xp.exp(sums + x))
-    return _weighed(xp, g, x, out, axis) - _weighed(xp, -g, x, out, axis)
+    """The sum over j >= k of g[j] exp(x[k] - out[j]), taken in logarithms: exp(-out) alone would overflow.
+
+    Where g is 0 it has no logarithm, but a derivative by g all the same: that of the last line, whose value is 0.
+    """
+    complex_ = x.dtype.kind == "c"
+    h, none, one = conj(xp, g) if complex_ else g, xp.zeros_like(g), xp.ones_like(g)
+    parts = [(h, h != 0)] if complex_ else [(h, h > 0), (-h, h < 0)]
+    found = _weighed(xp, *parts[0], x, out, axis)
+    if not complex_:
+        found = found - _weighed(xp, *parts[1], x, out, axis)
+    zero = h == none
+    found = found + (_weighed(xp, h + one, zero, x, out, axis) - _weighed(xp, one, zero, x, out, axis))
+    return conj(xp, found) if complex_ else found
 
 
-def _weighed(xp, g, x, out, axis):
-    """The positive part of g, weighed."""
-    positive = g > 0
-    nothing = xp.full_like(g, -math.inf)
-    logs = xp.where(positive, xp.log(xp.where(positive, g, xp.ones_like(g))) - out, nothing)
+def _weighed(xp, h, there, x, out, axis):
+    """The sum for the h that are there, positive if real."""
+    # A finite number whose exponential is 0: of minus infinity the derivative would not be a number.
+    logs = xp.where(there, xp.log(xp.where(there, h, xp.ones_like(h))) - out, xp.full_like(h, -1e30))
     sums = xp.flip(xp.logcumsumexp(xp.flip(logs, axis=(axis,)), axis), axis=(axis,))
     return xp.exp(sums + x)

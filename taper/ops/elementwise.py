@@ -84,7 +84,7 @@ neg = op("neg", lambda xp, x: xp.negative(x), promote=ARITHMETIC,
          x=lambda xp, g: -g)
 
 pow = op("pow", lambda xp, x, y: xp.power(x, y), promote=ARITHMETIC, refuses="b",
-         x=lambda xp, g, x, y: g * conj(xp, _pow_slope(xp, g, x, y)),
+         x=lambda xp, g, x, y: _pow_back(xp, g, x, y),
          y=lambda xp, g, x, y, out: g * conj(xp, xp.where((x == 0) & (y >= 0), 0 * g, out * _log_of(xp, x))))
 
 floor_divide = op("floor_divide", lambda xp, x, y: xp.floor_divide(x, y), promote=ARITHMETIC, refuses="bc",
@@ -352,11 +352,11 @@ def _log_of(xp, x):
     return math.log(x) if x > 0 else math.nan if x else -math.inf
 
 
-def _pow_slope(xp, g, x, y):
-    """y x^(y - 1), and 0 for y = 0 also where x = 0."""
+def _pow_back(xp, g, x, y):
+    """g y x^(y - 1), and 0 for y = 0 also where x = 0 or g is no number."""
     if not hasattr(y, "dtype"):
-        return y * xp.power(x, y - 1) if y else xp.zeros_like(g)
-    return xp.where(y == 0, 0 * g, y * xp.power(x, y - 1))
+        return g * conj(xp, y * xp.power(x, y - 1)) if y else xp.zeros_like(g)
+    return xp.where(y == 0, xp.zeros_like(g), g * conj(xp, y * xp.power(x, y - 1)))
 
 
 def _inverse_square(xp, x, y):

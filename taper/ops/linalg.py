@@ -172,9 +172,14 @@ def _slogdet_rule(xp, g, x, out):
     return size[..., None, None] * adjoint(xp, xp.inverse(x))
 
 
+def _slogdet(xp, x):
+    sign, size = xp.linalg.slogdet(x)
+    return xp.where(size == size, sign, xp.zeros_like(sign)), size
+
+
 slogdet = op(
     "slogdet",
-    lambda xp, x: tuple(xp.linalg.slogdet(x)),
+    _slogdet,
     outputs=None,
     grad_name="LinalgSlogdetBackward0",
     x=_slogdet_rule,

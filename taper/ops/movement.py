@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..backends.cpu.layouts import is_channels_last, laid_out
 from .operator import op
 
 
@@ -253,9 +254,17 @@ triu = op(
     x=lambda xp, g, k: xp.triu(g, k),
 )
 
+
+def _in_order(xp, xs, out):
+    """What was put together of xs, in order, or with its channels last if all of them are."""
+    if out.ndim > 3 and all([is_channels_last(x) for x in xs]):
+        return laid_out(out, True)
+    return xp.ascontiguousarray(out)
+
+
 cat = op(
     "cat",
-    lambda xp, *xs, axis: xp.ascontiguousarray(xp.concat(xs, axis=axis)),
+    lambda xp, *xs, axis: _in_order(xp, xs, xp.concat(xs, axis=axis)),
     half_native=True,
     joint=lambda xp, g, xs_shape, axis: split_back(xp, g, [shape[axis] for shape in xs_shape], axis),
 )

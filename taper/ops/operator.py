@@ -8,6 +8,7 @@
 them), keyword-only parameters are attributes. A rule's parameter names decide what the tape keeps:
 
     x            that input                     x_shape, x_dtype    only its shape or NumPy dtype
+    x_last       whether it is of images that lie channels last
     out          the result                     an attribute's name     its value
     out1, out2   the further results where there are several differentiable ones
     an aux name  an intermediate that forward returned beside its result
@@ -39,7 +40,7 @@ class Operator:
     __slots__ = (
         *("name", "forward", "inputs", "variadic", "attrs", "rules", "joint", "promote", "outputs", "aux", "view"),
         *("grad_name", "half_native", "broadcasts", "part", "plans", "code", "refuses", "fused", "differentiable"),
-        "first",
+        *("first", "single"),
     )
 
     def __init__(
@@ -67,6 +68,7 @@ class Operator:
         self.name, self.promote, self.view = name, promote, view
         self.forward = in_one_pass(forward, fused) if fused else forward
         self.outputs, self.aux, self.half_native = outputs, aux, half_native
+        self.single = outputs == 1 and not view  # one result of its own, perhaps with what the rules alone take
         self.code = self.forward.__code__  # by which a profile knows it
         self.inputs, self.variadic, self.attrs = _parameters(forward)
         self.joint = joint
@@ -96,9 +98,10 @@ class Plan:
     A joint rule is one step with input index -1.
     """
 
-    __slots__ = ("op", "mask", "keep", "steps", "node_class", "general", "flow", "save", "holds")
+    __slots__ = ("op", "mask", "keep", "steps", "node_class", "flow", "save", "holds")
 
-    INPUT, OUTPUT, SHAPE, DTYPE, ATTR, AUX = range(6)
+    INPUT, OUTPUT, SHAPE, DTYPE, ATTR, AUX, LAST = range(7)
+    FACTS = {"shape": SHAPE, "dtype": DTYPE, "last": LAST}
 
     def __init__(self, operator: Operator, mask: int):
         self.op, self.mask = operator, mask
@@ -107,7 +110,6 @@ class Plan:
         self.node_class = None
         self.flow: Callable | None = None  # made by the tape when first needed
         self.save: Callable | None = None  # likewise
-        self.general = operator.joint is not None or operator.variadic
         if operator.joint is not None:
             self.steps.append((-1, operator.joint, self._positions(operator.joint)))
         else:
@@ -148,8 +150,8 @@ class Plan:
         if name in op.aux:
             return Plan.AUX, op.aux.index(name)
         base, _, what = name.rpartition("_")
-        if base in op.inputs and what in ("shape", "dtype"):
-            return (Plan.SHAPE if what == "shape" else Plan.DTYPE), op.inputs.index(base)
+        if base in op.inputs and what in Plan.FACTS:
+            return Plan.FACTS[what], op.inputs.index(base)
         if name == "needs":
             return Plan.ATTR, "needs"
         raise TypeError(f"{op.name}: a rule asks for {name!r}, which is neither input, attribute, output nor aux")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..backends.cpu.layouts import laid_out
 from .operator import op
 
 # The second result of a maximum, where it is, is also what its gradient needs.
@@ -13,8 +14,8 @@ max_pool = op(
     outputs=2,
     aux=("indices",),
     grad_name="MaxPool2DWithIndicesBackward0",
-    x=lambda xp, g, x_shape, indices, kernel, stride, padding, dilation: xp.max_pool_grad(
-        g, indices, x_shape, (kernel, stride, padding, dilation)
+    x=lambda xp, g, x_shape, x_last, indices, kernel, stride, padding, dilation: laid_out(
+        xp.max_pool_grad(g, indices, x_shape, (kernel, stride, padding, dilation)), x_last
     ),
 )
 
@@ -39,7 +40,7 @@ adaptive_max_pool = op(
     outputs=2,
     aux=("indices",),
     grad_name="AdaptiveMaxPool2DBackward0",
-    x=lambda xp, g, x_shape, indices: xp.max_pool_grad(g, indices, x_shape, "even"),
+    x=lambda xp, g, x_shape, x_last, indices: laid_out(xp.max_pool_grad(g, indices, x_shape, "even"), x_last),
 )
 
 avg_pool = op(
@@ -48,8 +49,8 @@ avg_pool = op(
         x, kernel, stride, padding, ceil_mode, include_pad, divisor
     ),
     grad_name="AvgPool2DBackward0",
-    x=lambda xp, g, x_shape, kernel, stride, padding, ceil_mode, include_pad, divisor: xp.avg_pool_grad(
-        g, x_shape, kernel, stride, padding, include_pad, divisor
+    x=lambda xp, g, x_shape, x_last, kernel, stride, padding, ceil_mode, include_pad, divisor: laid_out(
+        xp.avg_pool_grad(g, x_shape, kernel, stride, padding, include_pad, divisor), x_last
     ),
 )
 
@@ -68,7 +69,8 @@ adaptive_avg_pool = op(
     "adaptive_avg_pool",
     lambda xp, x, *, size: xp.adaptive_avg_pool(x, size),
     grad_name="AdaptiveAvgPool2DBackward0",
-    x=lambda xp, g, x_shape: xp.adaptive_avg_pool_grad(g, x_shape),
+    # The gradient of a mean of everything lies in the order of dimensions, as PyTorch's.
+    x=lambda xp, g, x_shape, x_last, size: laid_out(xp.adaptive_avg_pool_grad(g, x_shape), x_last and max(size) > 1),
 )
 
 adaptive_avg_pool_grad = op(

@@ -18,7 +18,7 @@ erf = op("erf", lambda xp, x: xp.erf(x), promote=FLOAT, fused=3, refuses="c",
 erfc = op("erfc", lambda xp, x: xp.erfc(x), promote=FLOAT, fused=20, refuses="c",
           x=lambda xp, g, x: g * (-TWO_OVER_SQRT_PI * xp.exp(-x * x)))
 
-erfcx = op("erfcx", lambda xp, x: xp.erfcx(x), promote=FLOAT, refuses="c",
+erfcx = op("erfcx", lambda xp, x: xp.erfcx(x), promote=FLOAT, refuses="ch",
            x=lambda xp, g, x, out: g * (2 * x * out - TWO_OVER_SQRT_PI))
 
 erfinv = op("erfinv", lambda xp, x: xp.erfinv(x), promote=FLOAT, fused=70, refuses="c",
@@ -27,10 +27,10 @@ erfinv = op("erfinv", lambda xp, x: xp.erfinv(x), promote=FLOAT, fused=70, refus
 ndtr = op("ndtr", lambda xp, x: xp.ndtr(x), promote=FLOAT, fused=20, refuses="c",
           x=lambda xp, g, x: g * (ONE_OVER_ROOT_2PI * xp.exp(-0.5 * x * x)))
 
-ndtri = op("ndtri", lambda xp, x: xp.ndtri(x), promote=FLOAT, refuses="c",
+ndtri = op("ndtri", lambda xp, x: xp.ndtri(x), promote=FLOAT, refuses="ch",
            x=lambda xp, g, out: g * (xp.exp(0.5 * out * out) / ONE_OVER_ROOT_2PI))
 
-log_ndtr = op("log_ndtr", lambda xp, x: xp.log_ndtr(x), promote=FLOAT, refuses="c",
+log_ndtr = op("log_ndtr", lambda xp, x: xp.log_ndtr(x), promote=FLOAT, refuses="ch",
               x=lambda xp, g, x: g * _log_ndtr_slope(xp, x))
 
 lgamma = op("lgamma", lambda xp, x: xp.lgamma(x), promote=FLOAT, refuses="c",
@@ -42,7 +42,7 @@ digamma = op("digamma", lambda xp, x: xp.digamma(x), promote=FLOAT, refuses="c",
 polygamma = op("polygamma", lambda xp, x, *, n: xp.polygamma(n, x), promote=FLOAT, refuses="c",
                x=lambda xp, g, x, n: g * xp.polygamma(n + 1, x))
 
-zeta = op("zeta", lambda xp, x, y: xp.zeta(x, y), promote=FLOAT, refuses="c",
+zeta = op("zeta", lambda xp, x, y: xp.zeta(x, y), promote=FLOAT, refuses="ch",
           y=lambda xp, g, x, y: g * (-x * xp.zeta(x + 1, y)))
 
 i0 = op("i0", lambda xp, x: xp.i0(x), promote=FLOAT, refuses="c",
@@ -75,31 +75,31 @@ xlog1py = op("xlog1py", lambda xp, x, y: xp.where((x == 0) & (y == y), 0.0, x * 
              y=lambda xp, g, x, y: g * x / (y + 1))
 
 # PyTorch has no derivatives of these.
-airy_ai = op("airy_ai", lambda xp, x: xp.airy_ai(x), promote=FLOAT, refuses="c")
-bessel_j0 = op("bessel_j0", lambda xp, x: xp.bessel_j0(x), promote=FLOAT, refuses="c")
-bessel_j1 = op("bessel_j1", lambda xp, x: xp.bessel_j1(x), promote=FLOAT, refuses="c")
-bessel_y0 = op("bessel_y0", lambda xp, x: xp.bessel_y0(x), promote=FLOAT, refuses="c")
-bessel_y1 = op("bessel_y1", lambda xp, x: xp.bessel_y1(x), promote=FLOAT, refuses="c")
-modified_bessel_i0 = op("modified_bessel_i0", lambda xp, x: xp.i0(x), promote=FLOAT, refuses="c")
-modified_bessel_i1 = op("modified_bessel_i1", lambda xp, x: xp.i1(x), promote=FLOAT, refuses="c")
-modified_bessel_k0 = op("modified_bessel_k0", lambda xp, x: xp.modified_bessel_k0(x), promote=FLOAT, refuses="c")
-modified_bessel_k1 = op("modified_bessel_k1", lambda xp, x: xp.modified_bessel_k1(x), promote=FLOAT, refuses="c")
-scaled_modified_bessel_k0 = op("scaled_modified_bessel_k0", lambda xp, x: xp.scaled_modified_bessel_k0(x), promote=FLOAT, refuses="c")
-scaled_modified_bessel_k1 = op("scaled_modified_bessel_k1", lambda xp, x: xp.scaled_modified_bessel_k1(x), promote=FLOAT, refuses="c")
-spherical_bessel_j0 = op("spherical_bessel_j0", lambda xp, x: xp.spherical_bessel_j0(x), promote=FLOAT, refuses="c")
+airy_ai = op("airy_ai", lambda xp, x: xp.airy_ai(x), promote=FLOAT, refuses="ch")
+bessel_j0 = op("bessel_j0", lambda xp, x: xp.bessel_j0(x), promote=FLOAT, refuses="ch")
+bessel_j1 = op("bessel_j1", lambda xp, x: xp.bessel_j1(x), promote=FLOAT, refuses="ch")
+bessel_y0 = op("bessel_y0", lambda xp, x: xp.bessel_y0(x), promote=FLOAT, refuses="ch")
+bessel_y1 = op("bessel_y1", lambda xp, x: xp.bessel_y1(x), promote=FLOAT, refuses="ch")
+modified_bessel_i0 = op("modified_bessel_i0", lambda xp, x: xp.i0(x), promote=FLOAT, refuses="ch")
+modified_bessel_i1 = op("modified_bessel_i1", lambda xp, x: xp.i1(x), promote=FLOAT, refuses="ch")
+modified_bessel_k0 = op("modified_bessel_k0", lambda xp, x: xp.modified_bessel_k0(x), promote=FLOAT, refuses="ch")
+modified_bessel_k1 = op("modified_bessel_k1", lambda xp, x: xp.modified_bessel_k1(x), promote=FLOAT, refuses="ch")
+scaled_modified_bessel_k0 = op("scaled_modified_bessel_k0", lambda xp, x: xp.scaled_modified_bessel_k0(x), promote=FLOAT, refuses="ch")
+scaled_modified_bessel_k1 = op("scaled_modified_bessel_k1", lambda xp, x: xp.scaled_modified_bessel_k1(x), promote=FLOAT, refuses="ch")
+spherical_bessel_j0 = op("spherical_bessel_j0", lambda xp, x: xp.spherical_bessel_j0(x), promote=FLOAT, refuses="ch")
 
-chebyshev_polynomial_t = op("chebyshev_polynomial_t", lambda xp, x, n: xp.chebyshev_polynomial_t(x, n), promote=FLOAT, refuses="c")
-chebyshev_polynomial_u = op("chebyshev_polynomial_u", lambda xp, x, n: xp.chebyshev_polynomial_u(x, n), promote=FLOAT, refuses="c")
-chebyshev_polynomial_v = op("chebyshev_polynomial_v", lambda xp, x, n: xp.chebyshev_polynomial_v(x, n), promote=FLOAT, refuses="c")
-chebyshev_polynomial_w = op("chebyshev_polynomial_w", lambda xp, x, n: xp.chebyshev_polynomial_w(x, n), promote=FLOAT, refuses="c")
-hermite_polynomial_h = op("hermite_polynomial_h", lambda xp, x, n: xp.hermite_polynomial_h(x, n), promote=FLOAT, refuses="c")
-hermite_polynomial_he = op("hermite_polynomial_he", lambda xp, x, n: xp.hermite_polynomial_he(x, n), promote=FLOAT, refuses="c")
-laguerre_polynomial_l = op("laguerre_polynomial_l", lambda xp, x, n: xp.laguerre_polynomial_l(x, n), promote=FLOAT, refuses="c")
-legendre_polynomial_p = op("legendre_polynomial_p", lambda xp, x, n: xp.legendre_polynomial_p(x, n), promote=FLOAT, refuses="c")
-shifted_chebyshev_polynomial_t = op("shifted_chebyshev_polynomial_t", lambda xp, x, n: xp.shifted_chebyshev_polynomial_t(x, n), promote=FLOAT, refuses="c")
-shifted_chebyshev_polynomial_u = op("shifted_chebyshev_polynomial_u", lambda xp, x, n: xp.shifted_chebyshev_polynomial_u(x, n), promote=FLOAT, refuses="c")
-shifted_chebyshev_polynomial_v = op("shifted_chebyshev_polynomial_v", lambda xp, x, n: xp.shifted_chebyshev_polynomial_v(x, n), promote=FLOAT, refuses="c")
-shifted_chebyshev_polynomial_w = op("shifted_chebyshev_polynomial_w", lambda xp, x, n: xp.shifted_chebyshev_polynomial_w(x, n), promote=FLOAT, refuses="c")
+chebyshev_polynomial_t = op("chebyshev_polynomial_t", lambda xp, x, n: xp.chebyshev_polynomial_t(x, n), promote=FLOAT, refuses="ch")
+chebyshev_polynomial_u = op("chebyshev_polynomial_u", lambda xp, x, n: xp.chebyshev_polynomial_u(x, n), promote=FLOAT, refuses="ch")
+chebyshev_polynomial_v = op("chebyshev_polynomial_v", lambda xp, x, n: xp.chebyshev_polynomial_v(x, n), promote=FLOAT, refuses="ch")
+chebyshev_polynomial_w = op("chebyshev_polynomial_w", lambda xp, x, n: xp.chebyshev_polynomial_w(x, n), promote=FLOAT, refuses="ch")
+hermite_polynomial_h = op("hermite_polynomial_h", lambda xp, x, n: xp.hermite_polynomial_h(x, n), promote=FLOAT, refuses="ch")
+hermite_polynomial_he = op("hermite_polynomial_he", lambda xp, x, n: xp.hermite_polynomial_he(x, n), promote=FLOAT, refuses="ch")
+laguerre_polynomial_l = op("laguerre_polynomial_l", lambda xp, x, n: xp.laguerre_polynomial_l(x, n), promote=FLOAT, refuses="ch")
+legendre_polynomial_p = op("legendre_polynomial_p", lambda xp, x, n: xp.legendre_polynomial_p(x, n), promote=FLOAT, refuses="ch")
+shifted_chebyshev_polynomial_t = op("shifted_chebyshev_polynomial_t", lambda xp, x, n: xp.shifted_chebyshev_polynomial_t(x, n), promote=FLOAT, refuses="ch")
+shifted_chebyshev_polynomial_u = op("shifted_chebyshev_polynomial_u", lambda xp, x, n: xp.shifted_chebyshev_polynomial_u(x, n), promote=FLOAT, refuses="ch")
+shifted_chebyshev_polynomial_v = op("shifted_chebyshev_polynomial_v", lambda xp, x, n: xp.shifted_chebyshev_polynomial_v(x, n), promote=FLOAT, refuses="ch")
+shifted_chebyshev_polynomial_w = op("shifted_chebyshev_polynomial_w", lambda xp, x, n: xp.shifted_chebyshev_polynomial_w(x, n), promote=FLOAT, refuses="ch")
 # fmt: on
 
 

@@ -68,6 +68,9 @@ class Adam(Optimizer):
             "maximize": group["maximize"],
         }
 
+    def update_rows(self, p, grad, group):
+        raise RuntimeError("Adam does not support sparse gradients, please consider SparseAdam instead")
+
     @staticmethod
     def update(xp, p, g, m, v, largest=None, *, b1, b2, step_size, root_correction, eps, l2, shrink, maximize):
         g = -g if maximize else g

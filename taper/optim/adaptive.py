@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.tape import wrap
+from ..autograd.tape import changed, wrap
 from ..backends import namespace_of
 from .checks import at_least_zero, number
 from .optimizer import Optimizer
+from .sparse_adam import rows_of
 
 
 class Adagrad(Optimizer):
     """s <- s + g^2;  p <- p - lr / (1 + (t - 1) lr_decay) * g / (sqrt(s) + eps), s from initial_accumulator_value.
 
-    weight_decay adds weight_decay * p to g. foreach and fused have no effect. ValueError for negative hyperparameters.
+    weight_decay adds weight_decay * p to g. A sparse gradient changes the rows that it has, and allows no weight_decay.
+    foreach and fused have no effect. ValueError for negative hyperparameters.
     """
 
     slots = ("sum",)
@@ -64,6 +66,17 @@ class Adagrad(Optimizer):
             "weight_decay": group["weight_decay"],
             "maximize": group["maximize"],
         }
+
+    def update_rows(self, p, grad, group):
+        if group["weight_decay"]:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        state = self.state[p]
+        state["step"] += 1
+        numbers = self.coefficients(group, float(state["step"]), state)
+        places, g = rows_of(grad)
+        array, total = p._array, state["sum"]._array
+        array[places], total[places] = self.update(np, array[places], g, total[places], **numbers)
+        changed(p)
 
     @staticmethod
     def update(xp, p, g, s, *, lr, eps, weight_decay, maximize):

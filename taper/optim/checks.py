@@ -12,9 +12,11 @@ def at_least_zero(name: str, value) -> None:
 
 
 def fractions(name: str, values) -> None:
-    """ValueError unless each value is in [0, 1), and unless all or none are tensors."""
+    """ValueError unless each of two values is in [0, 1), and unless all or none are tensors; IndexError for fewer."""
     if len({hasattr(value, "item") for value in values}) > 1:
         raise ValueError("betas must be either both floats or both Tensors")
+    if len(values) < 2:
+        raise IndexError(f"{name}s must be two numbers, but there are {len(values)}")
     for i, value in enumerate(values):
         if not 0 <= value < 1:
             raise ValueError(f"Invalid {name} at index {i}: {value}. It must be in [0, 1).")

@@ -51,7 +51,10 @@ class LBFGS(Optimizer):
     def _gradient(self) -> np.ndarray:
         """All gradients as one vector, zeros where there is none; complex ones by their real and imaginary parts."""
         return np.concatenate(
-            [_in_a_row(np.zeros_like(p._array) if p._grad is None else p._grad._array) for p in self._params()]
+            [
+                _in_a_row(np.zeros_like(p._array) if p._grad is None else p._grad.to_dense()._array)
+                for p in self._params()
+            ]
         )
 
     def _move(self, step, direction: np.ndarray) -> None:

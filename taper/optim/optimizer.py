@@ -27,6 +27,7 @@ from ..backends.transfer import moved, place_of
 from ..distributed.tensor.dtensor import DTensor, opened
 from ..tensor.complex_numbers import view_as_complex, view_as_real
 from ..tensor.core import Tensor
+from .direct import SHORT, direct, updated
 
 BLOCK = 16384
 """Elements updated at a time: the dozen arrays of a rule then share a core's L2 cache."""
@@ -192,12 +193,15 @@ class Optimizer:
         token = enter(QUIET)
         try:
             for group in self.param_groups:
-                for p in group["params"]:
+                stateless = not self.counts_steps and not self.slots_of(group)
+                for p in self._update_stateless(group) if stateless else group["params"]:
                     g = p._grad
                     if g is None:
                         continue
-                    if p._array.__class__ is np.ndarray:
+                    if p._array.__class__ is g._array.__class__ is np.ndarray:
                         self._update_parameter(p, g._array, group)
+                    elif g.is_sparse:
+                        self.update_rows(p, g, group)
                     else:
                         with elsewhere((p._array,)):
                             self._update_parameter(p, g._array, group)
@@ -222,6 +226,9 @@ class Optimizer:
             step = namespace_of(counter).number(counter)
         numbers = self.coefficients(group, step, state)
         held = [state[name]._array if state[name] is not None else None for name in slots]
+        if array.size <= SHORT and updated(type(self).update, [array, g, *held], numbers):
+            changed(p)
+            return
         xp = namespace_of(array)
         if array.size >= LARGE_PARAMETER and self._updated_natively(array, g, held, numbers):
             changed(p)
@@ -252,6 +259,31 @@ class Optimizer:
                 for old, new in zip(parts[2:], values[1:]):
                     _store(old, new)
         changed(p)
+
+    def _update_stateless(self, group: dict[str, Any]) -> list[Tensor]:
+        """Update the small parameters of a group without state, each in one call; returns the others."""
+        numbers = self.coefficients(group, 0, {})
+        rest, ways = [], {}
+        for p in group["params"]:
+            g = p._grad
+            if g is None:
+                continue
+            array, slope = p._array, g._array
+            dtype = array.dtype
+            if array.__class__ is slope.__class__ is np.ndarray and array.size <= SHORT and dtype.kind == "f":
+                found = ways.get(dtype)
+                if found is None:
+                    found = ways[dtype] = direct(type(self).update, [array, slope], numbers)
+                way, changing = found
+                if way is not None and array.shape == slope.shape and way(array, slope, *changing, array):
+                    changed(p)
+                    continue
+            rest.append(p)
+        return rest
+
+    def update_rows(self, p: Tensor, grad: Tensor, group: dict[str, Any]) -> None:
+        """The update of a parameter whose gradient is sparse. RuntimeError for a rule that has none of its own."""
+        raise RuntimeError(f"{type(self).__name__} does not support sparse gradients")
 
     def _update_complex(self, p: Tensor, g: np.ndarray, group: dict[str, Any]) -> None:
         """Run the rule for the real and the imaginary parts, which are parameters of their own, as in PyTorch."""
@@ -427,6 +459,10 @@ def _with_hooks(step: Callable) -> Callable:
     """`step` without recording, between the hooks that are registered."""
 
     def hooked(self, *args, **kwargs):
+        if "_step_pre_hooks" not in self.__dict__:
+            return step(
+                self, *args, **kwargs
+            )  # a wrapper around another optimizer, which left out this class's __init__
         for hook in (*_global_pre_hooks.values(), *self._step_pre_hooks.values()):
             replaced = hook(self, args, kwargs)
             if replaced is not None:

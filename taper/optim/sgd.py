@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from ..autograd.tape import changed
 from .checks import at_least_zero, number
 from .optimizer import Optimizer
+from .sparse_adam import rows_of
 
 
 class SGD(Optimizer):
     """v <- momentum v + (1 - dampening) g, v = g at first;  p <- p - lr v, or p - lr (g + momentum v) with `nesterov`.
 
-    weight_decay adds weight_decay * p to g. maximize follows g instead of -g. foreach and fused have no effect: there is
+    weight_decay adds weight_decay * p to g. maximize follows g instead of -g. A sparse gradient changes the rows that it has,
+    and with momentum those that former ones had; it allows no weight_decay. foreach and fused have no effect: there is
     one rule. ValueError for negative hyperparameters, or Nesterov without momentum or with dampening.
     """
 
@@ -66,6 +69,28 @@ class SGD(Optimizer):
             "nesterov": group["nesterov"],
             "maximize": group["maximize"],
         }
+
+    def update_rows(self, p, grad, group):
+        if group["weight_decay"]:
+            raise RuntimeError(
+                "add(sparse, dense) is not supported. Use add(dense, sparse) instead: SGD has no weight_decay for sparse "
+                "gradients."
+            )
+        step = grad.detach()
+        step = -step if group["maximize"] else step
+        momentum = group["momentum"]
+        if momentum:
+            state = self.state[p]
+            v = state.get("momentum_buffer")
+            if v is None:
+                v = step.clone()
+            else:
+                v = ((v if v.is_sparse else v.to_sparse(1)) * momentum + step * (1 - group["dampening"])).coalesce()
+            state["momentum_buffer"] = v
+            step = step + v * momentum if group["nesterov"] else v
+        places, values = rows_of(step)
+        p._array[places] -= number(group["lr"]) * values
+        changed(p)
 
     @staticmethod
     def update(xp, p, g, v=None, *, lr, momentum, dampening, weight_decay, nesterov, maximize):

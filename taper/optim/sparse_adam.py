@@ -49,11 +49,13 @@ class SparseAdam(Optimizer):
         for group in self.param_groups:
             for p in group["params"]:
                 if p._grad is not None:
-                    self._update_rows(p, group)
+                    self.update_rows(p, p._grad, group)
         return loss
 
-    def _update_rows(self, p, group) -> None:
-        places, g = _elements(p._grad)
+    def update_rows(self, p, grad, group):
+        if not grad.is_sparse:
+            raise RuntimeError("SparseAdam does not support dense gradients, please consider Adam instead")
+        places, g = rows_of(grad)
         g = -g if group["maximize"] else g
         state, array = self.state[p], p._array
         if not state:
@@ -72,12 +74,7 @@ class SparseAdam(Optimizer):
         changed(p)
 
 
-def _elements(grad) -> tuple:
-    """The places that a gradient has, each once, as an index of arrays, and the elements there."""
-    if grad.is_sparse:
-        grad = grad.coalesce()
-        return tuple(grad.indices()._array), grad.values().detach()._array
-    rows = getattr(grad, "_rows", None)
-    if rows is None:
-        raise RuntimeError("SparseAdam does not support dense gradients, please consider Adam instead")
-    return (rows,), grad._array[rows]
+def rows_of(grad) -> tuple:
+    """The places that a sparse gradient has, each once, as an index of arrays, and the elements there."""
+    grad = grad.coalesce()
+    return tuple(grad.indices()._array), grad.values().detach()._array

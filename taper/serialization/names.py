@@ -7,6 +7,7 @@ from importlib import import_module
 from types import FunctionType
 
 from .. import dtypes
+from ..autograd.naming import PACKAGES
 from ..backends.device import device
 from ..nn import functional
 from ..nn.parameter import Parameter
@@ -44,7 +45,14 @@ _MOVED = {
     "torch.nn.modules.margin_loss": "torch.nn.modules.loss",
     "torch.nn.modules.parameter_container": "torch.nn.modules.container",
     "torch.nn.modules.rnn_cells": "torch.nn.modules.rnn",
+    "torch.distributions.elementwise_transforms": "torch.distributions.transforms",
+    "torch.distributions.matrix_transforms": "torch.distributions.transforms",
+    "torch.distributed.groups": "torch.distributed.distributed_c10d",
+    "torch.optim.adafactor": "torch.optim",
+    "torch.optim.muon": "torch.optim",
 }
+_OPTIMIZERS = ("torch.optim.adam_variants", "torch.optim.adaptive", "torch.optim.resilient", "torch.optim.adam")
+"""Files of several optimizers, which PyTorch has in one file each."""
 _DTYPES = {d: Name("torch", d.name) for d in dtypes.ALL}
 _OTHERS: dict[str, Name] = {}
 
@@ -65,6 +73,8 @@ def file_name(obj) -> Name | None:
         if module == ours or module.startswith(ours + "."):
             written = Name(_home_in_torch(theirs + module[len(ours) :], name), name)
             return _OTHERS.setdefault(str(written), written)
+    if module.partition(".")[0] in PACKAGES:
+        return _OTHERS.setdefault(f"{module}.{name}", Name(module, name))
     return None
 
 
@@ -72,7 +82,7 @@ def _home_in_torch(module: str, name: str) -> str:
     """Where PyTorch has a class that Taper keeps in a file of another name."""
     if module.startswith("torch.optim.lr_scheduler."):
         return "torch.optim.lr_scheduler"
-    if module.startswith("torch.optim."):
+    if module in _OPTIMIZERS:
         return f"torch.optim.{name.lower()}"
     return _MOVED.get(module, module)
 
@@ -99,6 +109,6 @@ def loaded_object(module: str, name: str):
     while module:
         found = vars(sys.modules[module]).get(name) if module in sys.modules else None
         if isinstance(found, type) or (isinstance(found, FunctionType) and module == exact):
-            return found if found.__module__.partition(".")[0] == _OURS else None
+            return found if found.__module__.partition(".")[0] in PACKAGES else None
         module = module.rpartition(".")[0]
     return None

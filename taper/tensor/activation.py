@@ -187,7 +187,12 @@ def softshrink(input, lambd: float = 0.5, *, out=None):
 
 
 def threshold(input, threshold: float, value: float, inplace: bool = False):
-    """The input where it exceeds the threshold, else `value`."""
+    """The input where it exceeds the threshold, else `value`. RuntimeError for numbers that its integers cannot be."""
+    dtype = input._array.dtype
+    if dtype.kind in "iu":
+        from .writing import number_for
+
+        threshold, value = number_for(threshold, dtype, "threshold"), number_for(value, dtype, "threshold")
     result = apply(ops.threshold, input, threshold=threshold, value=value)
     return assign(input, result) if inplace else result
 
@@ -261,7 +266,7 @@ def log_softmax(input, dim=None, _stacklevel: int = 3, dtype=None, *, out=None):
 
 def softmin(input, dim=None, _stacklevel: int = 3, dtype=None):
     """softmax(-input) along a dimension."""
-    return softmax(-input, dim, _stacklevel, dtype)
+    return softmax(-input, _axis(input, dim, "softmin"), _stacklevel, dtype)
 
 
 relu_ = unary_inplace(lambda array, target: np.maximum(0, array, out=target), relu)

@@ -81,7 +81,7 @@ ELSEWHERE: list[tuple[str, dict[str, str]]] = [
     (
         """cummax cummin max min aminmax kthvalue median nanmedian mode sort topk svd eig eigh lu qr slogdet lstsq lu_factor
         lu_factor_ex cholesky_ex inv_ex solve_ex ldl_factor ldl_factor_ex triangular_solve frexp geqrf histogram
-        lu_unpack functional.lu unique""",
+        lu_unpack functional.lu unique native_batch_norm""",
         {"tensor or tensors or None": "out"},
     ),
     ("max min median nanmedian", {"tensor or int or None": "dim", "anything": "other"}),
@@ -270,7 +270,7 @@ EXACT_OUT = frozenset(
     linalg.eigh linalg.eigvalsh linalg.ldl_factor linalg.ldl_factor_ex linalg.ldl_solve linalg.multi_dot linalg.norm
     linalg.matrix_norm linalg.qr linalg.slogdet linalg.vector_norm linalg.lu_factor linalg.lu_factor_ex linalg.lu
     linalg.lu_solve linalg.inv linalg.inv_ex linalg.solve linalg.solve_ex linalg.solve_triangular linalg.svd
-    linalg.svdvals round slice_scatter heaviside inner""".split()
+    linalg.svdvals linalg.matrix_power matrix_power round slice_scatter""".split()
 )
 """Functions whose `out=` must have the result's dtype exactly, beside those that see to it themselves (`outputs.placed`);
 elsewhere the result is converted if it may be."""

@@ -302,7 +302,7 @@ def lerp(input, end, weight, *, out=None):
         if isinstance(t, Variable) and t._array.dtype != input._array.dtype:
             raise RuntimeError(f"expected dtype {input.dtype} for `{name}` but got dtype {t.dtype}. Convert it first.")
     result = apply(ops.lerp, input, end, weight)
-    return result if out is None else into(out, result)
+    return result if out is None else into(out, result, FOUND if isinstance(weight, Variable) else "")
 
 
 def _add_product(array, a, b, value=None):

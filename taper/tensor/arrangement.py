@@ -15,7 +15,7 @@ from ..autograd.outputs import into
 from ..autograd.places import beside
 from ..autograd.tape import Variable
 from ..autograd.viewing import viewed
-from ..errors import dim_out_of_range
+from ..errors import dim_out_of_range, warn_once
 from ..ops import indexing
 from ..ops import movement as ops
 from . import dims
@@ -212,7 +212,9 @@ def meshgrid(*tensors, indexing: str | None = None):
     """Coordinates of a grid: each vector expanded over the others' dimensions. indexing: "ij" (rows first) or "xy"."""
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])
-    if indexing not in (None, "ij", "xy"):
+    if indexing is None:
+        warn_once("torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument.")
+    elif indexing not in ("ij", "xy"):
         raise RuntimeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     if not tensors:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
@@ -257,7 +259,8 @@ def combinations(input, r: int = 2, with_replacement: bool = False):
         return beside(input, np.empty(0, input._array.dtype))
     n = input._array.size
     count = math.comb(n + r - 1, r) if with_replacement and n else math.comb(n, r)
-    if count * r > 2**40:
+    # PyTorch chooses among all n**r lists of elements, whose number must fit.
+    if n**r >= 2**63 or count * r > 2**40:
         raise RuntimeError(f"combinations: numel: integer multiplication overflow, {r} of {n} elements are too many")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = np.array(list(choose(range(input._array.size), r)), np.int64).reshape(-1, r)

@@ -72,11 +72,13 @@ def _with_a_sign(input):
 isnan = unary(ops.isnan, "Where the elements are NaN: a bool tensor.")
 isinf = unary(ops.isinf, "Where the elements are infinite: a bool tensor.")
 isfinite = unary(ops.isfinite, "Where the elements are neither infinite nor NaN: a bool tensor.")
-signbit = unary(
-    ops.signbit,
-    "Where the sign bit is set, also that of -0.0: a bool tensor. NotImplementedError for complex numbers.",
-    check=_with_a_sign,
-)
+_signbit = unary(ops.signbit, check=_with_a_sign)
+
+
+def signbit(input, *, out=None):
+    """Where the sign bit is set, also that of -0.0: a bool tensor. NotImplementedError for complex numbers."""
+    result = _signbit(input)
+    return result if out is None else into(out, result, "signbit does not support non-boolean outputs: {1}.")
 
 
 def _is_infinity(input, infinity: float, name: str, out):

@@ -10,7 +10,8 @@ from .. import dtypes
 from ..autograd.dispatch import apply
 from ..autograd.places import memory_owner
 from ..autograd.recording import node_of
-from ..autograd.tape import Variable, counter_of, wrap
+from ..autograd.tape import UNCOUNTED, Variable, counter_of, wrap
+from ..backends.cpu.layouts import is_channels_last
 from ..backends.cuda import driver
 from ..backends.device import CPU
 from ..backends.device import device as places
@@ -19,7 +20,7 @@ from ..errors import warn
 from ..ops.movement import astype, to_device
 from .creation import from_numpy
 from .factory import place, place_on_gpu
-from .formats import check_memory_format, preserve_format, strided
+from .formats import RANKS, check_memory_format, preserve_format, strided
 from .memory import clone, contiguous
 from .shared import for_pickle, is_shared, share_memory_
 
@@ -63,7 +64,9 @@ def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, mem
         self, copy = _cast(self, dtype), False
     if memory_format in (None, preserve_format):
         return self.clone() if copy else self
-    return clone(self, memory_format=memory_format) if copy else contiguous(self, memory_format)
+    if copy or memory_format in RANKS and not is_channels_last(self._array):
+        return clone(self, memory_format=memory_format)
+    return contiguous(self, memory_format)
 
 
 def _cast(self, dtype: dtypes.dtype):
@@ -155,7 +158,8 @@ def cpu(self, memory_format=None):
     """This tensor on the CPU; itself if it is there."""
     if memory_format is not None:
         check_memory_format(memory_format)
-    return self if self._array.__class__ is np.ndarray else to(self, device=CPU)
+    made = self if self._array.__class__ is np.ndarray else to(self, device=CPU)
+    return made if memory_format in (None, preserve_format) else contiguous(made, memory_format)
 
 
 def cuda(self, device=None, non_blocking=False, memory_format=None):
@@ -482,8 +486,8 @@ class ConversionMethods:
     get_device = get_device
 
     def is_inference(self):
-        """Whether the tensor was made in inference mode: not remembered, so False."""
-        return False
+        """Whether the tensor was made in inference mode."""
+        return self._counter is UNCOUNTED
 
     @property
     def layout(self):

@@ -9,12 +9,12 @@ import numpy as np
 from .. import dtypes
 from ..autograd.backward import backward
 from ..autograd.hooks import Handle, extras_of
-from ..autograd.inplace import base_of
+from ..autograd.inplace import base_of, check_may_record
 from ..autograd.leaves import AccumulateGrad, await_leaf
 from ..autograd.modes import is_grad_enabled
 from ..autograd.nodes import Node, OutputOf
 from ..autograd.recording import node_of
-from ..autograd.tape import Variable, alias, counter_of, version, wrap
+from ..autograd.tape import UNCOUNTED, Variable, alias, counter_of, version, wrap
 from ..backends import device
 from ..backends.transfer import place_of
 from ..errors import warn
@@ -155,6 +155,8 @@ class Tensor(
             raise TypeError(
                 f"requires_grad_(): argument 'requires_grad' must be bool, not {requires_grad.__class__.__name__}"
             )
+        if requires_grad:
+            check_may_record(self)
         node = node_of(self)
         if isinstance(node, (Node, OutputOf)):
             if not requires_grad:
@@ -302,6 +304,8 @@ class Tensor(
 
     @property
     def _version(self) -> int:
+        if self._counter is UNCOUNTED:
+            raise RuntimeError("Inference tensors do not track version counter.")
         return version(self)
 
     @property

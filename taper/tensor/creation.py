@@ -1,7 +1,7 @@
 """Making tensors: from data, filled, in ranges, like others.
 
 All factories take dtype= (default: the default floating type, or what the data suggests), device= ("cpu"), and
-requires_grad=; layout=, pin_memory= and memory_format= are accepted where PyTorch has them and change nothing.
+requires_grad=, and memory_format= where PyTorch has it; layout= and pin_memory= are accepted and change nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from .. import dtypes
-from ..autograd.outputs import into
+from ..autograd.outputs import MATCHING, into
 from ..autograd.places import beside, brought
 from ..autograd.recording import node_of
 from ..autograd.tape import Variable, alias, counter_of, wrap
@@ -21,6 +21,7 @@ from ..backends.making import making
 from ..backends.transfer import place_of
 from ..errors import warn
 from .factory import check_layout, element_type, leaf, made_at, place, sequence_of, size_of
+from .formats import preserve_format
 from .literals import array_of, check_array
 
 __all__ = [
@@ -175,7 +176,7 @@ def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False, 
 
 def _written(out, array):
     """An array put into `out`, of its dtype, which takes its shape."""
-    return into(out, beside(out, array), "dtype {0} does not match dtype of out parameter ({1})", warns=False)
+    return into(out, beside(out, array), MATCHING, warns=False)
 
 
 def _row_in(out, array):
@@ -210,6 +211,8 @@ def _filled(name, make):
         where = place(device)
         np_dtype = element_type(dtype, name, None if out is None else out._array.dtype)
         array = made_at(where, make, size_of(size, name), dtype=np_dtype)
+        if memory_format is not None:
+            array = wrap(array).contiguous(memory_format=memory_format)._array
         return leaf(array, requires_grad, where) if out is None else _written(out, array)
 
     factory.__name__ = factory.__qualname__ = name
@@ -298,8 +301,13 @@ def _like(name, make):
             raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
         array = input._array
         np_dtype = element_type(dtype, name, array.dtype)
+        if memory_format is not None and memory_format is not preserve_format:
+            made = factory(input, dtype=dtype, layout=layout, device=device).contiguous(memory_format=memory_format)
+            return leaf(made._array, requires_grad)
         if device is None and array.__class__ is np.ndarray:
             return leaf(make(array, np_dtype, order="K"), requires_grad)
+        if hasattr(input, "emptied") and name != "ones_like":
+            return input.emptied().to(input.dtype if dtype is None else dtype)._recording(requires_grad)
         where = place_of(array) if device is None else place(device)
         if place_of(array) == where:
             return leaf(made_at(where, make, array, dtype=np_dtype, order="K"), requires_grad)
@@ -333,7 +341,7 @@ def full_like(
     memory_format=None,
 ):
     """`fill_value` in every element of a tensor of the shape and dtype of `input`."""
-    made = empty_like(input, dtype=dtype, layout=layout, device=device)
+    made = empty_like(input, dtype=dtype, layout=layout, device=device, memory_format=memory_format)
     value = full((), fill_value, dtype=made.dtype, device="cpu")
     made._array[...] = brought(made._array, value._array)
     return leaf(made._array, requires_grad)

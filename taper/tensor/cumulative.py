@@ -16,6 +16,7 @@ from ..ops import sorting
 from ..ops.movement import astype
 from . import dims, return_types
 from .joining import cat
+from .kinds import refuse
 from .reduction import array_of
 
 __all__ = [
@@ -199,9 +200,28 @@ def cumulative_trapezoid(y, x=None, *, dx=1.0, dim: int = -1):
     return areas.cumsum(axis)
 
 
+def _check_kept(self, name: str, dtype) -> None:
+    """Refuse to write sums or products of another type than the tensor's into it."""
+    refuse(self._array, f"{name}_out_cpu", "b")
+    if dtype is not None and dtype.np != self._array.dtype:
+        raise RuntimeError(
+            f"Bad in-place call: input tensor dtype {self.dtype} and output tensor dtype {dtype} should match"
+        )
+
+
+def _cumsum_inplace(self, dim=None, *, dtype=None, **named):
+    """`cumsum`, written into this tensor; returns it. RuntimeError for another dtype than the tensor's."""
+    _check_kept(self, "cumsum", dtype)
+    return _summed_in_place(self, dim, **named)
+
+
 def _cumprod_inplace(self, dim=None, *, dtype=None, **named):
     """`cumprod`, written into this tensor; returns it. The derivative needs the former values, hence the copy."""
+    _check_kept(self, "cumprod", dtype)
     return assign(self, cumprod(self.clone(), dim, dtype=dtype, **named))
+
+
+_summed_in_place = inplace(cumsum)
 
 
 class CumulativeMethods:
@@ -210,7 +230,7 @@ class CumulativeMethods:
     __slots__ = ()
 
     cumsum = cumsum
-    cumsum_ = inplace(cumsum)
+    cumsum_ = _cumsum_inplace
     cumprod = cumprod
     cumprod_ = _cumprod_inplace
     cummax = cummax

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..autograd.casting import in_float32
 from ..autograd.outputs import into
+from ..errors import warn_once
 from . import factorizations, return_types, systems
 from .factorizations import geqrf, orgqr, ormqr
 from .matrix_checks import NOT_POSITIVE, check_info, check_matrices, check_square, outs
@@ -17,6 +18,9 @@ __all__ = ["cholesky", "qr", "svd", "lu", "lu_solve", "slogdet"]
 @in_float32
 def cholesky(input, upper: bool = False, *, out=None):
     """`linalg.cholesky`: L with A = L L^H, or U with A = U^H U if upper."""
+    warn_once(
+        "torch.cholesky is deprecated in favor of torch.linalg.cholesky and will be removed in a future PyTorch release."
+    )
     check_square("cholesky", input)
     L, info = factorizations.cholesky_ex(input, upper=upper)
     check_info("cholesky", info, NOT_POSITIVE)
@@ -25,6 +29,7 @@ def cholesky(input, upper: bool = False, *, out=None):
 
 def qr(input, some: bool = True, *, out=None):
     """(Q, R): `linalg.qr` with mode "reduced", or "complete" if not `some`."""
+    warn_once("torch.qr is deprecated in favor of torch.linalg.qr and will be removed in a future PyTorch release.")
     return return_types.qr(factorizations.qr(input, "reduced" if some else "complete", out=out))
 
 
@@ -44,6 +49,10 @@ def svd(input, some: bool = True, compute_uv: bool = True, *, out=None):
 
 def lu(A, pivot: bool = True, get_infos: bool = False, out=None):
     """(LU, pivots), and infos if get_infos: `linalg.lu_factor_ex`."""
+    warn_once(
+        "torch.lu is deprecated in favor of torch.linalg.lu_factor / torch.linalg.lu_factor_ex and will be removed in a "
+        "future PyTorch release."
+    )
     LU, pivots, infos = factorizations.lu_factor_ex(A, pivot=pivot)
     if get_infos:
         return return_types.lu_with_info(outs(out, (LU, pivots, infos)))

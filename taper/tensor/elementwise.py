@@ -150,6 +150,7 @@ heaviside = binary(
     scalars="none",
     names=("input", "values"),
     check=_one_dtype,
+    exact="heaviside is not yet implemented for tensors with different dtypes: out has {1}, not {0}.",
 )
 nextafter = binary(ops.nextafter, "The next floating number from input towards other.", scalars="none")
 

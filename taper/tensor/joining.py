@@ -13,7 +13,6 @@ from ..autograd.inplace import legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.naming import shown_as
 from ..autograd.nodes import OutputOf
-from ..autograd.outputs import into
 from ..autograd.places import beside
 from ..autograd.recording import node_of, record
 from ..autograd.tape import Variable, View, counter_of, wrap
@@ -123,7 +122,7 @@ def stack(tensors, dim: int = 0, *, out=None, axis: int | None = None):
                 f"entry {i}"
             )
     result = apply(movement.stack, *found, axis=axis)
-    return result if out is None else into(out, result)
+    return result if out is None else _joined_in(out, result, found)
 
 
 def _each(function, tensors, name: str) -> list:

@@ -142,7 +142,7 @@ def _cast(array: np.ndarray, wanted: np.dtype | None, data) -> np.ndarray:
         if kind == "u":
             raise ValueError("Overflow when unpacking long long")
         info = np.iinfo(wanted)
-        lowest = info.min if wanted.kind == "i" else -info.max - 1
+        lowest = info.min if wanted.kind == "i" else 0 if kind == "f" else -info.max - 1
         if kind != "b" and not (array.min() >= lowest and array.max() <= info.max):
             raise RuntimeError(f"value cannot be converted to type {dtypes.from_numpy(wanted).name} without overflow")
     with np.errstate(all="ignore"):

@@ -8,6 +8,7 @@ from ..autograd.casting import in_lower_precision
 from ..autograd.dispatch import apply
 from ..autograd.outputs import into
 from ..autograd.places import beside
+from ..errors import warn_once
 from ..ops import linalg as ops
 from .arrangement import tril
 from .creation import ones_like
@@ -123,6 +124,10 @@ def _product(matrices, split, i: int, j: int):
 
 def chain_matmul(*matrices, out=None):
     """The product of matrices in the order that needs the fewest multiplications."""
+    warn_once(
+        "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use torch.linalg.multi_dot "
+        "instead, which accepts a list of two or more tensors rather than multiple parameters."
+    )
     if len(matrices) == 1:
         return matrices[0]
     return multi_dot(matrices, out=out)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from taper import dtypes
+from taper.backends import namespace_of
 
 
 @dataclass(frozen=True)
@@ -165,8 +166,12 @@ def _body(array: Any, indent: int, options: PrintOptions) -> str:
 
 def _edges(array: Any, cut: list[bool], edge: int) -> Any:
     """The first and last `edge` entries along each cut dim."""
-    ends = [[*range(edge), *range(n - edge, n)] if c else range(n) for n, c in zip(array.shape, cut, strict=True)]
-    return array[np.ix_(*ends)]
+    for dim, n in enumerate(array.shape):
+        if cut[dim]:
+            lead = (slice(None),) * dim
+            first, last = array[(*lead, slice(edge))], array[(*lead, slice(n - edge, n))]
+            array = namespace_of(array).concat([first, last], dim)
+    return array
 
 
 def _on_host(array: Any) -> np.ndarray:

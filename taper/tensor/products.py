@@ -13,12 +13,13 @@ from ..autograd.inplace import assign, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.naming import shown, shown_as
 from ..autograd.nodes import node_class
-from ..autograd.outputs import into
+from ..autograd.outputs import EXPECTED, into
 from ..autograd.recording import node_of, record_inputs
 from ..autograd.tape import Variable, wrap
 from ..backends import cpu
 from ..backends.quiet import QUIET, enter, leave
 from ..dtypes import float32, float64
+from ..errors import warn_once
 from ..ops import linear as ops
 from . import dims
 from .arithmetic import mul
@@ -307,7 +308,8 @@ def inner(input, other, *, out=None):
             "inner() the last dimension must match on both input tensors but got shapes "
             f"{list(a.shape)} and {list(b.shape)}"
         )
-    return tensordot(input, other, ([-1], [-1]), out=out)
+    result = tensordot(input, other, ([-1], [-1]))
+    return result if out is None else into(out, result, EXPECTED)
 
 
 def outer(input, vec2, *, out=None):
@@ -348,6 +350,10 @@ def cross(input, other, dim=None, *, out=None):
     check_tensors("cross", input=input, other=other)
     a, b = input._array, other._array
     if dim is None:
+        warn_once(
+            "Using torch.cross without specifying the dim arg is deprecated. Please either pass the dim explicitly or "
+            "simply use torch.linalg.cross, whose default is the last dimension."
+        )
         dim = next((i for i, n in enumerate(a.shape) if n == 3), None)
         if dim is None:
             raise RuntimeError(f"no dimension of size 3 in input, whose shape is {tuple(a.shape)}")

@@ -12,9 +12,9 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import apply
-from ..autograd.inplace import check_writable
+from ..autograd.inplace import check_writable, legacy_name
 from ..autograd.modes import is_grad_enabled
-from ..autograd.outputs import into
+from ..autograd.outputs import MATCHING, into
 from ..autograd.recording import node_of
 from ..autograd.tape import Variable, changed, wrap
 from ..backends import namespace_of
@@ -25,6 +25,7 @@ from ..backends.streams import MT19937Stream
 from ..backends.transfer import place_of
 from ..errors import mismatch
 from ..ops import random as ops
+from .creation import empty_like
 from .factory import check_layout, element_type, leaf, place, sequence_of, size_of
 
 __all__ = [
@@ -232,7 +233,7 @@ def _options(name: str, draw):
         np_dtype = element_type(dtype, name, None if out is None else out._array.dtype)
         _check_real(name, np_dtype)
         array = draw(stream_of(generator, where), size_of(size, name), np_dtype)
-        return leaf(array, requires_grad) if out is None else into(out, wrap(array), warns=False)
+        return leaf(array, requires_grad) if out is None else into(out, wrap(array), MATCHING, warns=False)
 
     factory.__name__ = factory.__qualname__ = name
     return factory
@@ -260,8 +261,12 @@ randn = _options("randn", _standard_normal)
 randn.__doc__ = "Random numbers of the standard normal distribution, of the shape `size`."
 
 
-def _like(name: str, draw):
-    """A factory of random numbers of another tensor's shape and dtype."""
+def _serial_normal(stream, shape, np_dtype):
+    return stream.normal_serial(shape, 0.0, 1.0, np_dtype)
+
+
+def _like(name: str, draw, out_of_order):
+    """A factory of random numbers of another tensor's shape and dtype; `out_of_order` draws those not in C order."""
 
     def factory(
         input,
@@ -279,15 +284,17 @@ def _like(name: str, draw):
         np_dtype = element_type(dtype, name, input._array.dtype)
         _check_real(name.removesuffix("_like"), np_dtype)
         stream = stream_of(generator, where)
-        return leaf(_in_memory_order(input, lambda shape: draw(stream, shape, np_dtype)), requires_grad)
+        ordered = empty_like(input, memory_format=memory_format) if memory_format is not None else input
+        kind = draw if ordered._array.flags.c_contiguous else out_of_order
+        return leaf(_in_memory_order(ordered, lambda shape: kind(stream, shape, np_dtype)), requires_grad)
 
     factory.__name__ = factory.__qualname__ = name
     return factory
 
 
-rand_like = _like("rand_like", _uniform)
+rand_like = _like("rand_like", _uniform, _uniform)
 rand_like.__doc__ = "Uniform random numbers in [0, 1) of the shape and dtype of `input`."
-randn_like = _like("randn_like", _standard_normal)
+randn_like = _like("randn_like", _standard_normal, _serial_normal)
 randn_like.__doc__ = "Standard normal random numbers of the shape and dtype of `input`."
 
 
@@ -314,7 +321,7 @@ def randint(
     low, high = (int(v.item()) if isinstance(v, Variable) else v for v in (values["low"], values["high"]))
     where = where if out is None else place_of(out._array)
     array = stream_of(generator, where).integers(sequence_of(values["size"], "randint"), low, high, np_dtype)
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array), warns=False)
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array), MATCHING, warns=False)
 
 
 def _check_bounds_type(np_dtype: np.dtype) -> None:
@@ -322,13 +329,33 @@ def _check_bounds_type(np_dtype: np.dtype) -> None:
         raise RuntimeError("check_random_bounds handles only integral, floating-point and boolean types")
 
 
-def randint_like(input, *bounds, generator=None, dtype=None, device=None, requires_grad=False, **also):
+def randint_like(
+    input,
+    *bounds,
+    low=0,
+    high=None,
+    generator=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+    memory_format=None,
+):
     """Random integers in [low, high) of the shape and dtype of `input`: `randint_like(input, high)` or `(input, low, high)`."""
     where = place_of(input._array) if device is None else place(device)
-    low, high = (also.get("low", 0), *bounds) if len(bounds) == 1 else (bounds or (also.get("low", 0), also["high"]))
+    check_layout(layout, "randint_like")
+    if len(bounds) == 2:
+        low, high = bounds
+    elif len(bounds) == 1:
+        low, high = (low, bounds[0]) if high is None else (bounds[0], high)
+    if high is None or len(bounds) > 2:
+        raise TypeError("randint_like() takes (input, high) or (input, low, high)")
     np_dtype = element_type(dtype, "randint_like", input._array.dtype)
     _check_bounds_type(np_dtype)
-    return leaf(stream_of(generator, where).integers(input._array.shape, low, high, np_dtype), requires_grad)
+    stream = stream_of(generator, where)
+    ordered = empty_like(input, memory_format=memory_format) if memory_format is not None else input
+    return leaf(_in_memory_order(ordered, lambda shape: stream.integers(shape, low, high, np_dtype)), requires_grad)
 
 
 def randperm(
@@ -347,7 +374,7 @@ def randperm(
     np_dtype = element_type(dtype, "randperm", dtypes.int64.np if out is None else out._array.dtype)
     where = where if out is None else place_of(out._array)
     array = stream_of(generator, where).permutation(n, np_dtype)
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array), warns=False)
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array), MATCHING, warns=False)
 
 
 def normal(
@@ -370,7 +397,11 @@ def normal(
             where = place_of(t._array)
     stream = stream_of(generator, where)
     if isinstance(mean, Variable) or isinstance(std, Variable):
+        if out is not None and out._array.dtype.kind not in "fVc":
+            raise NotImplementedError(f"\"normal_kernel_cpu\" not implemented for '{legacy_name(out._array.dtype)}'")
         array = _normal_each(stream, mean, std)
+        if out is not None:
+            return into(out, wrap(array))
         if out is None and not requires_grad:
             given = [t if isinstance(t, Variable) else None for t in (mean, std)]
             which = (given[0] is not None) + 2 * (given[1] is not None)
@@ -385,7 +416,7 @@ def normal(
         _check_std(std)
         np_dtype = element_type(dtype, "normal", None if out is None else out._array.dtype)
         array = stream.normal(size_of((size,), "normal"), float(mean), float(std), np_dtype)
-    return leaf(array, requires_grad) if out is None else into(out, wrap(array), warns=False)
+    return leaf(array, requires_grad) if out is None else into(out, wrap(array), MATCHING, warns=False)
 
 
 def _check_std(std) -> None:
@@ -449,6 +480,8 @@ def multinomial(input, num_samples: int, replacement: bool = False, *, generator
     """`num_samples` indices drawn from each row of weights, int64. RuntimeError for weights that are no distribution."""
     if out is not None and out._array.dtype != np.int64:
         raise RuntimeError(f"multinomial expects Long tensor out, got: {out.dtype}")
+    if input._array.shape and input._array.shape[-1] > 1 << 24:
+        raise RuntimeError(f"number of categories cannot exceed 2^24, but there are {input._array.shape[-1]}")
     made = stream_of(generator, place_of(input._array)).multinomial(input._array, num_samples, replacement)
     return wrap(made) if out is None else into(out, wrap(made), warns=False)
 

@@ -17,6 +17,7 @@ from ..autograd.tape import Variable, elsewhere, wrap
 from ..autograd.viewing import viewed
 from ..backends import namespace_of
 from ..backends.making import making
+from ..errors import warn_once
 from ..ops import indexing as ops
 from ..ops.movement import astype
 from . import dims
@@ -58,6 +59,10 @@ def where(condition, input=None, other=None, *, out=None):
             raise RuntimeError(
                 f"where expected condition to be a boolean tensor, but got a tensor with dtype {legacy_name(kind)}"
             )
+        warn_once(
+            "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version "
+            "of PyTorch. Use a boolean condition instead."
+        )
         condition = condition.bool()
     if not (isinstance(input, Variable) and isinstance(other, Variable) and input._array.dtype == other._array.dtype):
         common = dtypes.result_type([t._array if isinstance(t, Variable) else t for t in (input, other)])

@@ -8,7 +8,7 @@ from .. import dtypes
 from ..backends import cuda
 from ..backends.determinism import REQUIRED
 from ..backends.device import CPU, Default, device
-from ..errors import warn
+from ..errors import warn, warn_once
 from .factory import place
 
 __all__ = [
@@ -72,6 +72,10 @@ def get_default_device() -> device:
 
 def set_default_tensor_type(t) -> None:
     """Make new floating tensors of a legacy class's dtype, such as FloatTensor or "torch.DoubleTensor"."""
+    warn_once(
+        "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use torch.set_default_dtype() and "
+        "torch.set_default_device() as alternatives."
+    )
     words = {"Float": dtypes.float32, "Double": dtypes.float64, "Half": dtypes.float16, "BFloat16": dtypes.bfloat16}
     name = t if isinstance(t, str) else f"torch.{t.__name__}"
     word = name.removeprefix("torch.").removesuffix("Tensor")

@@ -9,12 +9,13 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import apply
-from ..autograd.inplace import is_leaf_node
+from ..autograd.inplace import check_inference, is_leaf_node
 from ..autograd.modes import is_grad_enabled
 from ..autograd.recording import node_of
 from ..autograd.refusals import cannot_broadcast
 from ..autograd.tape import Variable, changed, wrap
 from ..autograd.viewing import viewed
+from ..errors import warn_once
 from ..ops import movement as ops
 from . import dims
 from .size import Size
@@ -378,6 +379,9 @@ def expanded(x, sizes):
     target = []
     for i, n in enumerate(sizes):
         have = shape[i - lead] if i >= lead else None
+        if n.__class__ is int and n >= 0 and (have is None or have == n or have == 1):
+            target.append(n)
+            continue
         if n == -1 and have is None:
             raise RuntimeError(
                 f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
@@ -438,6 +442,7 @@ def reshaped_in_place(function, name: str):
     """The in-place form of a view: the tensor takes over the view's shape and history."""
 
     def method(self, *args, **kwargs):
+        check_inference(self)
         node = node_of(self)
         if is_grad_enabled() and node is not None and is_leaf_node(node):
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
@@ -469,12 +474,17 @@ def sum_to_size(self, *size):
     RuntimeError if it cannot be.
     """
     size = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
+    for n in size:
+        if not hasattr(n, "__index__"):
+            raise TypeError(
+                f"sum_to_size(): argument 'size' (position 1) must be tuple of ints, not {type(n).__name__}"
+            )
     shape = self._array.shape
     extra = len(shape) - len(size)
     if extra < 0 or any(n not in (1, m) for n, m in zip(size, shape[extra:])):
         raise RuntimeError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
     axes = [i for i, m in enumerate(shape) if i < extra or size[i - extra] == 1 != m]
-    return reshape(self.sum(axes, keepdim=True) if axes else self, size)
+    return reshape(self.sum(axes, keepdim=True) if axes or not shape else self, size)
 
 
 class ShapeMethods:
@@ -512,6 +522,12 @@ class ShapeMethods:
     @property
     def T(self):
         """All dimensions in reverse order. A view."""
+        if self._array.ndim not in (0, 2):
+            warn_once(
+                "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will "
+                "throw an error in a future release. Consider `x.mT` to transpose batches of matrices or "
+                "`x.permute(*torch.arange(x.ndim - 1, -1, -1))` to reverse the dimensions of a tensor."
+            )
         return viewed(ops.permute, self, axes=tuple(range(self._array.ndim))[::-1])
 
     @property

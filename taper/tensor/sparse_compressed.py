@@ -143,8 +143,11 @@ class CompressedTensor(SparseTensor):
 
     __mul__ = __rmul__ = mul
 
-    def _each(self, name: str):
-        return self._with(getattr(self._elements, name)())
+    def _distinct(self):
+        return self
+
+    def emptied(self):
+        return in_layout(self._in_order().emptied(), self.layout)
 
     def clone(self, *, memory_format=None):
         """A copy."""

@@ -14,13 +14,13 @@ import numpy as np
 from .. import dtypes
 from ..autograd.leaves import AccumulateGrad
 from ..autograd.recording import node_of
-from ..autograd.tape import Variable, wrap
+from ..autograd.tape import wrap
 from . import formats
 from .core import Tensor
 from .creation import as_tensor, tensor, zeros
 from .factory import element_type, place, place_on_gpu
-from .joining import cat
 from .size import Size
+from .sparse_arithmetic import SparseArithmetic, of_elements
 
 __all__ = ["SparseTensor", "sparse_coo_tensor"]
 
@@ -45,6 +45,12 @@ class SparseArray:
     def itemsize(self) -> int:
         return self.dtype.itemsize
 
+    base = None  # it shares its memory with no array
+
+    def each(self, operator, inputs: tuple, attrs: dict):
+        """What an operator makes of inputs of which one is sparse: `dispatch` asks for it."""
+        return of_elements(operator, inputs, attrs)
+
     def product(self, a, b):
         """The product of a sparse matrix with a dense or sparse one, or with a vector, or the other way round."""
         if isinstance(a, SparseTensor):
@@ -57,7 +63,7 @@ class SparseArray:
         )
 
 
-class SparseTensor(Tensor):
+class SparseTensor(SparseArithmetic, Tensor):
     """A sparse tensor: `indices()` (dimensions, elements) and `values()` (elements, ...)."""
 
     __slots__ = ()
@@ -200,7 +206,10 @@ class SparseTensor(Tensor):
     def _times(self, other):
         """The product with a dense matrix or vector."""
         if self._array.ndim != 2 or self.dense_dim():
-            raise RuntimeError(f"addmm: Expected a sparse matrix, but got shape {tuple(self._array.shape)}")
+            raise RuntimeError(
+                f"addmm: matrices expected, got a sparse tensor of shape {tuple(self._array.shape)} with "
+                f"{self.dense_dim()} dimensions in its elements"
+            )
         rows, columns = self._array.shape
         if other._array.shape[0] != columns:
             raise RuntimeError(
@@ -227,13 +236,18 @@ class SparseTensor(Tensor):
         return self._array.product(other, self)
 
     def t(self):
-        """The transposed matrix."""
+        """The transposed matrix. RuntimeError where a dimension belongs to the elements."""
+        if self.sparse_dim() > 2 or self.dense_dim():
+            raise RuntimeError(
+                f"t() expects a tensor with <= 2 sparse and 0 dense dimensions, but got {self.sparse_dim()} sparse and "
+                f"{self.dense_dim()} dense dimensions"
+            )
         return self.transpose(0, 1)
 
     @property
     def T(self):
         """The transposed matrix."""
-        return self.transpose(0, 1)
+        return self.t()
 
     def transpose(self, dim0: int, dim1: int):
         """Two sparse dimensions exchanged."""
@@ -242,76 +256,6 @@ class SparseTensor(Tensor):
         shape = list(self._array.shape)
         shape[dim0], shape[dim1] = shape[dim1], shape[dim0]
         return SparseTensor.made(self._places[tensor(order)], self._elements, shape)
-
-    def add(self, other, *, alpha=1):
-        """The sum with a sparse tensor of the same shape. RuntimeError for a dense one."""
-        if not isinstance(other, SparseTensor):
-            raise RuntimeError("add(sparse, dense) is not supported. Use add(dense, sparse) instead.")
-        if other._array.shape != self._array.shape:
-            raise RuntimeError(
-                f"add: expected 'self' and 'other' to have same size, but {list(self._array.shape)} != "
-                f"{list(other._array.shape)}"
-            )
-        scaled = other._elements if alpha == 1 else other._elements * alpha
-        return SparseTensor.made(
-            cat([self._places, other._places], 1), cat([self._elements, scaled], 0), self._array.shape
-        )
-
-    __add__ = add
-
-    def __radd__(self, other):
-        """The sum with a dense tensor, dense."""
-        return other + self.to_dense()
-
-    def sub(self, other, *, alpha=1):
-        """The difference to a sparse tensor of the same shape."""
-        return self.add(other, alpha=-alpha)
-
-    __sub__ = sub
-
-    def mul(self, other):
-        """The product with a number, or with a tensor of the same shape element by element."""
-        if isinstance(other, SparseTensor):
-            mine = self.coalesce()
-            theirs = other.to_dense()
-            return mine._with(mine._elements * theirs[tuple(mine._places)])
-        if isinstance(other, Variable) and other._array.ndim:
-            return self._with(self._elements * other.expand(self._array.shape)[tuple(self._places)])
-        return self._with(self._elements * other)
-
-    __mul__ = __rmul__ = mul
-
-    def div(self, other):
-        """The quotient by a number."""
-        return self._with(self._elements / other)
-
-    __truediv__ = div
-
-    def neg(self):
-        """All elements with the other sign."""
-        return self._with(-self._elements)
-
-    __neg__ = neg
-
-    def sum(self, dim=None, keepdim=False, *, dtype=None):
-        """The sum of all elements, or over dimensions, dense."""
-        return self._elements.sum(dtype=dtype) if dim is None else self.to_dense().sum(dim, keepdim, dtype=dtype)
-
-    def _each(self, name: str):
-        mine = self.coalesce()
-        return mine._with(getattr(mine._elements, name)())
-
-    def abs(self):
-        """The absolute values."""
-        return self._each("abs")
-
-    def sqrt(self):
-        """The square roots."""
-        return self._each("sqrt")
-
-    def relu(self):
-        """max(element, 0)"""
-        return self._each("relu")
 
     def to(self, *args, **kwargs):
         """The same in another dtype or on another device."""
@@ -355,13 +299,28 @@ class SparseTensor(Tensor):
         """The same without history."""
         return self._with(self._elements.detach())
 
+    def detach_(self):
+        """Without history from now on."""
+        self._elements = self._elements.detach()
+        return self
+
+    @property
+    def data(self):
+        """The same without history."""
+        return self.detach()
+
+    def is_contiguous(self, memory_format=None) -> bool:
+        """False: there is no memory with the elements in order."""
+        return False
+
     def sparse_mask(self, mask):
         """The elements at the places of another sparse tensor."""
         return mask._with(self.to_dense()[tuple(mask._places)])
 
     def __getitem__(self, index):
         made = self.to_dense()[index]
-        return made.to_sparse() if made.dim() else made
+        left = made.dim() - self.dense_dim()
+        return made.to_sparse(left) if left > 0 else made
 
     def __len__(self) -> int:
         return self._array.shape[0]

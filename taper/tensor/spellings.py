@@ -145,8 +145,8 @@ def is_neg(input) -> bool:
 
 
 def is_inference(input) -> bool:
-    """Whether this tensor was made in inference mode, which leaves no mark: False."""
-    return False
+    """Whether this tensor was made in inference mode."""
+    return input.is_inference()
 
 
 def is_same_size(input, other) -> bool:

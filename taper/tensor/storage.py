@@ -12,6 +12,7 @@ from ..autograd.places import memory_of
 from ..autograd.tape import address
 from ..backends.device import CPU, device
 from ..backends.transfer import moved, place_of
+from ..errors import warn_once
 
 
 class UntypedStorage:
@@ -212,4 +213,9 @@ def untyped_storage(self) -> UntypedStorage:
 
 def storage(self) -> TypedStorage:
     """The memory that this tensor is a view of, as elements of its dtype."""
+    warn_once(
+        "TypedStorage is deprecated. It will be removed in the future and UntypedStorage will be the only storage class. "
+        "This should only matter to you if you are using storages directly.  To access UntypedStorage directly, use "
+        "tensor.untyped_storage() instead of tensor.storage()"
+    )
     return TypedStorage(memory_of(self._array)[0], dtypes.from_numpy(self._array.dtype))

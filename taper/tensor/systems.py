@@ -11,6 +11,7 @@ from ..autograd.dispatch import apply
 from ..autograd.inplace import legacy_name
 from ..autograd.outputs import into
 from ..autograd.places import beside
+from ..errors import warn_once
 from ..ops import linalg as ops
 from . import return_types
 from .factory import on_host
@@ -157,6 +158,10 @@ def solve_triangular(A, B, *, upper: bool, left: bool = True, unitriangular: boo
 
 def triangular_solve(input, A, upper: bool = True, transpose: bool = False, unitriangular: bool = False, *, out=None):
     """(solution, cloned_coefficient): X with A X = input, or A^T X = input. Older than `linalg.solve_triangular`."""
+    warn_once(
+        "torch.triangular_solve is deprecated in favor of torch.linalg.solve_triangular and will be removed in a future "
+        "PyTorch release."
+    )
     T, high = (A.mT, not upper) if transpose else (A, upper)
     x = solve_triangular(T, input, upper=high, unitriangular=unitriangular)
     copy = expand(A, *x._array.shape[:-2], *A._array.shape[-2:]).clone()

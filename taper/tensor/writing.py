@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.dispatch import apply
-from ..autograd.inplace import assign, check_apart, check_writable, legacy_name
+from ..autograd.inplace import assign, check_apart, check_inference, check_writable, legacy_name
 from ..autograd.modes import is_grad_enabled
 from ..autograd.recording import node_of
 from ..autograd.tape import Variable, changed, elsewhere, wrap
@@ -25,6 +25,7 @@ __all__ = ["fill", "zero_"]
 
 def unrecorded(t, other=None) -> bool:
     """Whether a write needs no record: nothing involved has history, or nothing is recorded."""
+    check_inference(t)
     return not is_grad_enabled() or (node_of(t) is None and (other is None or node_of(other) is None))
 
 

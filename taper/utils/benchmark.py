@@ -7,6 +7,7 @@ import textwrap
 import time
 import timeit
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 from ..refusal import refused
@@ -63,6 +64,16 @@ class Measurement:
             return 0.0
         low, _, high = statistics.quantiles(self.times, n=4, method="inclusive")
         return high - low
+
+    @property
+    def task_spec(self) -> SimpleNamespace:
+        """What was timed, and how tables name it: stmt, setup, label, sub_label, description, env, num_threads."""
+        return SimpleNamespace(**self.task)
+
+    @property
+    def has_warnings(self) -> bool:
+        """Whether the quartiles are further apart than a tenth of the median, so that the times say little."""
+        return self.iqr > 0.1 * self.median
 
     @property
     def num_threads(self) -> int:

@@ -51,6 +51,10 @@ _FORWARD: dict[str, tuple[str, Callable[..., int]]] = {
     "conv": ("convolution", _conv),
     "conv_input_grad": ("convolution", lambda g, w, *rest, out: _conv(g, w, out=g)),
     "attention": ("_scaled_dot_product_flash_attention_for_cpu", lambda *shapes, out: _attention(*shapes)),
+    "joint_attention": (
+        "_scaled_dot_product_flash_attention_for_cpu",
+        lambda joint, *rest, out: _attention(*_shared(joint)),
+    ),
 }
 
 
@@ -63,6 +67,11 @@ def _input_shape(node: Node, i: int):
         if where == i and kind == Plan.SHAPE:
             return value
     return None
+
+
+def _shared(joint) -> list[tuple[int, ...]]:
+    """The shapes of queries, keys and values that lie beside each other."""
+    return [(*joint[:-1], joint[-1] // 3)] * 3
 
 
 def _backward(node: Node, g) -> tuple[str, int]:
@@ -80,6 +89,8 @@ def _backward(node: Node, g) -> tuple[str, int]:
     if name in ("conv", "conv_input_grad") and b is not None:
         spread = g.shape if name == "conv" else a
         return "convolution_backward", wanted * _conv(None, b, out=spread) if spread is not None else 0
+    if name == "joint_attention" and a is not None:
+        name, (a, b, _) = "attention", _shared(a)
     if name == "attention" and a is not None and b is not None:
         # The weights again, and a product for each of the gradients of values, weights, queries and keys.
         return f"{_FORWARD[name][0]}_backward", 5 * 2 * math.prod(a[:-1]) * b[-2] * a[-1]

@@ -24,7 +24,6 @@ SHAPE_DEPENDS_ON_VALUES = {
     "index.mixed",
     "where.indices",
     "masked_select",
-    "put_masked",
     "one_hot",
     "sort.empty",
     "unique",
@@ -49,6 +48,7 @@ LOOKS_AT_VALUES = {
     "histogram": "bins between the smallest and the largest element",
     "histogram.edges": "bins between the smallest and the largest element",
     "histogramdd": "bins between the smallest and the largest element",
+    "masked.integers": "the median of a row without an element is refused",
     "reinterpret": "memory read as another dtype",
     **{name: "the seed is set inside" for name in ("bernoulli", "poisson", "normal.parameters")},
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import ml_dtypes
 import numpy as np
 import pytest
@@ -20,6 +22,8 @@ from taper.compiler.cuda.program import CudaProgram
 from taper.compiler.evaluate import evaluate
 from taper.compiler.graph import Graph, reached, verified
 from taper.compiler.lower.calls import Call
+from taper.native import library
+from taper.native.machine import gpu
 
 from ..native import simt
 from .emulated import Emulated
@@ -121,6 +125,25 @@ def run(g: Graph, results, leaves: dict) -> tuple[list, CudaProgram]:
         arrays[node] = driver.empty(node.shape, node.dtype)
     program.run(arrays)
     return [arrays[n] for n in program.results], program
+
+
+@pytest.mark.parametrize("dtype, wide", [(F32, "v4.b32"), (BF16, "v2.b32")], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize("size", [256, 2048])
+def test_rows_are_read_once_by_wide_loads(size, dtype, wide):
+    """A softmax: shuffles join what threads have found, and every element is loaded and stored once, several at a time."""
+    g = Graph()
+    x = g.leaf("input", "x", (8192, size), dtype)
+    top = g.reduce("max", g.cast(x, F32), (1,))
+    e = g.elementwise("exp", g.elementwise("subtract", g.cast(x, F32), g.reshape(top, (8192, 1))))
+    soft = g.elementwise("divide", e, g.reshape(g.reduce("sum", e, (1,)), (8192, 1)))
+    program = CudaProgram(g, [g.copied(g.cast(soft, dtype))], {}, gpu("sm_90"))
+    (launch,) = program.entries
+    text = library.ptx(launch.text, gpu("sm_90"))
+    assert "shfl.sync.bfly" in text and ".local" not in text
+    moves = re.findall(r"(ld|st)\.global\S*?\.((?:v[24]\.)?[bu]\d+)", text)
+    assert {kind for _, kind in moves} == {wide}
+    each = 8192 * size // (launch.grid.blocks * launch.grid.threads)
+    assert [way for way, _ in moves] == ["ld"] * (each // 4) + ["st"] * (each // 4)
 
 
 @emulated

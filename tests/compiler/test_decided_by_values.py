@@ -136,7 +136,13 @@ def ones(*shape):
 
 
 REFUSED = [
-    (lambda x, i: x[i], (ones(3, 2), taper.tensor(1)), (ones(3, 2), taper.tensor(3)), IndexError, "index 3 is out of bounds"),
+    (
+        lambda x, i: x[i],
+        (ones(3, 2), taper.tensor(1)),
+        (ones(3, 2), taper.tensor(3)),
+        IndexError,
+        "index 3 is out of bounds",
+    ),
     (
         lambda x, m, s: x.masked_scatter(m, s),
         (ones(3), taper.tensor([True, False, True]), ones(2)),
@@ -163,7 +169,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("function", "good", "bad", "error", "words"), REFUSED, ids=lambda v: v if isinstance(v, str) else "")
+@pytest.mark.parametrize(
+    ("function", "good", "bad", "error", "words"), REFUSED, ids=lambda v: v if isinstance(v, str) else ""
+)
 def test_refused_as_in_eager_execution(function, good, bad, error, words):
     compiled = taper.compile(function, fullgraph=True)
     compiled(*good)

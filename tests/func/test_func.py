@@ -174,3 +174,17 @@ def test_integers_among_the_results_do_not_move():
     (values, places), (moved, still) = taper.func.jvp(lambda v: tuple(v.max(1)), (x,), (t,))
     assert moved.tolist() == [2.0, 3.0]
     assert still.dtype == places.dtype == taper.int64 and still.tolist() == [0, 0]
+
+
+def test_derivatives_by_a_weight_of_zero():
+    x = taper.tensor([0.3, -0.2, 1.0, 0.7], dtype=taper.float64)
+    found = taper.func.hessian(lambda t: taper.logcumsumexp(t, 0)[2])(x)
+    np.testing.assert_allclose(found.numpy(), taper.func.hessian(lambda t: t[:3].logsumexp(0))(x).numpy(), atol=1e-12)
+    _, moved = taper.func.jvp(lambda t: taper.logcumsumexp(t, 0), (x,), (taper.ones(4, dtype=taper.float64),))
+    np.testing.assert_allclose(moved.numpy(), 1, atol=1e-12)
+
+
+def test_the_slope_of_a_power_by_its_exponent_has_a_slope_where_the_exponent_is_0():
+    x, y = (taper.tensor([v], dtype=taper.float64, requires_grad=True) for v in (-0.5, 0.0))
+    by_exponent = taper.autograd.grad(x**y, y, create_graph=True)[0]
+    assert taper.autograd.grad(by_exponent, x)[0].tolist() == [-2.0]

@@ -188,7 +188,9 @@ def test_how_it_is_cut_up_changes_no_bit(case):
     first, plan = run.run(), run.plan
     for piece, rows, vectors in [(1, 1, 1), (2, 3, 2), (4, 2, 3), (16, 7, 2)]:
         rows = min(rows, plan.all_rows)
-        other = replace(plan, piece=min(piece, plan.lanes), rows=rows, vectors=vectors, row_tiles=6, tile_chunks=1, within=False)
+        other = replace(
+            plan, piece=min(piece, plan.lanes), rows=rows, vectors=vectors, row_tiles=6, tile_chunks=1, within=False
+        )
         for k_block, output_blocks, chunks in [(plan.k_block, 1, 1), (5, 4, 2)]:
             again = replace(other, k_block=k_block, output_blocks=output_blocks, output_chunks=chunks)
             assert np.array_equal(Run(run.plan.convolution, plan=again).run(), first)
@@ -214,9 +216,13 @@ def test_weights_are_transformed_where_they_are_used(case, other, name):
     c = convolution(*case, **other)
     plan = plan_winograd(c, machine)
     tiles = -(-c.outputs // 8)
-    one = replace(plan, rows=plan.all_rows, row_tiles=tiles, output_blocks=tiles, output_chunks=2, tile_chunks=1, within=True)
+    one = replace(
+        plan, rows=plan.all_rows, row_tiles=tiles, output_blocks=tiles, output_chunks=2, tile_chunks=1, within=True
+    )
     assert one.packed == one.pack_chunks == 0 and one.chunks == 2
-    assert (one.brought > 0) == (8 * c.outputs * c.inputs * 9 * TYPES[c.type][0]().itemsize > 2 * machine.l2 and not c.turned)
+    assert (one.brought > 0) == (
+        8 * c.outputs * c.inputs * 9 * TYPES[c.type][0]().itemsize > 2 * machine.l2 and not c.turned
+    )
     run = Run(c, machine, one)
     run.check()
     first = run.run()

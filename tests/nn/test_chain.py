@@ -7,6 +7,7 @@ import pytest
 
 import taper
 from taper import nn
+from taper.nn.modules import chain
 
 # fmt: off
 CASES = {
@@ -28,6 +29,16 @@ CASES = {
     "small": (lambda: [nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU()], (1, 2, 5, 5)),
     "sequences": (lambda: [nn.Conv1d(16, 32, 5, padding=2), nn.BatchNorm1d(32), nn.ReLU()], (2, 16, 100)),
     "volumes": (lambda: [nn.Conv3d(4, 8, 3, padding=1), nn.BatchNorm3d(8), nn.ReLU()], (1, 4, 8, 9, 10)),
+    "LeNet": (lambda: [nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2),
+                       nn.Flatten(), nn.Linear(400, 120), nn.Sigmoid(), nn.Linear(120, 10, bias=False)], (3, 1, 28, 28)),
+    "norm first": (lambda: [nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 16, 3), nn.Identity(), nn.Dropout2d(0.5), nn.SiLU()], (2, 8, 20, 20)),
+    "windows": (lambda: [nn.Conv2d(8, 16, 3), nn.MaxPool2d((3, 2), (2, 1), 1, dilation=(1, 2), ceil_mode=True), nn.Conv2d(16, 8, 3),
+                         nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False)], (2, 8, 21, 20)),
+    "even windows": (lambda: [nn.Conv2d(8, 16, 3), nn.AdaptiveAvgPool2d((3, 5)), nn.Conv2d(16, 8, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()], (2, 8, 20, 20)),
+    "windows of sequences": (lambda: [nn.Conv1d(16, 32, 5), nn.MaxPool1d(3), nn.Conv1d(32, 16, 3), nn.AvgPool1d(2), nn.AdaptiveAvgPool1d(4)], (2, 16, 100)),
+    "windows of volumes": (lambda: [nn.Conv3d(4, 8, 3), nn.MaxPool3d(2), nn.Dropout3d(), nn.AdaptiveAvgPool3d(2), nn.Flatten(1), nn.Linear(64, 3)], (1, 4, 9, 9, 9)),
+    "where windows were found": (lambda: [nn.Conv2d(8, 16, 3), nn.ReLU(), nn.MaxPool2d(2, return_indices=True)], (2, 8, 20, 20)),
+    "channels stay apart": (lambda: [nn.Conv2d(8, 16, 3), nn.ReLU(), nn.Flatten(2), nn.Linear(324, 5), nn.ReLU()], (2, 8, 20, 20)),
     "64 bits": (lambda: [nn.Conv2d(8, 16, 3).double(), nn.BatchNorm2d(16).double(), nn.ReLU()], (2, 8, 20, 20)),
     "channels-last": (lambda: [nn.Conv2d(8, 16, 3).to(memory_format=taper.channels_last), nn.ReLU()], (2, 8, 20, 20)),
 }
@@ -54,8 +65,14 @@ def in_turn(model, x):
     return x
 
 
+def alone(found):
+    """A result without what else its layer gives."""
+    return found[0] if isinstance(found, tuple) else found
+
+
 def assert_same(found, expected) -> None:
     """Equal but for the rounding of float operations that are one kernel's, and lying the same in memory."""
+    found, expected = alone(found), alone(expected)
     assert found.shape == expected.shape and found.dtype == expected.dtype and found.stride() == expected.stride()
     limit = 1e-12 if found.dtype == taper.float64 else 1e-5
     np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=limit, atol=limit)
@@ -68,11 +85,11 @@ def test_a_chain_gives_what_its_layers_give(name):
     with taper.no_grad():
         expected = in_turn(model, x.clone())
         assert_same(model(x), expected)
-        assert not model(x).requires_grad
+        assert not alone(model(x)).requires_grad
     assert taper.equal(x, before)
-    recorded = model(x)
+    recorded = alone(model(x))
     assert recorded.requires_grad
-    assert_same(recorded.detach(), expected)
+    assert_same(recorded.detach(), alone(expected))
 
 
 def test_parameters_and_statistics_are_read_at_each_call():
@@ -139,6 +156,52 @@ def test_errors_name_the_layer():
         model(x[:, :4].contiguous())
     with taper.no_grad(), pytest.raises(RuntimeError, match="Kernel size can't be greater than actual input size"):
         nn.Sequential(nn.Conv2d(64, 256, 7), nn.ReLU())(taper.rand(4, 64, 5, 5))
+    with taper.no_grad(), pytest.raises(RuntimeError, match="mat1 and mat2 shapes cannot be multiplied"):
+        nn.Sequential(*model, nn.Flatten(), nn.Linear(10, 3))(x)
+    with taper.no_grad(), pytest.raises(RuntimeError, match="pad should be at most half"):
+        nn.Sequential(*model, nn.MaxPool2d(2, padding=2))(x)
+
+
+def counted(monkeypatch, model, x) -> int:
+    """Programs that a call runs, besides those of single layers."""
+    calls, run = [], chain.Native.run
+    monkeypatch.setattr(chain.Native, "run", lambda *given: (calls.append(given[0]), run(*given))[1])
+    with taper.no_grad():
+        model(x)
+    return sum(formula is chain._in_turn for formula in calls)
+
+
+def test_layers_of_a_chain_are_one_program(monkeypatch):
+    model, x = made("LeNet")
+    assert counted(monkeypatch, model, x) == 1
+    model.insert(3, nn.GroupNorm(1, 6).eval())
+    assert counted(monkeypatch, model, x) == 2
+
+
+def test_large_results_between_layers_are_not_kept_by_programs(monkeypatch):
+    model, x = made("windows")
+    with taper.no_grad():
+        expected = model(x)
+        monkeypatch.setattr(chain, "KEPT", 1000)
+        chain._reach.cache_clear()
+        # Each layer by itself, then: none has more than its activation with it.
+        assert counted(monkeypatch, model, x) == 0
+        assert_same(model(x), expected)
+        two, x = made("two in turn")
+        assert counted(monkeypatch, two, x) == 2
+    chain._reach.cache_clear()
+
+
+def test_activations_in_place_change_no_input_of_a_chain():
+    model, x = made("conv relu in place")
+    before = x.clone()
+    with taper.no_grad():
+        model(x)
+        assert taper.equal(x, before)
+        expected = model(x.relu())
+        first = nn.Sequential(nn.ReLU(inplace=True), *model)
+        assert_same(first(x), expected)
+        assert taper.equal(x, before.relu())
 
 
 @pytest.mark.parametrize("threads", [2, 3])

@@ -342,3 +342,23 @@ def test_nothing_is_divided_by_zero():
     ):
         with pytest.raises(RuntimeError):
             call()
+
+
+@pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("size", [7, 12, 30])
+def test_samples_on_pixels_have_the_slope_of_pytorchs_side(torch, padding_mode, align_corners, size):
+    # A spatial transformer begins with the identity: rounding decides between which pixels a sample lies.
+    options = {"padding_mode": padding_mode, "align_corners": align_corners}
+    x = np.random.default_rng(0).random((1, 2, size, size)).astype(np.float32)
+    found = []
+    for T in (taper, torch):
+        theta = T.tensor([[[1.0, 0, 0], [0, 1, 0]]], requires_grad=True)
+        grid = T.nn.functional.affine_grid(theta, x.shape, align_corners=align_corners)
+        grid.retain_grad()
+        (T.nn.functional.grid_sample(T.from_numpy(x), grid, **options) ** 2).sum().backward()
+        found.append((grid.detach().numpy(), grid.grad.numpy(), theta.grad.numpy()))
+    assert np.array_equal(found[0][0], found[1][0])
+    # With corners aligned, rounding puts some samples beside their pixel, where the order of additions counts.
+    for ours, theirs in zip(found[0][1:], found[1][1:]):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-3)

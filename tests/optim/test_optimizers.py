@@ -147,6 +147,7 @@ ERRORS = [
     (lambda T, p: T.optim.SGD([p], lr=-1), ValueError),
     (lambda T, p: T.optim.SGD([p], lr=0.1, nesterov=True), ValueError),
     (lambda T, p: T.optim.Adam([p], betas=(1.0, 0.9)), ValueError),
+    (lambda T, p: T.optim.Adam([p], betas=(0.9,)), IndexError),
     (lambda T, p: T.optim.Adam([p], eps=-1), ValueError),
     (lambda T, p: T.optim.Adam([]), ValueError),
     (lambda T, p: T.optim.Adam(p), TypeError),
@@ -247,3 +248,20 @@ def test_complex_parameters_are_pairs_of_real_ones(row):
         for name, value in theirs.items():
             if value is not None:
                 np.testing.assert_allclose(ours[name].numpy(), value.numpy(), rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+class Lookahead(taper.optim.Optimizer):
+    """An optimizer around another one that does not call its base's __init__, as public programs have it."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self.param_groups = optimizer, optimizer.param_groups
+
+    def step(self, closure=None):
+        return self.optimizer.step(closure)
+
+
+def test_an_optimizer_that_left_out_the_base_steps_without_hooks():
+    p = taper.nn.Parameter(taper.ones(2))
+    p.grad = taper.ones(2)
+    Lookahead(taper.optim.SGD([p], lr=0.5)).step()
+    assert p.tolist() == [0.5, 0.5]

@@ -664,3 +664,29 @@ def test_narrow_integers_run_as_far_as_their_unrounded_bounds():
         for dtype in ("int32", "int16", "int64"):
             want = torch.arange(*bounds, dtype=getattr(torch, dtype)).tolist()
             assert taper.arange(*bounds, dtype=getattr(taper, dtype)).tolist() == want
+
+
+FORMATS = {
+    name: lambda T, x, name=name, **options: getattr(T, name)(x, **options)
+    for name in ("zeros_like", "ones_like", "empty_like", "rand_like", "randn_like")
+} | {
+    "full_like": lambda T, x, **options: T.full_like(x, 2, **options),
+    "randint_like": lambda T, x, **options: T.randint_like(x, 5, **options),
+    "empty": lambda T, x, **options: T.empty(x.shape, **options),
+    "clone": lambda T, x, **options: x.clone(**options),
+    "cpu": lambda T, x, **options: x.cpu(**options),
+}
+
+
+@pytest.mark.parametrize("make", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize("wanted", ["channels_last", "contiguous_format"])
+@pytest.mark.parametrize("given", ["channels_last", "contiguous_format"])
+def test_memory_formats(make, wanted, given):
+    torch = pytest.importorskip("torch")
+    found = []
+    for T in (taper, torch):
+        x = T.ones(2, 3, 4, 5).contiguous(memory_format=getattr(T, given))
+        T.manual_seed(0)
+        made = make(T, x, memory_format=getattr(T, wanted))
+        found.append((made.stride(), make is FORMATS["empty_like"] or make is FORMATS["empty"] or made.tolist()))
+    assert found[0] == found[1]

@@ -104,6 +104,18 @@ def test_failures_are_linalg_errors(call, words):
     assert isinstance(caught.value, RuntimeError) and type(caught.value).__name__ == "_LinAlgError"
 
 
+def test_what_is_not_a_number_is_no_surprise_to_factorisations():
+    stack = taper.eye(4).repeat(2, 1, 1)
+    stack[1, 2, 1] = stack[1, 1, 2] = stack[1, 0, 0] = float("nan")
+    LD, pivots, info = taper.linalg.ldl_factor_ex(stack)
+    assert info[0] == 0 and info[1] > 0
+    x = taper.linalg.ldl_solve(LD, pivots, taper.ones(2, 4, 1))
+    assert x[0].flatten().tolist() == [1.0] * 4 and x[1].isnan().any()
+    for refuses in (taper.linalg.svd, taper.linalg.eigvalsh, taper.linalg.pinv):
+        with pytest.raises(taper.linalg.LinAlgError, match="Batch element 1.*non-finite"):
+            refuses(stack)
+
+
 def test_factors_give_back_the_matrix_of_any_size():
     generator = np.random.default_rng(0)
     for n in (1, 15, 16, 17, 33, 100):

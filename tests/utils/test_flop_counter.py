@@ -69,6 +69,20 @@ def test_attention_counts_its_products():
     assert counter.get_total_flops() == 5 * (2 * 2 * 3 * 5 * 5 * 4)
 
 
+def test_self_attention_counts_its_products_and_projections():
+    from taper.utils.flop_counter import FlopCounterMode
+
+    layer, x = taper.nn.MultiheadAttention(8, 2), taper.rand(5, 3, 8)
+    with FlopCounterMode(display=False) as counter:
+        out, _ = layer(x, x, x, need_weights=False)
+    projections, inner = 2 * 5 * 3 * 8 * 8 * 4, 2 * 2 * 3 * 5 * 5 * 8
+    assert counter.get_total_flops() == projections + inner
+    with counter:
+        out.sum().backward()
+    # Of the first projection, the weights' gradient alone is wanted.
+    assert counter.get_total_flops() == 2 * 5 * 3 * 8 * 8 * (3 + 2) + 5 * inner // 2
+
+
 def test_the_table(capsys):
     from taper.utils.flop_counter import FlopCounterMode
 

@@ -22,6 +22,7 @@ from .cumulative import *
 from .fourier import *
 from .incomplete_integrals import *
 from .indexing import *
+from .layouts import *
 from .linear import *
 from .loss import *
 from .matrices import *

@@ -20,7 +20,7 @@ FEW = 4
 WIDEST = 256
 """Features of queries, or of values, up to which it does: native kernels have blocks of them on the stack."""
 
-__all__ = ["attention", "attention_grad"]
+__all__ = ["attention", "attention_grad", "rejoined"]
 
 
 def _turned(x):
@@ -91,3 +91,14 @@ def attention_grad(g, q, k, v, mask, drop, out, kept, scale, causal, needs):
         if needs[1]:
             dk = np.matmul(ds, q) * q.dtype.type(scale)
     return dq, dk, dv, _turned(ds) if needs[3] else None, None
+
+
+def rejoined(parts):
+    """Arrays (N, H, L, D) of new numbers as (N, L, 3 H D): the memory that they share, where native code has made them so."""
+    first = parts[0]
+    n, heads, length, features = first.shape
+    whole = first.base
+    if whole.__class__ is np.ndarray and whole.ndim == 1 and parts[1].base is whole and parts[2].base is whole:
+        step, _, along, each = first.strides
+        return np.ndarray((n, length, 3 * heads * features), whole.dtype, whole, 0, (step, along, each))
+    return np.concatenate([p.transpose(0, 2, 1, 3).reshape(n, length, heads * features) for p in parts], axis=-1)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from .large import accelerated
+from .layouts import in_given_order
 
 __all__ = ["conv", "conv_input_grad", "conv_output_shape", "conv_weight_grad", "winograd"]
 
@@ -55,24 +56,7 @@ def _accelerated(multiplications: Callable[..., int]):
     return functools.partial(accelerated, pays=lambda *args: multiplications(*args) >= NATIVE)
 
 
-def _in_given_order(kernel: Callable) -> Callable:
-    """A kernel whose result lies channels-last where its images or its weights do."""
-
-    @functools.wraps(kernel)
-    def call(x, w, *options):
-        out = kernel(x, w, *options)
-        if _is_channels_last(x) or _is_channels_last(w):
-            out = np.moveaxis(np.ascontiguousarray(np.moveaxis(out, 1, -1)), -1, 1)
-        return out
-
-    return call
-
-
-def _is_channels_last(x) -> bool:
-    return x.ndim > 3 and not x.flags.c_contiguous and x.transpose(0, *range(2, x.ndim), 1).flags.c_contiguous
-
-
-@_in_given_order
+@in_given_order(2)
 @_accelerated(lambda x, w, stride, *rest: x.size // max(x.shape[1], 1) * w.size // prod(stride))
 def conv(
     x: np.ndarray,
@@ -111,7 +95,7 @@ def conv(
     return out
 
 
-@_in_given_order
+@in_given_order(2)
 @_accelerated(lambda g, w, *rest: g.size // max(g.shape[1], 1) * w.size)
 def conv_input_grad(
     g: np.ndarray, w: np.ndarray, x_shape: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, groups: int

@@ -11,6 +11,7 @@ from math import prod
 
 import numpy as np
 
+from .indexing import take_along
 from .large import goes_by_samples, has_rows, rowwise
 from .reduce import sum
 
@@ -67,6 +68,8 @@ def class_exponentials(x, axis):
 
 def class_picked(x, at):
     """The elements of x (samples, classes, positions) at the classes `at` (samples, positions)."""
+    if x.shape[2] == 1 and x.__class__ is np.ndarray:
+        return take_along(x.reshape(x.shape[:2]), at, 1)
     return x.reshape(-1)[_places(x.shape, at)]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .picked import SHORT, picking
+
 __all__ = ["cumsum", "cumprod", "reversed_cumsum", "logcumsumexp", "running_position"]
 
 _WIDER = {np.dtype(np.float32): np.dtype(np.float64), np.dtype(np.complex64): np.dtype(np.complex128)}
@@ -18,6 +20,11 @@ def _accumulated(ufunc, x, axis):
 
 def cumsum(x, axis):
     """Running sums along an axis."""
+    if axis == x.ndim - 1 and x.size <= SHORT:
+        native = picking()
+        running = None if native is None else native.running.get(x.dtype)
+        if running is not None and running(x, out := np.empty(x.shape, x.dtype)):
+            return out
     return _accumulated(np.add, x, axis)
 
 

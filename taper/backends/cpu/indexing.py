@@ -11,6 +11,8 @@ from math import prod
 
 import numpy as np
 
+from .picked import MANY, SHORT, picking
+
 __all__ = [
     "put_part",
     "take_at",
@@ -63,20 +65,32 @@ def add_at(g, shape, indices, spec):
         out[_filled(spec, indices)] = g
     elif all(part is None for part in spec) and all(i.dtype.kind != "b" for i in indices):
         count = len(indices)
-        at = np.broadcast_arrays(*indices)
         rows, rest = shape[:count], shape[count:]
-        flat = np.zeros(at[0].shape, np.int64)
-        for i, n in zip(at, rows):
-            flat = flat * n + np.where(i < 0, i + n, i)
+        if count == 1:
+            flat = _from_start(indices[0], rows[0])
+        else:
+            at = np.broadcast_arrays(*indices)
+            flat = np.zeros(at[0].shape, np.int64)
+            for i, n in zip(at, rows):
+                flat = flat * n + np.where(i < 0, i + n, i)
         _add_flat(out, flat.reshape(-1), g, prod(rows), prod(rest))
     else:
         np.add.at(out, _filled(spec, indices), g)
     return out.astype(g.dtype, copy=False)
 
 
+def _from_start(index, n: int):
+    """Positions of which negative ones count from the end, as int64 from the start."""
+    if index.size and np.minimum.reduce(index, axis=None) < 0:
+        index = np.where(index < 0, index + n, index)
+    return index.astype(np.int64, copy=False)
+
+
 def _add_flat(out, index, g, rows: int, width: int):
     """Add the rows of g to those of out at positions that may repeat and are not negative."""
     out, g = out.reshape(rows, width), g.reshape(index.size, width)
+    if _added_natively(out, index, g):
+        return
     if width == 1:
         np.add.at(out.reshape(-1), index, g.reshape(-1).astype(out.dtype, copy=False))
     elif index.size:
@@ -137,6 +151,12 @@ def take_along(x, index, axis):
     """x[..., index[i, j], ...] along an axis; the index may be smaller than x in the other dimensions."""
     if x.ndim == 0:
         return np.broadcast_to(x, index.shape).copy()
+    last = x.ndim - 1
+    if axis == last and x.size <= SHORT and index.size <= SHORT and x.shape[:last] == index.shape[:last]:
+        native = picking()
+        pick = None if native is None else native.pick.get(x.dtype)
+        if pick is not None and pick(x, index, out := np.empty(index.shape, x.dtype)):
+            return out
     if x.flags.c_contiguous:
         return x.take(_flat(index.reshape(index.shape or (1,)), axis, x.shape)).reshape(index.shape)
     return x[_grid(index.reshape(index.shape or (1,)), axis)].reshape(index.shape)
@@ -148,8 +168,26 @@ def scatter_along(g, index, axis, shape):
     index = index.reshape(index.shape or (1,))
     g = g.reshape(g.shape or (1,))[tuple([slice(n) for n in index.shape])]
     flat = index.reshape(-1) if out.ndim <= 1 else _flat(index, axis, shape).reshape(-1)
-    np.add.at(out.reshape(-1), flat, np.ascontiguousarray(g, out.dtype).reshape(-1))
+    if not _added_natively(out.reshape(-1), flat, g):
+        np.add.at(out.reshape(-1), flat, np.ascontiguousarray(g, out.dtype).reshape(-1))
     return out.astype(g.dtype, copy=False)
+
+
+def _added_natively(out, index, g) -> bool:
+    """Whether the rows of g, not too many, could be added natively to those of out, which are zeros."""
+    if not MANY <= g.size <= SHORT or out.dtype is not g.dtype:
+        return False
+    native = picking(now=True)
+    add = None if native is None else native.add_rows.get(g.dtype)
+    wide = out if out.dtype == np.float64 else np.zeros(out.shape)
+    if add is None:
+        return False
+    if not add(np.ascontiguousarray(g), np.ascontiguousarray(index), wide):
+        wide[...] = 0
+        return False
+    if wide is not out:
+        out[...] = wide
+    return True
 
 
 def scatter(x, source, index, axis):
@@ -199,7 +237,7 @@ def _neutral(how, dtype):
 def add_rows(g, index, axis, shape):
     """Zeros of a shape with the slices of g along an axis added at positions, which may repeat."""
     out = np.zeros(shape, _summed_in(g.dtype))
-    index = np.where(index < 0, index + shape[axis], index) if index.size else index
+    index = _from_start(index, shape[axis])
     if axis == 0:
         _add_flat(out, index, g, shape[0], prod(shape[1:]))
     elif index.size:

@@ -12,22 +12,28 @@ from collections.abc import Callable
 from math import prod
 from typing import Any
 
-from numpy import asarray, ndarray
+from numpy import asarray, ascontiguousarray, empty, ndarray
 
 LARGE = 1 << 20
 """Elements from which kernels run natively."""
 
-LARGE_WORK = 1 << 13
-"""Nanoseconds of NumPy's from which elementwise formulas do. A native call takes about three thousand."""
+LARGE_WORK = 1 << 9
+"""Nanoseconds of NumPy's from which elementwise formulas do, beside its calls themselves."""
 
-ROWS = 1 << 11
+ROWS = 1 << 8
 """Elements from which kernels of rows run natively: NumPy takes five to ten passes, each a microsecond and more."""
 
 SAMPLES = 1 << 8
 """Scores from which losses of class indices run natively."""
 
+SHORT = 1 << 14
+"""Elements up to which the short way into a program is tried."""
+
 WIDE = 16
 """Elements of a row from which softmax runs row by row."""
+
+NARROW = 1 << 12
+"""Elements up to which it does so with shorter rows, too."""
 
 SPREAD = 1 << 18
 """Elements from which what NumPy computes in one pass over memory runs natively: threads share it."""
@@ -45,9 +51,17 @@ class Native:
     run(formula, args, attrs): `formula(xp, *args, **attrs)` by a program for these shapes. elementwise: the same of an
     elementwise formula, by a program for all sizes. rows: `formula(xp, *along, *args)` of arrays `along` of rows, by a
     program for any number of rows. update: see `optim/optimizer.py`. recurrence, recurrence_grad: see `recurrence.py`.
-    attention, attention_grad: see `attention.py`.
+    attention, attention_grad: see `attention.py`. update_way: the way of an optimizer's rule (`optim/direct.py`).
     """
 
+    ways: dict[tuple, Any] = {}
+    """The short ways into programs, by formula, dtypes and what else tells them apart; None for what has none. The layer
+    above finds them, once a program has run, by `element_way` and its like."""
+
+    element_way: Callable[..., Any] = staticmethod(lambda *args: None)
+    row_way: Callable[..., Any] = staticmethod(lambda *args: None)
+    sample_way: Callable[..., Any] = staticmethod(lambda *args: None)
+    update_way: Callable[..., Any] | None = None
     run: Callable[..., Any] | None = None
     elementwise: Callable[..., Any] | None = None
     rows: Callable[..., Any] | None = None
@@ -104,9 +118,26 @@ def rowwise(kernel: Callable, seen: Callable[..., tuple[int, int, tuple] | None]
 
 
 def _by_rows(formula: Callable, args: tuple, along: int, axes: int, others: tuple):
-    shape = args[0].shape
+    x = args[0]
+    shape = x.shape
     if Native.rows is None:
         return NotImplemented
+    if axes == 1 and len(others) == 1 and others[0].__class__ is int:
+        key = formula, shape[-1], x.dtype
+        way = Native.ways.get(key, key)
+        if way is key:
+            made = _by_rows_of(formula, args, along, axes, others)
+            Native.ways[key] = None if made is NotImplemented else Native.row_way(formula, x, along, others)
+            return made
+        if way is not None and x.size <= SHORT:
+            made = empty(shape, x.dtype)
+            if way(*args[:along], made) or way(*map(ascontiguousarray, args[:along]), made):
+                return made
+    return _by_rows_of(formula, args, along, axes, others)
+
+
+def _by_rows_of(formula: Callable, args: tuple, along: int, axes: int, others: tuple):
+    shape = args[0].shape
     if axes == 1 and len(shape) == 2:
         made = Native.rows(formula, args[:along], others)
         return made if made.__class__ is not list else tuple(made)
@@ -121,8 +152,8 @@ def _by_rows(formula: Callable, args: tuple, along: int, axes: int, others: tupl
 
 
 def is_last(x: ndarray, axis: int) -> bool:
-    """Whether an axis is the last, and so long that native code gains from taking it row by row."""
-    return axis in (-1, x.ndim - 1) and x.shape[-1] >= WIDE
+    """Whether an axis is the last, and native code gains from taking it row by row."""
+    return axis in (-1, x.ndim - 1) and (x.shape[-1] >= WIDE or x.size <= NARROW)
 
 
 def has_rows(x: ndarray, width: int) -> bool:
@@ -154,9 +185,20 @@ def by_samples(formula: Callable, xp, x, *others):
     others: arrays of as many samples, and perhaps last a number.
     """
     if x.shape[2] == 1 and goes_by_samples(x):
+        # Arrays of samples, and perhaps last a number.
+        key = formula, x.shape[1], x.dtype, *[(a.dtype, a.ndim) for a in others]
+        found = Native.ways.get(key)
+        if found is not None:
+            way, made = found
+            n = x.shape[0]
+            results = [empty((n, *tail), dtype) for tail, dtype in made]
+            if way(x, *others, *results):
+                return results[0] if len(results) == 1 else tuple(results)
         along, number = [a for a in others if a.ndim], [asarray(a) for a in others if not a.ndim]
         made = NotImplemented if Native.rows is None else Native.rows(formula, (x, *along), tuple(number))
         if made is not NotImplemented:
+            if key not in Native.ways:
+                Native.ways[key] = Native.sample_way(formula, (x, *along), tuple(number))
             return made
     return formula(xp, x, *others)
 
@@ -193,6 +235,27 @@ def _kernel(name: str) -> Callable:
     return formula
 
 
+def _told_apart(formula: Callable, values: tuple) -> tuple[tuple, list, list]:
+    """What tells the program of an elementwise formula from others, and the arrays and the numbers that it takes."""
+    key: list = [formula]
+    arrays, numbers = [], []
+    for v in values:
+        if v.__class__ is ndarray:
+            key.append(v.dtype)
+            arrays.append(v)
+        elif v.__class__ is float and v not in (0, 1):
+            key.append(float)
+            numbers.append(v)
+        else:
+            key.append((v.__class__, v))
+    return tuple(key), arrays, numbers
+
+
+def _repeated(x: ndarray) -> ndarray:
+    """An array whose elements are few, seen in a larger shape, written out: gradients of sums come like that."""
+    return x.copy() if not x.flags.c_contiguous and 0 in x.strides else x
+
+
 def fused(formula: Callable, cost: float) -> Callable:
     """An elementwise formula `formula(xp, x, ...)`, of which large arrays of NumPy's are computed natively in one pass.
 
@@ -202,23 +265,51 @@ def fused(formula: Callable, cost: float) -> Callable:
 
     # Small steps are mostly calls: those of one and two arrays do without packing their arguments.
     def one(xp, x):
-        if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
+        if x.__class__ is ndarray and (size := x.size) * cost >= LARGE_WORK:
+            if size <= SHORT:
+                way = Native.ways.get((formula, x.dtype))
+                if way is not None:
+                    made = empty(x.shape, x.dtype)
+                    if way(x, made) or way(_repeated(x), made):
+                        return made
             return large(xp, (x,), {})
         return formula(xp, x)
 
     def two(xp, x, y):
-        if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
+        if x.__class__ is ndarray and (size := x.size) * cost >= LARGE_WORK:
+            if size <= SHORT and y.__class__ is ndarray and y.shape == x.shape:
+                way = Native.ways.get((formula, x.dtype, y.dtype))
+                if way is not None:
+                    made = empty(x.shape, x.dtype)
+                    if way(x, y, made) or way(_repeated(x), _repeated(y), made):
+                        return made
             return large(xp, (x, y), {})
         return formula(xp, x, y)
 
     def several(xp, *args, **attrs):
         x = args[0]
-        if x.__class__ is ndarray and x.size * cost >= LARGE_WORK:
+        if x.__class__ is ndarray and (size := x.size) * cost >= LARGE_WORK:
+            if size <= SHORT:
+                key, arrays, numbers = _told_apart(formula, (*args, *attrs.values()))
+                way = Native.ways.get(key)
+                if way is not None:
+                    made = empty(x.shape, x.dtype)
+                    if way(*arrays, *numbers, made) or way(*map(_repeated, arrays), *numbers, made):
+                        return made
             return large(xp, args, attrs)
         return formula(xp, *args, **attrs)
 
     def large(xp, args: tuple, attrs: dict):
+        if args[0].size <= SHORT and all([a.__class__ is not ndarray or a.shape == args[0].shape for a in args]):
+            args = tuple([_repeated(a) if a.__class__ is ndarray else a for a in args])
         made = NotImplemented if Native.elementwise is None else Native.elementwise(formula, args, attrs)
-        return formula(xp, *args, **attrs) if made is NotImplemented else made
+        if made is NotImplemented:
+            return formula(xp, *args, **attrs)
+        key, arrays, _ = _told_apart(formula, (*args, *attrs.values()))
+        if key not in Native.ways:
+            if not all([a.shape == args[0].shape for a in arrays]):
+                return made
+            Native.ways[key] = Native.element_way(formula, args, attrs)
+        return made
 
     return several if code.co_kwonlyargcount else {2: one, 3: two}.get(code.co_argcount, several)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy import ndarray
 
-from .products import matmul
+from .products import matmul, product
 from .threads import alone
 
 __all__ = ["add_product", "affine", "column_sums"]
@@ -21,10 +22,18 @@ def affine(x, w, b):
     """x @ w.T + b for rows x; b may be None."""
     if x.ndim > 2:
         # One tall product: NumPy would run one for each of the leading indices.
-        lead = x.shape[:-1]
-        out = matmul(x.reshape(math.prod(lead), x.shape[-1]), w.T).reshape(*lead, w.shape[0])
-    else:
-        out = matmul(x, w.T)
+        return affine(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), w, b).reshape(*x.shape[:-1], w.shape[0])
+    if (
+        b is not None
+        and x.__class__ is ndarray
+        and b.shape == w.shape[:1]
+        and b.strides == (x.itemsize,)
+        and b.dtype is x.dtype
+    ):
+        made = product(x, w.T, b)
+        if made is not None:
+            return made
+    out = matmul(x, w.T)
     if b is not None:
         out += b
     return out

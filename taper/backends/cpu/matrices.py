@@ -106,13 +106,15 @@ def _first_bad_minor(a) -> int:
     return a.shape[-1]
 
 
-def _converged(name: str, function, *args, **named):
+def _converged(name: str, function, a, *args, **named):
     """NumPy's result, or LinAlgError where LAPACK's iteration did not converge."""
     try:
-        return function(*args, **named)
+        return function(a, *args, **named)
     except np.linalg.LinAlgError as error:
+        odd = np.flatnonzero(~np.isfinite(a).all((-2, -1))) if a.ndim > 2 else ()
+        element = f"(Batch element {odd[0]}): " if len(odd) else ""
         raise LinAlgError(
-            f"linalg.{name}: The algorithm failed to converge because the input matrix contains non-finite values, is "
+            f"linalg.{name}: {element}The algorithm failed to converge because the input matrix contains non-finite values, is "
             f"ill-conditioned or has too many repeated eigenvalues ({error})."
         ) from None
 

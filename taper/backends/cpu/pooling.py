@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .large import accelerated
+from .layouts import in_given_order
 
 __all__ = [
     "adaptive_avg_pool",
@@ -85,6 +86,7 @@ _large_input = functools.partial(accelerated, pays=lambda x, *rest: x.size >= NA
 _large_gradient = functools.partial(accelerated, pays=lambda g, x_shape, *rest: prod(x_shape) >= NATIVE)
 
 
+@in_given_order()
 @_large_input
 def max_pool(
     x: np.ndarray, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
@@ -100,6 +102,7 @@ def max_pool(
     return _max_over(x, [_window_axis(*sizes) for sizes in zip(spatial, output, kernel, stride, padding, dilation)])
 
 
+@in_given_order(2)
 @functools.partial(accelerated, pays=lambda g, indices, x_shape, windows=None: windows and prod(x_shape) >= NATIVE)
 def max_pool_grad(g: np.ndarray, indices: np.ndarray, x_shape: Sizes, windows=None) -> np.ndarray:
     """The gradient of the values of `max_pool` or `adaptive_max_pool` with respect to x: of shape x_shape.
@@ -125,6 +128,7 @@ def pooled_at(x: np.ndarray, indices: np.ndarray, shape: Sizes, windows=None) ->
     return np.take_along_axis(flat, places, 2).reshape(shape)
 
 
+@in_given_order()
 @_large_input
 def adaptive_max_pool(x: np.ndarray, output_size: Sizes) -> tuple[np.ndarray, np.ndarray]:
     """The maximum over windows that divide x evenly into output_size: (values, indices) as `max_pool` gives them.
@@ -135,6 +139,7 @@ def adaptive_max_pool(x: np.ndarray, output_size: Sizes) -> tuple[np.ndarray, np
     return _max_over(x, [_adaptive_axis(n, m) for n, m in zip(x.shape[2:], output_size)])
 
 
+@in_given_order()
 @_large_input
 def avg_pool(
     x: np.ndarray,
@@ -163,6 +168,7 @@ def avg_pool(
     return np.divide(sums, count, out=sums)
 
 
+@in_given_order()
 @_large_gradient
 def avg_pool_grad(
     g: np.ndarray,
@@ -185,6 +191,7 @@ def avg_pool_grad(
     return dx
 
 
+@in_given_order()
 @_large_input
 def adaptive_avg_pool(x: np.ndarray, output_size: Sizes) -> np.ndarray:
     """The mean over windows that divide x evenly into output_size: (N, C, *output_size), of x's dtype.
@@ -206,6 +213,7 @@ def adaptive_avg_pool(x: np.ndarray, output_size: Sizes) -> np.ndarray:
     return np.divide(sums, adaptive_divisor(spatial, output_size, x.dtype), out=sums)
 
 
+@in_given_order()
 @_large_gradient
 def adaptive_avg_pool_grad(g: np.ndarray, x_shape: Sizes) -> np.ndarray:
     """The gradient of `adaptive_avg_pool` with respect to x: of shape x_shape, of g's dtype."""

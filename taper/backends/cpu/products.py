@@ -1,124 +1,94 @@
-"""Products of two matrices: NumPy's, by the BLAS library in its wheel, but on this package's threads (`native/blas.py`)."""
+"""Products of matrices, and of stacks of them: by this package's kernel (`native/gemm/any_size.py`), else NumPy's."""
 
 from __future__ import annotations
 
-import ctypes
-import functools
+from functools import cache
 from importlib.util import find_spec
 
 import numpy as np
+from numpy import empty, ndarray
 
 from ...dtypes import float32, float64
 from . import threads
 
-__all__ = ["matmul"]
+__all__ = ["matmul", "product"]
 
 F32, F64 = float32.np, float64.np
 
+LEAST = 1 << 14
+"""Multiplications from which a product is the kernel's: below, NumPy takes less time than looking."""
+
+FEW, FEWER, NARROW = 8, 4, 12
+"""Rows, those of a large product, and columns, from which it is: a tile has columns for a vector at least, and B is
+packed for its rows, of which NumPy's products with vectors have no need."""
+
+LARGE = 1 << 19
+"""Multiplications of a large one."""
+
 SEVERAL = 1 << 19
-"""Multiplications from which the library would use its own threads."""
+"""Multiplications from which NumPy's library would use its own threads, which wait busily for each other, and cut sums."""
 
-AWAKE, SHARED = 1 << 22, 1 << 24
-"""Multiplications from which threads share a product: while they are awake, and if they have to be woken."""
+KEPT, LONG = 1024, 1 << 12
+"""How many plans of products are remembered, of stacks that are not longer: a plan knows where each matrix begins."""
 
-LONG = 1 << 27
-"""Multiplications from which a product is cut both ways."""
+SCALAR = (1,)
 
-SIDE = 256
-"""Rows, or columns, of a piece at least, where there are more than two: each has to bring its part of A and B in order."""
+_plans: dict = {}
 
 
 def matmul(x, y, out=None):
     """The matrix product, as NumPy's."""
-    if x.__class__ is np.ndarray and x.ndim == 2 and x.size >= 64 and y.__class__ is np.ndarray and y.ndim == 2:
-        work = x.size * y.shape[1]
-        if work >= SEVERAL and out is None and x.dtype is y.dtype and (x.dtype is F32 or x.dtype is F64):
-            return _shared(x, y, work)
+    if x.__class__ is ndarray and y.__class__ is ndarray and out is None:
+        made = product(x, y)
+        if made is not None:
+            return made
+        if x.size * (y.shape or SCALAR)[-1] >= SEVERAL and x.dtype.kind == "f":
+            with threads.alone:
+                return np.matmul(x, y)
     return np.matmul(x, y) if out is None else np.matmul(x, y, out=out)
 
 
-def _shared(x, y, work: int):
-    """The product on this package's threads, or on the calling one."""
-    with threads.alone:
-        down, across = _cut(x.shape[0], y.shape[1], work)
-        made = None
-        if down * across > 1 and y.shape[0] == x.shape[1] and _functions() is not None:
-            made = _in_pieces(x, y, down, across, work < SHARED)
-        return np.matmul(x, y) if made is None else made
-
-
-def _cut(m: int, n: int, work: int) -> tuple[int, int]:
-    """Into how many pieces an m x n product is cut, down and across: depends on sizes alone."""
-    if work < AWAKE:
-        return 1, 1
-    parts = [2 if SIDE <= size < 3 * SIDE else min(size // SIDE, 8) or 1 for size in (m, n)]
-    if work < LONG:
-        parts[m >= n] = 1
-    return parts[0], parts[1]
-
-
-def _in_pieces(x, y, down: int, across: int, brief: bool):
-    """The product in pieces; None where a matrix lies in memory in no order that the library knows, or is multiplied by
-    itself, which NumPy computes by half."""
-    a, b = _lies(x), _lies(y)
-    if a is None or b is None or a[1] == b[1]:
+def product(x, y, bias=None):
+    """The product of NumPy's arrays, plus a bias, by the kernel; None where it is NumPy's."""
+    if x.size * (y.shape or SCALAR)[-1] < LEAST:
         return None
-    native, names = _functions()
-    (turn_a, at_a, lda), (turn_b, at_b, ldb) = a, b
-    (m, k), n, size = x.shape, y.shape[1], x.itemsize
-    rows, columns = (-(-total // parts // 16) * 16 for total, parts in ((m, down), (n, across)))
-    across = -(-n // columns)
-    out = np.empty((m, n), x.dtype)
-    fields = (
-        *(
-            names[x.dtype is F64],
-            turn_a,
-            turn_b,
-            m,
-            n,
-            k,
-            at_a,
-            lda,
-            at_b,
-            ldb,
-            _address(out),
-            n,
-            rows,
-            columns,
-            across,
-        ),
-        size * (1 if turn_a == native.TURNED else lda),
-        size * (ldb if turn_b == native.TURNED else 1),
-        *(size * n, size),
-    )
-    native.product("float" if x.dtype is F32 else "double", fields, -(-m // rows) * across, brief)
+    dtype = x.dtype
+    if y.dtype is not dtype or (dtype is not F32 and dtype is not F64):
+        return None
+    key = (x.shape, y.shape, x.strides, y.strides, dtype is F32, bias is None)
+    try:
+        plan = _plans[key]
+    except KeyError:
+        plan = _planned(x, y, bias, key)
+    if plan is None:
+        return None
+    out = empty(plan.shape, dtype)
+    plan.run(x, y, out, bias)
     return out
 
 
-def _lies(x) -> tuple[int, int, int] | None:
-    """How a matrix is told to the library: as it lies or turned, its address, the step between its lines."""
-    down, across = x.strides
-    size, (rows, columns) = x.itemsize, x.shape
-    if across == size and down >= columns * size and down % size == 0:
-        return 111, _address(x), down // size
-    if down == size and across >= rows * size and across % size == 0:
-        return 112, _address(x), across // size
-    return None
+def _planned(x, y, bias, key):
+    if len(_plans) >= KEPT:
+        _plans.clear()
+    plan, made = None, _native()
+    if made and x.ndim >= 2 and y.ndim >= 2 and _many(x.shape[-2], y.shape[-1], x.size * y.shape[-1]):
+        plan = made(x.shape, x.strides, y.shape, y.strides, x.dtype.char, bias is not None)
+        if plan is not None and plan.batches > LONG:
+            return plan
+    _plans[key] = plan
+    return plan
 
 
-def _address(x) -> int:
-    return x.__array_interface__["data"][0]
+def _many(rows: int, columns: int, work: int) -> bool:
+    return columns >= NARROW and (rows >= FEW or (rows >= FEWER and work >= LARGE))
 
 
-@functools.cache
-def _functions():
-    """`native/blas`, and the addresses of the library's products of float32 and of float64; None where there are none."""
-    if find_spec("llvmlite") is None:
+@cache
+def _native():
+    """The kernel's `ready`; None where it does not run, or another library than OpenBLAS may know instructions that it does
+    not."""
+    if find_spec("llvmlite") is None or threads.library() is None:
         return None
-    library = threads.library()
-    names = ["scipy_cblas_sgemm64_", "scipy_cblas_dgemm64_"]
-    if library is None or not all(hasattr(library[0], name) for name in names):
-        return None
-    from ...native import blas
+    from ...native.gemm.entering import callable_here, ready
 
-    return blas, [ctypes.cast(getattr(library[0], name), ctypes.c_void_p).value for name in names]
+    return ready if callable_here() else None

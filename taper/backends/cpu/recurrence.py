@@ -12,6 +12,8 @@ import numpy as np
 from numpy import ndarray
 
 from .large import Native
+from .linear import affine
+from .products import matmul
 
 __all__ = ["recurrence", "recurrence_grad"]
 
@@ -57,9 +59,7 @@ def _step(cell, x, h, c, w, b):
     """`recurrence` of one step, what is saved in its parts; NotImplemented where NumPy computes the formulas."""
     if Native.rows is None or x.size < STEP or x.dtype.kind != "f":
         return NotImplemented
-    r = np.matmul(h, w.T)
-    if b is not None:
-        r += b
+    r = affine(h, w, b)
     made = Native.rows(_forward(cell), (x, r, h) if c is None else (x, r, h, c), ())
     if made is NotImplemented:
         return made
@@ -70,14 +70,19 @@ def _step(cell, x, h, c, w, b):
 def _step_grad(cell, gradients, before_h, before_c, saved, w):
     """`recurrence_grad` of one step."""
     before = (before_h,) if before_c is None else (before_h, before_c)
-    made = NotImplemented if Native.rows is None else Native.rows(_backward(cell), (*gradients, *saved, *before), ())
+    if Native.rows is None:
+        return NotImplemented
+    # All are of one shape: the formulas are of each element by itself.
+    made = Native.rows(_backward(cell), tuple([a.reshape(-1) for a in (*gradients, *saved, *before)]), ())
     if made is NotImplemented:
         return made
+    shape = before_h.shape
+    made = [a.reshape(shape) for a in (made if made.__class__ is list else [made])]
     dx, rest = np.concatenate(made[: cell.gates], axis=1), made[cell.gates :]
     dr = dx
     if cell.splits:
         dr, rest = np.concatenate(rest[: cell.gates], axis=1), rest[cell.gates :]
-    dh = np.matmul(dr, w)
+    dh = matmul(dr, w)
     if len(rest) == cell.states:
         dh += rest[0]
     return dx, dr, (dh, *rest[len(rest) - cell.states + 1 :]), None

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .large import accelerated
+from .layouts import in_given_order
 
 __all__ = ["resample"]
 
@@ -83,6 +84,7 @@ def _pays(x, taps) -> bool:
     return max(x.size, x.size // max(1, prod(t.n for t in taps if t)) * prod(t.m for t in taps if t)) >= NATIVE
 
 
+@in_given_order()
 @functools.partial(accelerated, pays=_pays)
 def resample(x: np.ndarray, taps: tuple[Taps | None, ...]) -> np.ndarray:
     """x with its last dimensions made anew by taps; None leaves one as it is."""

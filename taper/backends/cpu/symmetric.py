@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .matrices import solve_matrix
+
 __all__ = ["ldl_factor", "ldl_solve"]
 
 _ALPHA = (1 + 17**0.5) / 8
@@ -49,7 +51,7 @@ def _factor_one(a, pivots, hermitian: bool) -> int:
             rest[[moved - k, row - k]] = rest[[row - k, moved - k]]
             rest[:, [moved - k, row - k]] = rest[:, [row - k, moved - k]]
         block, under = whole[k : k + step, k : k + step], whole[k + step :, k : k + step]
-        columns = under / block if step == 1 else np.linalg.solve(block.T, under.T).T
+        columns = under / block if step == 1 else solve_matrix(block.T, under.T).T
         whole[k + step :, k + step :] -= columns @ (under.conj().T if hermitian else under.T)
         whole[k + step :, k : k + step] = columns
         k += step
@@ -59,11 +61,11 @@ def _factor_one(a, pivots, hermitian: bool) -> int:
 
 
 def _pivot(rest):
-    """(row of the next pivot, size of its block); None if the first column is zero."""
+    """(row of the next pivot, size of its block); None if the first column is zero, or begins with what is no number."""
     own = _size(rest[0, 0])
     column = _size(rest[1:, 0])
     largest = np.maximum.reduce(column, initial=0)
-    if max(own, largest) == 0:
+    if max(own, largest) == 0 or np.isnan(own):
         return None, 1
     if own >= _ALPHA * largest:
         return 0, 1
@@ -96,7 +98,10 @@ def _solve_one(factored, pivots, x, hermitian: bool) -> None:
         x[k + step :] -= factored[k + step :, k : k + step] @ x[k : k + step]
         block = np.tril(factored[k : k + step, k : k + step])
         block = block + (np.tril(block, -1).conj().T if hermitian else np.tril(block, -1).T)
-        x[k : k + step] = np.linalg.solve(block.real if hermitian and step == 1 else block, x[k : k + step])
+        if step == 1:
+            x[k] /= block.real[0, 0] if hermitian else block[0, 0]
+        else:
+            x[k : k + 2] = solve_matrix(block, x[k : k + 2])
         k += step
     for k, step in reversed(starts):
         columns = factored[k + step :, k : k + step]

@@ -61,7 +61,7 @@ def lu_factor(a):
         for j in range(start, stop):
             column = lu[:, j:, j]
             size = np.abs(column.real) + np.abs(column.imag) if lu.dtype.kind == "c" else np.abs(column)
-            row = j + size.argmax(axis=1)
+            row = j + np.where(np.isnan(size), -1, size).argmax(axis=1)
             pivots[:, j] = row + 1
             for rows in (lu, order):
                 held = rows[each, row]

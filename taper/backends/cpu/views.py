@@ -41,7 +41,10 @@ def expanded(x, shape):
     """x with its dimensions of size 1, and missing first ones, repeated to a shape: a view with strides of 0."""
     lead = len(shape) - x.ndim
     steps = [s if n == have else 0 for n, have, s in zip(shape[lead:], x.shape, x.strides)]
-    return window(x, shape, (*(0,) * lead, *steps))
+    strides = (*(0,) * lead, *steps)
+    if x.base is None and x.dtype.kind == "f" and x.flags.c_contiguous and 0 not in shape:
+        return np.ndarray(shape, x.dtype, x, 0, strides)
+    return window(x, shape, strides)
 
 
 def window_of(x, shape, strides, start, x_strides):

@@ -14,7 +14,7 @@ import sys
 import cupy
 from cupyx.scipy import special as _special
 
-from .. import NAMESPACES
+from .. import NAMESPACES, ON_GPUS
 from .. import transfer as _transfer
 from ..cpu import large as _large
 from ..device import device as _device
@@ -46,6 +46,7 @@ _portable = _Portable(
     instead={"elementwise": elementwise, "large": _large, "resampling": resampling},
     better={
         "attention": {"_pays": _never},
+        "products": {"_native": _never},
         "recurrence": {"_pays": _never, "_xp": sys.modules[__name__]},
         "choosing": {"where": choosing.where, "kept": choosing.kept, "dropped": choosing.dropped},
         "convolution": {"BLOCK_BYTES": 1 << 28},
@@ -135,10 +136,19 @@ def elsewhere(arrays):
     return None if found is None or found == cupy.cuda.get_device_id() else cupy.cuda.Device(found)
 
 
+def are_here(arrays: list) -> bool:
+    """Whether all arrays among some values are on the current GPU."""
+    number = cupy.cuda.get_device_id()
+    for a in arrays:
+        if a.__class__ is cupy.ndarray and a.data.device_id != number:
+            return False
+    return True
+
+
 def brought(value, array):
     """An array, or a number, of the CPU's where another array is."""
     with array.data.device:
         return cupy.asarray(value)
 
 
-NAMESPACES[cupy.ndarray] = sys.modules[__name__]
+NAMESPACES[cupy.ndarray] = ON_GPUS[cupy.ndarray] = sys.modules[__name__]

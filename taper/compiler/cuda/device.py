@@ -221,7 +221,9 @@ class Device:
         """An operand of a convolution as an array with its channels in dimension 1."""
         if not what.last:
             return self.view(address, shape, what.dtype)
-        return self.view(address, tuple(shape[i] for i in last_axes(len(shape))), what.dtype).transpose(first_axes(len(shape)))
+        return self.view(address, tuple(shape[i] for i in last_axes(len(shape))), what.dtype).transpose(
+            first_axes(len(shape))
+        )
 
     def convolve(self, what: Convolve, addresses: list[int]) -> None:
         """By the functions of eager mode, whose results have the operands' type."""

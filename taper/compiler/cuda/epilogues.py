@@ -30,11 +30,14 @@ HALVES = ("float16", "bfloat16")
 
 @dataclass
 class Matrix:
-    """A factor: the node whose memory it is, the matrix there, and whether the factor is that one's transpose."""
+    """A factor: the node whose memory it is, the matrix there, and whether the factor is that one's transpose. source: the
+    last of the step's own nodes that it comes from; seen: the matrix as the step has it, of float32."""
 
     base: Node
     lies: Node
     across: bool
+    source: Node
+    seen: Node
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -99,7 +102,7 @@ def _parts(graph: Graph, fusion: Fusion, new: dict[Node, Node]) -> dict[str, Nod
     """The results of a fusion as nodes of the new graph."""
     if fusion.parts is None:
         routine = Finished(fusion.product())
-        given = [graph.reshape(new[x.base], x.shape) for x in (fusion.a, fusion.b)]
+        given = [graph.reshape(_renewed(graph, x.base, new), x.shape) for x in (fusion.a, fusion.b)]
         if fusion.bias is not None:
             given.append(graph.reshape(new[fusion.bias], (fusion.size[1],)))
         if fusion.keeper is not None:
@@ -108,6 +111,15 @@ def _parts(graph: Graph, fusion: Fusion, new: dict[Node, Node]) -> dict[str, Nod
         made_parts = graph.routine(routine, tuple(given), [routine.type_of(n) for n in routine.results])
         fusion.parts = dict(zip(routine.results, made_parts))
     return fusion.parts
+
+
+def _renewed(graph: Graph, node: Node, new: dict[Node, Node]) -> Node:
+    """A node in the new graph, or a movement of one."""
+    found = new.get(node)
+    if found is None:
+        inputs = tuple([_renewed(graph, x, new) for x in node.inputs])
+        found = new[node] = graph.make(node.op, inputs, node.attrs, node.shape, node.dtype)
+    return found
 
 
 class _Finder:
@@ -141,21 +153,19 @@ class _Finder:
 
     def in_order(self, f: Fusion) -> bool:
         """Whether all operands are made before the first of what the product becomes."""
-        given = [f.a.base, f.b.base, *([] if f.bias is None else [f.bias])]
+        given = [f.a.source, f.b.source, *([] if f.bias is None else [f.bias])]
         return max(x.number for x in given) < min(x.number for x in f.outputs)
 
     # A product, and how it goes on.
 
     def begun(self, node: Node) -> Fusion | None:
         """A product whose factors a library reads as they lie."""
-        for narrow in (True, False):
-            a, b = (_matrix(x, narrow) for x in node.inputs)
-            if a is None or b is None or a.base.dtype != b.base.dtype:
-                continue
-            name = a.base.dtype.name
-            if narrow == (name in HALVES) and name in (*HALVES, "float32"):
-                return Fusion(a, b, name, "float32", [], node.shape)
-        return None
+        halves = [_half(self.graph, x) for x in node.inputs]
+        factors = node.inputs if None in halves or halves[0].dtype != halves[1].dtype else halves
+        a, b = (_matrix(x, old) for x, old in zip(factors, node.inputs))
+        if a is None or b is None:
+            return None
+        return Fusion(a, b, a.base.dtype.name, "float32", [], (node.shape[0], node.shape[1]))
 
     def alone(self, node: Node) -> Node | None:
         """The one that uses a node, seen through reshapes that keep its rows; None if there are several."""
@@ -337,7 +347,7 @@ class _Finder:
             return False
         end = self.narrowed(node, f)
         f.does = ["bgrada"]
-        sums = self.columns(f.a.lies, f)
+        sums = self.columns(f.a.seen, f)
         if sums is None or not self.fuses(f.product()):
             f.does = []
             return False
@@ -346,17 +356,37 @@ class _Finder:
         return True
 
 
-def _matrix(x: Node, narrow: bool) -> Matrix | None:
-    """A factor as a node's memory, or its transpose; None for another view. narrow: before it was widened."""
+def _half(graph: Graph, x: Node) -> Node | None:
+    """A factor before it was widened from half precision, moved as it was afterwards; None if it was not."""
+    moves = []
+    while x.op in MOVEMENTS:
+        moves.append(x)
+        x = x.inputs[0]
+    if x.op != "cast" or x.inputs[0].dtype.name not in HALVES:
+        return None
+    x = x.inputs[0]
+    for move in reversed(moves):
+        x = graph.make(move.op, (x,), move.attrs, move.shape, x.dtype)
+    return x
+
+
+def _matrix(x: Node, seen: Node) -> Matrix | None:
+    """A factor as a node's memory, or its transpose; None for another view. seen: the same in float32."""
     across = False
     while x.op == "permute":
-        across, x = not across, x.inputs[0]
+        across, x, seen = not across, x.inputs[0], seen.inputs[0]
     base = x
-    while base.op == "reshape" or (
-        narrow and base.op == "cast" and base.dtype == "float32" and base.inputs[0].dtype.name in HALVES
-    ):
+    while base.op == "reshape":
         base = base.inputs[0]
-    return None if base.op in MOVEMENTS else Matrix(base, x, across)
+    if base.op in MOVEMENTS:
+        # What is joined after it was turned must be moved in memory; another view is a library's to read.
+        if x.op != "reshape":
+            return None
+        base = x
+    source = base
+    while source.op in MOVEMENTS:
+        source = source.inputs[0]
+    return Matrix(base, x, across, source, seen)
 
 
 def _vector(x: Node, n: int) -> Node | None:

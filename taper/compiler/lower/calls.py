@@ -121,7 +121,13 @@ def call_of(kernel: Kernel) -> Call:
         if isinstance(routine, Convolving):
             r = routine
             sizes = r.op, r.first, r.second, r.shape, r.stride, r.padding, r.dilation, r.groups
-            return Call([kernel], Convolve(*sizes, r.dtype, r.dtype, True), [*kernel.operands, *parts], set(kernel.operands), set(parts))
+            return Call(
+                [kernel],
+                Convolve(*sizes, r.dtype, r.dtype, True),
+                [*kernel.operands, *parts],
+                set(kernel.operands),
+                set(parts),
+            )
         what = Finish(routine, present) if isinstance(routine, Finished) else Attend(routine, present)
         return Call([kernel], what, [*kernel.operands, *parts], set(kernel.operands), set(parts))
     what = _matmul(kernel) if node.op == "matmul" else _convolve(kernel)
@@ -159,7 +165,7 @@ def _matrices(x: Node, base: Node, stack: tuple[int, ...]) -> Matrices:
 
 def _convolve(kernel: Kernel) -> Convolve:
     node = kernel.node
-    shape, stride, padding, dilation, groups, _ = node.attrs
+    shape, stride, padding, dilation, groups, *_ = node.attrs
     x, y = node.inputs
     types = kernel.operands[0].dtype.name, kernel.results()[0].dtype.name
     return Convolve(node.op, x.shape, y.shape, shape, stride, padding, dilation, groups, *types)

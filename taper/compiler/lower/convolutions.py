@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import partial as partial_of
 
 from ...native.conv import (
     Convolution,
     ConvOperands,
+    PixelOperands,
+    PixelPlan,
     WinogradOperands,
     WinogradPlan,
     cycles,
     emit_convolution,
+    emit_pixel_pack,
+    emit_pixels,
     emit_weight_gradient,
     emit_weight_transform,
     emit_winograd,
     plan_convolution,
+    plan_pixels,
     plan_weight_gradient,
     plan_winograd,
 )
@@ -23,9 +28,9 @@ from ...native.text import Builder, Module, Value, i64, vector
 from ..graph import Node
 from ..placing import Scratch
 from .emitter import Pointer
+from .geometry import geometry
 from .instructions import LLVM
 from .kernels import Kernel
-from .operands import operand_strides
 from .products import Epilogue, Piece, operand
 
 
@@ -36,26 +41,49 @@ def convolution_pieces(kernel: Kernel, pointer: Pointer, machine: Machine) -> li
     if kernel.node.op == "conv_weight":
         return _weight_pieces(kernel, pointer, machine, x, y, finish)
     convolution = geometry(kernel.node, kernel.operands)
+    if kernel.node.attrs[-1]:
+        return _pixel_pieces(kernel, pointer, plan_of_pixels(convolution, machine), x, y, finish)
     plan = plan_convolution(convolution, machine)
-    fewer = plan_winograd(convolution, machine) if kernel.node.attrs[-1] else None
+    fewer = plan_winograd(convolution, machine) if kernel.node.attrs[5] else None
     if fewer is not None and fewer.cost < cycles(plan):
         return _winograd_pieces(kernel, pointer, fewer, x, y, finish)
-    emit = partial(emit_convolution, plan=plan, operands=ConvOperands(x, y), finish=finish)
+    emit = partial_of(emit_convolution, plan=plan, operands=ConvOperands(x, y), finish=finish)
     return [Piece(emit, plan.chunks, frozenset(), frozenset(), plan.flops, finishes=True)]
+
+
+def plan_of_pixels(convolution: Convolution, machine: Machine) -> PixelPlan:
+    plan = plan_pixels(convolution, machine)
+    assert plan is not None, f"no kernel of pixels for {convolution}"
+    return plan
+
+
+def _pixel_pieces(kernel: Kernel, pointer: Pointer, plan: PixelPlan, x, w, finish) -> list[Piece]:
+    """Packing the weights, if that is done, and the convolution of images with channels last."""
+    size = kernel.node.dtype.itemsize
+    packed, partial = Scratch(plan.packed * size), Scratch(kernel.node.size * size)
+    operands = PixelOperands(x, w, lambda b: pointer(b, packed), lambda b: pointer(b, partial))
+    convolve = partial_of(emit_pixels, plan=plan, operands=operands, finish=finish)
+    unfinished = plan.product is not None and plan.product.needs_partial
+    reads, writes = frozenset([packed] if plan.packed else []), frozenset([partial] if unfinished else [])
+    pieces = [Piece(convolve, plan.chunks, reads, writes, plan.flops, finishes=True)]
+    if plan.packed:
+        pack = partial_of(emit_pixel_pack, plan=plan, operands=operands)
+        pieces.insert(0, Piece(pack, plan.pack_chunks, frozenset([kernel.operands[1]]), reads, 4 * plan.packed))
+    return pieces
 
 
 def _winograd_pieces(kernel: Kernel, pointer: Pointer, plan: WinogradPlan, x, w, finish) -> list[Piece]:
     """The transform of the weights, unless it is part of it, and the convolution by Winograd's algorithm."""
     if plan.within:
-        convolve = partial(emit_winograd, plan=plan, operands=WinogradOperands(x, w), finish=finish)
+        convolve = partial_of(emit_winograd, plan=plan, operands=WinogradOperands(x, w), finish=finish)
         return [Piece(convolve, plan.chunks, frozenset(), frozenset(), plan.flops // 2, finishes=True)]
     transformed = Scratch(plan.packed * kernel.node.dtype.itemsize)
 
     def packed(b: Builder) -> Value:
         return pointer(b, transformed)
 
-    transform = partial(emit_weight_transform, plan=plan, w_pointer=w, packed_pointer=packed)
-    convolve = partial(emit_winograd, plan=plan, operands=WinogradOperands(x, packed), finish=finish)
+    transform = partial_of(emit_weight_transform, plan=plan, w_pointer=w, packed_pointer=packed)
+    convolve = partial_of(emit_winograd, plan=plan, operands=WinogradOperands(x, packed), finish=finish)
     reads, area = frozenset([kernel.operands[1]]), frozenset([transformed])
     return [
         Piece(transform, plan.pack_chunks, reads, area, 4 * plan.packed),
@@ -102,47 +130,3 @@ def emit_sum(module: Module, name: str, pointer, parts: int, node: Node, machine
                         total = value if total is None else b.add(total, value)
                     finish(b, total, i64(0), row.index, column.index, None)
     b.finish()
-
-
-def geometry(node: Node, bases: tuple[Node, ...]) -> Convolution:
-    """What the kernel of a node computes; bases: what its operands are strided views of."""
-    op, (x, y) = node.op, node.inputs
-    shape, stride, padding, dilation, groups, _ = node.attrs
-    strides = [operand_strides(n, base).strides for n, base in zip((x, y), bases)]
-    if op == "conv":
-        weights, output = y.shape, shape[2:]
-    elif op == "conv_input":
-        weights, output = y.shape, shape[2:]
-    else:
-        weights, output = shape, x.shape[2:]
-        x, strides = y, [strides[1], (0, 0)]
-    kernel, outputs, inputs = weights[2:], weights[0] // groups, weights[1]
-    out_step, in_step = strides[1][:2]
-    turned, spread = op == "conv_input", (1,) * len(kernel)
-    group_step = outputs * out_step
-    if turned:
-        padding = tuple(d * (k - 1) - p for k, d, p in zip(kernel, dilation, padding))
-        stride, spread = spread, stride
-        outputs, inputs, out_step, in_step = inputs, outputs, in_step, out_step
-    return Convolution(
-        type=LLVM[node.dtype.name],
-        images=x.shape[0],
-        groups=groups,
-        inputs=inputs,
-        outputs=outputs,
-        spatial=_three(x.shape[2:], 1),
-        output=_three(output, 1),
-        kernel=_three(kernel, 1),
-        stride=_three(stride, 1),
-        padding=_three(padding, 0),
-        dilation=_three(dilation, 1),
-        spread=_three(spread, 1),
-        x=(*strides[0][:2], *_three(strides[0][2:], 0)),
-        w=(group_step, out_step, in_step),
-        turned=turned,
-    )
-
-
-def _three(sizes, missing: int) -> tuple[int, int, int]:
-    """Sizes along (depth, row, column), where there may be fewer dimensions."""
-    return (*(missing,) * (3 - len(sizes)), *sizes)

@@ -44,6 +44,13 @@ class Lane:
     mask: Value | None
 
 
+def _is_told(node: Node) -> bool:
+    """Whether this is a number that the caller gives: what is divided by it is an optimizer's rule, which rounds as NumPy."""
+    while node.op in ("expand", "cast", "positive"):
+        node = node.inputs[0]
+    return node.op in ("input", "number") and node.shape == ()
+
+
 class Emitter:
     """Writes the expressions of one kernel at the places its loops have reached."""
 
@@ -121,7 +128,7 @@ class Emitter:
         if is_reduction(node):
             raise AssertionError(f"{node!r} is not reduced yet")
         values = [self.value(n, a) for n, a in operands(node, access, self.extents)]
-        if node.op == "divide" and lanes(values[0].type) > lanes(values[1].type):
+        if node.op == "divide" and lanes(values[0].type) > lanes(values[1].type) and not _is_told(node.inputs[1]):
             # By what is the same in all lanes: one division, then products (another half unit in the last place).
             inverse = b.div(const(1, values[1].type), values[1])
             return b.mul(values[0], b.splat(inverse, lanes(values[0].type)))

@@ -19,12 +19,16 @@ def is_window(node: Node) -> bool:
 
 
 def takes(node: Node, place: int, access: Access) -> bool:
-    """Whether a product's kernel can read an operand that lies so: a convolution wants weights with their taps side by
-    side, and the gradient of an output, where it looks for the weights', with all its positions side by side."""
+    """Whether a product's kernel can read an operand that lies so: a convolution wants weights whose taps are one step
+    apart, and the gradient of an output, where it looks for the weights', with all its positions side by side. With
+    channels last, those of x lie side by side."""
     if node.op == "matmul" or place == (node.op == "conv_weight"):
-        return True
-    shape = node.inputs[place].shape[2:]
-    return all(n == 1 or s == c for n, s, c in zip(shape, access.strides[2:], steps_of(shape)))
+        return node.op == "matmul" or not node.attrs[-1] or access.strides[-1] == 1 or node.inputs[place].shape[-1] == 1
+    shape, strides = node.inputs[place].shape[2:], access.strides[2:]
+    apart = 1
+    if node.op != "conv_weight":
+        apart = next((s for n, s in zip(reversed(shape), reversed(strides)) if n > 1), 1)
+    return all(n == 1 or s == c * apart for n, s, c in zip(shape, strides, steps_of(shape)))
 
 
 def calls_take(node: Node, place: int, access: Access) -> bool:

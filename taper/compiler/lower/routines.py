@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+from ...native import team
 from ...native.machine import Machine
 from ...native.sequence import (
     QUERIES,
@@ -60,7 +61,8 @@ def _recurrent(kernel: Kernel, routine: Recurrent, pointer: Pointer, machine: Ma
     places = {**scratch, **given, **wanted}
     if routine.backward and not cell.splits:
         places["dr"] = places["dx"]
-    numbers = {"steps": len(routine.sizes), "batch": batch, "total": total}
+    chunks = plan.chunks(batch, panels, max(team.threads(), team.available()))
+    numbers = {"steps": len(routine.sizes), "batch": batch, "total": total, "parts": chunks}
 
     def operand(b: Builder, name: str) -> Value | None:
         if name in numbers:
@@ -71,7 +73,6 @@ def _recurrent(kernel: Kernel, routine: Recurrent, pointer: Pointer, machine: Ma
     emit = partial(emit_backward if routine.backward else emit_forward, plan=plan, operand=operand)
     area = frozenset([scratch["panels"]])
     written = frozenset([*wanted.values(), *(s for n, s in scratch.items() if n != "panels")])
-    chunks = plan.chunks(batch, panels)
     return [
         Piece(pack, panels.count, frozenset([w]), area),
         Piece(emit, chunks, frozenset([*kernel.operands, *area]), written, plan.flops(total)),

@@ -19,8 +19,7 @@ class Convolution:
     spread: x is read as if spread - 1 zeros lay between its positions (XLA's base dilation); with the channels of w
     exchanged and its taps turned round, the gradient of a strided convolution's input.
     x: strides in elements of (image, channel, depth, row, column). The result lies in C order.
-    w: strides in elements of (group, output, input); the taps of a pair of channels lie `apart` elements from one another,
-    side by side except for kernels of pixels.
+    w: strides in elements of (group, output, input); the taps of a pair of channels lie `apart` elements from one another.
     turned: tap k of this convolution is found at the place of tap (last - k) in memory, in all three dimensions.
     """
 
@@ -65,6 +64,10 @@ class Convolution:
 
     def tap_offset(self, tap: Triple) -> int:
         """Where a tap's weight lies from the first of its pair of channels."""
+        return self.tap_place(tap) * self.apart
+
+    def tap_place(self, tap: Triple) -> int:
+        """Which of a pair of channels' weights, in the order of memory, is a tap's."""
         flat = (tap[0] * self.kernel[1] + tap[1]) * self.kernel[2] + tap[2]
         return self.taps - 1 - flat if self.turned else flat
 

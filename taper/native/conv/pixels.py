@@ -13,7 +13,7 @@ from ..text import Builder, Module, Value, const, i64, vector
 from .pixels_places import copies_size, emit_places, table_size
 from .pixels_plan import PixelPlan
 from .pixels_tile import DepthwiseTile, PixelTile, emit_depthwise_tile, emit_pixel_tile
-from .pixels_weights import emit_pixel_weights
+from .pixels_weights import emit_block_pack, emit_pixel_weights
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,12 @@ def emit_pixels(module: Module, name: str, plan: PixelPlan, operands: PixelOpera
     """Write `void name(ptr table, i64 first chunk, i64 last chunk)`, which computes plan.chunks chunks from packed weights.
 
     finish: as for a matrix product; batch is the image, row the flattened position, column the output channel over all
-    groups. Of a product of all images, batch is 0 and row counts through all images.
+    groups.
     """
     if plan.product is not None:
+        c = plan.convolution
+        if c.images > 1 and not plan.product.product.batch:
+            finish = _ByImage(finish, c.positions)
         emit_product(module, name, plan.product, _of_product(operands), finish)
         return
     b = Builder(module, name, ["ptr", "i64", "i64"])
@@ -53,19 +56,43 @@ def _of_product(operands: PixelOperands) -> Operands:
     return Operands(operands.x, operands.w, operands.packed, operands.partial)
 
 
+class _ByImage:
+    """A finish for products whose rows count through the positions of all images."""
+
+    def __init__(self, finish: Finish, positions: int):
+        self.inner, self.positions = finish, positions
+        if hasattr(finish, "begin"):
+            self.begin = finish.begin
+        if hasattr(finish, "fetch"):
+            self.fetch = self._fetch
+
+    def _split(self, b: Builder, row: Value) -> tuple[Value, Value]:
+        size = i64(self.positions)
+        return b.div(row, size, signed=False), b.rem(row, size, signed=False)
+
+    def _fetch(self, b: Builder, batch: Value, row: Value, column: Value) -> None:
+        self.inner.fetch(b, *self._split(b, row), column)
+
+    def __call__(self, b: Builder, value: Value, batch: Value, row: Value, column: Value, mask: Value | None) -> None:
+        self.inner(b, value, *self._split(b, row), column, mask)
+
+
 class _Driver:
     """One convolution's kernel being written."""
 
     def __init__(self, b: Builder, plan: PixelPlan, operands: PixelOperands, finish: Finish):
-        assert operands.packed is not None
         self.b, self.plan, self.finish, c = b, plan, finish, plan.convolution
-        self.x, self.w = operands.x(b), operands.packed(b)
+        packed = operands.w if plan.fresh else operands.packed
+        assert packed is not None
+        self.x, self.w = operands.x(b), packed(b)
+        if plan.fresh:
+            self.block = b.place(c.type, plan.lines_each * plan.steps_each * plan.vectors * plan.lanes)
         begin = getattr(finish, "begin", None)
         if begin is not None:
             begin(b)
         self.fetch = getattr(finish, "fetch", None)
         self.each = plan.rows * plan.vectors * plan.lanes
-        self.sums = b.place(c.type, self.each * (plan.strip if plan.blocks > 1 else 1))
+        self.sums = b.place(c.type, self.each * (plan.strip if plan.blocks > 1 or plan.fresh else 1))
         self.tables = b.place("i64", plan.strip * table_size(plan))
         self.copies = b.place(c.type, max(1, plan.strip * copies_size(plan)))
 
@@ -116,11 +143,13 @@ class _Driver:
         first = self._share(panel, plan.all_vectors, plan.panels)
         vectors = b.sub(self._share(b.add(panel, i64(1)), plan.all_vectors, plan.panels), first)
         at = b.mul(b.add(b.mul(group, i64(plan.all_vectors)), first), i64(plan.packed_each))
+        if plan.fresh:
+            at = b.add(b.mul(group, i64(c.w[0])), b.mul(first, i64(plan.lanes * c.w[1])))
         w = b.offset(self.w, at, c.type)
         column = b.add(b.mul(group, i64(c.outputs)), b.mul(first, i64(plan.lanes)))
         ends = b.compare("==", panel, i64(plan.panels - 1))
         channel = column if plan.depthwise else b.mul(group, i64(c.inputs))
-        if plan.blocks == 1:
+        if plan.blocks == 1 and not plan.fresh:
             with b.loop(i64(0), count) as tile:
                 self._fetch_ahead(tile.index, start, vectors, column)
                 span = i64(0), i64(plan.lines), channel, i64(0), i64(0)
@@ -138,12 +167,29 @@ class _Driver:
             inner = self._share(part.index, plan.run, plan.step_blocks)
             length = b.sub(self._share(b.add(part.index, i64(1)), plan.run, plan.step_blocks), inner)
             here = b.add(channel, inner)
+            packed = self._packed(w, vectors, ends, lines.index, after, inner, length) if plan.fresh else w
             with b.loop(i64(0), count) as tile:
                 sums = b.offset(self.sums, b.mul(tile.index, i64(self.each)), c.type)
-                self._multiply(tile.index, start, vectors, ends, w, sums, lines.index, after, here, inner, length)
+                self._multiply(tile.index, start, vectors, ends, packed, sums, lines.index, after, here, inner, length)
         with b.loop(i64(0), count) as tile:
             sums = b.offset(self.sums, b.mul(tile.index, i64(self.each)), c.type)
             self._finish_tile(tile.index, start, vectors, column, ends, sums)
+
+    def _packed(
+        self, w: Value, vectors: Value, ends: Value, first: Value, after: Value, inner: Value, length: Value
+    ) -> Value:
+        """A block of the panel's weights packed on the stack."""
+        b, plan, c = self.b, self.plan, self.plan.convolution
+        source = b.offset(w, b.add(b.mul(first, i64(c.apart)), inner), c.type)
+        for wide in plan.widths:
+            for last in (False, True) if plan.tail else (False,):
+                right = b.compare("==", vectors, i64(wide))
+                if plan.tail:
+                    right = b.logical("and", right, ends if last else b.invert(ends))
+                with b.when(right):
+                    name = emit_block_pack(b.module, plan, wide, last)
+                    b.call_local(name, "void", source, self.block, b.sub(after, first), length)
+        return self.block
 
     def _multiply(
         self, tile: Value, start: Value, vectors: Value, ends: Value, w: Value, sums: Value, *span: Value
@@ -168,8 +214,8 @@ class _Driver:
         kind, lanes, line = plan.convolution.type, plan.lanes, plan.rows + 1
         if plan.depthwise:
             return emit_depthwise_tile(module, DepthwiseTile(kind, lanes, rows, vectors, tail, line))
-        parts, more = plan.step_blocks > 1, plan.blocks > 1
-        return emit_pixel_tile(module, PixelTile(kind, lanes, rows, vectors, line, plan.run, parts, more))
+        parts, more = plan.step_blocks > 1, plan.blocks > 1 or plan.fresh
+        return emit_pixel_tile(module, PixelTile(kind, lanes, rows, vectors, line, plan.run, parts, more, plan.fresh))
 
     def _fetch_ahead(self, tile: Value, start: Value, vectors: Value, column: Value) -> None:
         """Ask for what finishing the tile will touch, so that it comes while the tile is computed."""

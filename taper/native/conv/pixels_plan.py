@@ -22,12 +22,15 @@ ROWS = 12
 JOINED = 16
 """Most channels of pixels whose taps are joined to runs."""
 
+FEW = 256
+"""Pixels up to which large weights are packed block by block: beforehand they would be written to memory and read again."""
+
 STRIP = 16
 """Most tiles of a strip, whose places and unfinished sums lie on the stack."""
 
 MOST_TAPS = 400
 
-PACKING = 0.5
+PACKING = 1.1
 """Cycles for each element of packed weights."""
 
 MOST_TABLE = 256 << 10
@@ -43,7 +46,8 @@ class PixelPlan:
     one of two sizes. joined: taps beside each other in a row are one run of memory, of which pixels that lack some read
     copies with zeros. lines_each, steps_each: how much of the sums is done at a time, whole runs or, where one alone is
     more than the first cache holds, a part of it. depthwise: each channel is convolved by itself; `convolution` says as many
-    input as output channels in one group.
+    input as output channels in one group. fresh: each block of weights is packed on the stack right before all tiles use
+    it, not all of them beforehand.
     """
 
     convolution: Convolution
@@ -57,6 +61,7 @@ class PixelPlan:
     steps_each: int
     product: Plan | None = None
     depthwise: bool = False
+    fresh: bool = False
 
     @property
     def inputs(self) -> int:
@@ -138,7 +143,7 @@ class PixelPlan:
         """Elements of scratch for packed weights."""
         if self.product is not None:
             return self.product.packed
-        return self.convolution.groups * self.all_vectors * self.packed_each
+        return 0 if self.fresh else self.convolution.groups * self.all_vectors * self.packed_each
 
     @property
     def pack_chunks(self) -> int:
@@ -203,29 +208,46 @@ def plan_pixels(c: Convolution, machine: Machine) -> PixelPlan | None:
     """Cut a convolution up for a machine; None where its channels are apart, or the input is read as if spread out."""
     if c.x[1] != 1 or c.spread != (1, 1, 1) or c.taps > MOST_TAPS:
         return None
-    product = pixel_product(c, machine)
+    lanes, size, depthwise = machine.lanes(c.type), BITS[c.type] // 8, c.inputs == c.outputs == 1 < c.groups
+    fresh = (
+        c.images * c.positions <= FEW
+        and c.groups * c.outputs * c.inputs * c.taps * size >= machine.l2 // 8
+        and (c.apart == c.inputs or c.taps == 1)
+        and c.w[2] == 1
+        and not c.turned
+        and not depthwise
+    )
+    product = None if fresh else pixel_product(c, machine)
     if product is not None:
         return PixelPlan(c, machine, 1, 1, 1, 1, False, 1, c.inputs, product)
-    lanes, size, depthwise = machine.lanes(c.type), BITS[c.type] // 8, c.inputs == c.outputs == 1 < c.groups
     if depthwise:
         c = replace(c, groups=1, inputs=c.groups, outputs=c.groups, w=(0, c.w[0], 1))
     pixels, vectors = c.images * c.positions, ceil(c.outputs / lanes)
     _, tiles, panels = pixel_tile(pixels, vectors, c.taps * (1 if depthwise else c.inputs), machine)
-    joined = c.dilation[2] == 1 and c.kernel[2] > 1 and c.x[4] == c.inputs <= JOINED and c.groups == 1 and not depthwise
+    joined = (
+        not fresh
+        and c.dilation[2] == 1
+        and c.kernel[2] > 1
+        and c.x[4] == c.inputs <= JOINED
+        and c.groups == 1
+        and not depthwise
+    )
     run, lines = (c.inputs * c.kernel[2], c.taps // c.kernel[2]) if joined else (c.inputs, c.taps)
     lines_each, steps_each, each = lines, run, ceil(vectors / panels) * lanes * size
-    if not depthwise and lines * run * each > machine.l2 // 2:
+    if fresh or not depthwise and lines * run * each > machine.l2 // 2:
         most = max(16, machine.l1 * 5 // 8 // each)
-        lines_each, steps_each = max(1, most // run), ceil(run / ceil(run / most))
-    strip = max(1, min(STRIP, MOST_TABLE // (8 * (ceil(pixels / tiles) + 1) * c.taps)))
+        lines_each, steps_each = min(lines, max(1, most // run)), ceil(run / ceil(run / most))
+    strip = max(1, min(tiles if fresh else STRIP, MOST_TABLE // (8 * (ceil(pixels / tiles) + 1) * c.taps)))
     strips, flops = ceil(tiles / strip), 2 * pixels * c.groups * c.outputs * c.taps * (1 if depthwise else c.inputs)
     wanted = CHUNKS if flops > 2000 * SMALL else CHUNKS // 2
     column_blocks = 1
     if flops >= SMALL and strips < wanted:
         column_blocks = min(c.groups * panels, ceil(wanted / strips))
-        if strips * column_blocks < wanted:
+        if strips * column_blocks < wanted and not fresh:
             strips = min(tiles, ceil(wanted / column_blocks))
-    return PixelPlan(c, machine, tiles, panels, strips, column_blocks, joined, lines_each, steps_each, None, depthwise)
+    return PixelPlan(
+        c, machine, tiles, panels, strips, column_blocks, joined, lines_each, steps_each, None, depthwise, fresh
+    )
 
 
 def pixel_cycles(plan: PixelPlan) -> float:
@@ -234,9 +256,12 @@ def pixel_cycles(plan: PixelPlan) -> float:
     if plan.product is not None:
         p = plan.product
         terms = p.product.k * steps(p.product.m / p.row_tiles, p.vectors) + 60
-        return p.batches * p.row_tiles * p.panels * terms + 0.4 * p.packed
+        return p.batches * p.row_tiles * p.panels * terms + 0.75 * p.packed
     even = plan.pixels / plan.tiles
     each = steps(even, plan.vectors) if not plan.depthwise else 0.8 * even * plan.vectors
     tile = plan.inputs * c.taps * each + plan.blocks * (40 + 4 * even * plan.vectors)
     places = plan.tiles * plan.column_blocks * plan.lines * even * 3
-    return c.groups * plan.panels * plan.tiles * tile + places + PACKING * plan.packed
+    packing = (
+        0.4 * c.groups * plan.all_vectors * plan.packed_each * plan.strips if plan.fresh else PACKING * plan.packed
+    )
+    return c.groups * plan.panels * plan.tiles * tile + places + packing

@@ -17,7 +17,7 @@ class PixelTile:
     pointer[r][channel + k] * w[line * run + inner + k, v].
 
     length is the line's own, or, where it is not 0, the argument if `parts`. accumulates: whether it starts from what
-    the tile holds. line: pointers of a line of the table, which are those of the largest tile.
+    the tile holds. fresh: w holds no more than is asked for. line: pointers of a line of the table, which are those of the largest tile.
     """
 
     type: str
@@ -28,10 +28,13 @@ class PixelTile:
     run: int
     parts: bool
     accumulates: bool
+    fresh: bool = False
 
     @property
     def name(self) -> str:
-        kind = ("_parts" if self.parts else "") + ("_more" if self.accumulates else "")
+        kind = (
+            ("_fresh" if self.fresh else "") + ("_parts" if self.parts else "") + ("_more" if self.accumulates else "")
+        )
         return f"tile_pixels_{self.type}_{self.rows}x{self.vectors}x{self.lanes}_{self.line}_{self.run}{kind}"
 
 
@@ -65,7 +68,8 @@ def emit_pixel_tile(module: Module, t: PixelTile) -> str:
         if t.parts:
             length = b.select(b.compare("==", length, i64(0)), length, piece)
         pointers = [b.offset(b.load("ptr", b.offset(line, i64(1 + r), "i64")), channel, t.type) for r in range(t.rows)]
-        at = b.mul(b.add(b.mul(lines.index, i64(t.run)), inner), i64(width))
+        at = b.mul(b.sub(lines.index, first), i64(t.run)) if t.fresh else b.add(b.mul(lines.index, i64(t.run)), inner)
+        at = b.mul(at, i64(width))
         panel, sums = b.offset(w, at, t.type), lines.values
         even = b.logical("and", length, i64(-UNROLL))
         for start, stop, count in ((i64(0), even, UNROLL), (even, length, 1)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..gemm.matmul import Pointer
+from ..gemm.micro_kernel import defined
 from ..gemm.pack import piece_lanes, transpose
 from ..text import Builder, Module, Value, const, i64, vector
 from .pixels_plan import PixelPlan
@@ -13,6 +14,41 @@ def emit_pixel_weights(module: Module, name: str, plan: PixelPlan, w_pointer: Po
     b = Builder(module, name, ["ptr", "i64", "i64"])
     _Packing(b, plan, w_pointer(b), packed_pointer(b)).emit()
     b.finish()
+
+
+def emit_block_pack(module: Module, plan: PixelPlan, vectors: int, last: bool) -> str:
+    """Write `void pack(ptr w, ptr target, i64 lines, i64 length)`, which packs a block of a panel of so many vectors, of
+    weights whose input channels lie side by side; w: at the block's first weight. last: it is a group's last panel.
+    Returns its name."""
+    c, lanes, side = plan.convolution, plan.lanes, piece_lanes(plan.convolution.type)
+    tail = plan.tail if last else 0
+    name = f"pack_block_{c.type}_{vectors}x{lanes}_{tail}_{c.w[1]}_{plan.run}_{c.apart if c.taps > 1 else 0}"
+    if defined(module, name):
+        return name
+    b = Builder(module, name, ["ptr", "ptr", "i64", "i64"], attributes="noinline nounwind", linkage="internal")
+    w, target, count, length = b.args
+    width = vectors * lanes
+    even = b.logical("and", length, i64(-side)) if lanes % side == 0 else i64(0)
+    with b.loop(i64(0), count) as line:
+        source = b.offset(w, b.mul(line.index, i64(c.apart)), c.type)
+        spot = b.offset(target, b.mul(line.index, i64(plan.run * width)), c.type)
+        for v in range(vectors):
+            exist = tail if tail and v == vectors - 1 else lanes
+            column, there = b.offset(source, i64(v * lanes * c.w[1]), c.type), b.offset(spot, i64(v * lanes), c.type)
+            if lanes % side == 0:
+                with b.loop(i64(0), even, i64(side)) as loop:
+                    where = b.offset(there, b.mul(loop.index, i64(width)), c.type)
+                    at = b.offset(column, loop.index, c.type)
+                    transpose(b, c.type, lanes, side, exist, c.w[1], at, width, where)
+            with b.loop(even, length) as loop:
+                where = b.offset(there, b.mul(loop.index, i64(width)), c.type)
+                if exist < lanes:
+                    b.store(const(0, vector(c.type, lanes)), where)
+                with b.loop(i64(0), i64(exist)) as lane:
+                    at = b.add(loop.index, b.mul(lane.index, i64(c.w[1])))
+                    b.store(b.load(c.type, b.offset(column, at, c.type)), b.offset(where, lane.index, c.type))
+    b.finish()
+    return name
 
 
 class _Packing:

@@ -125,7 +125,9 @@ class _Kernel:
                         call = b.add(b.mul(place.index, i64(plan.panels)), panel.index)
                         after = b.add(row, rows)
                         ahead = (call, c.inputs // ROUND * plan.brought)
-                        where = self.blocks.at(self.weights, (after, c.w[1]), ahead, (i64(1), k // ROUND * plan.brought))
+                        where = self.blocks.at(
+                            self.weights, (after, c.w[1]), ahead, (i64(1), k // ROUND * plan.brought)
+                        )
                         following = [where]
                     for size in plan.row_sizes:
                         with b.when(b.compare("==", rows, i64(size))):

@@ -63,12 +63,18 @@ def _transform(b: Builder, plan: WinogradPlan, count: int, w: Value, taps: Value
     c, lanes = plan.convolution, plan.lanes
     wide = vector(c.type, lanes)
     side = piece_lanes(c.type)
-    for start in [*range(0, c.taps - side, side), c.taps - side]:
-        there = b.offset(taps, i64(start * lanes), c.type)
-        transpose(b, c.type, lanes, side, count, c.w[1], b.offset(w, i64(start), c.type), lanes, there)
+    if c.apart == 1:
+        for start in [*range(0, c.taps - side, side), c.taps - side]:
+            there = b.offset(taps, i64(start * lanes), c.type)
+            transpose(b, c.type, lanes, side, count, c.w[1], b.offset(w, i64(start), c.type), lanes, there)
+    else:
+        with b.loop(i64(0), i64(c.taps)) as loop, b.loop(i64(0), i64(count)) as lane:
+            where = b.add(b.mul(loop.index, i64(c.apart)), b.mul(lane.index, i64(c.w[1])))
+            there = b.add(b.mul(loop.index, i64(lanes)), lane.index)
+            b.store(b.load(c.type, b.offset(w, where, c.type)), b.offset(taps, there, c.type))
 
     def tap(y: int, x: int) -> Value:
-        return b.load(wide, b.offset(taps, i64(c.tap_offset((0, y, x)) * lanes), c.type))
+        return b.load(wide, b.offset(taps, i64(c.tap_place((0, y, x)) * lanes), c.type))
 
     columns = [_four(b, [tap(y, x) for y in range(3)]) for x in range(3)]
     mask = prefix_mask(count, lanes) if count < lanes else None

@@ -6,6 +6,8 @@ last are zeros.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..text import BITS, Builder, Module, Value, const, i64, vector
 from .micro_kernel import defined, load_vector, prefix_mask
 from .tiling import Plan, Product
@@ -113,7 +115,7 @@ def transpose(
     lanes: int,
     side: int,
     count: int,
-    stride: int,
+    stride: int | Sequence[Value],
     source: Value,
     width: int,
     target: Value,
@@ -122,7 +124,7 @@ def transpose(
 ) -> None:
     """target[i * width + c] = source[c * stride + i], i < side, c < lanes; zero for c >= count; widened from `element`.
 
-    pairs: the source's elements lie in pairs that stay together, as one of `type`.
+    stride: a number, or what there is instead of each c * stride. pairs: the source's elements lie in pairs that stay together, as one of `type`.
 
     128-bit pieces of the columns are loaded into place (column g * side + j into piece g of register j), which costs no
     shuffle; what is left is a transposition of side by side within each piece.
@@ -133,7 +135,7 @@ def transpose(
     def part(column: int) -> Value:
         if column >= count:
             return const(0, piece)
-        where = b.offset(source, i64(column * stride), element)
+        where = b.offset(source, i64(column * stride) if isinstance(stride, int) else stride[column], element)
         return b.load(piece, where, 2) if pairs else b.convert(b.load(vector(element, side), where), type)
 
     registers = []

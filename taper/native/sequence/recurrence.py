@@ -1,9 +1,9 @@
 """A recurrent layer over whole sequences as one kernel, and its gradient as another.
 
-Sequences do not depend on each other, so a chunk is a tile of rows of the batch, and a thread takes its tiles through all
-steps without ever waiting. In each step the tile's hidden state is multiplied with panels of weights that hold the
+Sequences do not depend on each other, so a chunk is a part of the rows of the batch, and a thread takes its parts through
+all steps without ever waiting. In each step a tile's hidden state is multiplied with panels of weights that hold the
 lanes of all gates beside each other, so that a cell's formulas see whole vectors of each gate as soon as a tile is done. How
-many steps and sequences there are is found at run time; a row's arithmetic does not depend on its tile.
+many steps, sequences and parts there are is found at run time; a row's arithmetic does not depend on its tile and part.
 
 Arrays are those of ops/recurrence.py: x (rows, gates H), out, before_h, before_c (rows, H), saved (rows, count H), first
 and last states (N, H).
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..machine import Machine
-from ..text import Builder, Module, Value, const, i64
+from ..text import BITS, Builder, Module, Value, const, i64
 from .formulas import LaneMath, Lanes
 from .rows import Cells, Panels, copy, each_vector, emit_pack, least, multiply, positive
 
@@ -24,9 +24,10 @@ Operand = Callable[[Builder, str], "Value | None"]
 """operand(b, name): where an array begins, or a number; None for a result that nobody wants. Called once a name at the
 kernel's start.
 
-Forward: x, h, c, b, panels, sizes, steps, batch, total; results last_h, last_c, out, before_h, before_c, saved.
-Backward: g, g_h, g_c, before_h, before_c, saved, panels, work, sizes, steps, batch, total; results dx, dr, d_h, d_c.
-sizes: 64-bit integers, the rows of each step; steps, batch, total: how many steps, sequences and rows there are.
+Forward: x, h, c, b, panels, sizes, steps, batch, total, parts; results last_h, last_c, out, before_h, before_c, saved.
+Backward: g, g_h, g_c, before_h, before_c, saved, panels, work, sizes, steps, batch, total, parts; results dx, dr, d_h, d_c.
+sizes: 64-bit integers, the rows of each step; steps, batch, total: how many steps, sequences and rows there are; parts: how
+many chunks.
 """
 
 
@@ -61,8 +62,12 @@ class Recurrence:
         """Elements of the backward kernel's scratch for each sequence."""
         return self.back.all_vectors * self.lanes
 
-    def chunks(self, batch: int, panels: Panels) -> int:
-        return -(-batch // panels.rows)
+    def chunks(self, batch: int, panels: Panels, threads: int) -> int:
+        """One for each tile of rows; but where weights do not stay in the second cache, each part reads all of them in each
+        step, and there are no more parts than threads."""
+        tiles = -(-batch // panels.rows)
+        large = panels.size * BITS[self.type] // 8 > self.machine.l2 // 2
+        return min(tiles, max(threads, 1)) if large else tiles
 
     def flops(self, total: int) -> int:
         """Operations for so many rows, each way."""
@@ -90,20 +95,19 @@ class _Kernel:
         self.plan, self.panels = plan, panels
         self.b = b = Builder(module, name, ["ptr", "i64", "i64"])
         self.at: dict[str, Value | None] = {
-            n: operand(b, n) for n in (*names.split(), "panels", "sizes", "steps", "batch", "total")
+            n: operand(b, n) for n in (*names.split(), "panels", "sizes", "steps", "batch", "total", "parts")
         }
-        self.tiles = b.div(b.add(self["batch"], i64(panels.rows - 1)), i64(panels.rows), signed=False)
         self.first, self.last = self.row(b.args[1]), self.row(b.args[2])
 
     def __getitem__(self, name: str) -> Value:
         return _there(self.at[name])
 
-    def row(self, tile: Value) -> Value:
-        """The first row of a tile."""
-        return self.b.div(self.b.mul(tile, self["batch"]), self.tiles, signed=False)
+    def row(self, part: Value) -> Value:
+        """The first row of a part."""
+        return self.b.div(self.b.mul(part, self["batch"]), self["parts"], signed=False)
 
     def each_step(self, reverse: bool, visit: Callable[[Value, Value], None]) -> None:
-        """visit(first row of the step, the end of those of these tiles' sequences that have it)."""
+        """visit(first row of the step, the end of those of these parts' sequences that have it)."""
         b = self.b
         with b.loop(i64(0), self["steps"], carry=[self["total"] if reverse else i64(0)]) as loop:
             t = b.sub(b.sub(self["steps"], i64(1)), loop.index) if reverse else loop.index
@@ -118,16 +122,20 @@ class _Kernel:
         """visit(first row, rows) for the tiles with rows before `end`."""
         b = self.b
         with b.loop(b.args[1], b.args[2]) as loop:
-            row = self.row(loop.index)
-            rows = b.sub(least(b, self.row(b.add(loop.index, i64(1))), end), row)
-            with positive(b, rows):
-                visit(row, rows)
+            first = self.row(loop.index)
+            count = b.sub(least(b, self.row(b.add(loop.index, i64(1))), end), first)
+            with positive(b, count):
+                tiles = b.div(b.add(count, i64(self.panels.rows - 1)), i64(self.panels.rows), signed=False)
+                with b.loop(i64(0), tiles) as tile:
+                    row = b.div(b.mul(tile.index, count), tiles, signed=False)
+                    after = b.div(b.mul(b.add(tile.index, i64(1)), count), tiles, signed=False)
+                    visit(b.add(first, row), b.sub(after, row))
 
     def rows(self, array: Value, first: Value, columns: int) -> Value:
         return self.b.offset(array, self.b.mul(first, i64(columns)), self.plan.type)
 
     def carried(self, source: str, target: str) -> None:
-        """Copy a state of these tiles' sequences."""
+        """Copy a state of these parts' sequences."""
         h = self.plan.hidden
         count = self.b.mul(self.b.sub(self.last, self.first), i64(h))
         places = (self.rows(self[n], self.first, h) for n in (source, target))
@@ -268,10 +276,10 @@ class _Backward(_Kernel):
 
 
 def emit_forward(module: Module, name: str, plan: Recurrence, operand: Operand) -> None:
-    """Write the kernel of a layer's steps; a chunk is a tile of sequences."""
+    """Write the kernel of a layer's steps; a chunk is a part of the sequences."""
     _Forward(module, name, plan, operand)
 
 
 def emit_backward(module: Module, name: str, plan: Recurrence, operand: Operand) -> None:
-    """Write the kernel of the gradient; a chunk is a tile of sequences. dr is dx where the cell does not split them."""
+    """Write the kernel of the gradient; a chunk is a part of the sequences. dr is dx where the cell does not split them."""
     _Backward(module, name, plan, operand)

@@ -9,7 +9,8 @@ import numpy as np
 from ...autograd.casting import in_lower_precision
 from ...autograd.dispatch import apply
 from ...autograd.inplace import legacy_name
-from ...ops.attention import attention
+from ...errors import warn
+from ...ops.attention import attention, joint_attention
 from ...tensor.activation import softmax
 from ...tensor.creation import full_like, ones, zeros_like
 from ...tensor.joining import cat
@@ -66,8 +67,12 @@ def _dropout_mask(query, key, p: float):
     if not p:
         return None
     q, k = query._array.shape, key._array.shape
-    shape = (*np.broadcast_shapes(q[:-2], k[:-2]), q[-2], k[-2])
-    return dropout(ones(shape, dtype=query.dtype, device=query.device), p)
+    return _dropout_of((*np.broadcast_shapes(q[:-2], k[:-2]), q[-2], k[-2]), query, p)
+
+
+def _dropout_of(shape: tuple[int, ...], like, p: float):
+    """Dropout of ones; None without."""
+    return dropout(ones(shape, dtype=like.dtype, device=like.device), p) if p else None
 
 
 def _check_attention(query, key, value, mask) -> None:
@@ -148,6 +153,14 @@ def multi_head_attention_forward(
         attn_mask = None
     sizes_fit(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
     head = width // num_heads
+    extra = bias_k is not None or add_zero_attn or static_k is not None or static_v is not None
+    if query is key is value and not (use_separate_proj_weight or extra or need_weights) and query.device.type == "cpu":
+        masks_fit(key_padding_mask, attn_mask, length, length, batch, num_heads)
+        mask = _merged(*_separate(attn_mask, key_padding_mask, batch, num_heads, query.dtype), length)
+        drop = _dropout_of((batch, num_heads, length, length), query, dropout_p if training else 0.0)
+        weights = (in_proj_weight, in_proj_bias), (out_proj_weight, out_proj_bias)
+        out = _self_attended(query, num_heads, *weights, mask, drop, causal)
+        return out if batched else out.squeeze(1), None
     if query is key is value and not use_separate_proj_weight:
         q, k, v = linear(query, in_proj_weight, in_proj_bias).chunk(3, -1)
     else:
@@ -156,10 +169,7 @@ def multi_head_attention_forward(
         q, k, v = (linear(t, wi, bi) for t, wi, bi in zip((query, key, value), w, b))
     keys = k._array.shape[0] if static_k is None else static_k._array.shape[1]
     masks_fit(key_padding_mask, attn_mask, length, keys, batch, num_heads)
-    attn_mask = _as_added(attn_mask, query.dtype)
-    if attn_mask is not None and attn_mask._array.ndim == 3:
-        attn_mask = attn_mask.reshape(batch, num_heads, *attn_mask._array.shape[1:])
-    key_padding_mask = _as_added(key_padding_mask, query.dtype)
+    attn_mask, key_padding_mask = _separate(attn_mask, key_padding_mask, batch, num_heads, query.dtype)
     if bias_k is not None:
         k, v = cat([k, bias_k.repeat(1, batch, 1)]), cat([v, bias_v.repeat(1, batch, 1)])
         attn_mask, key_padding_mask = _one_more(attn_mask), _one_more(key_padding_mask)
@@ -174,9 +184,7 @@ def multi_head_attention_forward(
         zero = k.new_zeros((batch, num_heads, 1, head))
         k, v = cat([k, zero], 2), cat([v, zero], 2)
         attn_mask, key_padding_mask = _one_more(attn_mask), _one_more(key_padding_mask)
-    if key_padding_mask is not None:
-        hidden = key_padding_mask.reshape(batch, 1, 1, k._array.shape[2])
-        attn_mask = hidden if attn_mask is None else attn_mask + hidden
+    attn_mask = _merged(attn_mask, key_padding_mask, k._array.shape[2])
     weights, dropped = None, dropout_p if training else 0.0
     if need_weights:
         scores = matmul(q * math.sqrt(1.0 / head), k.transpose(2, 3))
@@ -193,6 +201,36 @@ def multi_head_attention_forward(
     if not batched:
         out, weights = out.squeeze(1), None if weights is None else weights.squeeze(0)
     return out, weights
+
+
+def _self_attended(x, heads: int, to_heads, from_heads, mask, drop, causal: bool):
+    """Attention between projections of one x (length, batch, features), each batch's rows beside each other where they are."""
+    turned = not x.is_contiguous()
+    joint = linear(x.transpose(0, 1) if turned else x, *to_heads)
+    scale = math.sqrt(heads / x._array.shape[2])
+    out = apply(
+        joint_attention, joint if turned else joint.transpose(0, 1), mask, drop, heads=heads, scale=scale, causal=causal
+    )
+    # The result's order in memory is PyTorch's, in which dropout numbers it.
+    return linear(out.transpose(0, 1).contiguous(), *from_heads)
+
+
+def _separate(mask, padding, batch: int, heads: int, dtype):
+    """Both masks as numbers to add, one for each batch and head in two dimensions."""
+    if padding is not None and mask is not None and padding.dtype != mask.dtype:
+        warn("Support for mismatched key_padding_mask and attn_mask is deprecated. Use same type for both instead.")
+    mask, padding = _as_added(mask, dtype), _as_added(padding, dtype)
+    if mask is not None and mask._array.ndim == 3:
+        mask = mask.reshape(batch, heads, *mask._array.shape[1:])
+    return mask, padding
+
+
+def _merged(mask, padding, keys: int):
+    """What is added to scores, (queries, keys) or with the batch and the head before them; None: nothing."""
+    if padding is None:
+        return mask
+    hidden = padding.reshape(padding._array.shape[0], 1, 1, keys)
+    return hidden if mask is None else mask + hidden
 
 
 def _as_added(mask, dtype):

@@ -5,21 +5,23 @@ from __future__ import annotations
 import numpy as np
 
 from ...autograd.dispatch import apply
+from ...autograd.modes import no_grad
 from ...autograd.naming import shown_as
 from ...autograd.places import beside
 from ...autograd.tape import changed, wrap
 from ...backends import namespace_of
 from ...ops import indexing as ops
 from ...tensor.factory import on_host
-from .looked_up import note_rows
+from .looked_up import RowsOfTable, gets_sparse_gradient
 
 
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
     """The rows of `weight` at the integers `input`. IndexError out of range.
 
     padding_idx: this row gets no gradient. max_norm: rows that are used and longer are first shortened, in place.
-    scale_grad_by_freq: a row's gradient is divided by how often it was used. sparse: the gradient is
-    dense all the same, and knows its rows, which optim.SparseAdam asks for.
+    scale_grad_by_freq: a row's gradient is divided by how often it was used. sparse: the gradient of
+    a `weight` that is a leaf is a sparse tensor, with one element for each row that was used; that of another `weight`,
+    and any on a GPU, is dense all the same.
     """
     index, table = input._array, weight._array
     if index.dtype.kind not in "iu" or index.dtype.itemsize < 4:
@@ -40,13 +42,20 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
         padding_idx %= table.shape[0]
     if max_norm is not None:
         _shorten(weight, namespace_of(index).unique(index), max_norm, norm_type)
+    if sparse and gets_sparse_gradient(weight):
+        return _with_sparse_gradient(input, weight, padding_idx, scale_grad_by_freq)
     out = apply(ops.embedding, weight, input, padding=-1 if padding_idx is None else padding_idx)
     if scale_grad_by_freq and out.requires_grad:
         counts = namespace_of(index).bincount(index.reshape(-1), minlength=table.shape[0])[index]
         share = wrap((1 / counts[..., None]).astype(table.dtype))
         out = out * share + (out * (1 - share)).detach()
-    if sparse:
-        note_rows(weight, out, index, padding_idx)
+    return out
+
+
+def _with_sparse_gradient(input, weight, padding_idx: int | None, scale_grad_by_freq: bool):
+    with no_grad():
+        out = apply(ops.embedding, weight, input, padding=-1 if padding_idx is None else padding_idx)
+    out._node = RowsOfTable(weight, input._array, padding_idx, scale_grad_by_freq)
     return out
 
 
@@ -81,6 +90,8 @@ def embedding_bag(
         raise NotImplementedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum'"
         )
+    if sparse and mode == "max":
+        raise ValueError("max mode does not support sparse weights")
     index, table = on_host(input), weight._array  # where bags begin and end is found on the CPU
     if table.dtype.kind not in "fV":
         raise RuntimeError(

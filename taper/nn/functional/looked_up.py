@@ -1,35 +1,45 @@
-"""Which rows of a table a gradient is of: what `sparse=True` tells an optimizer. The gradient itself is dense."""
+"""The rows of a table that were looked up, with a sparse gradient: the places of the rows and a gradient for each."""
 
 from __future__ import annotations
-
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ...autograd.leaves import AccumulateGrad
+from ...autograd.modes import is_grad_enabled
+from ...autograd.nodes import Node
 from ...autograd.recording import node_of
-
-_waiting: WeakKeyDictionary[AccumulateGrad, list[np.ndarray]] = WeakKeyDictionary()
-"""The rows looked up by the results that the backward pass at work has reached, by leaf."""
-
-
-def note_rows(weight, out, index: np.ndarray, padding_idx: int | None) -> None:
-    """After a backward pass through `out`, let the gradient of a leaf `weight` have `_rows`: those looked up, each once."""
-    leaf = node_of(weight)
-    if not isinstance(leaf, AccumulateGrad) or not out.requires_grad:
-        return
-    if leaf not in _waiting:
-        _waiting[leaf] = []
-        weight.register_post_accumulate_grad_hook(_noted)
-    rows = np.unique(index)
-    rows = rows if padding_idx is None else rows[rows != padding_idx]
-    out.register_hook(lambda g: _waiting[leaf].append(rows))
+from ...autograd.tape import Variable, wrap
+from ...tensor.sparse_coordinates import SparseTensor
 
 
-def _noted(weight) -> None:
-    leaf = node_of(weight)
-    found = _waiting[leaf] if leaf in _waiting else []
-    before = getattr(weight.grad, "_rows", None)
-    rows = [*found, *([] if before is None else [before])]
-    weight.grad._rows = np.unique(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
-    found.clear()
+def gets_sparse_gradient(weight) -> bool:
+    """Whether a table is one whose gradient can be sparse: a leaf in NumPy's memory, while operations are recorded."""
+    if weight._array.__class__ is not np.ndarray or not is_grad_enabled():
+        return False
+    return isinstance(node_of(weight), AccumulateGrad)
+
+
+class RowsOfTable(Node):
+    """The node of rows that were looked up: the gradient of the table has one element for each, in their order."""
+
+    __slots__ = ("places", "kept", "shape", "shared")
+
+    def __init__(self, weight, index: np.ndarray, padding_idx: int | None, shared: bool):
+        super().__init__(None, (node_of(weight),), (), (), None, None)
+        places = index.reshape(-1)
+        self.kept = None if padding_idx is None else np.flatnonzero(places != padding_idx)
+        self.places = (places if self.kept is None else places[self.kept]).astype(np.int64)
+        self.shape, self.shared = weight._array.shape, shared
+
+    def run(self, g, differentiable: bool) -> tuple:
+        if self.saved is None:
+            return super().run(g, differentiable)  # which says that the graph was freed
+        if self.shared:
+            raise RuntimeError("embedding_backward: scale_grad_by_freq not supported with sparse gradients")
+        rows = (g if isinstance(g, Variable) else wrap(g)).reshape(-1, self.shape[1])
+        if self.kept is not None:
+            rows = rows[wrap(self.kept)]
+        return (SparseTensor.made(wrap(self.places[None]), rows, self.shape),)
+
+    def name(self) -> str:
+        return "EmbeddingBackward0"

@@ -12,7 +12,7 @@ from ...backends import namespace_of
 from ...tensor.activation import logsigmoid
 from ...tensor.kinds import refuse
 from ...tensor.selection import where
-from .class_checks import class_weights_fit, word
+from .class_checks import word
 from .distance import pairwise_distance
 from .floating import as_input, needs_floating
 from .loss import reduced, reduction_of
@@ -75,19 +75,22 @@ def multilabel_soft_margin_loss(input, target, weight=None, size_average=None, r
 
 
 def _rows_of_scores(name: str, input, target) -> bool:
-    """Whether the input is one row of scores; errors for what is neither one nor several, and for other dtypes."""
+    """Whether the input is one row of scores; errors for what is neither one nor several."""
     shape = input._array.shape
     if len(shape) > 2 or 0 in shape[-1:]:
         raise RuntimeError(
             f"{name}: Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(shape)}"
         )
+    return len(shape) < 2
+
+
+def _check_types(name: str, input, target) -> None:
     needs_floating(name, input)
     refuse(input._array, f"{name}_cpu", "h")
     if target._array.dtype != np.int64:
         raise RuntimeError(
             f"{name}: expected scalar type Long but found {legacy_name(target._array.dtype)}. Use target.long()."
         )
-    return len(shape) < 2
 
 
 @shown_as("MultiMarginLossBackward0")
@@ -109,14 +112,19 @@ def multi_margin_loss(
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch size). "
             f"Expected target size [{n}], but got {list(y._array.shape)}."
         )
+    if weight is not None and weight._array.shape != (classes,):
+        raise RuntimeError(
+            f"multi_margin_loss: inconsistent weight size, expected {classes} but got {list(weight._array.shape)}"
+        )
+    _check_types("multi_margin_loss", input, target)
     if y._array.size and namespace_of(y._array).found((y._array < 0) | (y._array >= classes)):
         raise RuntimeError(f"multi_margin_loss: target out of range, which is 0 to {classes - 1}")
-    class_weights_fit(weight, classes)
     if weight is not None and weight._array.dtype != input._array.dtype:
         raise RuntimeError(
             f"expected scalar type {word(input._array)} but found {word(weight._array)} (the weight of multi_margin_loss)"
         )
-    loss = (margin - x.gather(1, y.unsqueeze(1)) + x).clamp_min(0)
+    loss = margin - x.gather(1, y.unsqueeze(1)) + x
+    loss = where(loss > 0, loss, 0.0)  # also of what is no number
     loss = loss**p if p > 1 else loss
     if weight is not None:
         loss = loss * weight[y].unsqueeze(1)
@@ -139,6 +147,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
             f"multilabel_margin_loss: inconsistent target size: {list(target._array.shape)} for input of size: "
             f"{list(input._array.shape)}"
         )
+    _check_types("multilabel_margin_loss", input, target)
     x, y = (input.reshape(1, -1), target.reshape(1, -1)) if single else (input, target)
     if y._array.size and namespace_of(y._array).found((y._array < -1) | (y._array >= x._array.shape[1])):
         raise RuntimeError(
@@ -147,9 +156,9 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     listed = (((y < 0).cumsum(1)) == 0).unsqueeze(2)
     is_target = ((y.unsqueeze(2) == beside(y, np.arange(x._array.shape[1]))) & listed).any(1)
     picked = x.gather(1, y.clamp_min(0))
-    pair = (1 - (picked.unsqueeze(2) - x.unsqueeze(1))).clamp_min(0)
-    counted = listed & ~is_target.unsqueeze(1)
-    loss = (pair * counted).sum((1, 2)) / x._array.shape[1]
+    pair = 1 - (picked.unsqueeze(2) - x.unsqueeze(1))
+    counted = listed & ~is_target.unsqueeze(1) & (pair > 0)
+    loss = where(counted, pair, 0.0).sum((1, 2)) / x._array.shape[1]
     return reduced(loss.squeeze(0) if single else loss, reduction)
 
 

@@ -94,7 +94,15 @@ def native_layer_norm(input, normalized_shape, weight, bias, eps: float):
 
 
 def native_group_norm(input, weight, bias, N: int, C: int, HxW: int, group: int, eps: float):
-    """(result, mean, rstd): `nn.functional.group_norm` of `group` groups, and the groups' statistics (N, group)."""
+    """(result, mean, rstd): `nn.functional.group_norm` of `group` groups, and the groups' statistics (N, group).
+
+    RuntimeError unless the input has N * C * HxW elements.
+    """
+    if min(N, C, HxW) < 0 or math.prod(input._array.shape) != N * C * HxW:
+        raise RuntimeError(
+            f"native_group_norm: Expected X.numel() == N * C * HxW to be true, but got false: {tuple(input.shape)} for "
+            f"{N} * {C} * {HxW}"
+        )
     out = group_norm(input, group, weight, bias, eps)
     mean, rstd = _statistics(input.reshape(N, group, math.prod(input._array.shape[1:]) // max(group, 1)), (2,), eps)
     return out, mean.squeeze(2), rstd.squeeze(2)

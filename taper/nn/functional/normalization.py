@@ -14,7 +14,9 @@ from ...autograd.naming import shown
 from ...autograd.outputs import into
 from ...autograd.tape import changed
 from ...backends import namespace_of
+from ...backends.cpu.layouts import is_channels_last
 from ...ops import normalization as ops
+from ...tensor.formats import channels_last, channels_last_3d
 from .floating import fits, needs_floating
 from .padding import pad
 from .pooling import avg_pool2d, avg_pool3d
@@ -163,7 +165,10 @@ def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5
     needs_floating("GroupNormKernelImpl", input)
     groups = input.reshape(x.shape[0], num_groups, math.prod(x.shape[1:]) // num_groups)
     out = apply(ops.layer_norm, groups, None, None, axes=(2,), eps=eps)
-    return shown(_affine(out.reshape(x.shape), weight, bias), "NativeGroupNormBackward0")
+    out = out.reshape(x.shape)
+    if is_channels_last(x):
+        out = out.contiguous(memory_format=channels_last if x.ndim == 4 else channels_last_3d)
+    return shown(_affine(out, weight, bias), "NativeGroupNormBackward0")
 
 
 def _last(input, normalized_shape, name: str) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from ...autograd import casting
 from ...autograd.dispatch import apply
 from ...autograd.naming import shown
 from ...autograd.places import beside
+from ...backends.cpu.layouts import is_channels_last
 from ...backends.cpu.resampling import taps_at
 from ...ops.indexing import put_part
 from ...ops.resampling import resample
@@ -118,6 +119,11 @@ def _taps(n: int, before: int, after: int, mode: str, axis: int):
 def _constant(x, sides, value):
     """Crop where the numbers are negative, then put the rest into zeros, or into the value."""
     array = x._array
+    if is_channels_last(array):
+        # Seen in the order of memory, so that the result lies so, too.
+        last = array.ndim - 1
+        out = _constant(x.permute(0, *range(2, last + 1), 1), [sides[0], *sides[2:], sides[1]], value)
+        return shown(out.permute(0, last, *range(1, last)), "ConstantPadNdBackward0")
     crop = tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(array.shape, sides))
     if any(a < 0 or b < 0 for a, b in sides):
         if any(s.stop - s.start < 0 for s in crop):

@@ -21,9 +21,11 @@ from .floating import needs_floating
 from .sizes import per_dim
 
 
-def _batched(name: str, n: int, input):
+def _batched(name: str, n: int, input, padding: tuple = ()):
     """The input with batch dimension, and whether it had one."""
     ndim = input._array.ndim
+    if ndim in (n + 1, n + 2) and any(p < 0 for p in padding):
+        raise RuntimeError(f"{name}: pad must be non-negative, but got pad: {min(padding)}")
     if ndim not in (n + 1, n + 2) or 0 in input._array.shape[ndim - n - 1 :]:
         raise RuntimeError(
             f"{name}: Expected {n + 1}D or {n + 2}D (batch mode) tensor with optional 0 dim batch size for input, but "
@@ -43,7 +45,7 @@ def _max_pool(n: int):
     def function(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
         options = _windows(n, name, kernel_size, stride, padding, dilation)
         options["ceil_mode"] = bool(ceil_mode)
-        x, batched = _batched(name, n, input)
+        x, batched = _batched(name, n, input, options["padding"] if n > 1 else ())
         if x._array.dtype.kind in "bc" or (n == 1 and x._array.dtype.kind in "iu" and not return_indices):
             needs_floating(name, x)
         out, where = apply(ops.max_pool, x, **options)
@@ -93,7 +95,7 @@ def _avg_pool(n: int):
         options = _windows(n, name, kernel_size, stride, padding)
         if n == 2:
             one(-3, input._array.ndim)
-        x, batched = _batched(name, n, input)
+        x, batched = _batched(name, n, input, options["padding"])
         whole = x._array.dtype == np.int64
         if not whole:
             needs_floating(name, x)

@@ -8,6 +8,7 @@ from ...autograd.inplace import assign
 from ...autograd.naming import shown
 from ...autograd.tape import wrap
 from ...backends.transfer import place_of
+from ...errors import warn
 from ...tensor.activation import leaky_relu, softmax
 from ...tensor.kinds import refuse
 from ...tensor.random import stream_of
@@ -40,6 +41,8 @@ def rrelu_(input, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool
 
 def gumbel_softmax(logits, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1):
     """A sample of the Gumbel-softmax distribution (Jang et al. 2017); hard: one-hot forward, soft gradient."""
+    if eps != 1e-10:
+        warn("`eps` parameter is deprecated and has no effect.")
     drawn = stream_of(None, place_of(logits._array)).exponential(logits._array.shape, 1.0, logits._array.dtype)
     soft = softmax((logits + wrap(-np.log(drawn))) / tau, dim)
     if not hard:

@@ -14,6 +14,7 @@ from ...autograd.places import beside
 from ...autograd.tape import Variable, wrap
 from ...backends.quiet import QUIET, enter, leave
 from ...errors import warn
+from ...tensor.creation import linspace
 from ...tensor.products import matmul
 from ...tensor.selection import where
 
@@ -52,16 +53,22 @@ def affine_grid(theta, size, align_corners=None):
         )
     if min(size) < 1:
         raise ValueError(f"Expected non-zero, positive output size. Got {tuple(size)}")
-    lines = np.meshgrid(*(_line(s, align) for s in size[2:]), indexing="ij")
+    kind = np.dtype(np.float32) if t.dtype.kind == "V" else t.dtype
+    lines = np.meshgrid(*(_line(s, align, kind) for s in size[2:]), indexing="ij")
     base = np.stack([*reversed(lines), np.ones(size[2:])], -1).reshape(1, prod(size[2:]), n + 1).astype(t.dtype)
     return matmul(beside(theta, base.repeat(size[0], 0)), theta.transpose(1, 2)).reshape(size[0], *size[2:], n)
 
 
-def _line(count: int, align: bool) -> np.ndarray:
-    """The positions of `count` pixels from -1 to 1."""
-    if align:
-        return np.linspace(-1, 1, count) if count > 1 else np.zeros(1)
-    return (np.arange(count) * 2 + 1) / count - 1
+def _line(count: int, align: bool, dtype: np.dtype) -> np.ndarray:
+    """The positions of `count` pixels from -1 to 1.
+
+    They are rounded as PyTorch rounds them: with the identity, samples lie on pixels, where the slope is another one on
+    either side.
+    """
+    if count == 1:
+        return np.zeros(1, dtype)
+    line = linspace(-1, 1, count, dtype=dtypes.from_numpy(dtype))._array
+    return line if align else line * dtype.type(count - 1) / dtype.type(count)
 
 
 @in_float32
@@ -152,8 +159,13 @@ def _bounded(at, size: int, padding: str, align: bool):
         span = high - low
         if span <= 0:
             return at * 0
-        at = span - abs(abs(at - low) % (2 * span) - span) + low
-    return at.clamp(0, size - 1) if isinstance(at, Variable) else np.clip(at, 0, size - 1)
+        there = abs(at - low) % (2 * span)
+        back = 2 * span - there
+        at = (where(there < back, there, back) if isinstance(at, Variable) else np.minimum(there, back)) + low
+    if not isinstance(at, Variable):
+        return np.clip(at, 0, size - 1)
+    # On the border itself the slope is that outside, 0, as in PyTorch.
+    return where((at > 0) & (at < size - 1), at, at.detach().clamp(0, size - 1))
 
 
 def _weight(share, tap: int, mode: str):

@@ -17,24 +17,25 @@ import numpy as np
 
 from ...autograd import casting
 from ...autograd.modes import is_grad_enabled
-from ...autograd.tape import wrap
+from ...autograd.tape import Variable, wrap
 from ...backends.cpu.convolution import NATIVE
 from ...backends.cpu.large import Native
+from ...backends.cpu.layouts import lies_last
 from ...dtypes import float32, float64
 from ..hooks import EVERYWHERE
 from ..module import Module
-from .links import AFTER, FIRST, LINKS, MERGED, convolved, is_plain
+from .links import AFTER, FIRST, LINKS, MERGED, added, convolved, is_plain
 
 KEPT = 1 << 20
 """Elements up to which a result between layers is the program's: programs keep their memory, and a call for a larger one
 costs nothing beside it."""
 
 
-def called_in_turn(modules: Sequence[Module], x):
-    """The last module's output: each is called with the output of the one before."""
+def called_in_turn(modules: Sequence[Module | Variable], x):
+    """The last module's output: each is called with the output of the one before. A tensor among them is added to that."""
     if is_grad_enabled() or Native.run is None or casting.scopes or EVERYWHERE.calls or sys.getprofile() is not None:
         for module in modules:
-            x = module(x)
+            x = _called(module, x)
         return x
     at, alone, count = 0, 0, len(modules)
     while at < count:
@@ -45,16 +46,23 @@ def called_in_turn(modules: Sequence[Module], x):
                 x, at = made, after
                 continue
             alone = after
-        x = module(x)
+        x = _called(module, x)
         at += 1
     return x
+
+
+def _called(module, x):
+    if isinstance(module, Variable):
+        x += module
+        return x
+    return module(x)
 
 
 def _joined(x, modules: Sequence[Module], at: int):
     """What as many layers as possible from `at` on give, in one program, and the next one's place; None, and where to
     look again, where they do not fit together, or are too small to gain."""
     array = getattr(x, "_array", None)
-    if array.__class__ is not np.ndarray or not array.flags.c_contiguous:
+    if array.__class__ is not np.ndarray or not (array.flags.c_contiguous or lies_last(array)):
         return None, at + 1
     dtype = array.dtype
     if dtype is not float32.np and dtype is not float64.np:
@@ -63,8 +71,11 @@ def _joined(x, modules: Sequence[Module], at: int):
     steps: list[tuple] = []
     for i in range(at, len(modules)):
         module = modules[i]
-        make = LINKS.get(module.__class__)
-        link = make(module) if make is not None and is_plain(module) else None
+        if isinstance(module, Variable):
+            link = added, (module._array,), ()
+        else:
+            make = LINKS.get(module.__class__)
+            link = make(module) if make is not None and is_plain(module) else None
         if link is None:
             break
         formula, given, options = link
@@ -86,7 +97,7 @@ def _joined(x, modules: Sequence[Module], at: int):
 
 
 def _fits(a, dtype) -> bool:
-    return a.__class__ is np.ndarray and a.dtype is dtype and a.flags.c_contiguous
+    return a.__class__ is np.ndarray and a.dtype is dtype and (a.flags.c_contiguous or lies_last(a))
 
 
 @lru_cache(1024)

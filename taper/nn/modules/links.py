@@ -76,6 +76,10 @@ def same(xp, x):
     return x
 
 
+def added(xp, x, other):
+    return xp.add(x, other)
+
+
 def largest(xp, x, kernel, stride, padding, dilation, ceil_mode):
     return xp.max_pool(x, kernel, stride, padding, dilation, ceil_mode)[0]
 
@@ -204,7 +208,7 @@ LINKS: dict[type, Callable[[Any], Link | None]] = {
 FIRST = frozenset([Conv1d, Conv2d, Conv3d, BatchNorm1d, BatchNorm2d, BatchNorm3d])
 """What chains begin with: layers that never write to their input."""
 
-MERGED = frozenset([normed, activated, flattened, same])
+MERGED = frozenset([normed, activated, added, flattened, same])
 """Formulas that a program computes with what is before them: nothing between is ever in memory."""
 
 
@@ -255,6 +259,7 @@ AFTER: dict[Callable, Callable[..., Shape | None]] = {
     normed: _after_norm,
     mapped: _after_linear,
     activated: lambda shape, *rest: shape,
+    added: lambda shape, sizes: shape if sizes == (shape,) else None,
     same: lambda shape, *rest: shape,
     flattened: lambda shape, *rest: (shape[0], prod(shape[1:])) if len(shape) > 1 else None,
     largest: _after_max,

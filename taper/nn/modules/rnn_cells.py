@@ -80,37 +80,39 @@ class RNNCellBase(Module):
     def _batch(self, input, hidden: tuple | None, names: tuple[str, ...]) -> tuple:
         """The input and the hidden states, zeros if there are none, with a batch dimension; whether they had one."""
         kind = self._get_name()
-        if input.dim() not in (1, 2):
-            raise ValueError(f"{kind}: Expected input to be 1D or 2D, got {input.dim()}D instead")
+        dims = input._array.ndim
+        if dims not in (1, 2):
+            raise ValueError(f"{kind}: Expected input to be 1D or 2D, got {dims}D instead")
         for h, name in zip(hidden or (), names):
-            if h.dim() not in (1, 2):
-                raise ValueError(f"{kind}: Expected {name} to be 1D or 2D, got {h.dim()}D instead")
-        batched = input.dim() == 2
+            if h._array.ndim not in (1, 2):
+                raise ValueError(f"{kind}: Expected {name} to be 1D or 2D, got {h._array.ndim}D instead")
+        batched = dims == 2
         if not batched:
             input = input.unsqueeze(0)
         if hidden is None:
             start = zeros((input.size(0), self.hidden_size), dtype=input.dtype, device=input.device)
             hidden = (start,) * len(names)
         elif not batched:
-            hidden = tuple(h.unsqueeze(0) if h.dim() == 1 else h for h in hidden)
+            hidden = tuple(h.unsqueeze(0) if h._array.ndim == 1 else h for h in hidden)
         self._check(input, hidden)
         return input, hidden, batched
 
     def _check(self, input, hidden: tuple) -> None:
-        if input.size(1) != self.input_size:
-            raise RuntimeError(f"input has inconsistent input_size: got {input.size(1)} expected {self.input_size}")
+        rows, width = input._array.shape
+        if width != self.input_size:
+            raise RuntimeError(f"input has inconsistent input_size: got {width} expected {self.input_size}")
         for h in hidden:
-            if h.size(0) != input.size(0):
-                raise RuntimeError(f"Input batch size {input.size(0)} doesn't match hidden0 batch size {h.size(0)}")
-            if h.size(1) != self.hidden_size:
-                raise RuntimeError(
-                    f"hidden0 has inconsistent hidden_size: got {h.size(1)}, expected {self.hidden_size}"
-                )
+            shape = h._array.shape
+            if shape[0] != rows:
+                raise RuntimeError(f"Input batch size {rows} doesn't match hidden0 batch size {shape[0]}")
+            size = shape[1] if len(shape) == 2 else h.size(1)
+            if size != self.hidden_size:
+                raise RuntimeError(f"hidden0 has inconsistent hidden_size: got {size}, expected {self.hidden_size}")
 
     def _step(self, cell: str, input, hidden: tuple) -> tuple:
         """The states after one step."""
         weights = {name: parameter for name, parameter in self._parameters.items() if parameter is not None}
-        return sequence(cell, input, hidden, weights, (input.size(0),))[1:]
+        return sequence(cell, input, hidden, weights, (input._array.shape[0],))[1:]
 
 
 class RNNCell(RNNCellBase):

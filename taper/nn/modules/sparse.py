@@ -51,8 +51,8 @@ class Embedding(_Table):
     """Rows of the table for integers: (*) -> (*, embedding_dim).
 
     padding_idx: a row that gets no gradient. max_norm: rows are scaled down to this norm, in place, when used.
-    scale_grad_by_freq: gradients are divided by how often a row occurs. sparse: the gradient, dense all the same, knows its
-    rows, which optim.SparseAdam asks for.
+    scale_grad_by_freq: gradients are divided by how often a row occurs. sparse: the gradient is a sparse tensor,
+    which optim.SparseAdam, SGD and Adagrad take (on a GPU it is dense).
     """
 
     def __init__(

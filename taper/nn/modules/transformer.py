@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...autograd.modes import is_grad_enabled
+from ...errors import warn
 from ...tensor import full, triu
 from .. import functional as F
 from .. import init
@@ -186,6 +187,9 @@ class TransformerEncoder(Module):
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
+        reason = _why_padding_stays(encoder_layer) if enable_nested_tensor else ""
+        if reason:
+            warn(f"enable_nested_tensor is True, but self.use_nested_tensor is False because {reason}")
         self.mask_check = mask_check
 
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal: bool | None = None):
@@ -212,6 +216,24 @@ class TransformerEncoder(Module):
         if is_grad_enabled() and (src.requires_grad or any(p.requires_grad for p in first.parameters())):
             return False
         return not self.mask_check or _at_the_end(padding != 0)
+
+
+def _why_padding_stays(layer) -> str:
+    """Why encoders of this layer never take PyTorch's path for padded sequences; "" if they may."""
+    if not isinstance(layer, TransformerEncoderLayer):
+        return "encoder_layer was not TransformerEncoderLayer"
+    attention = layer.self_attn
+    reasons = {
+        "encoder_layer.norm_first was True": layer.norm_first,
+        "encoder_layer.self_attn.batch_first was not True(use batch_first for better inference performance)": (
+            not attention.batch_first
+        ),
+        "encoder_layer.self_attn was passed bias=False": attention.in_proj_bias is None,
+        "encoder_layer.activation_relu_or_gelu was not True": layer.activation not in (F.relu, F.gelu),
+        "encoder_layer.norm1.eps was not equal to encoder_layer.norm2.eps": layer.norm1.eps != layer.norm2.eps,
+        "encoder_layer.self_attn.num_heads is odd": attention.num_heads % 2 == 1,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
 def _at_the_end(padded) -> bool:

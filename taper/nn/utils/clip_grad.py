@@ -7,15 +7,21 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+
+from numpy import asarray, minimum, multiply, ndarray
 
 from ...autograd.dispatch import apply
 from ...autograd.modes import no_grad
-from ...autograd.tape import Variable
+from ...autograd.promotion import F32, F64
+from ...autograd.tape import Variable, changed, wrap
+from ...backends import cpu
+from ...backends.quiet import QUIET, enter, leave
 from ...distributed import ReduceOp, all_reduce
 from ...distributed.tensor import DTensor, Replicate
 from ...ops.reduction import norm
 from ...tensor import stack, tensor
+from ...tensor.core import Tensor
 
 
 def _sequence(tensors) -> list:
@@ -98,6 +104,32 @@ def get_total_norm(tensors, norm_type: float = 2.0, error_if_nonfinite: bool = F
     return total if mesh is None else DTensor.from_local(total, mesh, [Replicate()] * mesh.ndim)
 
 
+def _clipped(gradients: list, max_norm: float):
+    """`clip_grad_norm_` of order 2 of plain arrays of one floating type: the same numbers from the same functions, without
+    a tensor for each. None where gradients are anything else."""
+    arrays = []
+    for g in gradients:
+        array = g._array
+        if g.__class__ is not Tensor or array.__class__ is not ndarray or g._node is not None or g._view is not None:
+            return None
+        if array.dtype is not F32 and array.dtype is not F64 or not array.flags.carray:
+            return None
+        arrays.append(array)
+    if not arrays or any([a.dtype is not arrays[0].dtype for a in arrays]):
+        return None
+    token = enter(QUIET)
+    try:
+        norms = asarray([cpu.vector_norm(a, 2.0, None, False) for a in arrays], arrays[0].dtype)
+        total = asarray(cpu.vector_norm(norms, 2.0, None, False))
+        factor = minimum(float(max_norm) / (total + 1e-6), 1.0)
+        for g, array in zip(gradients, arrays):
+            multiply(array, factor, out=array)
+            changed(g)
+    finally:
+        leave(token)
+    return wrap(total)
+
+
 @no_grad()
 def clip_grads_with_norm_(parameters, max_norm: float, total_norm, foreach: bool | None = None) -> None:
     """Scale gradients down, in place, by what brings `total_norm` to `max_norm`; never up."""
@@ -119,10 +151,15 @@ def clip_grad_norm_(
     parameters: a tensor or an iterable of tensors; those without a gradient are left out.
     """
     if isinstance(parameters, Iterable) and not isinstance(parameters, Variable):
+        is_generator = isinstance(parameters, Generator)
         parameters = list(parameters)
-        if not parameters:
+        if is_generator and not parameters:
             warnings.warn("`parameters` is an empty generator, no gradient clipping will occur.", stacklevel=3)
     parameters = _sequence(parameters)
+    if norm_type == 2 and not error_if_nonfinite:
+        total = _clipped(_gradients(parameters), max_norm)
+        if total is not None:
+            return total
     total = get_total_norm(_gradients(parameters), norm_type, error_if_nonfinite)
     clip_grads_with_norm_(parameters, max_norm, total)
     return total

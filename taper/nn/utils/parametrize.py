@@ -138,7 +138,7 @@ def _injected(module: Module) -> None:
         made.__class__ = type(f"Parametrized{cls.__name__}", (cls,), dict(_members(type(self))))
         return made
 
-    members = {"__getstate__": no_pickle, "__deepcopy__": deepcopy, "__module__": __name__}
+    members = {"__getstate__": no_pickle, "__deepcopy__": deepcopy, "__module__": ParametrizationList.__module__}
     module.__class__ = type(f"Parametrized{cls.__name__}", (cls,), members)
 
 
@@ -276,4 +276,8 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
 def type_before_parametrizations(module: Module) -> type:
     """The class of a module without the parametrisations."""
     cls = type(module)
-    return cls.__bases__[0] if cls.__name__.startswith("Parametrized") and cls.__module__ == __name__ else cls
+    return (
+        cls.__bases__[0]
+        if cls.__name__.startswith("Parametrized") and cls.__module__ == ParametrizationList.__module__
+        else cls
+    )

@@ -143,6 +143,10 @@ def for_each_group(optimizer: Optimizer, name: str, value) -> list:
     if not isinstance(value, (list, tuple)):
         return [value] * len(optimizer.param_groups)
     if len(value) != len(optimizer.param_groups):
+        if name == "lr_lambda":
+            raise ValueError(f"Expected {len(optimizer.param_groups)} lr_lambdas, but got {len(value)}")
+        if name == "min_lr":
+            raise ValueError(f"expected {len(optimizer.param_groups)} min_lrs, got {len(value)}")
         raise ValueError(
             f"{name} must have the same length as optimizer.param_groups. {name} has {len(value)} values, "
             f"param_groups has {len(optimizer.param_groups)}."

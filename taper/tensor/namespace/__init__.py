@@ -46,6 +46,11 @@ def attention_grad(g, q, k, v, mask, drop, out, weights, scale, causal, needs):
     return _attention.slopes(_xp, g, q, k, v, drop, weights, scale, needs)
 
 
+def rejoined(parts):
+    """Arrays (N, H, L, D) beside each other, as (N, L, 3 H D)."""
+    return _attention.beside(_xp, parts)
+
+
 def recurrence(cell, x, h, c, w, b, project, sizes, reverse):
     """A recurrent layer's results and what it keeps for its gradient."""
     return cell.unrolled(_xp, x, h, c, w, b, project, sizes, reverse)

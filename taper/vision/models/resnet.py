@@ -52,10 +52,8 @@ class BasicBlock(nn.Module):
 
     def forward(self, x):
         """(N, inplanes, H, W) to (N, planes, H / stride, W / stride)."""
-        out = called_in_turn((self.conv1, self.bn1, self.relu), x)
-        out = called_in_turn((self.conv2, self.bn2), out)
-        out += x if self.downsample is None else self.downsample(x)
-        return self.relu(out)
+        beside = x if self.downsample is None else self.downsample(x)
+        return called_in_turn((self.conv1, self.bn1, self.relu, self.conv2, self.bn2, beside, self.relu), x)
 
 
 class Bottleneck(nn.Module):
@@ -89,11 +87,9 @@ class Bottleneck(nn.Module):
 
     def forward(self, x):
         """(N, inplanes, H, W) to (N, 4 planes, H / stride, W / stride)."""
-        out = called_in_turn((self.conv1, self.bn1, self.relu), x)
-        out = called_in_turn((self.conv2, self.bn2, self.relu), out)
-        out = called_in_turn((self.conv3, self.bn3), out)
-        out += x if self.downsample is None else self.downsample(x)
-        return self.relu(out)
+        beside = x if self.downsample is None else self.downsample(x)
+        first = (self.conv1, self.bn1, self.relu, self.conv2, self.bn2, self.relu)
+        return called_in_turn((*first, self.conv3, self.bn3, beside, self.relu), x)
 
 
 class ResNet(nn.Module):
@@ -167,7 +163,7 @@ class ResNet(nn.Module):
 
     def forward(self, x):
         """Scores (N, num_classes) of images (N, 3, H, W)."""
-        x = self.maxpool(called_in_turn((self.conv1, self.bn1, self.relu), x))
+        x = called_in_turn((self.conv1, self.bn1, self.relu, self.maxpool), x)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(flatten(self.avgpool(x), 1))
 

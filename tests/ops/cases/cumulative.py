@@ -52,6 +52,7 @@ CASES = [
     Case("cumprod.zeros", lambda T, x: (x.cumprod(1), x.cumprod(0)), (ZEROS,)),
     Case("logcumsumexp", lambda T, x: (x.logcumsumexp(1), x.logcumsumexp(-1)), (X,), dtypes=(*ALL, *COMPLEX)),
     Case("logcumsumexp.large", lambda T, x: (x * 1000).logcumsumexp(1), (X,), second=False, rtol=1e-4),
+    Case("logcumsumexp.one", lambda T, x: (x.logcumsumexp(1)[:, 2], x.logcumsumexp(0)[1]), (X,)),
     Case("logcumsumexp.infinite", lambda T, x: x.logcumsumexp(0), (np.array([-INF, -INF, 1.0, INF, 2.0]),), grad=False),
     Case("cummax", lambda T, x: (*x.cummax(1), *x.cummax(-1)), (D,), dtypes=ALL, ops=("cummax", "argcummax")),
     Case("cummin", lambda T, x: (*x.cummin(1), *x.cummin(-1)), (D,), dtypes=ALL, ops=("cummin", "argcummin")),

@@ -807,6 +807,15 @@ CASES = [
         "2 or more dimensions",
         (V,),
     ),
+    Case(
+        "slogdet.nan",
+        lambda T, a: (
+            *T.linalg.slogdet(a * float("nan")),
+            T.linalg.lu_factor(T.tensor([[1.0, 2], [float("nan"), 3]]))[1],
+        ),
+        (A,),
+        grad=False,
+    ),
     Error("ldl_factor.singular", lambda T, a: T.linalg.ldl_factor(a - a), RuntimeError, "", (A,)),
     Error("ldl_factor.oblong", lambda T, a: T.linalg.ldl_factor(a), RuntimeError, "square matrices", (WIDE,)),
     Error("ormqr.sizes", lambda T, a, v: T.ormqr(a, v, a[:2]), RuntimeError, "must be equal to input", (A, V)),

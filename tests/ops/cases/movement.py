@@ -129,6 +129,15 @@ CASES = [
         grad=False,
         strides=False,
     ),
+    Error(
+        "combinations.many",
+        lambda T, x: T.combinations(x, 1000, True),
+        RuntimeError,
+        "integer multiplication overflow",
+        (real(4),),
+    ),
+    Error("sum_to_size.none", lambda T, x: x.sum_to_size(1, None), TypeError, "size", (real(4, 2),)),
+    Error("sum_to_size.float", lambda T, x: x.sum_to_size(1.5), TypeError, "must be tuple of ints", (real(4),)),
     Case(
         "combinations", lambda T, x: (T.combinations(x, 2), T.combinations(x, 3, True) ** 2), (real(4),), ops=("index",)
     ),

@@ -11,6 +11,7 @@ from typing import Any
 
 from .... import dtypes
 from ....autograd.modes import is_grad_enabled
+from ....autograd.naming import PACKAGES
 from ....autograd.recording import needs
 from ....autograd.tape import Variable
 from ....distributed.captured import refuse
@@ -186,7 +187,7 @@ def fully_shard(
     modules = list(module) if isinstance(module, (list, tuple)) else [module]
     name = ", ".join(type(m).__name__ for m in modules)
     for m in modules:
-        if type(m).__name__ in ("ModuleList", "ModuleDict") and type(m).__module__.startswith("taper."):
+        if type(m).__name__ in ("ModuleList", "ModuleDict") and type(m).__module__.partition(".")[0] in PACKAGES:
             raise ValueError(f"fully_shard does not support containers that do not implement forward: {m}")
         if isinstance(m, FSDPModule):
             raise AssertionError(f"Each distinct module may be sharded once: {type(m).__name__} is sharded already")
