@@ -101,6 +101,11 @@ def _apply(operator: Operator, inputs: tuple, attrs: dict):
         if scope is not None:
             with scope:
                 return apply(operator, *inputs, **attrs)
+        # Numbers in tensors of the CPU's go with the operation as numbers, in its derivatives too.
+        inputs = [
+            a if isinstance(a, generic) and isinstance(t, Variable) and t._node is None else t
+            for t, a in zip(inputs, arrays)
+        ]
         if operator.name in FLOAT32_ON_GPUS and gpu_autocast.get() and getattr(xp, "on_gpu", bool)():
             wide = [_in_float32(t) for t in inputs]
             if any(w is not t for w, t in zip(wide, inputs)):
