@@ -142,7 +142,9 @@ _AS_PYTORCH = {
 
 def _limits(thing: Any) -> str:
     """The sentences of a function's or class's own documentation that say what it does not do."""
-    if not (inspect.isroutine(thing) or inspect.isclass(thing)) or not str(getattr(thing, "__module__", "")).startswith("taper"):
+    if not (inspect.isroutine(thing) or inspect.isclass(thing)) or not str(getattr(thing, "__module__", "")).startswith(
+        "taper"
+    ):
         return ""
     text = " ".join((getattr(thing, "__doc__", None) or "").split())
     sentences = re.split(r"(?<=[.;])\s+(?=\S)", text)
@@ -213,7 +215,8 @@ def page() -> str:
         if others:
             lines += ["| name | used by | | how, or what instead |", "|---|---|---|---|"]
             lines += [
-                f"| `{short(n)}` | {n.repositories} | {states[n.full].word} | {_cell(states[n.full].how)} |" for n in others
+                f"| `{short(n)}` | {n.repositories} | {states[n.full].word} | {_cell(states[n.full].how)} |"
+                for n in others
             ]
     return "\n".join(lines).rstrip() + "\n"
 

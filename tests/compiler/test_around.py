@@ -155,7 +155,11 @@ def new_containers(T, compiled):
 def samples_of_a_batch(T, compiled):
     m = T.nn.Linear(3, 1)
     p = dict(m.named_parameters())
-    f = compiled(lambda x, y: T.func.vmap(T.func.grad(lambda p, x, y: (T.func.functional_call(m, p, (x,)) - y).square().mean()), (None, 0, 0))(p, x, y))
+    f = compiled(
+        lambda x, y: T.func.vmap(
+            T.func.grad(lambda p, x, y: (T.func.functional_call(m, p, (x,)) - y).square().mean()), (None, 0, 0)
+        )(p, x, y)
+    )
     for _ in range(2):
         yield [*f(T.randn(4, 3), T.randn(4, 1)).values()]
 
@@ -242,7 +246,13 @@ async def waits(x):
 
 @pytest.mark.parametrize(
     ("function", "reason"),
-    [(speaks, "prints"), (logs, "logs"), (times, "the clock"), (yields, "returns a generator"), (waits, "returns a coroutine")],
+    [
+        (speaks, "prints"),
+        (logs, "logs"),
+        (times, "the clock"),
+        (yields, "returns a generator"),
+        (waits, "returns a coroutine"),
+    ],
 )
 def test_what_a_program_would_do_once_is_refused(function, reason):
     with warnings.catch_warnings():
