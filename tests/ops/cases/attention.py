@@ -12,6 +12,16 @@ ADDED = real(4, 6)
 GROUPS = real(2, 4, 3, 5, seed="q"), real(2, 2, 6, 5, seed="k"), real(2, 2, 6, 5, seed="v")
 
 
+X, W, B, WO, BO = real(4, 2, 6), real(18, 6, seed="w"), real(18, seed="b"), real(6, 6, seed="o"), real(6, seed="c")
+
+
+def of_itself(T, x, w, b, w_out, b_out, mask=None):
+    """Attention of three heads of a sequence (4, 2, 6) to itself."""
+    run = T.nn.functional.multi_head_attention_forward
+    options = dict(need_weights=False, attn_mask=mask)
+    return run(x, x, x, 6, 3, w, b, None, None, False, 0.0, w_out, b_out, **options)[0]
+
+
 def F(**options):
     return lambda T, q, k, v, *mask: T.nn.functional.scaled_dot_product_attention(q, k, v, *mask, **options)
 
@@ -29,6 +39,9 @@ CASES = [
     Case("attention.groups of heads", F(enable_gqa=True), GROUPS, second=False),
     Case("attention.groups of heads, hidden", F(enable_gqa=True), (*GROUPS, SOME[:3].copy()), second=False),
     Case("attention.groups of heads, a mask each", F(enable_gqa=True), (*GROUPS, real(4, 3, 6)), second=False),
+    Case("joint_attention", of_itself, (X, W, B, WO, BO), dtypes=FLOATS, rtol=1e-4, second=False),
+    Case("joint_attention.added", of_itself, (X, W, B, WO, BO, real(4, 4)), second=False),
+    Case("joint_attention.hidden", of_itself, (X, W, B, WO, BO, SOME[:, :4].copy()), second=False),
     Error(
         "attention with a mask and causal",
         F(is_causal=True),
