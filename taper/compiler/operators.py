@@ -34,6 +34,9 @@ from .trees import flatten, rebuild
 LIMIT = 512
 """Programs kept in memory; beyond that all are forgotten (their code stays on disk)."""
 
+ARENAS = 1 << 30
+"""Bytes for intermediate results that they may hold together; beyond that the oldest are forgotten, one by one."""
+
 _programs: dict[tuple, Fused | OnePass | None] = {}
 _making = threading.Lock()
 
@@ -269,7 +272,21 @@ def _kept(key: tuple, make: Callable):
                 _programs.clear()
                 Native.ways.clear()
             found = _programs[key] = make()
+            if found.__class__ is Fused:
+                _forget_arenas(key)
     return found
+
+
+def _forget_arenas(newest: tuple) -> None:
+    """Forget the oldest programs whose arenas are too much."""
+    held = {key: p.program.arena_size for key, p in _programs.items() if p.__class__ is Fused}
+    excess = sum(held.values()) - ARENAS
+    for key, size in held.items():
+        if excess <= 0 or key is newest:
+            break
+        if size:
+            del _programs[key]
+            excess -= size
 
 
 def _captured(formula: Callable, args: tuple, attrs: dict, shapes: list[tuple], program: Callable, changes: Callable):

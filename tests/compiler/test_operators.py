@@ -97,3 +97,19 @@ def test_a_number_before_an_array_and_after_it_are_two_programs():
         np.testing.assert_allclose(operators.elementwise(formula, (x, 2.5), {}), x**2.5, rtol=1e-5)
         np.testing.assert_allclose(operators.elementwise(formula, (2.5, x), {}), 2.5**x, rtol=1e-5)
         np.testing.assert_allclose(operators.elementwise(formula, (x,), {"b": 1.5}), x**1.5, rtol=1e-5)
+
+
+def test_programs_with_much_memory_are_forgotten_oldest_first(monkeypatch):
+    """A network that sees images of ever other sizes must not keep the memory of all of them."""
+    monkeypatch.setattr(operators, "ARENAS", 100_000)
+    monkeypatch.setattr(operators, "_programs", {})
+
+    def cube(xp, x):
+        return xp.matmul(xp.matmul(x, x), x)
+
+    for n in range(64, 72):
+        x = np.random.default_rng(n).standard_normal((n, n), np.float32)
+        np.testing.assert_allclose(operators.run(cube, (x,), {}), x @ x @ x, rtol=1e-3, atol=1e-3)
+        held = [p.program.arena_size for p in operators._programs.values()]
+        assert n * n * 4 <= held[-1] and sum(held) <= operators.ARENAS
+    assert 1 < len(held) < 8
