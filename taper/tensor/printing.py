@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from taper import dtypes
-from taper.backends import namespace_of
 
 
 @dataclass(frozen=True)
@@ -164,14 +163,15 @@ def _body(array: Any, indent: int, options: PrintOptions) -> str:
     return _brackets(cells, array.shape, cut, indent, edge, per_line)
 
 
-def _edges(array: Any, cut: list[bool], edge: int) -> Any:
-    """The first and last `edge` entries along each cut dim."""
-    for dim, n in enumerate(array.shape):
-        if cut[dim]:
-            lead = (slice(None),) * dim
-            first, last = array[(*lead, slice(edge))], array[(*lead, slice(n - edge, n))]
-            array = namespace_of(array).concat([first, last], dim)
-    return array
+def _edges(array: Any, cut: list[bool], edge: int, dim: int = 0) -> np.ndarray:
+    """The first and last `edge` entries along each cut dim, from `dim` on: nothing is fetched before all dims are cut."""
+    if dim == len(cut):
+        return _on_host(array)
+    if not cut[dim]:
+        return _edges(array, cut, edge, dim + 1)
+    lead, n = (slice(None),) * dim, array.shape[dim]
+    parts = [array[(*lead, part)] for part in (slice(edge), slice(n - edge, n))]
+    return np.concatenate([_edges(part, cut, edge, dim + 1) for part in parts], dim)
 
 
 def _on_host(array: Any) -> np.ndarray:
