@@ -97,6 +97,9 @@ class Module:
     modulo: whether `frem` is exact there, as C's; where it is not, vector_math/modulo.py is.
     sixteen: the types of half precision that it has instructions for (`Machine.sixteen`). The numbers of others are sixteen
     bits to LLVM, which narrow.py converts: of anything else it might do with them it would call a library's function.
+    fences: whether integers are kept apart from what made them before some of their lanes are stored. LLVM's x86 back end
+    merges a narrowing with a masked store, and where one lane is known to be left writes that lane before it was narrowed,
+    over its neighbours (seen in LLVM 22).
     """
 
     functions: list[str] = field(default_factory=list)
@@ -104,11 +107,13 @@ class Module:
     fused: bool = True
     modulo: bool = True
     sixteen: tuple[str, ...] = ("half", "bfloat")
+    fences: bool = False
 
     @classmethod
     def of(cls, machine) -> Module:
         """An empty module for a processor."""
-        return cls(fused=machine.fused, sixteen=machine.sixteen)
+        fences = machine.masks and machine.triple.startswith("x86")
+        return cls(fused=machine.fused, sixteen=machine.sixteen, fences=fences)
 
     def __str__(self) -> str:
         text = "\n".join([*self.declarations.values(), "", *self.functions])
@@ -372,6 +377,11 @@ class Builder:
         return self.call(name, type, pointer, i32(BITS[element(type)] // 8), mask, otherwise)
 
     def masked_store(self, value: Value, pointer: Value, mask: Value) -> None:
+        kind = element(value.type)
+        narrow = kind in ("i8", "i16", "i32") or kind in ("half", "bfloat") and kind not in self.module.sixteen
+        if self.module.fences and narrow:
+            bits = self.bitcast(value, vector("float", lanes(value.type) * BITS[kind] // 32))
+            value = self.bitcast(self.intrinsic("arithmetic.fence", bits.type, bits), value.type)
         name = f"llvm.masked.store.{mangle(value.type)}.p0"
         self.call(name, "void", value, pointer, i32(BITS[element(value.type)] // 8), mask)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 
 from taper.compiler.evaluate import evaluate
-from taper.compiler.graph import verified
+from taper.compiler.graph import Graph, verified
 from taper.compiler.program import Program
 
 from .random_graphs import Made, graphs
@@ -69,3 +71,21 @@ def test_programs_compute_what_graphs_mean(made):
 @given(graphs(steps=6, stateful=True))
 def test_programs_overwrite_inputs_after_all_have_read_them(made):
     run(made)
+
+
+@pytest.mark.parametrize("to", ["int8", "uint8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "bool"])
+@pytest.mark.parametrize("of", ["float64", "float32", "int64", "int32", "int16"])
+def test_casts_write_no_byte_too_many(of, to):
+    """One number more than vectors hold: LLVM 22 stored that one before it was narrowed."""
+    of, to = np.dtype(of), np.dtype(ml_dtypes.bfloat16 if to == "bfloat16" else to)
+    for n in (1, 5, 9, 17, 33, 65):
+        graph = Graph()
+        x = graph.leaf("input", 0, (n,), of)
+        results = [graph.copied(graph.cast(x, to))]
+        values = np.random.default_rng(n).integers(-100, 100, n).astype(of)
+        program = Program(graph, results, {})
+        (y,) = program.results
+        inside, block = guarded(np.full(n, 77, to))
+        program.run({x: values, y: inside})
+        assert (block[:GUARD] == 0xA5).all() and (block[-GUARD:] == 0xA5).all(), n
+        np.testing.assert_array_equal(inside, values.astype(to))
