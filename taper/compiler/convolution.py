@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from math import prod
-
 from ..backends import cpu
-from ..native.conv import cycles, pixel_cycles, plan_convolution, plan_pixels, plan_winograd
-from ..native.machine import host as this_machine
 from .host import host
 from .layouts import lying_last, second_to_last
-from .lower.access import steps_of
-from .lower.geometry import arranged
-from .lower.instructions import LLVM
 from .recording import graph, recording
 from .symbol import Symbol, made, symbol_of
 
 __all__ = ["conv", "conv_input_grad", "conv_weight_grad"]
-
-TURNING, GATHERING = 2.5, 4.0
-"""Cycles for each element of a result that is turned round in memory, and of weights whose taps Winograd's kernels gather."""
 
 
 def conv(x, w, stride, padding, dilation, groups, bias=None) -> Symbol:
@@ -65,30 +54,13 @@ def _convolution(op: str, x, y, shape, *options) -> Symbol:
     return lying_last(g, out)
 
 
-@lru_cache(4096)
-def _pays_last(
-    op: str, shape, x_shape, y_shape, weights_last: bool, winograd: bool, type: str, stride, padding, dilation, groups
-) -> bool:
-    """Whether the kernels whose rows are pixels take less than the others, whose result is turned round."""
-    x_steps, y_steps = (steps_of((n, *rest, c)) for n, c, *rest in (x_shape, y_shape))
-    x_steps = (x_steps[0], x_steps[-1], *x_steps[1:-1])
-    y_steps = (y_steps[0], y_steps[-1], *y_steps[1:-1]) if weights_last else steps_of(y_shape)
-    options = stride, padding, dilation, groups
-    sought = arranged(op, shape, x_shape, y_shape, x_steps, y_steps, type, *options)
-    pixels = plan_pixels(sought, this_machine())
-    if pixels is None:
-        return False
-    cost = cycles(plan_convolution(sought, this_machine()))
-    fewer = plan_winograd(sought, this_machine()) if winograd else None
-    if fewer is not None:
-        cost = min(cost, fewer.cost + weights_last * GATHERING * prod(y_shape))
-    return pixel_cycles(pixels) < cost + TURNING * prod(shape)
-
-
 def pays_last(op: str, x: Symbol, y: Symbol, shape, stride, padding, dilation, groups) -> bool:
     """Whether kernels whose rows are pixels are the faster ones for images x that lie channels last."""
     if 0 in shape or 0 in x.shape or 0 in y.shape:
         return False
+    # Planning asks llvmlite for the processor; graphs are made without it, too.
+    from .convolution_costs import pixels_pay
+
     sizes = (tuple(map(int, s)) for s in (stride, padding, dilation))
     last = cpu.is_channels_last(y), bool(cpu.winograd)
-    return _pays_last(op, shape, x.shape, y.shape, *last, LLVM[x.dtype.name], *sizes, int(groups))
+    return pixels_pay(op, shape, x.shape, y.shape, *last, x.dtype.name, *sizes, int(groups))

@@ -329,7 +329,7 @@ def test_stages_for_a_gpu_need_none(compiled):
     assert list(found) == ["captured", "kernels", "llvm", "optimised", "ptx"]
     assert "blocks of 256 threads" in found["kernels"] and "cuBLAS, float32 into float32" in found["kernels"]
     assert ".target sm_80" in found["ptx"] and ".visible .entry kernel" in found["ptx"]
-    assert "// kernel1: cuBLAS" in found["ptx"] and "ptx_kernel" in found["llvm"]
+    assert "// kernel2: cuBLASLt, float32 into float32" in found["ptx"] and "ptx_kernel" in found["llvm"]
     with pytest.raises(ValueError, match="unknown GPU architecture 'sm_1'"):
         compiled.stages_for("sm_1")
     with pytest.raises(RuntimeError, match="has no program: call it first"):

@@ -152,6 +152,11 @@ class Call:
         """The tolerance of the smallest floating dtype among the arguments."""
         return max([TOLERANCES.get(name, 0.0) for name in self.dtypes()], default=0.0)
 
+    def finite(self) -> bool:
+        """Whether no tensor and no number holds an infinity or NaN."""
+        values = [v.values if isinstance(v, Sample) else v for v in (*self.args, *(v for _, v in self.named))]
+        return all(np.isfinite(v).all() for v in values if isinstance(v, (np.ndarray, np.generic, int, float)))
+
     def dtypes(self) -> set[str]:
         """The dtypes of and among the arguments."""
         values = [*self.args, *(v for _, v in self.named)]

@@ -130,9 +130,9 @@ class _Moving:
 
     def convolution(self, node: Node) -> bool:
         pair = _narrowed(node)
-        if pair is None:
+        if pair is None or node.attrs[-1]:
             return False
-        shape, stride, padding, dilation, groups, _ = node.attrs
+        shape, stride, padding, dilation, groups, *_ = node.attrs
         (x, y), dtype = node.inputs, pair[0].dtype
         routine = Convolving(node.op, x.shape, y.shape, shape, stride, padding, dilation, groups, dtype.name)
         operands = tuple(self.operand(a, half) for a, half in zip(node.inputs, pair))
