@@ -12,7 +12,6 @@ from ..autograd.outputs import into
 from ..ops import reduction as ops
 from . import dims
 from .kinds import refuse
-from .products import is_sparse
 from .reduction import array_of, axes_of, converted
 from .selection import where
 
@@ -24,7 +23,8 @@ def norm(input, p: float | str | None = "fro", dim=None, keepdim=False, out=None
 
     The gradient is zero where the norm is. RuntimeError for integers and bools, and for the largest of nothing.
     """
-    if is_sparse(array_of(input, ops.norm)):
+    array_of(input, ops.norm)
+    if input.is_sparse:
         return input.norm(p, dim, keepdim, dtype)
     input = converted(input, dtype)
     array = input._array
