@@ -1,8 +1,8 @@
 """The short way into a one-pass program: a built-in function of the arrays, for calls that take a microsecond in all.
 
 `way(arrays..., results...)` looks at every array, tells the kernels how long they are, and runs them on this thread. It
-returns False, and has done nothing, where that does not fit: an array that does not lie in C order, another dtype or size,
-too much work. The function holds the interpreter all the time, so that no other call of the program can run meanwhile.
+returns False, and has done nothing, where that does not fit: an array that does not lie in C order, a result that must not be
+written, another dtype or size, too much work. The function holds the interpreter all the time, so that no other call of the program can run meanwhile.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from math import prod
 import numpy as np
 
 from ..native import builtin, library, team
-from ..native.arrays import CONTIGUOUS, FOREIGN, HEAD, readable
+from ..native.arrays import CONTIGUOUS, FOREIGN, HEAD, WRITEABLE, readable
 from .entry import BRIEF
 from .graph import ANY, Node
 
-SPEC = 4
+SPEC = 5
 """Words of an argument's spec: its slot (-1: not read), its dtype's number (-1: a float), the elements of one of its rows
-(a float: its cell), and how many elements it has besides."""
+(a float: its cell), how many elements it has besides, and the flags that its array must have."""
 
 _WORDS = (
     "slots specs numbers program last run count row most cells several arrays floats true false increment busy".split()
@@ -133,8 +133,11 @@ array:
 lie:
   %flags_at = getelementptr i8, ptr %arg, i64 {HEAD + 48}
   %flags = load i32, ptr %flags_at
-  %set = and i32 %flags, {CONTIGUOUS}
-  %lies = icmp eq i32 %set, {CONTIGUOUS}
+  %flags_wanted_at = getelementptr i64, ptr %spec, i64 4
+  %flags_wanted64 = load i64, ptr %flags_wanted_at
+  %flags_wanted = trunc i64 %flags_wanted64 to i32
+  %set = and i32 %flags, %flags_wanted
+  %lies = icmp eq i32 %set, %flags_wanted
   %descr_at = getelementptr i8, ptr %arg, i64 {HEAD + 40}
   %descr = load ptr, ptr %descr_at
   %num_at = getelementptr i8, ptr %descr, i64 {HEAD + 12}
@@ -211,13 +214,13 @@ def opened(program, inputs: list[Node], results: list[Node], numbers: int, each:
     cells = np.zeros(max(numbers, 1), np.float64)
     specs = []
     for i, n in enumerate([*inputs, *results]):
-        at = slot.get(n, -1)
+        at, flags = slot.get(n, -1), CONTIGUOUS if i < len(inputs) else WRITEABLE
         if arrays <= i < len(inputs):
-            specs.append((at, -1, i - arrays, 0))
+            specs.append((at, -1, i - arrays, 0, flags))
         elif n.shape[:1] == (ANY,):
-            specs.append((at, n.dtype.num, prod(n.shape[1:]), 0))
+            specs.append((at, n.dtype.num, prod(n.shape[1:]), 0, flags))
         else:
-            specs.append((at, n.dtype.num, 0, prod(n.shape)))
+            specs.append((at, n.dtype.num, 0, prod(n.shape), flags))
     row = specs[-1][2]
     if not row:
         return None

@@ -57,6 +57,9 @@ def test_what_does_not_fit_is_refused(programs):
     for wrong in (x.T, x[:4], x.astype(np.float64), unaligned, swapped, 1.5, None, [x]):
         assert not program.way(wrong, y, 0.3, out)
         assert not program.way(x, y, 0.3, wrong)
+    fixed = out.copy()
+    fixed.flags.writeable = False
+    assert program.way(x, fixed, 0.3, out.copy()) and not program.way(x, y, 0.3, fixed)
     for number in (1, None, np.float64(0.3), x):
         assert not program.way(x, y, number, out)
     assert not program.way() and not program.way(x, y, 0.3) and not program.way(x, y, 0.3, out, out)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import sysconfig
 from functools import lru_cache, partial
 from math import prod
 
 import numpy as np
 
-from .. import library, team
+from .. import builtin, library, team
 from ..arrays import HEAD, readable
 from ..machine import host
 from ..text import Builder, Module, Value, i64
@@ -99,32 +98,6 @@ def _entrances() -> list[int]:
 _COUNTED = sys.version_info < (3, 12)
 
 
-class _Method(ctypes.Structure):
-    """PyMethodDef, of which CPython's binary interface keeps the layout."""
-
-    _fields_ = [
-        ("name", ctypes.c_char_p),
-        ("function", ctypes.c_void_p),
-        ("flags", ctypes.c_int),
-        ("doc", ctypes.c_char_p),
-    ]
-
-
-_FASTCALL = 0x80
-
-
-@lru_cache(None)
-def _methods() -> list[_Method]:
-    return [_Method(b"product", address, _FASTCALL, None) for address in _entrances()[:2]]
-
-
-@lru_cache(None)
-def _bind():
-    """PyCFunction_NewEx: a call of such a method takes a tenth of the time of one through ctypes."""
-    function = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
-    return function(("PyCFunction_NewEx", ctypes.pythonapi))
-
-
 @lru_cache(None)
 def _free():
     """The function that frees the interpreter while it runs."""
@@ -146,7 +119,7 @@ class Ready:
         self._kept = plan, tables
         several = work >= SHARED and plan[_WORDS + 1] > 1
         if work < LONG:
-            self._enter = _bind()(ctypes.addressof(_methods()[int(several)]), plan, None)
+            self._enter = builtin.builtin("product", _entrances()[int(several)], plan)
         else:
             self._enter = partial(_free(), plan.ctypes.data)
             several = True
@@ -166,7 +139,7 @@ class Ready:
 
 def callable_here() -> bool:
     """Whether arrays have the expected fields, and None counts its references as expected."""
-    return readable() and sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
+    return readable() and builtin.available()
 
 
 def ready(a_shape, a_strides, b_shape, b_strides, char: str, biased: bool) -> Ready | None:
