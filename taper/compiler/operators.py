@@ -37,6 +37,13 @@ LIMIT = 512
 ARENAS = 1 << 30
 """Bytes for intermediate results that they may hold together; beyond that the oldest are forgotten, one by one."""
 
+SHAPES = 4
+"""Shapes of an operation's first array, all else being the same, for which programs are made at once."""
+
+AGAIN = 32
+"""How often a further shape must be met before it has a program: more often than one pass of a network meets it."""
+
+_shapes_of: dict[tuple, dict] = {}
 _programs: dict[tuple, Fused | OnePass | None] = {}
 _making = threading.Lock()
 
@@ -112,8 +119,30 @@ def run(formula: Callable, args: tuple, attrs: dict):
         elif a.ndim > 3 and cpu.lies_last(a):
             key.append(-1 - i)
             given[i] = cpu.second_to_last(a)
-    fused = _kept(tuple(key), lambda: _captured(formula, args, attrs, _shapes(args), Fused, _never))
+    known = tuple(key)
+    if known not in _programs and _is_rare(known, 2 + len(attrs)):
+        return NotImplemented
+    fused = _kept(known, lambda: _captured(formula, args, attrs, _shapes(args), Fused, _never))
     return NotImplemented if fused is None else fused.run(given)
+
+
+def _is_rare(key: tuple, at: int) -> bool:
+    """Whether a program would come too early: there were several for first arrays of other shapes (`key[at]`), and this shape
+    was met a few times only. Images and sequences of ever other sizes are computed at once so, where making a program takes
+    longer."""
+    shape = key[at]
+    met = _shapes_of.setdefault((*key[:at], *[_sizeless(k, shape) for k in key[at + 1 :]]), {})
+    if shape not in met and len(met) >= LIMIT:
+        met.clear()
+    number = met.get(shape, AGAIN if len(met) < SHAPES else 0) + 1
+    met[shape] = number
+    return number < AGAIN
+
+
+def _sizeless(value, shape):
+    """A part of a key; of the shape of one more image or sequence of the same batch, only the channels."""
+    alike = value.__class__ is tuple and len(value) == len(shape) > 2 and value[0] == shape[0]
+    return value[1] if alike else value
 
 
 def _describe(values: Sequence, key: list, given: list[np.ndarray]) -> None:
@@ -270,6 +299,7 @@ def _kept(key: tuple, make: Callable):
         with _making:
             if len(_programs) >= LIMIT:
                 _programs.clear()
+                _shapes_of.clear()
                 Native.ways.clear()
             found = _programs[key] = make()
             if found.__class__ is Fused:

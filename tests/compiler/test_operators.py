@@ -5,6 +5,7 @@ import pytest
 
 import taper
 from taper import nn
+from taper.backends import cpu
 from taper.backends.cpu import large, normalization
 from taper.compiler import operators
 
@@ -102,6 +103,7 @@ def test_a_number_before_an_array_and_after_it_are_two_programs():
 def test_programs_with_much_memory_are_forgotten_oldest_first(monkeypatch):
     """A network that sees images of ever other sizes must not keep the memory of all of them."""
     monkeypatch.setattr(operators, "ARENAS", 100_000)
+    monkeypatch.setattr(operators, "SHAPES", 100)
     monkeypatch.setattr(operators, "_programs", {})
 
     def cube(xp, x):
@@ -113,3 +115,25 @@ def test_programs_with_much_memory_are_forgotten_oldest_first(monkeypatch):
         held = [p.program.arena_size for p in operators._programs.values()]
         assert n * n * 4 <= held[-1] and sum(held) <= operators.ARENAS
     assert 1 < len(held) < 8
+
+
+def test_images_of_ever_other_sizes_have_no_program_before_they_come_again(monkeypatch):
+    monkeypatch.setattr(operators, "_programs", {})
+    monkeypatch.setattr(operators, "_shapes_of", {})
+    random = np.random.default_rng(0)
+    w = random.standard_normal((4, 4, 3, 3), np.float32)
+
+    def added(xp, x, y, w):
+        return xp.conv(x, w, (1, 1), (1, 1), (1, 1), 1) + y
+
+    def run(n):
+        x, y = random.standard_normal((2, 2, 4, n, n), np.float32)
+        found = operators.run(added, (x, y, w), {})
+        if found is not NotImplemented:
+            np.testing.assert_allclose(found, cpu.conv(x, w, (1, 1), (1, 1), (1, 1), 1) + y, rtol=1e-4, atol=1e-4)
+        return found is not NotImplemented
+
+    sizes = range(6, 6 + operators.SHAPES)
+    assert all(run(n) for n in sizes) and not run(20) and not run(21) and len(operators._programs) == operators.SHAPES
+    assert all(run(n) for n in sizes) and not any(run(20) for _ in range(2, operators.AGAIN))
+    assert run(20) and run(20) and not run(21) and len(operators._programs) == operators.SHAPES + 1

@@ -92,7 +92,7 @@ def _joined(x, modules: Sequence[Module], at: int):
         del arrays[sum([len(sizes) for _, sizes, _ in found]) :]
     run = Native.run
     assert run is not None  # asked before
-    made = run(_in_turn, (array, *arrays, found), {})
+    made = run(_in_turn, (array, *arrays, tuple([(f, len(sizes), options) for f, sizes, options in found])), {})
     return (None, at + reach) if made is NotImplemented else (wrap(made), at + reach)
 
 
@@ -119,8 +119,8 @@ def _reach(shape: tuple[int, ...], steps: tuple[tuple, ...]) -> tuple[int, bool]
 def _in_turn(xp, x, *given):
     *arrays, steps = given
     at = 0
-    for formula, sizes, options in steps:
-        after = at + len(sizes)
+    for formula, count, options in steps:
+        after = at + count
         x = formula(xp, x, *arrays[at:after], *options)
         at = after
     return x
