@@ -119,10 +119,8 @@ def run(formula: Callable, args: tuple, attrs: dict):
         elif a.ndim > 3 and cpu.lies_last(a):
             key.append(-1 - i)
             given[i] = cpu.second_to_last(a)
-    known = tuple(key)
-    if known not in _programs and _is_rare(known, 2 + len(attrs)):
-        return NotImplemented
-    fused = _kept(known, lambda: _captured(formula, args, attrs, _shapes(args), Fused, _never))
+    make = lambda: _captured(formula, args, attrs, _shapes(args), Fused, _never)
+    fused = _kept(tuple(key), make, 2 + len(attrs))
     return NotImplemented if fused is None else fused.run(given)
 
 
@@ -289,13 +287,18 @@ def _never(value) -> bool:
     return False
 
 
-def _kept(key: tuple, make: Callable):
-    """The program of this key, made now if there is none; None where there can be none."""
+def _kept(key: tuple, make: Callable, at: int = 0):
+    """The program of this key, made now if there is none; None where there can be none, or it would come too early.
+
+    at: where in the key the shape of the first array is, if programs of rare shapes are not made.
+    """
     try:
         found = _programs.get(key, key)
     except TypeError:
         return None
     if found is key:
+        if at and _is_rare(key, at):
+            return None
         with _making:
             if len(_programs) >= LIMIT:
                 _programs.clear()
