@@ -13,7 +13,7 @@ from math import prod
 import numpy as np
 
 from ..native import builtin, library, team
-from ..native.arrays import CONTIGUOUS, FOREIGN, HEAD, WRITEABLE, readable
+from ..native.arrays import CONTIGUOUS, HEAD, INSPECTION, WRITEABLE, readable
 from .entry import BRIEF
 from .graph import ANY, Node
 
@@ -30,29 +30,7 @@ _WORDS = (
 def _text() -> str:
     """The function's code; it is one for all programs, whose records come as the data of `self`, an array."""
     lines = [
-        "define internal i64 @taper_size(ptr %array) nounwind {",
-        "entry:",
-        f"  %nd_at = getelementptr i8, ptr %array, i64 {HEAD + 8}",
-        "  %nd32 = load i32, ptr %nd_at",
-        "  %nd = sext i32 %nd32 to i64",
-        f"  %dims_at = getelementptr i8, ptr %array, i64 {HEAD + 16}",
-        "  %dims = load ptr, ptr %dims_at",
-        "  br label %each",
-        "each:",
-        "  %i = phi i64 [ 0, %entry ], [ %more, %next ]",
-        "  %size = phi i64 [ 1, %entry ], [ %grown, %next ]",
-        "  %over = icmp sge i64 %i, %nd",
-        "  br i1 %over, label %done, label %next",
-        "next:",
-        "  %at = getelementptr i64, ptr %dims, i64 %i",
-        "  %dim = load i64, ptr %at",
-        "  %grown = mul i64 %size, %dim",
-        "  %more = add i64 %i, 1",
-        "  br label %each",
-        "done:",
-        "  ret i64 %size",
-        "}",
-        "",
+        INSPECTION,
         "define ptr @taper_way(ptr %self, ptr %args, i64 %count) nounwind {",
         "entry:",
         f"  %data_at = getelementptr i8, ptr %self, i64 {HEAD}",
@@ -128,25 +106,12 @@ point:
   store i64 %cell_address, ptr %number_at
   br label %noted
 array:
-  %is_array = icmp eq ptr %class, %arrays
-  br i1 %is_array, label %lie, label %no
-lie:
-  %flags_at = getelementptr i8, ptr %arg, i64 {HEAD + 48}
-  %flags = load i32, ptr %flags_at
-  %flags_wanted_at = getelementptr i64, ptr %spec, i64 4
-  %flags_wanted64 = load i64, ptr %flags_wanted_at
-  %flags_wanted = trunc i64 %flags_wanted64 to i32
-  %set = and i32 %flags, %flags_wanted
-  %lies = icmp eq i32 %set, %flags_wanted
-  %descr_at = getelementptr i8, ptr %arg, i64 {HEAD + 40}
-  %descr = load ptr, ptr %descr_at
-  %num_at = getelementptr i8, ptr %descr, i64 {HEAD + 12}
-  %num32 = load i32, ptr %num_at
-  %num = sext i32 %num32 to i64
-  %same = icmp eq i64 %num, %kind
-  %order_at = getelementptr i8, ptr %descr, i64 {HEAD + 10}
-  %order = load i8, ptr %order_at
-  %native = icmp ne i8 %order, {ord(FOREIGN)}
+  %flags_at = getelementptr i64, ptr %spec, i64 4
+  %flags64 = load i64, ptr %flags_at
+  %flags = trunc i64 %flags64 to i32
+  %is = call i1 @taper_is(ptr %arg, ptr %arrays, i64 %kind, i32 %flags)
+  br i1 %is, label %measured, label %no
+measured:
   %row_at = getelementptr i64, ptr %spec, i64 2
   %of_row = load i64, ptr %row_at
   %besides_at = getelementptr i64, ptr %spec, i64 3
@@ -155,10 +120,7 @@ lie:
   %needed = add i64 %rows, %besides
   %size = call i64 @taper_size(ptr %arg)
   %full = icmp eq i64 %size, %needed
-  %f1 = and i1 %lies, %same
-  %f2 = and i1 %native, %full
-  %fits = and i1 %f1, %f2
-  br i1 %fits, label %note, label %no
+  br i1 %full, label %note, label %no
 note:
   %unread = icmp slt i64 %slot, 0
   br i1 %unread, label %noted, label %put

@@ -11,52 +11,16 @@ from functools import lru_cache
 import numpy as np
 
 from . import builtin, library
-from .arrays import CONTIGUOUS, FOREIGN, HEAD, readable
+from .arrays import CONTIGUOUS, HEAD, INSPECTION, readable
 
-_HELPERS = f"""
-; How many elements an array has, -1 unless it is one of a dtype (by number; -1: of any) and lies in C order.
+_HELPERS = f"""{INSPECTION}
+; How many elements an array has, -1 unless it is one of a dtype (by number) and lies in C order.
 define internal i64 @taper_count(ptr %array, ptr %arrays, i64 %wanted) nounwind {{
 entry:
-  %class_at = getelementptr i8, ptr %array, i64 {HEAD - 8}
-  %class = load ptr, ptr %class_at
-  %is_array = icmp eq ptr %class, %arrays
-  br i1 %is_array, label %look, label %no
-look:
-  %flags_at = getelementptr i8, ptr %array, i64 {HEAD + 48}
-  %flags = load i32, ptr %flags_at
-  %set = and i32 %flags, {CONTIGUOUS}
-  %lies = icmp eq i32 %set, {CONTIGUOUS}
-  %descr_at = getelementptr i8, ptr %array, i64 {HEAD + 40}
-  %descr = load ptr, ptr %descr_at
-  %num_at = getelementptr i8, ptr %descr, i64 {HEAD + 12}
-  %num32 = load i32, ptr %num_at
-  %num = sext i32 %num32 to i64
-  %same = icmp eq i64 %num, %wanted
-  %order_at = getelementptr i8, ptr %descr, i64 {HEAD + 10}
-  %order = load i8, ptr %order_at
-  %native = icmp ne i8 %order, {ord(FOREIGN)}
-  %f1 = and i1 %lies, %same
-  %fits = and i1 %f1, %native
+  %fits = call i1 @taper_is(ptr %array, ptr %arrays, i64 %wanted, i32 {CONTIGUOUS})
   br i1 %fits, label %count, label %no
 count:
-  %nd_at = getelementptr i8, ptr %array, i64 {HEAD + 8}
-  %nd32 = load i32, ptr %nd_at
-  %nd = sext i32 %nd32 to i64
-  %dims_at = getelementptr i8, ptr %array, i64 {HEAD + 16}
-  %dims = load ptr, ptr %dims_at
-  br label %each
-each:
-  %i = phi i64 [ 0, %count ], [ %more, %next ]
-  %size = phi i64 [ 1, %count ], [ %grown, %next ]
-  %over = icmp sge i64 %i, %nd
-  br i1 %over, label %done, label %next
-next:
-  %at = getelementptr i64, ptr %dims, i64 %i
-  %dim = load i64, ptr %at
-  %grown = mul i64 %size, %dim
-  %more = add i64 %i, 1
-  br label %each
-done:
+  %size = call i64 @taper_size(ptr %array)
   ret i64 %size
 no:
   ret i64 -1
