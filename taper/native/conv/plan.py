@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, prod
 
-from ..gemm.tiling import CHUNKS, SMALL, Plan, Product, fits, plan_tiles, register_tile, steps
+from ..gemm.tiling import CHUNKS, SMALL, Plan, Product, fits, pieces, plan_tiles, register_tile, steps
 from ..machine import Machine
 from ..text import BITS
 from .geometry import Convolution, Triple
@@ -105,9 +105,7 @@ class ConvPlan:
     def chunks(self) -> int:
         if self.product is not None:
             return self.product.chunks
-        if self.flops < SMALL:
-            return 1
-        return self.units if self.units <= 4 * CHUNKS else 2 * CHUNKS
+        return pieces(self.units, self.flops)
 
     @property
     def flops(self) -> int:

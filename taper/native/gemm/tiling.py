@@ -29,6 +29,13 @@ COPY_BYTES = 64 << 10
 """Most bytes that a copy of A's row tile may take on the stack."""
 
 
+def pieces(units: int, flops: int) -> int:
+    """How many chunks share units of work that may be cut anywhere."""
+    if flops < SMALL:
+        return 1
+    return units if units <= 4 * CHUNKS else 2 * CHUNKS
+
+
 @dataclass(frozen=True)
 class Product:
     """Shapes and strides (in elements) of A (batch, m, k) and B (batch, k, n); a batch stride of 0 broadcasts.
